@@ -1,0 +1,77 @@
+# Everything a developer or a new user types. Runs on a bare Debian 12 as root; elsewhere `make deps` only says what to
+# install. Nothing is written outside this folder but what apt-get installs and (make install) R's library.
+#
+#   make demo      install what is needed and the package, run the demonstration into demo-output/
+#   make test      all tests: engine (gcc, clang, sanitizers), R, golden values, R CMD check, BiocCheck
+#   make install   the package into R's library        make parity FIXTURES=DIR   golden values of every case below DIR
+#   make bench     benchmarks into bench/results       make document   NAMESPACE and man/ from the R sources
+#   make deps      what demo needs (deps-test: what test needs)       make clean
+R ?= R
+RSCRIPT ?= Rscript
+FIXTURES ?= tests/fixtures
+JOBS ?= 2
+
+DEPS = r-base-core gcc libc6-dev make pkg-config libcjson-dev libopenblas-dev r-bioc-rhdf5lib \
+  r-bioc-singlecellexperiment r-bioc-summarizedexperiment r-bioc-s4vectors r-bioc-biocgenerics r-bioc-delayedarray \
+  r-cran-matrix r-cran-cli r-cran-ggplot2 r-cran-igraph r-cran-jsonlite r-cran-ggrepel r-bioc-hsmmsinglecell
+DEPS_TEST = clang libclang-rt-14-dev libomp-dev r-cran-testthat r-cran-seuratobject r-bioc-multiassayexperiment \
+  r-bioc-hdf5array r-bioc-rhdf5 r-bioc-bioccheck r-cran-knitr r-cran-rmarkdown r-bioc-biocstyle
+
+.PHONY: all deps deps-test install demo test parity bench document clean
+all: install
+
+# $(call need,PACKAGES): installs those that are missing; says so where that can't be done from here
+define need
+	@missing=; \
+	command -v dpkg-query >/dev/null 2>&1 || { echo "not Debian: needed are the equivalents of $(1)"; exit 0; }; \
+	for p in $(1); do \
+	  [ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; \
+	done; \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" != 0 ]; then \
+	  echo "missing; as root: apt-get install -y --no-install-recommends$$missing" >&2; exit 1; fi; \
+	echo "installing$$missing"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+endef
+
+deps:
+	$(call need,$(DEPS))
+deps-test:
+	$(call need,$(DEPS) $(DEPS_TEST))
+
+# From a built package, so that no object file lying about gets in and nothing but what users get is installed.
+install: deps
+	@rm -rf .build/package && mkdir -p .build/package
+	cd .build/package && $(R) CMD build --no-build-vignettes ../..
+	MAKEFLAGS=-j$(JOBS) $(R) CMD INSTALL .build/package/causeway_*.tar.gz
+
+demo: install
+	mkdir -p demo-output
+	$(RSCRIPT) inst/scripts/demo.R demo-output
+
+test: deps-test
+	@R="$(R)" RSCRIPT="$(RSCRIPT)" JOBS="$(JOBS)" sh tests/run-all.sh
+
+parity:
+	@$(MAKE) -s -j$(JOBS) -C tests/engine CC=gcc SAN= OPT=-O2 parity
+	@tests/engine/build/gcc/parity $(FIXTURES)
+
+bench: install
+	@mkdir -p bench/results
+	sh bench/run.sh
+
+# roxygen2 wants the package loaded: it is installed from a copy whose NAMESPACE has the imports only, because the
+# present one may export what is gone.
+document:
+	@rm -rf .build/document && mkdir -p .build/document .build/library
+	cp -r DESCRIPTION R src configure cleanup .build/document/
+	cd .build/document && ./cleanup && $(RSCRIPT) -e 'roxygen2::update_collate(".")' -e \
+	  'roxygen2::roclet_preprocess(roxygen2::namespace_roclet(), roxygen2::parse_package(".", env = NULL), ".")'
+	MAKEFLAGS=-j$(JOBS) $(R) CMD INSTALL --no-docs --no-test-load --library=.build/library .build/document
+	R_LIBS=.build/library $(RSCRIPT) -e 'roxygen2::roxygenise(load_code = roxygen2::load_installed)'
+
+clean:
+	./cleanup
+	rm -rf .build
+	$(MAKE) -s -C tests/engine clean

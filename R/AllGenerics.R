@@ -1,0 +1,110 @@
+## ---- generics of base ------------------------------------------------------
+## Made here in so many words: code inside a namespace finds base's plain
+## function before a generic that only other packages hold.
+
+setGeneric("summary")
+setGeneric("as.matrix")
+
+## ---- models (newModel, trainModel, inferGRN, saveModel) --------------------
+
+#' @rdname newModel
+#' @export
+setGeneric("newModel", function(param, ...) standardGeneric("newModel"))
+
+#' @rdname trainModel
+#' @export
+setGeneric("trainModel", function(model, x, ...) standardGeneric("trainModel"))
+
+#' @rdname inferGRN
+#' @export
+setGeneric("inferGRN", function(x, model, ...) standardGeneric("inferGRN"))
+
+#' @rdname saveModel
+#' @export
+setGeneric("saveModel", function(model, dir, ...) standardGeneric("saveModel"))
+
+#' @rdname trainingHistory
+#' @export
+setGeneric("trainingHistory",
+    function(model, ...) standardGeneric("trainingHistory")
+)
+
+#' @rdname trainingHistory
+#' @export
+setGeneric("modelReport", function(model, ...) standardGeneric("modelReport"))
+
+#' @rdname FoundationModel-class
+#' @export
+setGeneric("modelTensors", function(x, ...) standardGeneric("modelTensors"))
+
+#' @rdname FoundationModel-class
+#' @export
+setGeneric("conditionTable", function(x, ...) standardGeneric("conditionTable"))
+
+## ---- end of the models' block ----------------------------------------------
+
+## ---- networks (CellGRN, PooledGRN) ------------------------------------------
+
+#' @rdname CellGRN-class
+#' @export
+setGeneric("tfNames", function(x) standardGeneric("tfNames"))
+
+#' @rdname CellGRN-class
+#' @export
+setGeneric("geneNames", function(x) standardGeneric("geneNames"))
+
+#' @rdname CellGRN-class
+#' @export
+setGeneric("cellNames", function(x) standardGeneric("cellNames"))
+
+#' @rdname CellGRN-class
+#' @export
+setGeneric("cellData", function(x) standardGeneric("cellData"))
+
+#' @rdname cellNetwork
+#' @export
+setGeneric("cellNetwork", function(x, ...) standardGeneric("cellNetwork"))
+
+#' @rdname poolGRN
+#' @export
+setGeneric("poolGRN", function(x, ...) standardGeneric("poolGRN"))
+
+#' @rdname edgeTable
+#' @export
+setGeneric("edgeTable", function(x, ...) standardGeneric("edgeTable"))
+
+#' @rdname regulonActivity
+#' @export
+setGeneric("regulonActivity",
+    function(x, ...) standardGeneric("regulonActivity")
+)
+
+#' @rdname toIgraph
+#' @export
+setGeneric("toIgraph", function(x, ...) standardGeneric("toIgraph"))
+
+#' @rdname writeGRN
+#' @export
+setGeneric("writeGRN", function(x, file, ...) standardGeneric("writeGRN"))
+
+#' @rdname plotGRN
+#' @export
+setGeneric("plotGRN", function(x, ...) standardGeneric("plotGRN"))
+
+#' @rdname plotRegulonActivity
+#' @export
+setGeneric("plotRegulonActivity",
+    function(x, ...) standardGeneric("plotRegulonActivity")
+)
+
+#' @rdname plotTraining
+#' @export
+setGeneric("plotTraining", function(x, ...) standardGeneric("plotTraining"))
+
+#' @rdname evaluateGRN
+#' @export
+setGeneric("evaluateGRN",
+    function(x, reference, ...) standardGeneric("evaluateGRN")
+)
+
+## ---- end of the networks' block -----------------------------------------------

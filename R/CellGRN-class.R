@@ -1,0 +1,392 @@
+## Per-cell networks, kept as sparse factors, and pooled ones.
+
+setOldClass("igraph")
+
+#' Gene regulatory networks, one per cell
+#'
+#' The result of [inferGRN()]. The network of cell `c` is
+#' `GRN_c = u_c v_c^T`, TFs in rows and all genes in columns; only the sparse
+#' factors `u` (cell x TF x factor) and `v` (cell x gene x factor) are kept,
+#' with exactly `k` weights a row. Score matrices are computed when they are
+#' asked for, so the object stays small and survives `saveRDS()`.
+#'
+#' @section Layout of `factors`:
+#' A list of four raw vectors, in the byte order of the machine, cell by cell:
+#' `uIndex` holds unsigned 16-bit factor numbers from 0, weight `j` of TF `i`
+#' in cell `c` (all from 0) being item `(c * nTF + i) * k + j`; `uWeight`
+#' holds the 32-bit floating point weights in the same order; `vIndex` and
+#' `vWeight` hold the same for all genes, item `(c * nGenes + g) * k + j`.
+#'
+#' @slot tfs character, the TFs (rows), all of them among `genes`.
+#' @slot genes character, all genes (columns).
+#' @slot cells character, unique cell names.
+#' @slot nFactors integer, number of factors M.
+#' @slot k integer, weights kept per row, at most `nFactors`.
+#' @slot factors list of raw vectors, see below.
+#' @slot expression `dgCMatrix`, genes x cells: the values the model saw
+#'   (log-normalised); baselines and regulon activity are computed from it.
+#' @slot cellData `DataFrame` with one row per cell.
+#' @slot metadata list: where the networks come from (`seed`, `engine`,
+#'   `modelHash`, `species`, `coverage` = list(matched, total, lost),
+#'   `prior`, `training`, `preprocessing`), as far as known.
+#'
+#' @param tfs,genes,cells,nFactors,k,factors,metadata see the slots.
+#' @param expression matrix or sparse matrix, genes x cells, finite values;
+#'   stored as `dgCMatrix`. Row and column names may be absent.
+#' @param cellData `DataFrame` or data.frame with a row per cell, or NULL.
+#' @param x,object a `CellGRN`.
+#' @param i cells: numbers, names, or a logical vector of length `length(x)`.
+#' @param j,drop,... not used.
+#' @param cell one cell, by number or name.
+#' @return `CellGRN()` and `x[i]` give a `CellGRN`; `length()` the number of
+#'   cells; `dim()` the numbers of TFs, genes and cells; `tfNames()`,
+#'   `geneNames()` and `cellNames()` character vectors; `cellData()` a
+#'   `DataFrame`; `x$name` one of its columns; `metadata()` a list;
+#'   `as.matrix()` the TF x gene score matrix of one cell. `show()` prints.
+#'   The constructor stops, naming the argument, when names are missing or
+#'   duplicated, TFs aren't genes, or the factors don't have the sizes said.
+#' @references The factorised per-cell network is that of scCAFM,
+#'   <https://github.com/Catchxu/scCAFM>.
+#' @seealso [inferGRN()], [edgeTable()], [poolGRN()], [regulonActivity()],
+#'   [summary()][GRNSummary-class], [evaluateGRN()], [writeGRN()]
+#' @examples
+#' grn <- exampleGRN()
+#' grn
+#' dim(grn)
+#' few <- grn[1:3]
+#' cellNames(few)
+#' as.matrix(grn, "cell02")[1:3, 1:5]
+#' table(grn$group)
+#' @name CellGRN-class
+#' @aliases CellGRN
+#' @exportClass CellGRN
+#' @importMethodsFrom BiocGenerics as.data.frame as.list
+#' @importClassesFrom Matrix dgCMatrix
+#' @importClassesFrom S4Vectors DataFrame
+#' @importClassesFrom SingleCellExperiment SingleCellExperiment
+setClass("CellGRN", slots = c(
+    tfs = "character", genes = "character", cells = "character",
+    nFactors = "integer", k = "integer", factors = "list",
+    expression = "dgCMatrix", cellData = "DataFrame", metadata = "list"
+))
+
+.factorParts <- c("uIndex", "uWeight", "vIndex", "vWeight")
+
+## Why a character vector can't be a set of names; NULL if it can.
+.namesProblem <- function(x, arg) {
+    if (length(x) == 0L) {
+        return(paste0("'", arg, "' is empty; at least one is needed"))
+    }
+    if (anyNA(x) || !all(nzchar(x))) {
+        return(paste0("'", arg, "' has missing or empty names"))
+    }
+    twice <- unique(x[duplicated(x)])
+    if (length(twice)) {
+        return(paste0("'", arg, "' has duplicated names: ", .some(twice),
+            "; make them unique"
+        ))
+    }
+    NULL
+}
+
+.factorsProblem <- function(object) {
+    parts <- object@factors
+    if (!setequal(names(parts), .factorParts)) {
+        return(paste0("'factors' must have the parts ",
+            paste(.factorParts, collapse = ", ")
+        ))
+    }
+    rows <- c(u = length(object@tfs), v = length(object@genes))
+    entries <- length(object@cells) * as.numeric(object@k) * rows
+    want <- c(2 * entries[["u"]], 4 * entries[["u"]],
+        2 * entries[["v"]], 4 * entries[["v"]]
+    )
+    for (p in seq_along(.factorParts)) {
+        part <- parts[[.factorParts[[p]]]]
+        if (!is.raw(part) || length(part) != want[[p]]) {
+            return(sprintf("'factors$%s' must be a raw vector of %.0f bytes",
+                .factorParts[[p]], want[[p]]
+            ))
+        }
+    }
+    NULL
+}
+
+.sizesProblem <- function(object) {
+    one <- c(length(object@nFactors), length(object@k)) == 1L
+    if (!all(one) || anyNA(c(object@nFactors, object@k)) ||
+        object@k < 1L || object@k > object@nFactors ||
+        object@nFactors > 65536L) {
+        return(paste0("'k' must be from 1 to 'nFactors', and 'nFactors' at ",
+            "most 65536"
+        ))
+    }
+    if (!all(object@tfs %in% object@genes)) {
+        return(paste0("'tfs' must be among 'genes'; these aren't: ",
+            .some(setdiff(object@tfs, object@genes))
+        ))
+    }
+    shape <- c(length(object@genes), length(object@cells))
+    if (!identical(dim(object@expression), shape)) {
+        return(sprintf(
+            "'expression' must be genes x cells, %d x %d; it is %d x %d",
+            shape[[1L]], shape[[2L]],
+            nrow(object@expression), ncol(object@expression)
+        ))
+    }
+    if (nrow(object@cellData) != shape[[2L]]) {
+        return(sprintf("'cellData' must have a row per cell, %d; it has %d",
+            shape[[2L]], nrow(object@cellData)
+        ))
+    }
+    NULL
+}
+
+setValidity("CellGRN", function(object) {
+    problem <- c(
+        .namesProblem(object@tfs, "tfs"), .namesProblem(object@genes, "genes"),
+        .namesProblem(object@cells, "cells")
+    )
+    if (is.null(problem)) {
+        problem <- .sizesProblem(object)
+    }
+    if (is.null(problem)) {
+        problem <- .factorsProblem(object)
+    }
+    if (is.null(problem)) TRUE else problem
+})
+
+## validity messages as errors that read like the others
+.orStop <- function(expr) {
+    tryCatch(expr, error = function(e) {
+        text <- sub("^invalid class .* object: *(1: *)?", "",
+            conditionMessage(e)
+        )
+        stop(text, call. = FALSE)
+    })
+}
+
+.asSparse <- function(x) {
+    if (is(x, "dgCMatrix")) {
+        return(x)
+    }
+    if (is.data.frame(x)) {
+        x <- as.matrix(x)
+    }
+    as(as(as(x, "dMatrix"), "generalMatrix"), "CsparseMatrix")
+}
+
+#' @rdname CellGRN-class
+#' @export
+CellGRN <- function(tfs, genes, cells, nFactors, k, factors, expression,
+    cellData = NULL, metadata = list()) {
+    expression <- .asSparse(expression)
+    if (!all(is.finite(expression@x))) {
+        .stopArgument("expression",
+            "has values that aren't finite; replace or remove them."
+        )
+    }
+    if (is.null(cellData)) {
+        cellData <- S4Vectors::make_zero_col_DFrame(length(cells))
+    }
+    cellData <- S4Vectors::DataFrame(cellData, check.names = FALSE)
+    expression@Dimnames <- list(NULL, NULL)
+    rownames(cellData) <- NULL
+    object <- .orStop(new("CellGRN",
+        tfs = as.character(tfs), genes = as.character(genes),
+        cells = as.character(cells), nFactors = as.integer(nFactors),
+        k = as.integer(k), factors = as.list(factors)[.factorParts],
+        expression = expression, cellData = cellData,
+        metadata = as.list(metadata)
+    ))
+    .Call(cw_r_network_check, .networkView(object), .threads())
+    object
+}
+
+## What the engine reads; see src/glue/r_network.c.
+.networkView <- function(x) {
+    c(
+        list(
+            dims = as.numeric(c(
+                length(x@cells), length(x@tfs), length(x@genes), x@nFactors,
+                x@k
+            )),
+            tfGene = match(x@tfs, x@genes) - 1L
+        ),
+        x@factors
+    )
+}
+
+## Factors from arrays u (cells x TFs x M) and v (cells x genes x M): the k
+## largest weights of each row; among equal ones the lowest factor.
+.factorsFromDense <- function(u, v, k) {
+    pack <- function(a) {
+        rows <- matrix(aperm(a, c(3L, 2L, 1L)), nrow = dim(a)[[3L]])
+        top <- vapply(seq_len(ncol(rows)), function(r) {
+            order(-rows[, r])[seq_len(k)]
+        }, integer(k))
+        top <- matrix(top, nrow = k)
+        row <- rep(seq_len(ncol(rows)), each = k)
+        weight <- rows[cbind(as.vector(top), row)]
+        list(
+            index = writeBin(as.vector(top) - 1L, raw(), size = 2L),
+            weight = writeBin(as.numeric(weight), raw(), size = 4L)
+        )
+    }
+    pu <- pack(u)
+    pv <- pack(v)
+    list(
+        uIndex = pu$index, uWeight = pu$weight,
+        vIndex = pv$index, vWeight = pv$weight
+    )
+}
+
+#' A network pooled over cells
+#'
+#' The mean of per-cell networks, made by [poolGRN()], or any TF x gene score
+#' matrix put into this form to be tabulated, drawn or evaluated like one.
+#'
+#' @slot scores numeric matrix, TFs x genes, with dimnames.
+#' @slot nCells numeric, cells pooled (NA when not from cells).
+#' @slot filtered logical: were edges removed (set to 0) by a threshold or a
+#'   top list? Such a network can't be evaluated.
+#' @slot metadata list, as in [CellGRN-class].
+#' @param scores,nCells,filtered,metadata see the slots. `scores` must be
+#'   finite, its row names among its column names.
+#' @param x,object a `PooledGRN`.
+#' @param row.names,optional,... not used.
+#' @return `PooledGRN()` gives the object; `dim()` TFs and genes;
+#'   `as.matrix()` the scores; `as.data.frame()` all edges with columns
+#'   Gene1, Gene2, score, self edges included, highest first.
+#' @seealso [poolGRN()], [edgeTable()], [evaluateGRN()]
+#' @examples
+#' pooled <- poolGRN(exampleGRN())
+#' pooled
+#' head(as.data.frame(pooled))
+#' s <- matrix(c(0, 2, 1, 0, 3, 1), 2, dimnames = list(
+#'     c("A", "B"), c("A", "B", "C")
+#' ))
+#' PooledGRN(s)
+#' @name PooledGRN-class
+#' @aliases PooledGRN
+#' @exportClass PooledGRN
+setClass("PooledGRN", slots = c(
+    scores = "matrix", nCells = "numeric", filtered = "logical",
+    metadata = "list"
+))
+
+setValidity("PooledGRN", function(object) {
+    s <- object@scores
+    if (!is.numeric(s) || is.null(rownames(s)) || is.null(colnames(s))) {
+        return("'scores' must be a numeric matrix with row and column names")
+    }
+    problem <- c(
+        .namesProblem(rownames(s), "rownames(scores)"),
+        .namesProblem(colnames(s), "colnames(scores)")
+    )
+    if (is.null(problem) && !all(is.finite(s))) {
+        problem <- "'scores' must be finite; replace missing values"
+    }
+    if (is.null(problem) && !all(rownames(s) %in% colnames(s))) {
+        problem <- paste0("TFs (rows of 'scores') must be among the genes ",
+            "(columns); these aren't: ",
+            .some(setdiff(rownames(s), colnames(s)))
+        )
+    }
+    if (is.null(problem)) TRUE else problem
+})
+
+#' @rdname PooledGRN-class
+#' @export
+PooledGRN <- function(scores, nCells = NA_real_, filtered = FALSE,
+    metadata = list()) {
+    if (!is.matrix(scores)) {
+        .stopArgument("scores", "must be a matrix, TFs x genes; it is ",
+            class(scores)[[1L]], "."
+        )
+    }
+    .checkFlag(filtered, "filtered")
+    .orStop(new("PooledGRN", scores = scores, nCells = as.numeric(nCells),
+        filtered = filtered, metadata = as.list(metadata)
+    ))
+}
+
+#' A small simulated network object
+#'
+#' For examples and tests: networks of `nCells` cells with real human symbols,
+#' written down by a rule (no random numbers) in which each TF drives its own
+#' targets, most of all at its own time. Expression follows the networks. The
+#' edges are made up: they say nothing about these genes.
+#'
+#' @param nCells number of cells, at least 4.
+#' @param nGenes number of genes, from 12 to 60.
+#' @return A [CellGRN-class] with 8 TFs; its `cellData` has the columns
+#'   `group` ("early", "late") and `time` (hours).
+#' @examples
+#' grn <- exampleGRN()
+#' grn
+#' @export
+exampleGRN <- function(nCells = 40, nGenes = 40) {
+    nCells <- .checkNumber(nCells, "nCells", 4, 9999, whole = TRUE)
+    nGenes <- .checkNumber(nGenes, "nGenes", 12, 60, whole = TRUE)
+    genes <- .exampleGenes[seq_len(nGenes)]
+    nTF <- 8L
+    time <- (seq_len(nCells) - 1) / (nCells - 1)
+    tf <- seq_len(nTF)
+    ## each TF has its own hour
+    active <- outer(time, tf, function(t, i) {
+        0.1 + 0.8 * exp(-((t - (i - 0.5) / nTF) / 0.25)^2)
+    })
+    f <- .exampleFactors(active, nTF, nGenes)
+    regulator <- (seq_len(nGenes) - 1L) %% nTF + 1L
+    wave <- outer(seq_len(nGenes), seq_len(nCells), function(g, c) {
+        0.3 * (1 + sin(g * 1.7 + c * 2.3))
+    })
+    expression <- 2 * t(active[, regulator]) + wave
+    expression[expression < 0.4] <- 0
+    CellGRN(
+        tfs = genes[tf], genes = genes,
+        cells = sprintf("cell%0*d", max(2L, nchar(nCells)), seq_len(nCells)),
+        nFactors = 12L, k = 3L, factors = f, expression = expression,
+        cellData = S4Vectors::DataFrame(
+            group = ifelse(time < 0.5, "early", "late"),
+            time = round(48 * time, 1)
+        ),
+        metadata = list(
+            model = "simulated by rule", seed = NA, prior = "none",
+            species = "human",
+            coverage = list(matched = nGenes, total = nGenes, lost = 0L)
+        )
+    )
+}
+
+## u: TF i sits on factor i; v: gene g on its regulator's factor, as far as
+## that TF is active, on the next TF's, and the rest on the idle factors 9-12.
+.exampleFactors <- function(active, nTF, nGenes) {
+    nCells <- nrow(active)
+    u <- array(0, c(nCells, nTF, 12L))
+    v <- array(0, c(nCells, nGenes, 12L))
+    for (i in seq_len(nTF)) {
+        u[, i, i] <- 0.8
+        u[, i, i %% nTF + 1L] <- 0.15
+        u[, i, 9L] <- 0.05
+    }
+    for (g in seq_len(nGenes)) {
+        i <- (g - 1L) %% nTF + 1L
+        main <- active[, i] * (0.9 - 0.5 * g / nGenes)
+        v[, g, i] <- main
+        v[, g, i %% nTF + 1L] <- (1 - main) * 0.2
+        v[, g, 9L + g %% 4L] <- (1 - main) * 0.8
+    }
+    .factorsFromDense(u, v, 3L)
+}
+
+.exampleGenes <- c(
+    "MYOD1", "MYOG", "MEF2C", "MYF5", "ID1", "TEAD4", "SRF", "FOS",
+    "ACTA1", "CKM", "DES", "MYH3", "MYH8", "TNNT1", "TNNC1", "TTN", "ENO3",
+    "MYL1", "MYL4", "CDK1", "CCNB1", "TOP2A", "MKI67", "PCNA", "TYMS", "AURKB",
+    "BIRC5", "HMGB2", "COL1A1", "COL1A2", "FN1", "SPARC", "VIM", "TAGLN",
+    "ACTA2", "THY1", "CAV1", "CAV3", "DMD", "NCAM1", "ATP2A1", "RYR1", "CASQ2",
+    "MYBPH", "MYOM1", "NEB", "LMOD3", "KLHL41", "TRIM63", "FBXO32", "CDKN1A",
+    "CDKN1C", "RB1", "CCND1", "CCNE2", "MCM5", "SPHK1", "LIF", "IL6", "CCL2"
+)

@@ -1,0 +1,99 @@
+## Regulon activity.
+
+#' How active each TF's regulon is in each cell
+#'
+#' With `method = "targets"`, the activity of a TF in a cell is the mean, over
+#' its `top` highest-scoring targets in *that cell's* network, of the
+#' target's standardised expression there (z over the cells of `x`), weighted
+#' by score; the TF itself is left out. It says whether the genes that the
+#' network gives to a TF are high in the cell. With `method = "strength"` it is
+#' the mean score of the TF's edges in the cell, expression not used.
+#'
+#' @param x a [CellGRN-class], or a `SingleCellExperiment` that gets the
+#'   result.
+#' @param grn for a `SingleCellExperiment`: the [CellGRN-class].
+#' @param method `"targets"` or `"strength"`, see above.
+#' @param top targets per TF and cell for `"targets"`.
+#' @param name for a `SingleCellExperiment`: name of the `altExp`.
+#' @param threads threads of the engine; NULL: `causeway.threads`.
+#' @param ... for a `SingleCellExperiment`: passed on.
+#' @return For a [CellGRN-class] a numeric matrix, TFs x cells, with dimnames:
+#'   standard deviations for `"targets"` (0 for a TF without a scored target),
+#'   scores for `"strength"`. For a `SingleCellExperiment` the same object
+#'   with an alternative experiment `name` (rows TFs, assay `activity`);
+#'   columns of cells that `grn` lacks are NA, with a warning; it stops when
+#'   no cell is shared or there are no cell names.
+#' @seealso [plotRegulonActivity()]
+#' @examples
+#' grn <- exampleGRN()
+#' regulonActivity(grn)[1:3, 1:4]
+#' sce <- SingleCellExperiment::SingleCellExperiment(
+#'     list(counts = matrix(1, 5, length(grn),
+#'         dimnames = list(letters[1:5], cellNames(grn))
+#'     ))
+#' )
+#' sce <- regulonActivity(sce, grn)
+#' SingleCellExperiment::altExp(sce, "regulons")
+#' @rdname regulonActivity
+#' @export
+setMethod("regulonActivity", "CellGRN", function(x,
+    method = c("targets", "strength"), top = 50, ..., threads = NULL) {
+    method <- match.arg(method)
+    top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
+    threads <- .threads(threads)
+    activity <- if (method == "strength") {
+        .Call(cw_r_network_strength, .networkView(x), NULL, threads)
+    } else {
+        .Call(cw_r_network_activity, .networkView(x), NULL,
+            .standardiser(x@expression), as.numeric(top), threads
+        )
+    }
+    dimnames(activity) <- list(x@tfs, x@cells)
+    activity
+})
+
+## What the engine needs to turn expression (genes x cells) into z.
+.standardiser <- function(expression) {
+    n <- ncol(expression)
+    mean <- Matrix::rowMeans(expression)
+    ## around the mean, in two passes: zeros add mean^2 each
+    centred <- expression
+    row <- expression@i + 1L
+    centred@x <- (expression@x - mean[row])^2 - mean[row]^2
+    variance <- (Matrix::rowSums(centred) + n * mean^2) / max(1, n - 1)
+    flat <- variance <= 1e-12 * pmax(1, mean^2)
+    list(
+        p = expression@p, i = expression@i, x = expression@x,
+        mean = unname(mean),
+        scale = unname(ifelse(flat, 0, 1 / sqrt(pmax(variance, 1e-300))))
+    )
+}
+
+#' @rdname regulonActivity
+#' @export
+setMethod("regulonActivity", "SingleCellExperiment", function(x, grn, ...,
+    name = "regulons") {
+    if (missing(grn) || !is(grn, "CellGRN")) {
+        .stopArgument("grn", "must be a CellGRN, as inferGRN() returns.")
+    }
+    .checkText(name, "name")
+    cells <- colnames(x)
+    at <- match(cells, cellNames(grn))
+    if (is.null(cells) || all(is.na(at))) {
+        .stopArgument("x", "shares no cell names with 'grn'; give 'x' the ",
+            "column names that inferGRN() saw."
+        )
+    }
+    activity <- regulonActivity(grn, ...)
+    full <- activity[, at, drop = FALSE]
+    colnames(full) <- cells
+    if (anyNA(at)) {
+        warning(sum(is.na(at)), " of ", length(at), " cells have no network ",
+            "in 'grn': their activity is NA",
+            call. = FALSE
+        )
+    }
+    SingleCellExperiment::altExp(x, name) <-
+        SummarizedExperiment::SummarizedExperiment(list(activity = full))
+    x
+})

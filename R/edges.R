@@ -1,0 +1,200 @@
+## Lists of edges.
+
+.defaultTop <- 1000L
+
+## `threshold` and `top` -> list(threshold =) or list(top =).
+.edgeFilter <- function(threshold, top, quiet = FALSE) {
+    if (!is.null(threshold) && !is.null(top)) {
+        stop("'threshold' and 'top' can't be used together; give one of them.",
+            call. = FALSE
+        )
+    }
+    if (!is.null(threshold)) {
+        return(list(threshold = .checkNumber(threshold, "threshold")))
+    }
+    if (is.null(top)) {
+        if (!quiet) {
+            message("neither 'threshold' nor 'top' given: the ", .defaultTop,
+                " highest edges of each network are kept"
+            )
+        }
+        top <- .defaultTop
+    }
+    if (identical(top, Inf)) {
+        top <- .Machine$integer.max
+    }
+    list(top = .checkNumber(top, "top", 1, 2^53, whole = TRUE))
+}
+
+#' Edges as a table
+#'
+#' @param x a [CellGRN-class] or [PooledGRN-class].
+#' @param cells cells by number, name or logical; NULL: all.
+#' @param threshold keep edges with a score of at least this.
+#' @param top keep this many of the highest edges of each network, exactly;
+#'   among equal scores the edge that comes first by TF, then gene, wins.
+#'   `Inf`: all. `threshold` and `top` together are an error; with neither,
+#'   `top = 1000` and a message says so.
+#' @param self keep self edges (a TF onto itself)?
+#' @param threads threads of the engine; NULL: `causeway.threads`.
+#' @param ... not used.
+#' @return A data.frame with the columns `Gene1` (the TF), `Gene2` (the
+#'   target) and `score`, highest score first within a network; when more than
+#'   one cell is asked for, `cell_id` comes before them and cells keep the
+#'   order asked for. Stops when the table would have more than 2^31 - 1 rows
+#'   ([writeGRN()] has no such limit).
+#' @seealso [writeGRN()] for files, [poolGRN()] for means over cells.
+#' @examples
+#' grn <- exampleGRN()
+#' head(edgeTable(grn, cells = 1:2, top = 5))
+#' edgeTable(grn, cells = "cell01", threshold = 0.4)
+#' edgeTable(poolGRN(grn), top = 5, self = FALSE)
+#' @rdname edgeTable
+#' @export
+setMethod("edgeTable", "CellGRN", function(x, cells = NULL, threshold = NULL,
+    top = NULL, self = TRUE, ..., threads = NULL) {
+    at <- .someCells(x, cells)
+    .checkFlag(self, "self")
+    filter <- .edgeFilter(threshold, top)
+    .checkRows(x, at, filter, self, threads)
+    starts <- seq(1L, length(at), by = .edgeBlock(x))
+    parts <- lapply(starts, function(first) {
+        block <- at[first:min(length(at), first + .edgeBlock(x) - 1L)]
+        .edgesOfCells(x, block, filter, self, threads)
+    })
+    table <- do.call(rbind, parts)
+    if (length(at) == 1L) {
+        table$cell_id <- NULL
+    }
+    table
+})
+
+## Cells whose edges are made at a time.
+.edgeBlock <- function(x) {
+    size <- as.numeric(length(x@tfs)) * length(x@genes)
+    as.integer(max(1, min(64, floor(2e7 / size))))
+}
+
+.checkRows <- function(x, at, filter, self, threads) {
+    if (is.null(filter$top)) {
+        return(invisible())
+    }
+    most <- as.numeric(length(x@tfs)) * length(x@genes)
+    rows <- length(at) * min(most, filter$top)
+    if (rows > .Machine$integer.max) {
+        .stopArgument("top", "asks for ", format(rows, big.mark = ","),
+            " rows in all, more than a table can have; ask for fewer, or ",
+            "use writeGRN()."
+        )
+    }
+}
+
+## The edges of a block of cells, as a table with cell_id.
+.edgesOfCells <- function(x, at, filter, self, threads = NULL) {
+    view <- .networkView(x)
+    threads <- .threads(threads)
+    if (is.null(filter$top)) {
+        count <- .Call(cw_r_network_count, view, at - 1L, filter$threshold,
+            self, threads
+        )
+        if (sum(count) > .Machine$integer.max) {
+            .stopArgument("threshold", "leaves ",
+                format(sum(count), big.mark = ","),
+                " edges in a few cells, more than a table can have; raise it."
+            )
+        }
+        e <- .Call(cw_r_network_above, view, at - 1L, filter$threshold, self,
+            sum(count), threads
+        )
+        cell <- rep(seq_along(at), count)
+        order <- order(cell, -e$score)
+        e <- list(cell = cell[order], tf = e$tf[order], gene = e$gene[order],
+            score = e$score[order]
+        )
+    } else {
+        e <- .Call(cw_r_network_top, view, at - 1L, as.numeric(filter$top),
+            self, threads
+        )
+    }
+    data.frame(
+        cell_id = x@cells[at][e$cell], Gene1 = x@tfs[e$tf],
+        Gene2 = x@genes[e$gene], score = e$score
+    )
+}
+
+#' @rdname edgeTable
+#' @export
+setMethod("edgeTable", "PooledGRN", function(x, threshold = NULL, top = NULL,
+    self = TRUE, ...) {
+    .checkFlag(self, "self")
+    .matrixEdges(x@scores, .edgeFilter(threshold, top), self)
+})
+
+## The edges of a TF x gene matrix; ties in the order of TF, then gene.
+.matrixEdges <- function(scores, filter, self) {
+    flat <- as.vector(t(scores))
+    tf <- rep(rownames(scores), each = ncol(scores))
+    gene <- rep(colnames(scores), times = nrow(scores))
+    keep <- if (self) rep(TRUE, length(flat)) else tf != gene
+    if (is.null(filter$top)) {
+        keep <- keep & flat >= filter$threshold
+    }
+    keep <- which(keep)
+    keep <- keep[order(-flat[keep], method = "radix")]
+    if (!is.null(filter$top)) {
+        keep <- head(keep, filter$top)
+    }
+    data.frame(Gene1 = tf[keep], Gene2 = gene[keep], score = flat[keep])
+}
+
+#' @rdname PooledGRN-class
+#' @export
+setMethod("as.data.frame", "PooledGRN",
+    function(x, row.names = NULL, optional = FALSE, ...) {
+        .matrixEdges(x@scores, list(top = length(x@scores)), TRUE)
+    }
+)
+
+#' Networks as igraph graphs
+#'
+#' `as(x, "igraph")` is the same with the defaults; a [CellGRN-class] is pooled
+#' over its cells first.
+#'
+#' @param x a [CellGRN-class] or [PooledGRN-class].
+#' @param top highest edges kept; NULL: `getOption("causeway.igraphTop", 1000)`.
+#' @param threshold or: the lowest score kept.
+#' @param self keep self edges?
+#' @param ... not used.
+#' @return A directed `igraph` graph; edges run from TF to target and have the
+#'   attribute `weight` (the score), vertices have `name` and `tf` (logical).
+#' @seealso [plotGRN()]
+#' @examples
+#' graph <- toIgraph(poolGRN(exampleGRN()), top = 20)
+#' igraph::ecount(graph)
+#' as(exampleGRN(), "igraph")
+#' @rdname toIgraph
+#' @export
+setMethod("toIgraph", "PooledGRN", function(x, top = NULL, threshold = NULL,
+    self = FALSE, ...) {
+    if (is.null(top) && is.null(threshold)) {
+        top <- getOption("causeway.igraphTop", .defaultTop)
+    }
+    edges <- edgeTable(x, threshold = threshold, top = top, self = self)
+    .edgesToIgraph(edges, tfNames(x))
+})
+
+.edgesToIgraph <- function(edges, tfs) {
+    names(edges)[names(edges) == "score"] <- "weight"
+    nodes <- unique(c(edges$Gene1, edges$Gene2))
+    igraph::graph_from_data_frame(edges[c("Gene1", "Gene2", "weight")],
+        directed = TRUE,
+        vertices = data.frame(name = nodes, tf = nodes %in% tfs)
+    )
+}
+
+#' @rdname toIgraph
+#' @export
+setMethod("toIgraph", "CellGRN", function(x, ...) toIgraph(poolGRN(x), ...))
+
+setAs("PooledGRN", "igraph", function(from) toIgraph(from))
+setAs("CellGRN", "igraph", function(from) toIgraph(from))

@@ -1,0 +1,254 @@
+## From a model and cells to one network per cell.
+
+#' Infer a gene regulatory network for every cell
+#'
+#' The cells go through the model once; each cell's network is the product of
+#' its TF factors and its target factors, TFs x genes, kept in that factored
+#' form. Score `[i, j]` is the strength the model gives to factor i acting on
+#' gene j in that cell. Scores are not probabilities; `summary()` of the result
+#' compares the network with its baselines.
+#'
+#' A model that was trained by [trainModel()] reads the genes it was trained
+#' on; genes it never saw have random embeddings. A loaded model reads all
+#' factors of `x` plus the `nTargets` most variable other genes, as the
+#' published tasks do. `genes` or `nTargets` choose otherwise.
+#'
+#' @param x the cells, as for [newModel()].
+#' @param model a [FoundationModel-class].
+#' @param assay.type,symbols,species,platform,tissue,disease,tfs as for
+#'   [trainModel()].
+#' @param alreadyNormalised,preprocess as for [trainModel()]; cells are never
+#'   filtered here, and genes only when they have no count at all. Conditions
+#'   the model does not know count as unknown.
+#' @param cells `NULL` (all), or cells by index, name or logical vector.
+#' @param nTargets variable genes beside the factors; `NULL`: see Details.
+#' @param keep names of genes to read beside the factors and variable genes;
+#'   it has no effect where the genes are those of the training.
+#' @param genes names of exactly the genes to read.
+#' @param batchSize cells per call of the engine.
+#' @param verbose show messages and progress.
+#' @param ... not used.
+#' @return A `CellGRN`.
+#' @section Errors: bad cells or gene names as for [newModel()]; genes named
+#'   in `genes` that `x` or the model lacks; a model of other genes; a dead
+#'   model (after `readRDS()`); more genes than the model takes; not enough
+#'   memory. Ctrl-C stops the call within a second and returns nothing.
+#' @seealso [edgeTable()], [poolGRN()], [regulonActivity()], [plotGRN()]
+#' @references Source of the scores: scCAFM, Catchxu/scCAFM.
+#' @examples
+#' cells <- exampleCells()
+#' model <- newModel(SFMParam(), cells, seed = 1)
+#' trainModel(model, cells, epochs = 1, verbose = FALSE)
+#' grn <- inferGRN(cells, model, verbose = FALSE)
+#' grn
+#' @rdname inferGRN
+#' @aliases inferGRN,ANY,FoundationModel-method
+#' @export
+setMethod("inferGRN", c("ANY", "FoundationModel"), function(x, model,
+    assay.type = NULL, symbols = NULL, species = NULL, platform = NULL,
+    tissue = NULL, disease = NULL, cells = NULL, tfs = NULL,
+    nTargets = NULL, keep = NULL, genes = NULL, batchSize = 8,
+    alreadyNormalised = FALSE, preprocess = list(),
+    verbose = interactive()) {
+    .alive(model)
+    .checkFlag(verbose, "verbose")
+    batchSize <- .checkNumber(batchSize, "batchSize", 1, 65536, TRUE)
+    if (is.null(genes) && is.null(nTargets)) {
+        genes <- model@state$tokens
+    }
+    args <- list(
+        assay.type = assay.type, symbols = symbols,
+        species = if (is.null(species)) model@state$species else species,
+        platform = platform, tissue = tissue, disease = disease, tfs = tfs,
+        nTargets = if (is.null(nTargets)) 1000L else
+            .checkNumber(nTargets, "nTargets", 0, whole = TRUE),
+        keep = keep, genes = genes, preprocess = preprocess,
+        alreadyNormalised = .checkFlag(alreadyNormalised, "alreadyNormalised")
+    )
+    prepared <- .prepareCells(model, x, "infer", args, verbose)
+    prepared <- .pickCells(prepared, cells)
+    .checkMemory(model, min(batchSize, ncol(prepared$values)),
+        nrow(prepared$values), FALSE, "batchSize", .grnBytes(model, prepared)
+    )
+    .say(verbose, "Networks of ", ncol(prepared$values), " cells: ",
+        prepared$report$tfs, " TFs x ", nrow(prepared$values), " genes."
+    )
+    factors <- .inferFactors(model, prepared, batchSize, verbose)
+    .assembleGRN(model, prepared, factors)
+})
+
+#' @rdname inferGRN
+#' @aliases inferGRN,ANY,ANY-method
+#' @export
+setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
+    if (methods::is(x, "FoundationModel")) {
+        .stopArgument("x", "is the model; the cells come first, ",
+            "inferGRN(x, model)."
+        )
+    }
+    .isModel(model)
+})
+
+## Cells by index, name or logical vector, in the order asked for.
+.pickCells <- function(prepared, cells) {
+    if (is.null(cells)) {
+        return(prepared)
+    }
+    n <- length(prepared$cells)
+    at <- if (is.character(cells)) {
+        match(cells, prepared$cells)
+    } else if (is.logical(cells) && length(cells) == n) {
+        which(cells)
+    } else if (is.numeric(cells) && all(is.finite(cells)) &&
+        all(cells == round(cells)) && all(cells >= 1) && all(cells <= n)) {
+        as.integer(cells)
+    } else {
+        .stopArgument("cells", "must be names, whole numbers from 1 to ", n,
+            ", or ", n, " logical values; it is ", .show(cells), "."
+        )
+    }
+    if (anyNA(at)) {
+        .stopArgument("cells", "names cells that 'x' does not have: ",
+            .some(as.character(cells[is.na(at)])), "."
+        )
+    }
+    if (!length(at) || anyDuplicated(at)) {
+        .stopArgument("cells", "must name at least one cell, each once.")
+    }
+    prepared$values <- prepared$values[, at, drop = FALSE]
+    prepared$conditions <- prepared$conditions[, at, drop = FALSE]
+    prepared$cells <- prepared$cells[at]
+    prepared$columns <- prepared$columns[at]
+    prepared$cellData <- prepared$cellData[at, , drop = FALSE]
+    prepared$report$cells <- length(at)
+    prepared
+}
+
+.gateWidth <- function(model) {
+    s <- model@config$sfm
+    k <- s$topk
+    if (is.null(k) || is.na(k)) s$num_factors else min(k, s$num_factors)
+}
+
+## Bytes of the result: index (2) and weight (4) of k factors per row.
+.grnBytes <- function(model, prepared) {
+    rows <- nrow(prepared$values) + sum(!prepared$nonTF)
+    as.numeric(ncol(prepared$values)) * rows * .gateWidth(model) * 6
+}
+
+.inferFactors <- function(model, prepared, batchSize, verbose) {
+    n <- ncol(prepared$values)
+    starts <- seq(1L, n, by = batchSize)
+    parts <- vector("list", length(starts))
+    bar <- .progressStart("Inferring ", n, verbose)
+    on.exit(.progressDone(bar))
+    for (i in seq_along(starts)) {
+        at <- seq(starts[[i]], min(n, starts[[i]] + batchSize - 1L))
+        parts[[i]] <- .Call(cw_r_model_infer, model@ptr,
+            .tokenBatch(prepared, at), list()
+        )
+        .progressTick(bar, at[[length(at)]])
+    }
+    names <- c("uIndex", "uWeight", "vIndex", "vWeight")
+    setNames(lapply(names, function(name) {
+        do.call(c, lapply(parts, `[[`, name))
+    }), names)
+}
+
+.assembleGRN <- function(model, prepared, factors) {
+    expression <- prepared$values
+    dimnames(expression) <- list(prepared$labels, prepared$cells)
+    state <- model@state
+    cellData <- S4Vectors::DataFrame(prepared$cellData)
+    rownames(cellData) <- prepared$cells
+    CellGRN(
+        tfs = prepared$labels[!prepared$nonTF], genes = prepared$labels,
+        cells = prepared$cells,
+        nFactors = as.integer(model@config$sfm$num_factors),
+        k = as.integer(.gateWidth(model)), factors = factors,
+        expression = expression, cellData = cellData,
+        metadata = list(
+            model = "SFM", modelSource = state$source,
+            modelStatus = state$status, modelHash = .modelHash(model),
+            seed = c(
+                model = .keyText(state$key), training = .keyText(state$run$key)
+            ),
+            engine = .engineText(), species = prepared$report$species,
+            coverage = prepared$report,
+            prior = if (is.null(state$run)) "none" else state$run$prior,
+            training = .trainingRecord(model),
+            preprocessing = prepared$report$settings
+        )
+    )
+}
+
+## A 64-bit key as "high:low"; a seed below 2^32 is 0:seed.
+.keyText <- function(key) {
+    if (is.null(key)) NULL else paste(format(key, trim = TRUE,
+        scientific = FALSE
+    ), collapse = ":")
+}
+
+.trainingRecord <- function(model) {
+    history <- trainingHistory(model)
+    if (!nrow(history)) {
+        return(NULL)
+    }
+    list(
+        steps = max(history$step), epochs = max(history$epoch),
+        status = model@state$status, seconds = sum(history$seconds),
+        settings = model@state$run$settings,
+        last = history[nrow(history), , drop = FALSE]
+    )
+}
+
+## A short fingerprint of the weights: weighted sums of all tensors of fewer
+## than a million numbers (larger ones would cost more than the inference).
+.modelHash <- function(model) {
+    all <- .Call(cw_r_model_tensors, model@ptr)
+    size <- vapply(all$shape, function(s) prod(as.numeric(s)), numeric(1))
+    sums <- vapply(all$name[size < 1e6], function(name) {
+        x <- .Call(cw_r_model_get, model@ptr, name)
+        sum(x * ((seq_along(x) %% 97) + 1))
+    }, numeric(1))
+    sprintf("%.12g", sum(sums * ((seq_along(sums) %% 89) + 1)))
+}
+
+## ---- memory ----------------------------------------------------------------
+
+## Bytes a call may use: option causeway.memoryLimit, else what is free.
+.memoryLimit <- function() {
+    limit <- getOption("causeway.memoryLimit")
+    if (!is.null(limit)) {
+        return(.checkNumber(limit, "options(causeway.memoryLimit)", 0))
+    }
+    .freeMemory()
+}
+
+.freeMemory <- function() {
+    if (!file.exists("/proc/meminfo")) {
+        return(Inf)
+    }
+    lines <- readLines("/proc/meminfo", warn = FALSE)
+    line <- grep("^MemAvailable:", lines, value = TRUE)
+    if (!length(line)) {
+        return(Inf)
+    }
+    1024 * as.numeric(gsub("[^0-9]", "", line[[1L]]))
+}
+
+.checkMemory <- function(model, nCells, nGenes, train, arg, result = 0) {
+    need <- .Call(cw_r_forecast, model@ptr, as.integer(nCells),
+        as.integer(nGenes), train
+    ) + result
+    limit <- .memoryLimit()
+    if (need > limit) {
+        stop("not enough memory: ", nCells, " cells x ", nGenes, " genes ",
+            "in a batch need about ", .bytes(need), ", and ", .bytes(limit),
+            " may be used. Make '", arg, "' smaller, take fewer cells or ",
+            "genes, or raise options(causeway.memoryLimit = bytes).",
+            call. = FALSE
+        )
+    }
+    invisible(need)
+}

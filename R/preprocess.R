@@ -1,0 +1,462 @@
+## From counts to what the model reads: vocabulary match, quality filters,
+## total-count normalisation to 1e4, log1p, all TFs plus the most variable
+## other genes. The published pre-training steps, streamed over columns so
+## that an on-disk matrix is never whole in memory.
+
+.preprocessDefaults <- list(
+    minGenes = NULL, minCells = NULL, maxMt = 20, dropQC = TRUE,
+    target = 1e4, sanitize = FALSE
+)
+
+.preprocessSettings <- function(preprocess, mode, nGenes) {
+    if (!is.list(preprocess) ||
+        length(preprocess) && is.null(names(preprocess))) {
+        .stopArgument("preprocess", "must be a named list; it is ",
+            .show(preprocess), "."
+        )
+    }
+    unknown <- setdiff(names(preprocess), names(.preprocessDefaults))
+    if (length(unknown)) {
+        .stopArgument("preprocess", "has unknown entries ", .some(unknown),
+            "; it may hold ", paste(names(.preprocessDefaults),
+                collapse = ", "
+            ), "."
+        )
+    }
+    s <- .preprocessDefaults
+    s[names(preprocess)] <- preprocess
+    ## The published thresholds are made for whole transcriptomes.
+    if (is.null(s$minGenes)) {
+        s$minGenes <- if (mode == "train" && nGenes >= 2000L) 200 else 0
+    }
+    if (is.null(s$minCells)) {
+        s$minCells <- if (mode == "train") 3 else 1
+    }
+    .checkNumber(s$minGenes, "preprocess$minGenes", 0, whole = TRUE)
+    .checkNumber(s$minCells, "preprocess$minCells", 0, whole = TRUE)
+    .checkNumber(s$maxMt, "preprocess$maxMt", 0, 100)
+    .checkNumber(s$target, "preprocess$target", 0, open = TRUE)
+    .checkFlag(s$dropQC, "preprocess$dropQC")
+    .checkFlag(s$sanitize, "preprocess$sanitize")
+    s$filterCells <- mode == "train"
+    s
+}
+
+## Mitochondrial, ribosomal and haemoglobin genes by symbol in upper case. The
+## published code looks at the names as given, so it misses them in Ensembl
+## names and in mouse symbols; here they are found.
+.qcGenes <- function(symbols) {
+    symbols <- ifelse(is.na(symbols), "", symbols)
+    list(
+        mt = startsWith(symbols, "MT-"),
+        ribo = startsWith(symbols, "RPS") | startsWith(symbols, "RPL"),
+        hb = grepl("^HB([^P]|$)", symbols)
+    )
+}
+
+## ---- passes over the matrix ------------------------------------------------
+
+.badValues <- function(x, names, cells, columns, arg = "x") {
+    bad <- which(!is.finite(x@x) | x@x < 0)
+    if (!length(bad)) {
+        return(NULL)
+    }
+    at <- bad[[1L]]
+    column <- findInterval(at - 1L, x@p, left.open = FALSE)
+    .stopArgument(arg, "holds ", format(x@x[[at]]), " for gene ",
+        names[[x@i[[at]] + 1L]], " in cell ", cells[[columns[[column]]]],
+        " (", length(bad), " such values in this part). Expression must be ",
+        "finite and not negative; repair or drop these, or let ",
+        "preprocess = list(sanitize = TRUE) set the non-finite ones to 0."
+    )
+}
+
+.sanitize <- function(x) {
+    x@x[!is.finite(x@x)] <- 0
+    x
+}
+
+## One pass: per cell its total over all genes, and over the genes the model
+## knows the number detected and the mitochondrial share (percent).
+.scanCells <- function(input, known, mt, s) {
+    m <- input$matrix
+    n <- ncol(m)
+    out <- list(
+        all = numeric(n), detected = integer(n), mt = numeric(n),
+        whole = TRUE, largest = 0
+    )
+    for (columns in .columnChunks(m)) {
+        x <- .columnChunk(m, columns)
+        if (s$sanitize) {
+            x <- .sanitize(x)
+        }
+        .badValues(x, input$names, input$cells, columns)
+        out$all[columns] <- Matrix::colSums(x)
+        out$largest <- max(out$largest, x@x, 0)
+        out$whole <- out$whole && all(x@x == floor(x@x))
+        x <- x[known, , drop = FALSE]
+        total <- Matrix::colSums(x)
+        out$detected[columns] <- as.integer(Matrix::colSums(x > 0))
+        share <- 100 * Matrix::colSums(x[mt[known], , drop = FALSE]) / total
+        share[total == 0] <- 0
+        out$mt[columns] <- share
+    }
+    out
+}
+
+## Number of the given cells in which each of the given genes is seen.
+.cellsPerGene <- function(m, rows, columns) {
+    seen <- numeric(length(rows))
+    for (part in .columnChunks(m, columns)) {
+        x <- .columnChunk(m, part, rows)
+        x@x <- as.numeric(is.finite(x@x) & x@x > 0)
+        seen <- seen + Matrix::rowSums(x)
+    }
+    seen
+}
+
+## Totals per cell and, of the values scaled to `target`, the sum and the sum
+## of squares per gene; with `logged` the values are log1p ones already.
+.normalisedMoments <- function(m, rows, columns, target, logged, sanitize) {
+    total <- numeric(length(columns))
+    sum <- square <- numeric(length(rows))
+    at <- 0L
+    for (part in .columnChunks(m, columns)) {
+        x <- .columnChunk(m, part, rows)
+        if (sanitize) {
+            x <- .sanitize(x)
+        }
+        here <- at + seq_along(part)
+        at <- at + length(part)
+        if (logged) {
+            x@x <- expm1(x@x)
+            total[here] <- 1
+        } else {
+            total[here] <- Matrix::colSums(x)
+            x <- .scaleColumns(x, target / .nonZero(total[here]))
+        }
+        sum <- sum + Matrix::rowSums(x)
+        x@x <- x@x^2
+        square <- square + Matrix::rowSums(x)
+    }
+    list(total = total, sum = sum, square = square)
+}
+
+.nonZero <- function(x) ifelse(x == 0, 1, x)
+
+.scaleColumns <- function(x, by) {
+    x@x <- x@x * rep.int(by, diff(x@p))
+    x
+}
+
+## The chosen genes' values as the model sees them, genes x cells, dgCMatrix.
+.extractValues <- function(m, rows, columns, total, target, logged,
+    sanitize) {
+    at <- 0L
+    parts <- lapply(.columnChunks(m, columns), function(part) {
+        x <- .columnChunk(m, part, rows)
+        if (sanitize) {
+            x <- .sanitize(x)
+        }
+        here <- match(part, columns)
+        if (!logged) {
+            x <- .scaleColumns(x, target / .nonZero(total[here]))
+            x@x <- log1p(x@x)
+        }
+        x
+    })
+    x <- if (length(parts) == 1L) parts[[1L]] else do.call(cbind, unname(parts))
+    dimnames(x) <- list(NULL, NULL)
+    Matrix::drop0(x)
+}
+
+## ---- highly variable genes -------------------------------------------------
+
+## Normalised dispersion in the manner of scanpy's "seurat" flavor: log of
+## variance / mean, standardised within 20 equal bins of log1p(mean). A bin of
+## one gene gets 1, as there. n cells; larger is more variable.
+.normalisedDispersion <- function(sum, square, n, bins = 20L) {
+    mean <- sum / n
+    variance <- pmax(0, (square - sum^2 / n) / (n - 1))
+    mean[mean == 0] <- 1e-12
+    dispersion <- variance / mean
+    dispersion[dispersion == 0] <- NA
+    dispersion <- log(dispersion)
+    mean <- log1p(mean)
+    span <- range(mean)
+    if (diff(span) == 0) {
+        bin <- rep(1L, length(mean))
+    } else {
+        breaks <- seq(span[[1L]], span[[2L]], length.out = bins + 1L)
+        breaks[[1L]] <- breaks[[1L]] - diff(span) * 1e-3
+        bin <- findInterval(mean, breaks, left.open = TRUE,
+            rightmost.closed = TRUE
+        )
+        bin <- pmin(pmax(bin, 1L), bins)
+    }
+    centre <- tapply(dispersion, bin, base::mean, na.rm = TRUE)
+    spread <- tapply(dispersion, bin, stats::sd, na.rm = TRUE)
+    alone <- is.na(spread)
+    spread[alone] <- centre[alone]
+    centre[alone] <- 0
+    bin <- as.character(bin)
+    out <- (dispersion - centre[bin]) / spread[bin]
+    out <- as.numeric(out)
+    out[!is.finite(out)] <- 0
+    out
+}
+
+## ---- the whole -------------------------------------------------------------
+
+## `chosen`: NULL (TFs plus variable genes) or rows of the input to take.
+## Returns values (genes x cells), tokens, labels, nonTF, cells and a report.
+.preprocess <- function(input, vocab, tfs, mode, nTargets = 1000L,
+    genes = NULL, keep = NULL, preprocess = list(), logged = FALSE,
+    maxGenes = Inf, verbose = FALSE) {
+    match <- .matchGenes(input, vocab, mode, verbose)
+    s <- .preprocessSettings(preprocess, mode, nrow(input$matrix))
+    qc <- .qcGenes(match$symbols)
+    known <- which(match$tokens >= 0L)
+    scan <- .scanCells(input, known, qc$mt, s)
+    .checkValues(input, scan, logged, verbose)
+    kept <- .chooseCells(input, scan, s, verbose)
+    columns <- kept$all
+    rows <- .usableGenes(input, known, qc, kept$enough, s, verbose)
+    moments <- .normalisedMoments(
+        input$matrix, rows, columns, s$target, logged, s$sanitize
+    )
+    .checkTotals(input, moments, columns, logged)
+    isTf <- .isTf(match$symbols[rows], tfs)
+    pick <- if (is.null(genes)) {
+        always <- if (is.null(keep)) integer() else
+            .givenGenes(input, match, rows, keep, "keep")
+        .chooseGenes(moments, isTf, length(columns), nTargets, always)
+    } else {
+        .givenGenes(input, match, rows, genes, "genes")
+    }
+    .checkChoice(isTf[pick], length(pick), maxGenes, mode, match, tfs)
+    values <- .extractValues(input$matrix, rows[pick], columns,
+        moments$total, s$target, logged, s$sanitize
+    )
+    chosen <- rows[pick]
+    list(
+        values = values, tokens = match$tokens[chosen],
+        labels = .geneLabels(input, match, chosen), nonTF = !isTf[pick],
+        cells = input$cells[columns], columns = columns,
+        cellData = input$cellData[columns, , drop = FALSE],
+        report = list(
+            matched = length(known), total = nrow(input$matrix),
+            lost = input$names[match$tokens < 0L],
+            vocabulary = nrow(vocab) - 1L, used = length(chosen),
+            tfs = sum(isTf[pick]), cells = length(columns),
+            cellsDropped = ncol(input$matrix) - length(columns),
+            assay = input$assay, counts = scan$whole, logged = logged,
+            settings = s
+        )
+    )
+}
+
+.matchGenes <- function(input, vocab, mode, verbose) {
+    tokens <- .lookupTokens(vocab, input$clean, input$type)
+    twice <- tokens >= 0L & (duplicated(tokens) |
+        duplicated(tokens, fromLast = TRUE))
+    if (any(twice)) {
+        .stopArgument("x", "has several genes on one token of the ",
+            "vocabulary: ", .some(input$names[twice]), ". Keep one of each."
+        )
+    }
+    known <- sum(tokens >= 0L)
+    size <- nrow(vocab) - 1L
+    lost <- input$names[tokens < 0L]
+    if (known < 2L || known < 0.1 * length(tokens) && known < 0.1 * size) {
+        .stopArgument("x", "and the model speak of different genes: ", known,
+            " of ", length(tokens), " genes of 'x' are among the model's ",
+            size, "; unknown are ", .some(lost),
+            ". Is it another species or another naming? 'symbols' names a ",
+            "column of rowData(x) with the other names."
+        )
+    }
+    if (length(lost)) {
+        .say(verbose, known, " of ", length(tokens), " genes are known to ",
+            "the model; left out: ", .some(lost, 3L), "."
+        )
+    }
+    symbols <- .vocabSymbols(vocab, tokens)
+    own <- is.na(symbols) & !is.null(input$symbols)
+    symbols[own] <- .cleanSymbol(input$symbols[own])
+    list(tokens = tokens, symbols = symbols)
+}
+
+.checkValues <- function(input, scan, logged, verbose) {
+    empty <- scan$all == 0
+    if (all(empty)) {
+        .stopArgument("x", "holds only zeros in assay \"", input$assay, "\".")
+    }
+    if (any(empty)) {
+        .stopArgument("x", "has ", sum(empty), " cells without any count: ",
+            .some(input$cells[empty]), ". Drop them, ",
+            "x[, colSums(counts(x)) > 0]."
+        )
+    }
+    if (logged && scan$largest > 50) {
+        .stopArgument("alreadyNormalised", "is TRUE, but the largest value ",
+            "is ", format(scan$largest), ": log1p values stay below 50."
+        )
+    }
+    if (!logged && !scan$whole) {
+        .say(verbose, "Assay \"", input$assay, "\" holds values that are not ",
+            "whole numbers (FPKM, TPM?): taken as abundances, scaled to one ",
+            "total per cell and log1p-transformed. If they are log values ",
+            "already, say alreadyNormalised = TRUE."
+        )
+    }
+    invisible()
+}
+
+.chooseCells <- function(input, scan, s, verbose) {
+    keep <- rep(TRUE, length(scan$all))
+    least <- if (s$filterCells) s$minGenes else 0
+    if (s$filterCells) {
+        few <- scan$detected < s$minGenes
+        mt <- scan$mt > s$maxMt
+        keep <- !few & !mt
+        if (any(!keep)) {
+            .say(verbose, sum(!keep), " of ", length(keep), " cells left ",
+                "out: ", sum(few), " with fewer than ", s$minGenes,
+                " genes, ", sum(mt & !few), " with more than ", s$maxMt,
+                " % mitochondrial counts."
+            )
+        }
+        if (!any(keep)) {
+            .stopArgument("x", "keeps no cell: all have fewer than ",
+                s$minGenes, " genes or more than ", s$maxMt, " % ",
+                "mitochondrial counts; see 'preprocess'."
+            )
+        }
+    }
+    ## Genes are counted, as published, before the mitochondrial filter.
+    list(all = which(keep), enough = which(scan$detected >= least))
+}
+
+.usableGenes <- function(input, known, qc, columns, s, verbose) {
+    drop <- if (s$dropQC) qc$mt | qc$ribo | qc$hb else rep(FALSE, length(qc$mt))
+    seen <- .cellsPerGene(input$matrix, known, columns)
+    enough <- seen >= min(s$minCells, max(1L, length(columns)))
+    rows <- known[enough & !drop[known]]
+    if (any(!enough) || any(drop[known])) {
+        .say(verbose, sum(!enough), " genes seen in fewer than ", s$minCells,
+            " cells and ", sum(drop[known] & enough), " mitochondrial, ",
+            "ribosomal or haemoglobin genes left out."
+        )
+    }
+    if (length(rows) < 2L) {
+        .stopArgument("x", "keeps ", length(rows), " usable genes of ",
+            nrow(input$matrix), "; a network needs at least two that are ",
+            "known to the model and seen in ", s$minCells, " cells or more."
+        )
+    }
+    rows
+}
+
+.checkTotals <- function(input, moments, columns, logged) {
+    empty <- moments$total == 0
+    if (!logged && any(empty)) {
+        .stopArgument("x", "has ", sum(empty), " cells without a count in ",
+            "the genes the model reads: ", .some(input$cells[columns][empty]),
+            ". Drop them."
+        )
+    }
+    invisible()
+}
+
+## All factors, the genes in `always`, and the most variable of the others.
+.chooseGenes <- function(moments, isTf, nCells, nTargets, always) {
+    if (nCells < 2L) {
+        .stopArgument("x", "has one cell: variable genes can't be chosen ",
+            "from it. Give more cells, or name the genes with 'genes'."
+        )
+    }
+    other <- which(!isTf)
+    if (length(other) > nTargets) {
+        score <- .normalisedDispersion(
+            moments$sum[other], moments$square[other], nCells
+        )
+        other <- other[order(-score, other)[seq_len(nTargets)]]
+    }
+    sort(unique(c(which(isTf), always, other)))
+}
+
+## Rows the caller named (`genes`: names or tokens), in the input's order.
+.givenGenes <- function(input, match, rows, genes, arg) {
+    if (is.numeric(genes)) {
+        pick <- which(match$tokens[rows] %in% genes)
+        if (length(pick) < 2L) {
+            .stopArgument("x", "holds ", length(pick), " of the ",
+                length(genes), " genes the model was trained on; choose ",
+                "others with 'genes' or 'nTargets'."
+            )
+        }
+        return(pick)
+    }
+    if (!is.character(genes) || !length(genes)) {
+        .stopArgument(arg, "must be gene names; it is ", .show(genes), ".")
+    }
+    clean <- .cleanNames(genes, if (.isEnsembl(genes)) "ensembl" else "symbol")
+    where <- match(clean, input$clean)
+    where[is.na(where)] <- match(clean[is.na(where)], match$symbols)
+    if (anyNA(where)) {
+        .stopArgument(arg, "names genes that are not in 'x': ",
+            .some(genes[is.na(where)]), "."
+        )
+    }
+    unknown <- match$tokens[where] < 0L
+    if (any(unknown)) {
+        .stopArgument(arg, "names genes the model does not know: ",
+            .some(genes[unknown]), "."
+        )
+    }
+    unusable <- !(where %in% rows)
+    if (any(unusable)) {
+        .stopArgument(arg, "names genes without any count in these ",
+            "cells (or mitochondrial, ribosomal, haemoglobin ones): ",
+            .some(genes[unusable]), ". Leave them out, or see 'preprocess'."
+        )
+    }
+    sort(match(unique(where), rows))
+}
+
+.checkChoice <- function(isTf, n, maxGenes, mode, match, tfs) {
+    if (!any(isTf)) {
+        symbols <- match$symbols[match$tokens >= 0L]
+        .stopArgument("x", "has no transcription factor among its usable ",
+            "genes (", .some(symbols[!is.na(symbols)], 3L), "). Is the ",
+            "species right? Are the names symbols ('symbols')? 'tfs' gives ",
+            "your own list."
+        )
+    }
+    if (n < 2L) {
+        .stopArgument("x", "leaves one gene; a network needs two.")
+    }
+    if (n > maxGenes) {
+        .stopArgument(if (mode == "train") "nTopGenes" else "nTargets",
+            "asks for more genes than the model takes: ", sum(isTf),
+            " factors and ", sum(!isTf), " others, ", n, " in all; at most ",
+            maxGenes, ". Ask for fewer, restrict 'tfs', or raise maxLength ",
+            "in SFMParam()."
+        )
+    }
+    invisible()
+}
+
+## Labels of a network: symbols where there are, else identifiers; unique.
+.geneLabels <- function(input, match, rows) {
+    name <- trimws(input$names[rows])
+    if (input$type == "ensembl") {
+        symbol <- match$symbols[rows]
+        label <- ifelse(is.na(symbol) | !nzchar(symbol), name, symbol)
+        twice <- duplicated(label) | duplicated(label, fromLast = TRUE)
+        label[twice] <- paste0(label[twice], "|", name[twice])
+        return(label)
+    }
+    name
+}

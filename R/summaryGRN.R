@@ -1,0 +1,266 @@
+## The honest summary: a network beside its baselines and its null.
+
+#' Summary of per-cell networks, with baselines
+#'
+#' `summary(grn)` puts the networks beside what simpler means give from the
+#' same cells: how far the strongest pooled edges are those of Pearson or
+#' Spearman correlation, how much of the scores is explained by one number per
+#' TF plus one per gene (the marginal null), and how much they differ between
+#' cells at all. It prints plainly when there is little beyond.
+#'
+#' @section How it is computed:
+#' Self edges are left out everywhere. Overlaps are between the `top` highest
+#' edges of the pooled network and of each baseline, on the same TFs and
+#' genes; the overlap expected by chance is `top` / number of possible edges.
+#' The marginal share is the R^2 of a least-squares fit of TF + gene effects to
+#' the scores. The between-cell share is, over the cells sampled, the variance
+#' of scores within edges (between cells) divided by their total variance.
+#' Cells are sampled evenly along the object, without random numbers.
+#'
+#' @param object a [CellGRN-class], or a `GRNSummary` to print.
+#' @param top edges compared with each baseline; more than a tenth of all
+#'   possible edges is cut to that.
+#' @param sampleCells cells for the between-cell share and (at most 10 of
+#'   them) the marginal share of single cells.
+#' @param x a `GRNSummary`.
+#' @param row.names,optional,... not used.
+#' @return An object of class `GRNSummary` that prints itself. `as.list()`
+#'   gives its parts, among them `topEdges` and `overlap` (data.frames:
+#'   `baseline`, `shared` edges, `fraction` of top, `jaccard`, `chance` =
+#'   expected fraction, `rankCorrelation` over all edges), `marginalShare`,
+#'   `marginalShareCells`, `betweenCells`; `as.data.frame()` gives `overlap`.
+#' @seealso [evaluateGRN()] when a reference network is known.
+#' @examples
+#' summary(exampleGRN())
+#' @name GRNSummary-class
+#' @exportClass GRNSummary
+setClass("GRNSummary", slots = c(parts = "list"))
+
+#' @rdname GRNSummary-class
+#' @export
+setMethod("summary", "CellGRN", function(object, top = 1000,
+    sampleCells = 64, ...) {
+    top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
+    sampleCells <- .checkNumber(sampleCells, "sampleCells", 1, 2^31,
+        whole = TRUE
+    )
+    pooled <- poolGRN(object)
+    self <- .selfEdges(pooled@scores)
+    possible <- length(self) - sum(self)
+    used <- max(1, min(top, floor(possible / 10)))
+    sample <- .evenly(length(object), sampleCells)
+    single <- vapply(.evenly(length(object), min(10L, sampleCells)),
+        function(c) .marginalShare(cellNetwork(object, c), self), numeric(1)
+    )
+    new("GRNSummary", parts = list(
+        size = c(dim(object), factors = object@nFactors, k = object@k),
+        metadata = object@metadata, possible = possible,
+        topEdges = edgeTable(pooled, top = 10L, self = FALSE), top = used,
+        overlap = .baselineOverlap(pooled@scores, object@expression, used),
+        marginalShare = .marginalShare(pooled@scores, self),
+        marginalShareCells = mean(single), singleCells = length(single),
+        betweenCells = .betweenCells(object, sample, possible),
+        sampledCells = length(sample)
+    ))
+})
+
+## `n` of 1..total, evenly spaced.
+.evenly <- function(total, n) {
+    unique(as.integer(round(seq(1, total, length.out = min(total, n)))))
+}
+
+.selfEdges <- function(scores) {
+    outer(rownames(scores), colnames(scores), `==`)
+}
+
+## R^2 of scores ~ TF + gene without self edges: alternating least squares on
+## the two sets of effects, which needs row and column sums only.
+.marginalShare <- function(scores, self) {
+    s <- scores
+    s[self] <- 0
+    n <- length(s) - sum(self)
+    use <- 1 - self
+    rowN <- pmax(1, rowSums(use))
+    colN <- pmax(1, colSums(use))
+    grand <- sum(s) / n
+    total <- sum((scores - grand)[!self]^2)
+    if (n < 1 || total <= 1e-12 * n * max(grand^2, 1e-30)) {
+        return(NA_real_)
+    }
+    column <- numeric(ncol(s))
+    for (step in seq_len(200L)) {
+        row <- (rowSums(s) - as.vector(use %*% column)) / rowN
+        new <- (colSums(s) - as.vector(row %*% use)) / colN
+        moved <- max(abs(new - column))
+        column <- new
+        if (moved <= 1e-10 * max(abs(grand), 1e-30)) break
+    }
+    rest <- scores - outer(row, column, `+`)
+    max(0, 1 - sum(rest[!self]^2) / total)
+}
+
+## Variance of scores between cells within an edge / total variance.
+.betweenCells <- function(x, at, possible) {
+    if (length(at) < 2L || possible < 1) {
+        return(NA_real_)
+    }
+    moments <- .Call(cw_r_network_moments, .networkView(x), at - 1L,
+        .threads()
+    )
+    mean <- .poolCells(x, as.integer(at))@scores
+    mean <- mean[!.selfEdges(mean)]
+    n <- length(at)
+    squares <- sum(moments$squares)
+    total <- squares - n * possible * (sum(moments$sum) / (n * possible))^2
+    if (total <= 1e-12 * squares) {
+        return(NA_real_)
+    }
+    max(0, (squares - n * sum(mean^2)) / total)
+}
+
+## Rows of `expression` (genes x cells) for the genes `at`, dense, ranked if
+## asked, with mean 0 and length 1; 0 for a gene that doesn't vary.
+.unitRows <- function(byCell, at, ranked) {
+    x <- as.matrix(byCell[, at, drop = FALSE])
+    if (ranked) {
+        x <- apply(x, 2L, rank)
+    }
+    x <- sweep(x, 2L, colMeans(x))
+    size <- sqrt(colSums(x^2))
+    flat <- size <= 1e-9 * sqrt(nrow(x))
+    sweep(x, 2L, ifelse(flat, Inf, size), `/`)
+}
+
+## Correlation of each TF with each gene over cells -> TFs x genes.
+.correlations <- function(expression, tfAt, method) {
+    ranked <- method == "spearman"
+    byCell <- Matrix::t(expression)
+    if (nrow(byCell) < 2L) {
+        return(matrix(0, length(tfAt), ncol(byCell)))
+    }
+    tf <- .unitRows(byCell, tfAt, ranked)
+    starts <- seq(1L, ncol(byCell), by = 256L)
+    blocks <- lapply(starts, function(first) {
+        at <- first:min(ncol(byCell), first + 255L)
+        crossprod(tf, .unitRows(byCell, at, ranked))
+    })
+    do.call(cbind, blocks)
+}
+
+.baselineOverlap <- function(scores, expression, top) {
+    tfAt <- match(rownames(scores), colnames(scores))
+    use <- !.selfEdges(scores)
+    flat <- t(scores)[t(use)]
+    mine <- head(order(-flat, method = "radix"), top)
+    rows <- lapply(c("pearson", "spearman"), function(method) {
+        r <- .correlations(expression, tfAt, method)
+        r <- t(r)[t(use)]
+        signed <- list(abs(r), r)
+        names <- paste(method, c("|r|", "r"))
+        do.call(rbind, lapply(seq_along(signed), function(i) {
+            other <- head(order(-signed[[i]], method = "radix"), top)
+            shared <- length(intersect(mine, other))
+            data.frame(
+                baseline = names[[i]], shared = shared,
+                fraction = shared / top, jaccard = shared / (2 * top - shared),
+                chance = top / length(flat),
+                rankCorrelation = .rankCorrelation(flat, signed[[i]])
+            )
+        }))
+    })
+    do.call(rbind, rows)
+}
+
+.rankCorrelation <- function(a, b) {
+    a <- rank(a)
+    b <- rank(b)
+    if (length(a) < 2L || stats::sd(a) == 0 || stats::sd(b) == 0) {
+        return(NA_real_)
+    }
+    stats::cor(a, b)
+}
+
+#' @rdname GRNSummary-class
+#' @export
+setMethod("as.list", "GRNSummary", function(x, ...) x@parts)
+
+#' @rdname GRNSummary-class
+#' @export
+setMethod("as.data.frame", "GRNSummary",
+    function(x, row.names = NULL, optional = FALSE, ...) x@parts$overlap
+)
+
+#' @rdname GRNSummary-class
+#' @export
+setMethod("show", "GRNSummary", function(object) {
+    p <- object@parts
+    cat("Per-cell networks: ", .count(p$size[["cells"]], "cell"), ", ",
+        .count(p$size[["tfs"]], "TF"), " x ",
+        .count(p$size[["genes"]], "gene"), "; ", p$size[["factors"]],
+        " factors, ", p$size[["k"]], " kept per row\n", sep = ""
+    )
+    .catProvenance(p$metadata)
+    cat("\nStrongest edges of the pooled network:\n")
+    print(p$topEdges, row.names = FALSE, digits = 3L)
+    cat("\nAgainst correlations on the same cells (top ", p$top, " of ",
+        format(p$possible, big.mark = ","), " possible edges):\n", sep = ""
+    )
+    shown <- p$overlap
+    names(shown)[names(shown) == "rankCorrelation"] <- "rank.cor"
+    print(shown, row.names = FALSE, digits = 2L)
+    cat("\nShare of score variance explained by TF + gene marginals: ",
+        .percent(p$marginalShare), " pooled, ",
+        .percent(p$marginalShareCells), " in single cells (mean of ",
+        p$singleCells, ")\n", sep = ""
+    )
+    cat("Share of score variance between cells: ", .percent(p$betweenCells),
+        " (", p$sampledCells, " cells)\n", sep = ""
+    )
+    .catVerdict(p)
+})
+
+.percent <- function(x, digits = 1L) {
+    if (is.na(x)) "not defined" else
+        sprintf("%.*f%%", digits, 100 * x)
+}
+
+.catProvenance <- function(meta) {
+    text <- function(name) {
+        value <- meta[[name]]
+        if (is.null(value)) "not recorded" else
+            paste(format(unlist(value)), collapse = " ")
+    }
+    cover <- meta$coverage
+    cat("Model: ", if (is.null(meta$model)) "SFM" else text("model"),
+        "; prior ", .priorText(meta), "; seed ", text("seed"), "\n", sep = ""
+    )
+    cat("Engine: ", text("engine"), "\n", sep = "")
+    if (!is.null(cover$matched) && !is.null(cover$total)) {
+        cat("Genes: ", cover$matched, " of ", cover$total,
+            " known to the model (", .percent(cover$matched / cover$total),
+            ")\n", sep = ""
+        )
+    } else {
+        cat("Genes: coverage not recorded\n")
+    }
+}
+
+## Says so when the networks are little more than their null.
+.catVerdict <- function(p) {
+    if (is.na(p$marginalShare)) {
+        cat("! All pooled scores are equal: there is no network here.\n")
+    } else if (p$marginalShare > 0.9) {
+        cat("! The pooled network is mostly its marginals: a number per TF ",
+            "plus one per gene\n  gives nearly the same scores. Don't read ",
+            "single edges.\n", sep = ""
+        )
+    }
+    if (is.na(p$betweenCells)) {
+        cat("! Variation between cells can't be told from these cells.\n")
+    } else if (p$betweenCells < 0.05) {
+        cat("! The networks are nearly the same in all cells: use the pooled ",
+            "one.\n", sep = ""
+        )
+    }
+    cat("Whether edges are true isn't known from this: see evaluateGRN().\n")
+}

@@ -1,0 +1,129 @@
+/* op_encode.c: from indices and values to vectors. */
+#include "ops.h"
+
+#include <string.h>
+
+/* ---- sum of gathered rows ---- */
+
+typedef struct {
+    const int32_t *index[CW_MAX_INPUTS];
+} gather_saved;
+
+static void gather_backward(cw_tape *t, cw_node *node)
+{
+    gather_saved *s = node->saved;
+    int64_t n = cw_rows(node->out), d = cw_cols(node->out);
+    for (int j = 0; j < node->inputs; j++) {
+        float *dtable = cw_tape_grad(t, node->in[j]);
+        if (dtable) t->k->scatter_add(&t->exec, dtable, node->out->grad, s->index[j], n, d);
+    }
+}
+
+static const cw_op op_gather = {"gather", gather_backward, NULL};
+
+cw_tensor *cw_gather_sum(cw_tape *t, int tables, cw_tensor *const *table, const int32_t *const *index, int64_t n)
+{
+    cw_node *node = cw_node_new(t, &op_gather, tables, table, sizeof(gather_saved));
+    if (!node) return NULL;
+    gather_saved *s = node->saved;
+    int64_t d = cw_cols(table[0]);
+    for (int j = 0; j < tables; j++) {
+        s->index[j] = index[j];
+        int64_t rows = cw_rows(table[j]);
+        if (cw_cols(table[j]) != d) {
+            cw_fail(t->ctx, CW_ERR_SHAPE, "gather: tables of %lld and %lld columns", (long long)d,
+                    (long long)cw_cols(table[j]));
+            return NULL;
+        }
+        for (int64_t i = 0; i < n; i++) {
+            if (index[j][i] < rows) continue;
+            cw_fail(t->ctx, CW_ERR_ARGUMENT, "gather: index %d is beyond the table's %lld rows", (int)index[j][i],
+                    (long long)rows);
+            return NULL;
+        }
+    }
+    node->out = cw_tape_matrix(t, n, d);
+    if (!node->out) return NULL;
+    for (int j = 0; j < tables; j++) t->k->gather(&t->exec, node->out->data, table[j]->data, index[j], j > 0, n, d);
+    return cw_node_done(t, node);
+}
+
+cw_tensor *cw_gather(cw_tape *t, cw_tensor *table, const int32_t *index, int64_t n)
+{
+    return cw_gather_sum(t, 1, &table, &index, n);
+}
+
+/* ---- soft assignment to prototypes ---- */
+
+typedef struct {
+    float inverse_tau;
+} bins_saved;
+
+static void bins_backward(cw_tape *t, cw_node *node)
+{
+    cw_tensor *x = node->in[0], *p = node->in[1];
+    int64_t n = cw_rows(x), d = cw_cols(x), m = cw_rows(p);
+    float scale = ((bins_saved *)node->saved)->inverse_tau;
+    float *dscore = cw_arena_take(t->arena, n * m * (int64_t)sizeof(float));
+    float *dx = cw_tape_grad(t, x), *dp = cw_tape_grad(t, p);
+    if (!dscore || t->ctx->status != CW_OK) return;
+    memset(dscore, 0, (size_t)(n * m) * sizeof(float));
+    t->k->softmax_backward(&t->exec, dscore, node->out->grad, node->out->data, 1.0f, n, m);
+    t->k->neg_sqdist_backward(&t->exec, dx, dp, dscore, x->data, p->data, scale, n, m, d);
+    cw_arena_give(t->arena, dscore);
+}
+
+static const cw_op op_bins = {"soft_bins", bins_backward, NULL};
+
+cw_tensor *cw_soft_bins(cw_tape *t, cw_tensor *x, cw_tensor *p, float tau)
+{
+    cw_node *node = cw_node_new(t, &op_bins, 2, (cw_tensor *[]){x, p}, sizeof(bins_saved));
+    if (!node) return NULL;
+    int64_t n = cw_rows(x), d = cw_cols(x), m = cw_rows(p);
+    if (cw_cols(p) != d) {
+        cw_fail(t->ctx, CW_ERR_SHAPE, "soft_bins: prototypes of %lld columns for values of %lld",
+                (long long)cw_cols(p), (long long)d);
+        return NULL;
+    }
+    ((bins_saved *)node->saved)->inverse_tau = 1.0f / tau;
+    node->out = cw_tape_matrix(t, n, m);
+    if (!node->out) return NULL;
+    t->k->neg_sqdist(&t->exec, node->out->data, x->data, p->data, 1.0f / tau, n, m, d);
+    t->k->softmax(&t->exec, node->out->data, node->out->data, 1.0f, n, m);
+    return cw_node_done(t, node);
+}
+
+/* ---- attention pooling. kept: the attention weights, one per entry ---- */
+
+typedef struct {
+    const int32_t *index;
+    cw_ragged seg;
+} pool_saved;
+
+static void pool_backward(cw_tape *t, cw_node *node)
+{
+    pool_saved *s = node->saved;
+    cw_tensor *score = node->in[0], *h = node->in[1];
+    float *dscore = cw_tape_grad(t, score), *dh = cw_tape_grad(t, h);
+    if (t->ctx->status != CW_OK) return;
+    t->k->pool_backward(&t->exec, dscore, dh, node->out->grad, node->kept[0], h->data, s->index, s->seg, cw_cols(h));
+}
+
+static const cw_op op_pool = {"attention_pool", pool_backward, NULL};
+
+cw_tensor *cw_attention_pool(cw_tape *t, cw_tensor *score, cw_tensor *h, const int32_t *index, cw_ragged seg)
+{
+    cw_node *node = cw_node_new(t, &op_pool, 2, (cw_tensor *[]){score, h}, sizeof(pool_saved));
+    if (!node) return NULL;
+    int64_t d = cw_cols(h);
+    if (cw_count(score) != cw_rows(h)) {
+        cw_fail(t->ctx, CW_ERR_SHAPE, "attention_pool: %lld scores for %lld rows", (long long)cw_count(score),
+                (long long)cw_rows(h));
+        return NULL;
+    }
+    *(pool_saved *)node->saved = (pool_saved){index, seg};
+    node->out = cw_tape_matrix(t, seg.count, d);
+    if (!node->out || !cw_node_keep(t, node, 0, seg.start[seg.count])) return NULL;
+    t->k->pool(&t->exec, node->out->data, node->kept[0], score->data, h->data, index, seg, d);
+    return cw_node_done(t, node);
+}

@@ -1,0 +1,211 @@
+/* op_linear.c: products with weights. */
+#include "ops.h"
+
+#define FFN_BLOCK 1024 /* rows of a SwiGLU block: its three (rows, h) arrays stay near the cache */
+
+static int same(cw_tape *t, const char *op, const char *what, int64_t got, int64_t want)
+{
+    if (got == want) return 1;
+    cw_fail(t->ctx, CW_ERR_SHAPE, "%s: %s is %lld, expected %lld", op, what, (long long)got, (long long)want);
+    return 0;
+}
+
+/* ---- linear: y = act(x w^T + b) [+ residual] ---- */
+
+typedef struct {
+    cw_act act;
+} linear_saved;
+
+static void linear_backward(cw_tape *t, cw_node *node)
+{
+    cw_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *residual = node->in[3];
+    int64_t n = cw_rows(x), in = cw_cols(x), out = cw_cols(node->out);
+    linear_saved *s = node->saved;
+    const float *xd = cw_tape_data(t, x);
+    float *dy = node->out->grad, *dresidual = cw_tape_grad(t, residual), *dz = dy, beta;
+    if (dresidual) t->k->axpy(&t->exec, dresidual, dy, 1.0f, n * out);
+    if (s->act != CW_ACT_NONE) {
+        dz = cw_arena_take(t->arena, n * out * (int64_t)sizeof(float));
+        if (!dz) return;
+        for (int64_t i = 0; i < n * out; i++) dz[i] = 0.0f;
+        t->k->act_backward(&t->exec, dz, dy, node->kept[0], s->act, n * out);
+    }
+    float *dx = cw_tape_grad_beta(t, x, &beta);
+    if (dx) t->k->gemm(&t->exec, dx, in, dz, out, 0, w->data, in, 0, 1.0f, beta, n, in, out);
+    float *dw = cw_tape_grad_beta(t, w, &beta);
+    if (dw) t->k->gemm(&t->exec, dw, in, dz, out, 1, xd, in, 0, 1.0f, beta, out, in, n);
+    float *db = cw_tape_grad(t, b);
+    if (db) t->k->column_sum(&t->exec, db, dz, n, out);
+    if (dz != dy) cw_arena_give(t->arena, dz);
+}
+
+static const cw_op op_linear = {"linear", linear_backward, NULL};
+
+static cw_tensor *linear(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act, cw_tensor *residual)
+{
+    cw_node *node = cw_node_new(t, &op_linear, 4, (cw_tensor *[]){x, w, b, residual}, sizeof(linear_saved));
+    if (!node) return NULL;
+    int64_t n = cw_rows(x), in = cw_cols(x), out = cw_rows(w);
+    if (!same(t, "linear", "the weight's width", cw_cols(w), in)) return NULL;
+    if (b && !same(t, "linear", "the bias", cw_count(b), out)) return NULL;
+    if (residual && !same(t, "linear", "the residual", cw_count(residual), n * out)) return NULL;
+    ((linear_saved *)node->saved)->act = act;
+    float *z = NULL;
+    if (t->recording && act != CW_ACT_NONE && !(z = cw_node_keep(t, node, 0, n * out))) return NULL;
+    if (residual && residual->owned && !t->recording) node->out = residual;
+    else node->out = cw_tape_matrix(t, n, out);
+    if (!node->out) return NULL;
+    t->k->linear(&t->exec, node->out->data, z, x->data, w->data, b ? b->data : NULL, residual ? residual->data : NULL,
+                 act, n, in, out);
+    return cw_node_done(t, node);
+}
+
+cw_tensor *cw_linear(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act)
+{
+    return linear(t, x, w, b, act, NULL);
+}
+
+cw_tensor *cw_linear_residual(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_tensor *residual)
+{
+    return linear(t, x, w, b, CW_ACT_NONE, residual);
+}
+
+/* ---- SwiGLU feed-forward with residual, in blocks of rows ---- */
+
+enum { FFN_X, FFN_GATE_W, FFN_GATE_B, FFN_UP_W, FFN_UP_B, FFN_DOWN_W, FFN_DOWN_B, FFN_RESIDUAL };
+
+typedef struct {
+    float dropout;
+    cw_stream stream;
+} ffn_saved;
+
+static const float *bias(const cw_tensor *b) { return b ? b->data : NULL; }
+
+/* The dropout stream of one block: blocks may not share random numbers. */
+static cw_stream block_stream(cw_stream s, int64_t first)
+{
+    s.key ^= (uint64_t)(first + 1) * 0x9E3779B97F4A7C15ULL;
+    return s;
+}
+
+/* gate, up, product (rows, h) of rows first.. of x */
+static void ffn_hidden(cw_tape *t, cw_node *node, const float *x, int64_t rows, float *gate, float *up, float *product)
+{
+    cw_tensor *const *in = node->in;
+    int64_t d = cw_cols(in[FFN_X]), h = cw_rows(in[FFN_GATE_W]);
+    t->k->linear(&t->exec, gate, NULL, x, in[FFN_GATE_W]->data, bias(in[FFN_GATE_B]), NULL, CW_ACT_NONE, rows, d, h);
+    t->k->linear(&t->exec, up, NULL, x, in[FFN_UP_W]->data, bias(in[FFN_UP_B]), NULL, CW_ACT_NONE, rows, d, h);
+    t->k->swiglu(&t->exec, product, gate, up, rows * h);
+}
+
+static void ffn_backward(cw_tape *t, cw_node *node)
+{
+    cw_tensor **in = node->in;
+    cw_tensor *x = in[FFN_X];
+    ffn_saved *s = node->saved;
+    int64_t n = cw_rows(x), d = cw_cols(x), h = cw_rows(in[FFN_GATE_W]);
+    const float *xd = cw_tape_data(t, x);
+    float *dy = node->out->grad, *dresidual = cw_tape_grad(t, in[FFN_RESIDUAL]), x_beta;
+    if (dresidual) t->k->axpy(&t->exec, dresidual, dy, 1.0f, n * d);
+    float *dx = cw_tape_grad_beta(t, x, &x_beta);
+    float *dgate_w = cw_tape_grad(t, in[FFN_GATE_W]), *dgate_b = cw_tape_grad(t, in[FFN_GATE_B]);
+    float *dup_w = cw_tape_grad(t, in[FFN_UP_W]), *dup_b = cw_tape_grad(t, in[FFN_UP_B]);
+    float *ddown_w = cw_tape_grad(t, in[FFN_DOWN_W]), *ddown_b = cw_tape_grad(t, in[FFN_DOWN_B]);
+    int64_t block = n < FFN_BLOCK ? n : FFN_BLOCK;
+    float *gate = cw_arena_take(t->arena, 3 * block * h * (int64_t)sizeof(float));
+    if (!gate) return;
+    float *up = gate + block * h, *product = up + block * h;
+    for (int64_t first = 0; first < n; first += block) {
+        int64_t rows = n - first < block ? n - first : block;
+        float *dyb = dy + first * d;
+        const float *xb = xd + first * d;
+        ffn_hidden(t, node, xb, rows, gate, up, product);
+        if (s->dropout > 0) t->k->dropout(&t->exec, dyb, dyb, s->dropout, block_stream(s->stream, first), rows * d);
+        if (ddown_w) t->k->gemm(&t->exec, ddown_w, h, dyb, d, 1, product, h, 0, 1.0f, 1.0f, d, h, rows);
+        if (ddown_b) t->k->column_sum(&t->exec, ddown_b, dyb, rows, d);
+        float *dproduct = product; /* the product is spent */
+        t->k->gemm(&t->exec, dproduct, h, dyb, d, 0, in[FFN_DOWN_W]->data, h, 0, 1.0f, 0.0f, rows, h, d);
+        t->k->swiglu_backward(&t->exec, gate, up, dproduct, gate, up, rows * h);
+        if (dgate_w) t->k->gemm(&t->exec, dgate_w, d, gate, h, 1, xb, d, 0, 1.0f, 1.0f, h, d, rows);
+        if (dgate_b) t->k->column_sum(&t->exec, dgate_b, gate, rows, h);
+        if (dup_w) t->k->gemm(&t->exec, dup_w, d, up, h, 1, xb, d, 0, 1.0f, 1.0f, h, d, rows);
+        if (dup_b) t->k->column_sum(&t->exec, dup_b, up, rows, h);
+        if (!dx) continue;
+        float *dxb = dx + first * d;
+        t->k->gemm(&t->exec, dxb, d, gate, h, 0, in[FFN_GATE_W]->data, d, 0, 1.0f, x_beta, rows, d, h);
+        t->k->gemm(&t->exec, dxb, d, up, h, 0, in[FFN_UP_W]->data, d, 0, 1.0f, 1.0f, rows, d, h);
+    }
+    cw_arena_give(t->arena, gate);
+}
+
+static const cw_op op_ffn = {"swiglu", ffn_backward, NULL};
+
+cw_tensor *cw_swiglu_residual(cw_tape *t, cw_tensor *x, cw_swiglu_params p, float dropout, cw_tensor *residual)
+{
+    cw_tensor *in[] = {x, p.gate_w, p.gate_b, p.up_w, p.up_b, p.down_w, p.down_b, residual};
+    cw_node *node = cw_node_new(t, &op_ffn, 8, in, sizeof(ffn_saved));
+    if (!node) return NULL;
+    int64_t n = cw_rows(x), d = cw_cols(x), h = cw_rows(p.gate_w);
+    if (!same(t, "swiglu", "the gate's width", cw_cols(p.gate_w), d) ||
+        !same(t, "swiglu", "the size of up", cw_count(p.up_w), h * d) ||
+        !same(t, "swiglu", "the size of down", cw_count(p.down_w), h * d) ||
+        !same(t, "swiglu", "the residual", cw_count(residual), n * d))
+        return NULL;
+    ffn_saved *s = node->saved;
+    s->dropout = t->training ? dropout : 0.0f;
+    s->stream = s->dropout > 0 ? cw_tape_stream(t, CW_RNG_DROPOUT) : (cw_stream){0, 0};
+    node->out = residual->owned && !t->recording ? residual : cw_tape_matrix(t, n, d);
+    int64_t block = n < FFN_BLOCK ? n : FFN_BLOCK;
+    float *gate = node->out ? cw_arena_take(t->arena, 2 * block * h * (int64_t)sizeof(float)) : NULL;
+    if (!gate) return NULL;
+    float *up = gate + block * h;
+    for (int64_t first = 0; first < n; first += block) {
+        int64_t rows = n - first < block ? n - first : block;
+        float *y = node->out->data + first * d;
+        const float *r = residual->data + first * d;
+        ffn_hidden(t, node, x->data + first * d, rows, gate, up, gate);
+        if (s->dropout > 0) {
+            /* gate now holds the product; `up` is free and holds the projection (d <= h is not assured, so in y) */
+            float *projected = up;
+            if (d > h) projected = cw_arena_take(t->arena, rows * d * (int64_t)sizeof(float));
+            if (!projected) return NULL;
+            t->k->linear(&t->exec, projected, NULL, gate, p.down_w->data, bias(p.down_b), NULL, CW_ACT_NONE, rows, h, d);
+            t->k->dropout(&t->exec, projected, projected, s->dropout, block_stream(s->stream, first), rows * d);
+            if (y != r)
+                for (int64_t i = 0; i < rows * d; i++) y[i] = r[i];
+            t->k->axpy(&t->exec, y, projected, 1.0f, rows * d);
+            if (projected != up) cw_arena_give(t->arena, projected);
+        } else {
+            t->k->linear(&t->exec, y, NULL, gate, p.down_w->data, bias(p.down_b), r, CW_ACT_NONE, rows, h, d);
+        }
+        if (cw_poll(t->ctx) != CW_OK) return NULL;
+    }
+    cw_arena_give(t->arena, gate);
+    return cw_node_done(t, node);
+}
+
+/* ---- matmul: a b ---- */
+
+static void matmul_backward(cw_tape *t, cw_node *node)
+{
+    cw_tensor *a = node->in[0], *b = node->in[1];
+    int64_t n = cw_rows(a), k = cw_cols(a), m = cw_cols(b);
+    const float *ad = cw_tape_data(t, a), *bd = cw_tape_data(t, b), *dy = node->out->grad;
+    float beta, *da = cw_tape_grad_beta(t, a, &beta);
+    if (da && bd) t->k->gemm(&t->exec, da, k, dy, m, 0, bd, m, 1, 1.0f, beta, n, k, m);
+    float *db = cw_tape_grad_beta(t, b, &beta);
+    if (db && ad) t->k->gemm(&t->exec, db, m, ad, k, 1, dy, m, 0, 1.0f, beta, k, m, n);
+}
+
+static const cw_op op_matmul = {"matmul", matmul_backward, NULL};
+
+cw_tensor *cw_matmul(cw_tape *t, cw_tensor *a, cw_tensor *b)
+{
+    cw_node *node = cw_node_new(t, &op_matmul, 2, (cw_tensor *[]){a, b}, 0);
+    if (!node || !same(t, "matmul", "the second factor's height", cw_rows(b), cw_cols(a))) return NULL;
+    int64_t n = cw_rows(a), k = cw_cols(a), m = cw_cols(b);
+    node->out = cw_tape_matrix(t, n, m);
+    if (!node->out) return NULL;
+    t->k->gemm(&t->exec, node->out->data, m, a->data, k, 0, b->data, m, 0, 1.0f, 0.0f, n, m, k);
+    return cw_node_done(t, node);
+}

@@ -1,0 +1,102 @@
+/* ops.h: the differentiable operations. Each is one forward and one backward function, side by side in op_*.c.
+ *
+ * All take the tape first and return a new tensor of the tape, or NULL on a failed context (see tape.h). Shapes are
+ * checked; an error names the operation and both shapes. Index and offset arrays are borrowed for the step. */
+#ifndef CW_OPS_H
+#define CW_OPS_H
+
+#include "tape.h"
+
+/* ---- op_linear.c ---- */
+/* act(x w^T + b): x (n,in), w (out,in), b (out) or NULL -> (n,out) */
+cw_tensor *cw_linear(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act);
+/* residual + x w^T + b. Consumes `residual`: in inference its memory becomes the result's. */
+cw_tensor *cw_linear_residual(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_tensor *residual);
+/* residual + dropout_p(down(silu(gate(x)) up(x))): SwiGLU (Shazeer 2020). x, residual (n,d); gate, up (h,d); down (d,h);
+ * biases or NULL. Works in blocks of rows; nothing of width h is stored, the backward computes it again. Consumes
+ * `residual` as above. */
+typedef struct cw_swiglu_params {
+    cw_tensor *gate_w, *gate_b, *up_w, *up_b, *down_w, *down_b;
+} cw_swiglu_params;
+cw_tensor *cw_swiglu_residual(cw_tape *t, cw_tensor *x, cw_swiglu_params p, float dropout, cw_tensor *residual);
+/* a b: a (n,k), b (k,m) -> (n,m) */
+cw_tensor *cw_matmul(cw_tape *t, cw_tensor *a, cw_tensor *b);
+
+/* ---- op_norm.c ---- */
+cw_tensor *cw_rmsnorm(cw_tape *t, cw_tensor *x, cw_tensor *w, float eps);
+cw_tensor *cw_layernorm(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, float eps);
+cw_tensor *cw_softmax(cw_tape *t, cw_tensor *x, float scale); /* of scale x, over columns */
+
+/* ---- op_attention.c ---- */
+typedef struct cw_attention_spec {
+    int64_t heads;
+    int causal;
+    cw_rotary rotary;
+    float rotary_base;
+    const int32_t *position; /* (n), read only when rotary isn't NONE */
+    cw_ragged seq;
+} cw_attention_spec;
+/* Multi-head attention within each sequence; qkv (n, 3 D) ordered (3, H, D/H), scale (D/H)^-1/2 -> (n, D).
+ * Consumes qkv: with rotary its queries and keys are turned in place. */
+cw_tensor *cw_self_attention(cw_tape *t, cw_tensor *qkv, cw_attention_spec spec);
+
+/* ---- op_basic.c ---- */
+cw_tensor *cw_activate(cw_tape *t, cw_tensor *x, cw_act act);
+cw_tensor *cw_add_scaled(cw_tape *t, cw_tensor *x, cw_tensor *y, float a); /* x + a y */
+cw_tensor *cw_concat_cols(cw_tape *t, int count, cw_tensor *const *x);     /* side by side; count <= 4 */
+cw_tensor *cw_concat_rows(cw_tape *t, int count, cw_tensor *const *x);     /* one below the other; count <= 4 */
+cw_tensor *cw_dropout(cw_tape *t, cw_tensor *x, float p);                  /* x itself when p = 0 or not training */
+
+/* ---- op_encode.c ---- */
+/* (n,d): row i = sum over tables of table[index[i]], nothing where index[i] < 0; all tables have d columns */
+cw_tensor *cw_gather_sum(cw_tape *t, int tables, cw_tensor *const *table, const int32_t *const *index, int64_t n);
+cw_tensor *cw_gather(cw_tape *t, cw_tensor *table, const int32_t *index, int64_t n);
+/* softmax over prototypes of -||x_i - p_j||^2 / tau: x (n,d), p (m,d) -> (n,m) */
+cw_tensor *cw_soft_bins(cw_tape *t, cw_tensor *x, cw_tensor *p, float tau);
+/* attention pooling, see kernels.h `pool`: score (r,1), h (r,d), index into their rows -> (seg.count, d) */
+cw_tensor *cw_attention_pool(cw_tape *t, cw_tensor *score, cw_tensor *h, const int32_t *index, cw_ragged seg);
+
+/* ---- op_factor.c: sparse factor gates and what is computed with them ---- */
+/* Genes of all cells are stacked: v (N, M) over all gene tokens, u (U, M) over TF tokens only; `gene` and `tf` give
+ * each cell's rows of v and u; tf_gene (U) is the row of v that a TF row of u stands for. */
+typedef struct cw_factor_rows {
+    cw_ragged gene, tf;
+    const int32_t *tf_gene;
+} cw_factor_rows;
+/* top-k gate, see kernels.h; beta (M) or NULL is a constant */
+cw_tensor *cw_topk_gate(cw_tape *t, cw_tensor *logits, const float *beta, int64_t k, float temperature);
+/* per cell v_c (u_c^T h_c[TF rows]): h (N, d) -> (N, d); what TFs say to every gene through the factors */
+cw_tensor *cw_factor_mix(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_tensor *h, cw_factor_rows rows);
+
+/* ---- op_loss.c: scalars (1,1), each already reduced as its comment says ---- */
+/* z = mu + sigma eps with stats (N,2) = (mu, s), sigma = softplus(s) + 1e-6; eps (N) constant -> (N,1) */
+cw_tensor *cw_latent_sample(cw_tape *t, cw_tensor *stats, const float *eps);
+/* sum over rows of KL(N(mu, sigma) || N(0,1)) / cells */
+cw_tensor *cw_kl_normal(cw_tape *t, cw_tensor *stats, int64_t cells);
+/* - sum over rows of the zero-inflated normal's log likelihood / cells; out (N,3) = (mu, s, drop logit), x (N) */
+cw_tensor *cw_zi_normal_nll(cw_tape *t, cw_tensor *out, const float *x, int64_t cells);
+
+/* A set of (source token, target token) pairs. */
+typedef struct cw_pair_set {
+    int64_t count;
+    const uint64_t *sorted; /* source << 32 | target, ascending */
+} cw_pair_set;
+int cw_pair_set_has(const cw_pair_set *set, int32_t source, int32_t target);
+typedef struct cw_prior_spec {
+    cw_pair_set pairs;
+    const int32_t *gene_token; /* (N): vocabulary token of each gene row */
+    int64_t top;               /* the `top` strongest predicted edges of each cell are judged; 0: all of them */
+    float positive, negative;  /* weights */
+} cw_prior_spec;
+/* weighted binary cross entropy of the strongest predicted edges against the prior / sum of weights */
+cw_tensor *cw_prior_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows rows, cw_prior_spec spec);
+/* mean over cells of tr((I + max(A,0)/M)^M) - M with A = v_c[TF rows]^T u_c (Zheng et al. 2018, polynomial form) */
+cw_tensor *cw_dag_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows rows);
+/* mean score of all TF-gene pairs of all cells */
+cw_tensor *cw_sparsity_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows rows);
+/* mean over rows with target >= 0 of -log softmax(x)[target]; x (n,d) */
+cw_tensor *cw_cross_entropy_loss(cw_tape *t, cw_tensor *x, const int32_t *target);
+/* mean binary cross entropy on logits against y (same count) */
+cw_tensor *cw_bce_loss(cw_tape *t, cw_tensor *x, const float *y);
+
+#endif

@@ -1,0 +1,36 @@
+/* threads.h: the one governor of threads, and the state of the BLAS.
+ *
+ * The engine runs its own OpenMP loops over tiles whose borders depend on shapes only, never on the number of threads,
+ * and calls the BLAS on one thread inside them. So two thread pools are never multiplied, and results are the same to
+ * the last bit for any number of threads. */
+#ifndef CW_THREADS_H
+#define CW_THREADS_H
+
+#include "core.h"
+
+/* Threads to use when `wanted` were asked for (0: the default, 2): bounded by the processors there are, by
+ * OMP_NUM_THREADS and OMP_THREAD_LIMIT, and by 2 where _R_CHECK_LIMIT_CORES_ or IS_BIOC_BUILD_MACHINE say so. >= 1. */
+int cw_threads_resolve(int wanted);
+
+typedef struct cw_blas_info {
+    const char *name;        /* "OpenBLAS 0.3.21", "CBLAS", "none (built-in)" */
+    const char *core;        /* the kernels in use, such as "SkylakeX"; "" where unknown */
+    const char *core_loaded; /* the kernels the library chose when it was loaded */
+    int retuned;             /* 1: cw_blas_tune replaced the core type */
+} cw_blas_info;
+
+/* OpenBLAS as Debian ships it does not know newer processors and falls back to its oldest kernels. If `allow`, if the
+ * library in use is such an OpenBLAS, if OPENBLAS_CORETYPE isn't set by the user, and if CPUID offers more than the
+ * core in use, its dispatch is initialised again with the right core. Called once, before any other thread computes.
+ * Never fails; what it did is in cw_blas_get. */
+void cw_blas_tune(int allow);
+cw_blas_info cw_blas_get(void);
+
+/* Between enter and leave the BLAS runs on one thread (see above); leave restores what was set. They nest. */
+int cw_blas_enter(void);
+void cw_blas_leave(int before);
+
+const char *cw_cpu_name(void);  /* static string, such as "AMD EPYC 9575F"; "unknown" */
+const char *cw_cpu_simd(void);  /* "avx512", "avx2", "generic": what the CPU kernels will use */
+
+#endif

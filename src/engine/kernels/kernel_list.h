@@ -1,0 +1,22 @@
+/* kernel_list.h: the names of the entries of cw_kernels, once, for declarations and tables. */
+#ifndef CW_KERNEL_LIST_H
+#define CW_KERNEL_LIST_H
+
+#include "kernels.h"
+
+/* X(entry) for every entry with a fast version */
+#define CW_KERNEL_LIST_FAST(X)                                                                                         \
+    X(gemm) X(gemm_batched) X(linear) X(column_sum) X(matrix_power)                                                    \
+    X(act) X(act_backward) X(swiglu) X(swiglu_backward) X(axpy) X(dropout) X(normal)                                   \
+    X(rmsnorm) X(rmsnorm_backward) X(layernorm) X(layernorm_backward) X(softmax) X(softmax_backward)                   \
+    X(gather) X(scatter_add) X(rotary) X(attention) X(attention_backward)                                              \
+    X(topk_gate) X(topk_gate_backward) X(neg_sqdist) X(neg_sqdist_backward) X(pool) X(pool_backward)                   \
+    X(segment_sum) X(segment_sum_backward) X(sum_squares) X(adamw)
+
+/* ... and for those that have only the reference */
+#define CW_KERNEL_LIST_REF(X) X(cross_entropy) X(cross_entropy_backward) X(bce) X(bce_backward)
+
+/* the function type of an entry; `CW_KERNEL_TYPE(gemm) cw_ref_gemm;` is a prototype with the signature in kernels.h */
+#define CW_KERNEL_TYPE(entry) __typeof__(*((const cw_kernels *)0)->entry)
+
+#endif

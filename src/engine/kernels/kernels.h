@@ -1,0 +1,181 @@
+/* kernels.h: the table of compute kernels.
+ *
+ * A kernel is a pure function on arrays: outputs first, sizes last; it takes no memory, can't fail, and knows neither
+ * tensors nor tapes. `ref` is plain C that reads like the equation and is the oracle; `cpu` overrides entries with
+ * tiled, vectorised, threaded versions (cw_kernels_select starts from ref and overrides). Every entry has a test object
+ * in tests/engine/test_kernels.c.
+ *
+ * Conventions. Arrays are float, row-major, contiguous unless a leading dimension says otherwise. `n` rows, `d` columns.
+ * Forward kernels write their output whole (nothing is read from it). Backward kernels ADD into every gradient they are
+ * given (names start with d); a NULL gradient is not computed. No kernel's result depends on `ex->threads`: work is cut
+ * into tiles by shape alone and partial sums are added in a fixed order.
+ * Inputs and outputs may not overlap unless the comment says so. */
+#ifndef CW_KERNELS_H
+#define CW_KERNELS_H
+
+#include "../core/core.h"
+#include "../core/rng.h"
+
+typedef struct cw_exec {
+    int threads; /* OpenMP threads the kernel may use, >= 1 */
+} cw_exec;
+
+typedef enum cw_act {
+    CW_ACT_NONE = 0,
+    CW_ACT_SILU,       /* x sigmoid(x) */
+    CW_ACT_GELU,       /* exact: x Phi(x) */
+    CW_ACT_RELU,
+    CW_ACT_LEAKY_RELU, /* slope 0.01 below 0 */
+    CW_ACT_TANH,
+    CW_ACT_SIGMOID,
+    CW_ACT_SOFTPLUS,   /* log(1 + exp x), stable */
+    CW_ACT_COUNT
+} cw_act;
+
+typedef enum cw_rotary { CW_ROTARY_NONE = 0, CW_ROTARY_HALF, CW_ROTARY_INTERLEAVED } cw_rotary;
+
+/* Sequences of different lengths, packed one after the other without padding: sequence s is rows [start[s],
+ * start[s+1]) of a (start[count], ...) array. */
+typedef struct cw_ragged {
+    int64_t count;
+    const int64_t *start; /* count + 1 offsets, start[0] = 0, non-decreasing */
+} cw_ragged;
+
+typedef struct cw_attention {
+    int64_t heads, head_dim; /* head_dim <= 256 */
+    float scale;             /* of q.k before the softmax */
+    int causal;              /* query i sees keys 0..i of its sequence */
+} cw_attention;
+
+typedef struct cw_adamw {
+    float lr, beta1, beta2, eps, weight_decay;
+    int64_t step;      /* 1 on the first call: bias correction 1 - beta^step */
+    float grad_scale;  /* gradients are multiplied by this first (clipping, accumulation) */
+} cw_adamw;
+
+typedef struct cw_kernels {
+    const char *name; /* "ref", "cpu" */
+
+    /* ---- matrix products -------------------------------------------------------------------------------------- */
+    /* C (m,n) = alpha op(A) op(B) + beta C; op is the transpose where ta / tb. lda.. are leading dimensions.
+     * beta = 0 never reads C. k = 0 scales C. */
+    void (*gemm)(const cw_exec *ex, float *C, int64_t ldc, const float *A, int64_t lda, int ta, const float *B,
+                 int64_t ldb, int tb, float alpha, float beta, int64_t m, int64_t n, int64_t k);
+    /* `batch` products with the same sizes; matrix i of A starts at A + i stride_a, and so on (a stride may be 0 for A
+     * and B). */
+    void (*gemm_batched)(const cw_exec *ex, float *C, int64_t ldc, int64_t stride_c, const float *A, int64_t lda,
+                         int64_t stride_a, int ta, const float *B, int64_t ldb, int64_t stride_b, int tb, float alpha,
+                         float beta, int64_t m, int64_t n, int64_t k, int64_t batch);
+    /* y (n,out) = act(x (n,in) w^T + b) + residual; w (out,in); b (out) or NULL; residual (n,out) or NULL, may be y.
+     * z (n,out) or NULL: receives the value before act (what the backward of act needs). */
+    void (*linear)(const cw_exec *ex, float *y, float *z, const float *x, const float *w, const float *b,
+                   const float *residual, cw_act act, int64_t n, int64_t in, int64_t out);
+    /* db (d) += column sums of dy (n,d) */
+    void (*column_sum)(const cw_exec *ex, float *db, const float *dy, int64_t n, int64_t d);
+    /* P (m,m) = A (m,m)^power by repeated squaring, power >= 0; work (2,m,m) */
+    void (*matrix_power)(const cw_exec *ex, float *P, float *work, const float *A, int64_t m, int64_t power);
+
+    /* ---- elementwise ------------------------------------------------------------------------------------------ */
+    void (*act)(const cw_exec *ex, float *y, const float *x, cw_act act, int64_t n);                         /* y may be x */
+    void (*act_backward)(const cw_exec *ex, float *dx, const float *dy, const float *x, cw_act act, int64_t n); /* adds */
+    /* y = silu(gate) up, elementwise; y may be gate or up */
+    void (*swiglu)(const cw_exec *ex, float *y, const float *gate, const float *up, int64_t n);
+    /* here dgate and dup are WRITTEN, not added to, and may be the same arrays as gate and up */
+    void (*swiglu_backward)(const cw_exec *ex, float *dgate, float *dup, const float *dy, const float *gate,
+                            const float *up, int64_t n);
+    void (*axpy)(const cw_exec *ex, float *y, const float *x, float a, int64_t n); /* y += a x */
+    /* y = x keep / (1 - p), keep_i = uniform_i of the stream >= p; the backward is the same call on dy. y may be x. */
+    void (*dropout)(const cw_exec *ex, float *y, const float *x, float p, cw_stream stream, int64_t n);
+    void (*normal)(const cw_exec *ex, float *y, cw_stream stream, int64_t n); /* standard normal noise */
+
+    /* ---- norms and softmax over the columns of (n,d) ------------------------------------------------------------ */
+    /* y = x rstd w, rstd = 1 / sqrt(mean(x^2) + eps); rstd (n) is written; w (d) or NULL */
+    void (*rmsnorm)(const cw_exec *ex, float *y, float *rstd, const float *x, const float *w, float eps, int64_t n,
+                    int64_t d);
+    void (*rmsnorm_backward)(const cw_exec *ex, float *dx, float *dw, const float *dy, const float *x, const float *w,
+                             const float *rstd, int64_t n, int64_t d);
+    /* y = (x - mean) rstd w + b, biased variance; mean, rstd (n) written; w, b (d) or NULL */
+    void (*layernorm)(const cw_exec *ex, float *y, float *mean, float *rstd, const float *x, const float *w,
+                      const float *b, float eps, int64_t n, int64_t d);
+    void (*layernorm_backward)(const cw_exec *ex, float *dx, float *dw, float *db, const float *dy, const float *x,
+                               const float *w, const float *mean, const float *rstd, int64_t n, int64_t d);
+    void (*softmax)(const cw_exec *ex, float *y, const float *x, float scale, int64_t n, int64_t d); /* softmax(scale x); y may be x */
+    void (*softmax_backward)(const cw_exec *ex, float *dx, const float *dy, const float *y, float scale, int64_t n,
+                             int64_t d);
+
+    /* ---- gather, scatter ---------------------------------------------------------------------------------------- */
+    /* y (n,d): row i = table[index[i]] (row of d), or zeros where index[i] < 0; if `accumulate`, added to y instead */
+    void (*gather)(const cw_exec *ex, float *y, const float *table, const int32_t *index, int accumulate, int64_t n,
+                   int64_t d);
+    /* dtable (rows,d): row index[i] += dy row i, for index[i] >= 0; rows of dy in order, so sums are deterministic */
+    void (*scatter_add)(const cw_exec *ex, float *dtable, const float *dy, const int32_t *index, int64_t n, int64_t d);
+
+    /* ---- attention ------------------------------------------------------------------------------------------------ */
+    /* x (n, stride) holds, from column 0, `heads` x `head_dim` values a row that are turned in place by the angle
+     * position[row] / base^(2 i / head_dim), pair i of a head being (i, i + head_dim/2) (HALF) or (2i, 2i+1)
+     * (INTERLEAVED). `inverse` turns back (which is also the backward). head_dim even. */
+    void (*rotary)(const cw_exec *ex, float *x, int64_t stride, const int32_t *position, cw_rotary kind, float base,
+                   int inverse, int64_t n, int64_t heads, int64_t head_dim);
+    /* o (n, H Dh) = softmax(scale q k^T) v within each sequence and head. q, k, v have row stride `stride` (3 H Dh when
+     * they sit in one fused projection) and heads side by side; o is contiguous. lse (H, n): log-sum-exp of each query's
+     * scores, for the backward. Never holds an L x L matrix. A query that sees no key can't occur. */
+    void (*attention)(const cw_exec *ex, float *o, float *lse, const float *q, const float *k, const float *v,
+                      int64_t stride, cw_ragged seq, cw_attention a);
+    /* dq, dk, dv (row stride dstride) are WRITTEN, not added to. delta (H, n) is work space. Probabilities are
+     * computed again from q, k and lse. */
+    void (*attention_backward)(const cw_exec *ex, float *dq, float *dk, float *dv, int64_t dstride, float *delta,
+                               const float *dout, const float *o, const float *lse, const float *q, const float *k,
+                               const float *v, int64_t stride, cw_ragged seq, cw_attention a);
+
+    /* ---- gates and reductions --------------------------------------------------------------------------------- */
+    /* Top-k gate (scCAFM): chosen = the k largest of x - beta in a row (ties: lowest column); y = softmax over the
+     * chosen raw x / temperature, 0 elsewhere. k >= d: plain softmax. beta (d) or NULL. */
+    void (*topk_gate)(const cw_exec *ex, float *y, const float *x, const float *beta, int64_t k, float temperature,
+                      int64_t n, int64_t d);
+    /* dx over the chosen entries, which are those with y > 0 */
+    void (*topk_gate_backward)(const cw_exec *ex, float *dx, const float *dy, const float *y, float temperature,
+                               int64_t n, int64_t d);
+    /* -scale ||x_i - p_j||^2 into y (n,m); x (n,d), p (m,d) */
+    void (*neg_sqdist)(const cw_exec *ex, float *y, const float *x, const float *p, float scale, int64_t n, int64_t m,
+                       int64_t d);
+    void (*neg_sqdist_backward)(const cw_exec *ex, float *dx, float *dp, const float *dy, const float *x,
+                                const float *p, float scale, int64_t n, int64_t m, int64_t d);
+    /* Attention pooling over each ragged segment s of `index` (start[count] entries into score (t) and h (t,d)):
+     * a = softmax of score[index] over the segment, y[s] = sum_i a_i h[index_i]. a (start[count]) is written.
+     * An empty segment gives zeros. */
+    void (*pool)(const cw_exec *ex, float *y, float *a, const float *score, const float *h, const int32_t *index,
+                 cw_ragged seg, int64_t d);
+    void (*pool_backward)(const cw_exec *ex, float *dscore, float *dh, const float *dy, const float *a, const float *h,
+                          const int32_t *index, cw_ragged seg, int64_t d);
+    /* y (count,d) = sums (mean = 0) or means (1) of the rows of x in each segment; an empty segment gives zeros */
+    void (*segment_sum)(const cw_exec *ex, float *y, const float *x, int mean, cw_ragged seg, int64_t d);
+    void (*segment_sum_backward)(const cw_exec *ex, float *dx, const float *dy, int mean, cw_ragged seg, int64_t d);
+
+    /* ---- losses: per-row values; the caller reduces ------------------------------------------------------------- */
+    /* loss[i] = -log softmax(x_i)[target_i]; rows with target < 0: 0. lse (n) is written. */
+    void (*cross_entropy)(const cw_exec *ex, float *loss, float *lse, const float *x, const int32_t *target, int64_t n,
+                          int64_t d);
+    /* dx += weight[i] (softmax(x_i) - onehot) */
+    void (*cross_entropy_backward)(const cw_exec *ex, float *dx, const float *weight, const float *x, const float *lse,
+                                   const int32_t *target, int64_t n, int64_t d);
+    /* binary cross entropy on logits x with targets y in [0,1]: max(x,0) - x y + log(1 + exp(-|x|)) */
+    void (*bce)(const cw_exec *ex, float *loss, const float *x, const float *y, int64_t n);
+    void (*bce_backward)(const cw_exec *ex, float *dx, const float *weight, const float *x, const float *y, int64_t n);
+
+    /* ---- optimiser ------------------------------------------------------------------------------------------------ */
+    double (*sum_squares)(const cw_exec *ex, const float *x, int64_t n); /* in double, fixed order; NaN/Inf come through */
+    /* AdamW (Loshchilov & Hutter 2019), decoupled decay: w -= lr wd w; m, v moments; w -= lr mhat / (sqrt(vhat) + eps) */
+    void (*adamw)(const cw_exec *ex, float *w, float *m, float *v, const float *g, cw_adamw p, int64_t n);
+} cw_kernels;
+
+extern const cw_kernels cw_kernels_ref; /* every entry, plain C */
+extern const cw_kernels cw_kernels_cpu; /* filled by cw_kernels_select; entries it lacks are ref's */
+
+/* The table called `name` ("ref" or "cpu"; NULL: the best there is), never NULL for those; NULL for other names. */
+const cw_kernels *cw_kernels_select(const char *name);
+
+/* C sets no order of evaluation that would matter here, so shared by all: one activation and its derivative. */
+float cw_act_value(float x, cw_act act);
+float cw_act_slope(float x, cw_act act);
+
+#endif

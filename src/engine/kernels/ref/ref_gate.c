@@ -1,0 +1,77 @@
+/* ref_gate.c: the top-k gate of the routers, and negative squared distances to prototypes. */
+#include "ref.h"
+
+#include <math.h>
+
+/* a before b in "largest first"; NaN counts as largest, so that it comes through */
+static int larger(float a, float b) { return a > b || (isnan(a) && !isnan(b)); }
+
+void cw_ref_topk_gate(const cw_exec *ex, float *y, const float *x, const float *beta, int64_t k, float temperature,
+                      int64_t n, int64_t d)
+{
+    if (k >= d) {
+        cw_ref_softmax(ex, y, x, 1.0f / temperature, n, d);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        const float *row = x + i * d;
+        float *out = y + i * d;
+        /* out marks the chosen: k times the largest of those left, the lowest column among equals */
+        for (int64_t j = 0; j < d; j++) out[j] = 0.0f;
+        for (int64_t c = 0; c < k; c++) {
+            int64_t best = -1;
+            for (int64_t j = 0; j < d; j++)
+                if (out[j] == 0.0f &&
+                    (best < 0 || larger(row[j] - (beta ? beta[j] : 0.0f), row[best] - (beta ? beta[best] : 0.0f))))
+                    best = j;
+            out[best] = 1.0f;
+        }
+        double top = -INFINITY, sum = 0;
+        for (int64_t j = 0; j < d; j++)
+            if (out[j] != 0.0f) top = fmax(top, (double)row[j] / temperature);
+        for (int64_t j = 0; j < d; j++)
+            if (out[j] != 0.0f) sum += exp((double)row[j] / temperature - top);
+        for (int64_t j = 0; j < d; j++)
+            if (out[j] != 0.0f) out[j] = (float)(exp((double)row[j] / temperature - top) / sum);
+    }
+}
+
+void cw_ref_topk_gate_backward(const cw_exec *ex, float *dx, const float *dy, const float *y, float temperature,
+                               int64_t n, int64_t d)
+{
+    cw_ref_softmax_backward(ex, dx, dy, y, 1.0f / temperature, n, d); /* adds 0 where y = 0 */
+}
+
+void cw_ref_neg_sqdist(const cw_exec *ex, float *y, const float *x, const float *p, float scale, int64_t n, int64_t m,
+                       int64_t d)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < m; j++) {
+            double sum = 0;
+            for (int64_t c = 0; c < d; c++) {
+                double diff = (double)x[i * d + c] - p[j * d + c];
+                sum += diff * diff;
+            }
+            y[i * m + j] = (float)(-scale * sum);
+        }
+}
+
+/* dx_i = -2 scale sum_j dy_ij (x_i - p_j),  dp_j = 2 scale sum_i dy_ij (x_i - p_j) */
+void cw_ref_neg_sqdist_backward(const cw_exec *ex, float *dx, float *dp, const float *dy, const float *x,
+                                const float *p, float scale, int64_t n, int64_t m, int64_t d)
+{
+    (void)ex;
+    for (int64_t i = 0; dx && i < n; i++)
+        for (int64_t c = 0; c < d; c++) {
+            double sum = 0;
+            for (int64_t j = 0; j < m; j++) sum += (double)dy[i * m + j] * ((double)x[i * d + c] - p[j * d + c]);
+            dx[i * d + c] += (float)(-2.0 * scale * sum);
+        }
+    for (int64_t j = 0; dp && j < m; j++)
+        for (int64_t c = 0; c < d; c++) {
+            double sum = 0;
+            for (int64_t i = 0; i < n; i++) sum += (double)dy[i * m + j] * ((double)x[i * d + c] - p[j * d + c]);
+            dp[j * d + c] += (float)(2.0 * scale * sum);
+        }
+}

@@ -1,0 +1,25 @@
+/* ref_optimizer.c: AdamW and the sum of squares behind gradient clipping. */
+#include "ref.h"
+
+#include <math.h>
+
+double cw_ref_sum_squares(const cw_exec *ex, const float *x, int64_t n)
+{
+    (void)ex;
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)x[i] * x[i];
+    return sum;
+}
+
+void cw_ref_adamw(const cw_exec *ex, float *w, float *m, float *v, const float *g, cw_adamw p, int64_t n)
+{
+    (void)ex;
+    double correct1 = 1.0 - pow(p.beta1, (double)p.step), correct2 = 1.0 - pow(p.beta2, (double)p.step);
+    for (int64_t i = 0; i < n; i++) {
+        double grad = (double)g[i] * p.grad_scale, weight = w[i] - (double)p.lr * p.weight_decay * w[i];
+        double m1 = p.beta1 * (double)m[i] + (1.0 - p.beta1) * grad;
+        double v1 = p.beta2 * (double)v[i] + (1.0 - p.beta2) * grad * grad;
+        m[i] = (float)m1, v[i] = (float)v1;
+        w[i] = (float)(weight - p.lr * (m1 / correct1) / (sqrt(v1 / correct2) + p.eps));
+    }
+}

@@ -1,0 +1,592 @@
+/* network.c: see network.h. */
+#include "network.h"
+
+#include "../core/rng.h"
+#include "../kernels/kernels.h"
+
+#include <math.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+enum { BLOCK_BYTES = 32 << 20 }; /* of dense factors, for pooling */
+
+/* ---- checks --------------------------------------------------------------------------------------------------- */
+
+static cw_status check_sizes(cw_ctx *ctx, const cw_factors *f)
+{
+    if (ctx->status != CW_OK) return ctx->status;
+    if (f->cells < 1 || f->tfs < 1 || f->genes < 1 || f->factors < 1 || f->k < 1)
+        return cw_fail(ctx, CW_ERR_SHAPE, "factors: cells %lld, TFs %lld, genes %lld, factors %lld, k %lld: all must "
+                                          "be at least 1",
+                       (long long)f->cells, (long long)f->tfs, (long long)f->genes, (long long)f->factors,
+                       (long long)f->k);
+    if (f->k > f->factors || f->factors > 65536)
+        return cw_fail(ctx, CW_ERR_SHAPE, "factors: k %lld must be at most the number of factors %lld, and that at "
+                                          "most 65536",
+                       (long long)f->k, (long long)f->factors);
+    for (int64_t i = 0; i < f->tfs; i++)
+        if (f->tf_gene[i] < 0 || f->tf_gene[i] >= f->genes)
+            return cw_fail(ctx, CW_ERR_FORMAT, "factors: TF %lld is said to be gene %d of %lld", (long long)i,
+                           (int)f->tf_gene[i], (long long)f->genes);
+    return CW_OK;
+}
+
+static cw_status check_cells(cw_ctx *ctx, const cw_factors *f, const int32_t *cell, int64_t n)
+{
+    if (check_sizes(ctx, f) != CW_OK) return ctx->status;
+    for (int64_t j = 0; cell && j < n; j++)
+        if (cell[j] < 0 || cell[j] >= f->cells)
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "cell %d of %lld was asked for", (int)cell[j], (long long)f->cells);
+    return CW_OK;
+}
+
+/* Whether all n indexes are < factors. Branch-free inside, for the vectoriser. */
+static int indexes_valid(const uint16_t *index, int64_t n, int64_t factors)
+{
+    uint16_t largest = 0;
+    for (int64_t i = 0; i < n; i++) largest = index[i] > largest ? index[i] : largest;
+    return largest < factors;
+}
+
+static cw_status check_index(cw_ctx *ctx, const cw_factors *f, int64_t cell)
+{
+    int64_t nu = f->tfs * f->k, nv = f->genes * f->k;
+    if (indexes_valid(f->u_index + cell * nu, nu, f->factors) && indexes_valid(f->v_index + cell * nv, nv, f->factors))
+        return CW_OK;
+    return cw_fail(ctx, CW_ERR_FORMAT, "factors of cell %lld: an index is not below the number of factors, %lld",
+                   (long long)cell, (long long)f->factors);
+}
+
+static int weights_valid(const float *w, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!(w[i] >= 0.0f) || isinf(w[i])) return 0;
+    return 1;
+}
+
+cw_status cw_factors_check(cw_ctx *ctx, const cw_factors *f)
+{
+    if (check_sizes(ctx, f) != CW_OK) return ctx->status;
+    for (int64_t c = 0; c < f->cells; c++) {
+        if (check_index(ctx, f, c) != CW_OK || cw_poll(ctx) != CW_OK) return ctx->status;
+        int64_t nu = f->tfs * f->k, nv = f->genes * f->k;
+        if (!weights_valid(f->u_weight + c * nu, nu) || !weights_valid(f->v_weight + c * nv, nv))
+            return cw_fail(ctx, CW_ERR_NUMERIC, "factors of cell %lld: a weight is negative or not finite",
+                           (long long)c);
+    }
+    return CW_OK;
+}
+
+/* ---- score matrices ------------------------------------------------------------------------------------------- */
+
+/* Rows of k (index, weight) into zeroed dense rows of `ld` floats. */
+static void spread(float *dense, int64_t ld, const uint16_t *index, const float *weight, int64_t rows, int64_t k)
+{
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t j = 0; j < k; j++) dense[r * ld + index[r * k + j]] += weight[r * k + j];
+}
+
+static cw_exec exec_of(const cw_ctx *ctx) { return (cw_exec){.threads = ctx->threads}; }
+
+/* score (tfs, genes) = or += alpha * sum over the cells of a block of u_c v_c^T, as one product over the stacked
+ * (cell, factor) axis. u (tfs, n factors) and v (genes, n factors) are work space; cells first .. first + n - 1 of
+ * `cell`, NULL: of all. */
+static cw_status add_block(cw_ctx *ctx, float *score, float *u, float *v, const cw_factors *f, const int32_t *cell,
+                           int64_t first, int64_t n, float alpha, float beta)
+{
+    int64_t width = n * f->factors;
+    memset(u, 0, (size_t)(f->tfs * width) * sizeof *u);
+    memset(v, 0, (size_t)(f->genes * width) * sizeof *v);
+    for (int64_t b = 0; b < n; b++) {
+        int64_t c = cell ? cell[first + b] : first + b;
+        if (check_index(ctx, f, c) != CW_OK) return ctx->status;
+        int64_t nu = c * f->tfs * f->k, nv = c * f->genes * f->k;
+        spread(u + b * f->factors, width, f->u_index + nu, f->u_weight + nu, f->tfs, f->k);
+        spread(v + b * f->factors, width, f->v_index + nv, f->v_weight + nv, f->genes, f->k);
+    }
+    cw_exec ex = exec_of(ctx);
+    ctx->kernels->gemm(&ex, score, f->genes, u, width, 0, v, width, 1, alpha, beta, f->tfs, f->genes, width);
+    return CW_OK;
+}
+
+/* Work space for score matrices of single cells. */
+typedef struct cell_work {
+    float *u;     /* (tfs, factors) */
+    float *v;     /* (genes, factors) */
+    float *score; /* (tfs, genes) */
+} cell_work;
+
+static cw_status work_open(cw_ctx *ctx, cell_work *w, const cw_factors *f)
+{
+    w->u = cw_alloc(ctx, f->tfs * f->factors, sizeof *w->u);
+    w->v = cw_alloc(ctx, f->genes * f->factors, sizeof *w->v);
+    w->score = cw_alloc(ctx, f->tfs * f->genes, sizeof *w->score);
+    return ctx->status;
+}
+
+static void work_close(cw_ctx *ctx, cell_work *w)
+{
+    cw_free(ctx, w->score);
+    cw_free(ctx, w->v);
+    cw_free(ctx, w->u);
+}
+
+/* w->score = the scores of cell number j of `cell` (NULL: of all). Polls the host. */
+static cw_status work_cell(cw_ctx *ctx, cell_work *w, const cw_factors *f, const int32_t *cell, int64_t j)
+{
+    if (cw_poll(ctx) != CW_OK) return ctx->status;
+    return add_block(ctx, w->score, w->u, w->v, f, cell, j, 1, 1.0f, 0.0f);
+}
+
+cw_status cw_network_cell(cw_ctx *ctx, float *score, const cw_factors *f, int64_t cell)
+{
+    if (check_sizes(ctx, f) != CW_OK) return ctx->status;
+    if (cell < 0 || cell >= f->cells)
+        return cw_fail(ctx, CW_ERR_ARGUMENT, "cell %lld of %lld was asked for", (long long)cell, (long long)f->cells);
+    float *u = cw_alloc(ctx, f->tfs * f->factors, sizeof *u);
+    float *v = cw_alloc(ctx, f->genes * f->factors, sizeof *v);
+    if (ctx->status == CW_OK) add_block(ctx, score, u, v, f, NULL, cell, 1, 1.0f, 0.0f);
+    cw_free(ctx, v);
+    cw_free(ctx, u);
+    return ctx->status;
+}
+
+cw_status cw_network_pool(cw_ctx *ctx, float *score, const cw_factors *f, const int32_t *cell, int64_t n)
+{
+    if (check_cells(ctx, f, cell, n) != CW_OK) return ctx->status;
+    if (!cell) n = f->cells;
+    if (n < 1) return cw_fail(ctx, CW_ERR_ARGUMENT, "a pooled network needs at least one cell");
+    int64_t per_cell = (f->tfs + f->genes) * f->factors * (int64_t)sizeof(float);
+    int64_t block = BLOCK_BYTES / per_cell;
+    if (block < 1) block = 1;
+    if (block > n) block = n;
+    float *u = cw_alloc(ctx, f->tfs * f->factors * block, sizeof *u);
+    float *v = cw_alloc(ctx, f->genes * f->factors * block, sizeof *v);
+    for (int64_t first = 0; first < n && cw_poll(ctx) == CW_OK; first += block) {
+        int64_t here = n - first < block ? n - first : block;
+        add_block(ctx, score, u, v, f, cell, first, here, (float)(1.0 / (double)n), first ? 1.0f : 0.0f);
+    }
+    cw_free(ctx, v);
+    cw_free(ctx, u);
+    return ctx->status;
+}
+
+/* ---- edges ---------------------------------------------------------------------------------------------------- */
+
+/* The best of a stream of (score, index), kept in a heap with the worst of them on top. */
+typedef struct best {
+    float *score;   /* (room) */
+    int64_t *index; /* (room) */
+    int64_t count, room;
+} best;
+
+static int is_worse(const best *b, int64_t i, int64_t j)
+{
+    return b->score[i] < b->score[j] || (b->score[i] == b->score[j] && b->index[i] > b->index[j]);
+}
+
+static void swap_items(best *b, int64_t i, int64_t j)
+{
+    float s = b->score[i];
+    int64_t t = b->index[i];
+    b->score[i] = b->score[j], b->index[i] = b->index[j];
+    b->score[j] = s, b->index[j] = t;
+}
+
+static void sift_down(best *b, int64_t i, int64_t n)
+{
+    for (;;) {
+        int64_t worst = i, left = 2 * i + 1, right = left + 1;
+        if (left < n && is_worse(b, left, worst)) worst = left;
+        if (right < n && is_worse(b, right, worst)) worst = right;
+        if (worst == i) return;
+        swap_items(b, i, worst);
+        i = worst;
+    }
+}
+
+/* Indexes must come in increasing order: then an equal score never displaces one that is kept. */
+static inline void best_offer(best *b, float score, int64_t index)
+{
+    if (b->count < b->room) {
+        int64_t i = b->count++;
+        b->score[i] = score, b->index[i] = index;
+        for (int64_t up; i > 0 && is_worse(b, i, up = (i - 1) / 2); i = up) swap_items(b, i, up);
+    } else if (score > b->score[0]) {
+        b->score[0] = score, b->index[0] = index;
+        sift_down(b, 0, b->count);
+    }
+}
+
+/* Best first (heap sort); the heap is no longer one. */
+static void best_sort(best *b)
+{
+    for (int64_t n = b->count - 1; n > 0; n--) {
+        swap_items(b, 0, n);
+        sift_down(b, 0, n);
+    }
+}
+
+cw_status cw_network_top(cw_ctx *ctx, int32_t *tf, int32_t *gene, float *score, int64_t *count, const cw_factors *f,
+                         const int32_t *cell, int64_t n, int64_t top, int self)
+{
+    if (check_cells(ctx, f, cell, n) != CW_OK) return ctx->status;
+    if (top < 1)
+        return cw_fail(ctx, CW_ERR_ARGUMENT, "the number of edges must be at least 1, not %lld", (long long)top);
+    cell_work w;
+    work_open(ctx, &w, f);
+    int64_t most = top < f->tfs * f->genes ? top : f->tfs * f->genes;
+    best b = {.room = most};
+    b.score = cw_alloc(ctx, most, sizeof *b.score);
+    b.index = cw_alloc(ctx, most, sizeof *b.index);
+    for (int64_t j = 0; j < n && work_cell(ctx, &w, f, cell, j) == CW_OK; j++) {
+        b.count = 0;
+        for (int64_t i = 0; i < f->tfs; i++)
+            for (int64_t g = 0; g < f->genes; g++)
+                if (self || f->tf_gene[i] != g) best_offer(&b, w.score[i * f->genes + g], i * f->genes + g);
+        best_sort(&b);
+        for (int64_t e = 0; e < b.count; e++) {
+            tf[j * top + e] = (int32_t)(b.index[e] / f->genes);
+            gene[j * top + e] = (int32_t)(b.index[e] % f->genes);
+            score[j * top + e] = b.score[e];
+        }
+        count[j] = b.count;
+    }
+    cw_free(ctx, b.index);
+    cw_free(ctx, b.score);
+    work_close(ctx, &w);
+    return ctx->status;
+}
+
+cw_status cw_network_count(cw_ctx *ctx, int64_t *count, const cw_factors *f, const int32_t *cell, int64_t n,
+                           double threshold, int self)
+{
+    if (check_cells(ctx, f, cell, n) != CW_OK) return ctx->status;
+    cell_work w;
+    work_open(ctx, &w, f);
+    for (int64_t j = 0; j < n && work_cell(ctx, &w, f, cell, j) == CW_OK; j++) {
+        count[j] = 0;
+        for (int64_t i = 0; i < f->tfs; i++) {
+            const float *row = w.score + i * f->genes;
+            int64_t found = 0;
+            for (int64_t g = 0; g < f->genes; g++) found += row[g] >= threshold;
+            count[j] += found - (!self && row[f->tf_gene[i]] >= threshold);
+        }
+    }
+    work_close(ctx, &w);
+    return ctx->status;
+}
+
+cw_status cw_network_above(cw_ctx *ctx, int32_t *tf, int32_t *gene, float *score, int64_t room, const cw_factors *f,
+                           const int32_t *cell, int64_t n, double threshold, int self)
+{
+    if (check_cells(ctx, f, cell, n) != CW_OK) return ctx->status;
+    cell_work w;
+    work_open(ctx, &w, f);
+    int64_t found = 0;
+    for (int64_t j = 0; j < n && work_cell(ctx, &w, f, cell, j) == CW_OK; j++)
+        for (int64_t i = 0; i < f->tfs; i++)
+            for (int64_t g = 0; g < f->genes; g++) {
+                float s = w.score[i * f->genes + g];
+                if (!(s >= threshold) || (!self && f->tf_gene[i] == g)) continue;
+                if (found < room) tf[found] = (int32_t)i, gene[found] = (int32_t)g, score[found] = s;
+                found++;
+            }
+    work_close(ctx, &w);
+    if (ctx->status == CW_OK && found != room)
+        cw_fail(ctx, CW_ERR_SHAPE, "%lld edges were found where %lld were counted", (long long)found, (long long)room);
+    return ctx->status;
+}
+
+/* ---- regulons ------------------------------------------------------------------------------------------------- */
+
+static int64_t this_thread(void)
+{
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
+/* z (genes) = (x - mean) scale of one cell. */
+static cw_status cell_z(cw_ctx *ctx, double *z, const cw_cell_values *x, int64_t cell, int64_t genes)
+{
+    for (int64_t g = 0; g < genes; g++) z[g] = -x->mean[g] * x->scale[g];
+    for (int64_t e = x->start[cell]; e < x->start[cell + 1]; e++) {
+        if (x->gene[e] < 0 || x->gene[e] >= genes)
+            return cw_fail(ctx, CW_ERR_FORMAT, "expression of cell %lld: gene %d of %lld", (long long)cell,
+                           (int)x->gene[e], (long long)genes);
+        z[x->gene[e]] += x->value[e] * x->scale[x->gene[e]];
+    }
+    return CW_OK;
+}
+
+/* The k-th largest (k from 1) of a (n), which is put in another order: Hoare's selection. */
+static float select_largest(float *a, int64_t n, int64_t k)
+{
+    int64_t low = 0, high = n - 1, want = k - 1;
+    while (low < high) {
+        float pivot = a[low + (high - low) / 2];
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (a[i] > pivot) i++;
+            while (a[j] < pivot) j--;
+            if (i > j) break;
+            float t = a[i];
+            a[i++] = a[j], a[j--] = t;
+        }
+        if (want <= j) high = j;
+        else if (want >= i) low = i;
+        else break;
+    }
+    return a[want];
+}
+
+/* Score-weighted mean of z over the `top` best targets in `row` (genes); among equal scores the first genes count.
+ * work (genes). */
+static double row_activity(float *work, const float *row, const double *z, int64_t self, int64_t top, int64_t genes)
+{
+    memcpy(work, row, (size_t)genes * sizeof *work);
+    work[self] = 0.0f;
+    float border = select_largest(work, genes, top);
+    int64_t above = 0;
+    for (int64_t g = 0; g < genes; g++) above += g != self && row[g] > border;
+    double sum = 0.0, weight = 0.0;
+    for (int64_t g = 0, equal = top - above; g < genes; g++) {
+        if (g == self || row[g] < border || (row[g] == border && equal-- <= 0)) continue;
+        sum += (double)row[g] * z[g];
+        weight += (double)row[g];
+    }
+    return weight > 0.0 ? sum / weight : 0.0;
+}
+
+cw_status cw_network_activity(cw_ctx *ctx, double *activity, const cw_factors *f, const cw_cell_values *x,
+                              const int32_t *cell, int64_t n, int64_t top)
+{
+    if (check_cells(ctx, f, cell, n) != CW_OK) return ctx->status;
+    if (top < 1)
+        return cw_fail(ctx, CW_ERR_ARGUMENT, "the number of targets must be at least 1, not %lld", (long long)top);
+    if (top > f->genes) top = f->genes;
+    cell_work w;
+    work_open(ctx, &w, f);
+    double *z = cw_alloc(ctx, f->genes, sizeof *z);
+    float *work = cw_alloc(ctx, ctx->threads * f->genes, sizeof *work);
+    for (int64_t j = 0; j < n && work_cell(ctx, &w, f, cell, j) == CW_OK; j++) {
+        if (cell_z(ctx, z, x, cell ? cell[j] : j, f->genes) != CW_OK) break;
+#pragma omp parallel num_threads(ctx->threads)
+        {
+            float *mine = work + this_thread() * f->genes;
+#pragma omp for schedule(static)
+            for (int64_t i = 0; i < f->tfs; i++)
+                activity[j * f->tfs + i] =
+                    row_activity(mine, w.score + i * f->genes, z, f->tf_gene[i], top, f->genes);
+        }
+    }
+    cw_free(ctx, work);
+    cw_free(ctx, z);
+    work_close(ctx, &w);
+    return ctx->status;
+}
+
+/* total (factors) = sum over rows of the sparse rows (index, weight). */
+static void factor_sums(double *total, const uint16_t *index, const float *weight, int64_t entries, int64_t factors)
+{
+    memset(total, 0, (size_t)factors * sizeof *total);
+    for (int64_t e = 0; e < entries; e++) total[index[e]] += (double)weight[e];
+}
+
+/* A sparse row of k entries times a dense vector (factors). */
+static double sparse_dot(const uint16_t *index, const float *weight, const double *x, int64_t k)
+{
+    double sum = 0.0;
+    for (int64_t j = 0; j < k; j++) sum += (double)weight[j] * x[index[j]];
+    return sum;
+}
+
+/* Two sparse rows of k entries. */
+static double sparse_cross(const uint16_t *ia, const float *wa, const uint16_t *ib, const float *wb, int64_t k)
+{
+    double sum = 0.0;
+    for (int64_t j = 0; j < k; j++)
+        for (int64_t l = 0; l < k; l++)
+            if (ia[j] == ib[l]) sum += (double)wa[j] * (double)wb[l];
+    return sum;
+}
+
+/* sum over genes of u_i . v_g = u_i . (sum over genes of v_g): no score matrix is needed. */
+cw_status cw_network_strength(cw_ctx *ctx, double *strength, const cw_factors *f, const int32_t *cell, int64_t n)
+{
+    if (check_cells(ctx, f, cell, n) != CW_OK) return ctx->status;
+    double *total = cw_alloc(ctx, f->factors, sizeof *total);
+    for (int64_t j = 0; j < n && cw_poll(ctx) == CW_OK; j++) {
+        int64_t c = cell ? cell[j] : j, k = f->k;
+        if (check_index(ctx, f, c) != CW_OK) break;
+        const uint16_t *vi = f->v_index + c * f->genes * k;
+        const float *vw = f->v_weight + c * f->genes * k;
+        factor_sums(total, vi, vw, f->genes * k, f->factors);
+        for (int64_t i = 0; i < f->tfs; i++) {
+            const uint16_t *ui = f->u_index + (c * f->tfs + i) * k;
+            const float *uw = f->u_weight + (c * f->tfs + i) * k;
+            int64_t g = f->tf_gene[i];
+            double sum = sparse_dot(ui, uw, total, k) - sparse_cross(ui, uw, vi + g * k, vw + g * k, k);
+            strength[j * f->tfs + i] = f->genes > 1 ? sum / (double)(f->genes - 1) : 0.0;
+        }
+    }
+    cw_free(ctx, total);
+    return ctx->status;
+}
+
+cw_status cw_network_sums(cw_ctx *ctx, double *row, double *column, const cw_factors *f, const int32_t *cell, int64_t n)
+{
+    if (check_cells(ctx, f, cell, n) != CW_OK) return ctx->status;
+    double *u = cw_alloc(ctx, f->factors, sizeof *u), *v = cw_alloc(ctx, f->factors, sizeof *v);
+    memset(row, 0, (size_t)f->tfs * sizeof *row);
+    memset(column, 0, (size_t)f->genes * sizeof *column);
+    for (int64_t j = 0; j < n && cw_poll(ctx) == CW_OK; j++) {
+        int64_t c = cell ? cell[j] : j, nu = c * f->tfs * f->k, nv = c * f->genes * f->k;
+        if (check_index(ctx, f, c) != CW_OK) break;
+        factor_sums(u, f->u_index + nu, f->u_weight + nu, f->tfs * f->k, f->factors);
+        factor_sums(v, f->v_index + nv, f->v_weight + nv, f->genes * f->k, f->factors);
+        for (int64_t i = 0; i < f->tfs; i++)
+            row[i] += sparse_dot(f->u_index + nu + i * f->k, f->u_weight + nu + i * f->k, v, f->k);
+        for (int64_t g = 0; g < f->genes; g++)
+            column[g] += sparse_dot(f->v_index + nv + g * f->k, f->v_weight + nv + g * f->k, u, f->k);
+    }
+    cw_free(ctx, v);
+    cw_free(ctx, u);
+    return ctx->status;
+}
+
+cw_status cw_network_moments(cw_ctx *ctx, double *sum, double *squares, const cw_factors *f, const int32_t *cell,
+                             int64_t n)
+{
+    if (check_cells(ctx, f, cell, n) != CW_OK) return ctx->status;
+    cell_work w;
+    work_open(ctx, &w, f);
+    for (int64_t j = 0; j < n && work_cell(ctx, &w, f, cell, j) == CW_OK; j++) {
+        double s = 0.0, q = 0.0;
+        for (int64_t i = 0; i < f->tfs; i++)
+            for (int64_t g = 0; g < f->genes; g++) {
+                double score = f->tf_gene[i] == g ? 0.0 : (double)w.score[i * f->genes + g];
+                s += score, q += score * score;
+            }
+        sum[j] = s, squares[j] = q;
+    }
+    work_close(ctx, &w);
+    return ctx->status;
+}
+
+/* ---- rankings ------------------------------------------------------------------------------------------------- */
+
+/* What is known while going down a ranking, group by group. */
+typedef struct rank_walk {
+    double all_positive;   /* weight of all positives */
+    double seen, positive; /* weight above and including the groups so far */
+    double area, early;    /* early: positives among the first all_positive */
+} rank_walk;
+
+static void walk_group(rank_walk *w, double weight, double positive)
+{
+    double before = w->seen;
+    w->seen += weight, w->positive += positive;
+    if (positive > 0.0) w->area += positive / w->all_positive * (w->positive / w->seen);
+    if (before < w->all_positive && weight > 0.0) {
+        double room = w->all_positive - before;
+        w->early += weight <= room ? positive : positive * (room / weight);
+    }
+}
+
+void cw_rank_metrics(double *auprc, double *early, const cw_ranking *r, const int32_t *weight)
+{
+    rank_walk w = {0};
+    for (int64_t i = 0; i < r->n; i++)
+        if (r->positive[i]) w.all_positive += weight ? weight[i] : 1;
+    double here = 0.0, positive = 0.0;
+    for (int64_t i = 0; i < r->n && w.all_positive > 0.0; i++) {
+        int32_t candidate = r->order[i];
+        double v = weight ? weight[candidate] : 1;
+        here += v;
+        if (r->positive[candidate]) positive += v;
+        if (i + 1 == r->n || r->group[i + 1] != r->group[i]) {
+            walk_group(&w, here, positive);
+            here = positive = 0.0;
+        }
+    }
+    *auprc = w.area;
+    *early = w.all_positive > 0.0 ? w.early / w.all_positive : 0.0;
+}
+
+/* Element i of a stream, uniform in 0 .. n-1 (n < 2^31; the bias is below n / 2^32). Four elements share a block, kept
+ * in `block` between calls; i must go up by one. */
+static inline int64_t draw_below(uint32_t block[4], cw_stream s, uint64_t i, int64_t n)
+{
+    if (i % 4 == 0) cw_rng_block(block, s, i / 4);
+    return (int64_t)(((uint64_t)block[i % 4] * (uint64_t)n) >> 32);
+}
+
+static cw_status check_ranking(cw_ctx *ctx, const cw_ranking *r)
+{
+    if (ctx->status != CW_OK) return ctx->status;
+    if (r->n < 1 || r->n > INT32_MAX)
+        return cw_fail(ctx, CW_ERR_SHAPE, "a ranking of %lld candidates", (long long)r->n);
+    for (int64_t i = 0; i < r->n; i++)
+        if (r->order[i] < 0 || r->order[i] >= r->n)
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "a ranking holds candidate %d of %lld", (int)r->order[i],
+                           (long long)r->n);
+    return CW_OK;
+}
+
+cw_status cw_rank_bootstrap(cw_ctx *ctx, double *auprc, double *early, const cw_ranking *r, uint64_t key, int64_t draws)
+{
+    if (check_ranking(ctx, r) != CW_OK) return ctx->status;
+    int32_t *weight = cw_alloc(ctx, r->n, sizeof *weight);  /* times each candidate was drawn */
+    int32_t *stratum = cw_alloc(ctx, r->n, sizeof *stratum); /* positives from the front, negatives after them */
+    int64_t positives = 0, filled[2];
+    for (int64_t i = 0; i < r->n; i++) positives += r->positive[i] != 0;
+    filled[0] = positives, filled[1] = 0;
+    for (int64_t i = 0; stratum && i < r->n; i++) stratum[filled[r->positive[i] != 0]++] = (int32_t)i;
+    for (int64_t b = 0; b < draws && cw_poll(ctx) == CW_OK; b++) {
+        cw_stream s = cw_rng_stream(key, CW_RNG_USER, (uint64_t)b, 1);
+        uint32_t block[4];
+        memset(weight, 0, (size_t)r->n * sizeof *weight);
+        for (int64_t i = 0; i < r->n; i++) {
+            int64_t first = i < positives ? 0 : positives, size = i < positives ? positives : r->n - positives;
+            weight[stratum[first + draw_below(block, s, (uint64_t)i, size)]]++;
+        }
+        cw_rank_metrics(auprc + b, early + b, r, weight);
+    }
+    cw_free(ctx, stratum);
+    cw_free(ctx, weight);
+    return ctx->status;
+}
+
+cw_status cw_rank_random(cw_ctx *ctx, double *auprc, double *early, int64_t n, int64_t positives, uint64_t key,
+                         int64_t draws)
+{
+    if (ctx->status != CW_OK) return ctx->status;
+    if (n < 1 || n > INT32_MAX || positives < 0 || positives > n)
+        return cw_fail(ctx, CW_ERR_SHAPE, "%lld positives among %lld candidates", (long long)positives, (long long)n);
+    int32_t *order = cw_alloc(ctx, n, sizeof *order);
+    int32_t *group = cw_alloc(ctx, n, sizeof *group);
+    uint8_t *positive = cw_alloc(ctx, n, sizeof *positive);
+    if (ctx->status == CW_OK)
+        for (int64_t i = 0; i < n; i++) order[i] = group[i] = (int32_t)i, positive[i] = i < positives;
+    for (int64_t b = 0; b < draws && cw_poll(ctx) == CW_OK; b++) {
+        cw_stream s = cw_rng_stream(key, CW_RNG_USER, (uint64_t)b, 2);
+        uint32_t block[4];
+        for (int64_t i = n - 1, e = 0; i > 0; i--, e++) { /* Fisher-Yates */
+            int64_t j = draw_below(block, s, (uint64_t)e, i + 1);
+            int32_t t = order[i];
+            order[i] = order[j], order[j] = t;
+        }
+        cw_ranking r = {.n = n, .order = order, .group = group, .positive = positive};
+        cw_rank_metrics(auprc + b, early + b, &r, NULL);
+    }
+    cw_free(ctx, positive);
+    cw_free(ctx, group);
+    cw_free(ctx, order);
+    return ctx->status;
+}

@@ -1,0 +1,349 @@
+/* sfm.c: see sfm.h. */
+#include "sfm.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SFM "foundation_modules.sfm."
+#define VGAE "head_modules.vgae."
+#define RMS_EPS 1.1920929e-07f /* norms without a stated eps: float32's machine epsilon */
+#define EMBEDDING_SD 0.02f
+
+/* ---- parameters, in the order and under the names of the published state dict ---- */
+
+typedef struct {
+    cw_params *params;
+    uint64_t key;
+} builder;
+
+static cw_stream next_stream(const builder *b)
+{
+    return cw_rng_stream(b->key, CW_RNG_INIT, (uint64_t)b->params->count, 1);
+}
+
+static cw_tensor *embedding(builder *b, int64_t rows, int64_t cols, const char *name)
+{
+    cw_tensor *t = cw_params_add(b->params, 1, 2, (int64_t[]){rows, cols}, "%s", name);
+    cw_init_normal(t, next_stream(b), EMBEDDING_SD);
+    return t;
+}
+
+static cw_tensor *vector(builder *b, int64_t n, float value, const char *name)
+{
+    cw_tensor *t = cw_params_add(b->params, 1, 1, &n, "%s", name);
+    cw_init_constant(t, value);
+    return t;
+}
+
+static cw_tensor *weight(builder *b, int64_t out, int64_t in, const char *name)
+{
+    cw_tensor *t = cw_params_add(b->params, 1, 2, (int64_t[]){out, in}, "%s.weight", name);
+    cw_init_xavier_uniform(t, next_stream(b));
+    return t;
+}
+
+static cw_tensor *bias(builder *b, int64_t out, const char *name)
+{
+    return cw_params_add(b->params, 1, 1, &out, "%s.bias", name);
+}
+
+static cw_scalar_encoder scalar_encoder(builder *b, int64_t hidden, const char *name)
+{
+    char part[160];
+    cw_scalar_encoder e;
+#define PART(suffix) (snprintf(part, sizeof part, "%s.value_encoder.%s", name, suffix), part)
+    e.w1 = weight(b, hidden, 1, PART("0"));
+    e.b1 = bias(b, hidden, PART("0"));
+    e.norm = vector(b, hidden, 1.0f, PART("2.weight"));
+    e.w2 = weight(b, hidden, hidden, PART("3"));
+    e.b2 = bias(b, hidden, PART("3"));
+#undef PART
+    return e;
+}
+
+static cw_mlp mlp(builder *b, int64_t out, int64_t hidden, int64_t in, const char *name)
+{
+    char part[160];
+    cw_mlp m;
+    snprintf(part, sizeof part, "%s.0", name);
+    m.w1 = weight(b, hidden, in, part);
+    m.b1 = bias(b, hidden, part);
+    snprintf(part, sizeof part, "%s.3", name);
+    m.w2 = weight(b, out, hidden, part);
+    m.b2 = bias(b, out, part);
+    return m;
+}
+
+static void add_embedding(cw_sfm *s, builder *b)
+{
+    const cw_sfm_config *c = &s->config;
+    int64_t d = c->embed_dim;
+    const int64_t token[3] = {1, 1, d};
+    s->prefix_type = cw_params_add(&s->params, 1, 3, token, SFM "embedding.prefix_type_embedding");
+    s->gene_type = cw_params_add(&s->params, 1, 3, token, SFM "embedding.gene_type_embedding");
+    s->gene_table = embedding(b, c->vocab, d, SFM "embedding.gene_embedding.weight");
+    if (s->gene_table) {
+        memset(s->gene_table->data + c->pad * d, 0, (size_t)d * sizeof(float));
+        cw_params_freeze(&s->params, c->pad * d, d);
+    }
+    s->expr_bins = embedding(b, c->expr_bins, d, SFM "embedding.expr_embedding.bin_embeddings");
+    s->expr_prototypes = embedding(b, c->expr_bins - 1, c->expr_hidden, SFM "embedding.expr_embedding.bin_prototypes");
+    s->expr = scalar_encoder(b, c->expr_hidden, SFM "embedding.expr_embedding");
+    s->batch_bins = embedding(b, c->batch_bins, d, SFM "embedding.batch_embedding.bin_embeddings");
+    s->batch_prototypes = embedding(b, c->batch_bins, c->batch_hidden, SFM "embedding.batch_embedding.bin_prototypes");
+    s->batch = scalar_encoder(b, c->batch_hidden, SFM "embedding.batch_embedding");
+    s->batch_score_w = weight(b, 1, c->batch_hidden, SFM "embedding.batch_embedding.attention_score");
+    s->batch_score_b = bias(b, 1, SFM "embedding.batch_embedding.attention_score");
+    cw_params_freeze(&s->params, 0, 1);
+    s->cond_table = embedding(b, c->conditions, d, SFM "embedding.condition_embedding.cond_embedding.weight");
+    s->cond_place = embedding(b, 4, d, SFM "embedding.condition_embedding.cond_position_embedding.weight");
+    s->cond_w1 = weight(b, d, 4 * d, SFM "embedding.condition_embedding.cond_encoder.0");
+    s->cond_b1 = bias(b, d, SFM "embedding.condition_embedding.cond_encoder.0");
+    s->cond_norm = vector(b, d, 1.0f, SFM "embedding.condition_embedding.cond_encoder.2.weight");
+    s->cond_w2 = weight(b, d, d, SFM "embedding.condition_embedding.cond_encoder.3");
+    s->cond_b2 = bias(b, d, SFM "embedding.condition_embedding.cond_encoder.3");
+    s->tf_type_table = embedding(b, 2, d, SFM "embedding.tf_type_embedding.weight");
+    s->token_norm = vector(b, d, 1.0f, SFM "embedding.final_norm.weight");
+}
+
+static void add_router(cw_sfm *s, builder *b, cw_mlp *router, cw_balance *balance, const char *name)
+{
+    const cw_sfm_config *c = &s->config;
+    char part[96];
+    snprintf(part, sizeof part, SFM "%s.mlp", name);
+    *router = mlp(b, c->factors, c->router_hidden, c->embed_dim, part);
+    /* without top-k there is no gating module, and no beta in the published state */
+    if (c->topk > 0) balance->beta = cw_params_add(&s->params, 0, 1, &c->factors, SFM "%s.gating.beta_qb", name);
+    balance->sum = cw_calloc(s->ctx, c->factors, sizeof(double));
+}
+
+cw_sfm *cw_sfm_new(cw_ctx *ctx, const cw_sfm_config *config, uint64_t key)
+{
+    if (ctx->status != CW_OK || cw_sfm_config_check(ctx, config) != CW_OK) return NULL;
+    cw_sfm *s = cw_calloc(ctx, 1, sizeof *s);
+    if (!s) return NULL;
+    s->ctx = ctx;
+    s->config = *config;
+    cw_params_init(&s->params, ctx);
+    builder b = {&s->params, key};
+    const cw_sfm_config *c = &s->config;
+    add_embedding(s, &b);
+    cw_transformer_config backbone = {.width = c->embed_dim, .layers = c->layers, .heads = c->heads,
+        .hidden = c->mlp_hidden, .qkv_bias = c->qkv_bias, .out_bias = c->out_bias, .mlp_bias = c->mlp_bias,
+        .causal = 0, .dropout = c->mlp_dropout, .norm_eps = c->norm_eps, .rotary = c->rotary,
+        .rotary_base = c->rotary_base};
+    cw_transformer_init(&s->backbone, &s->params, backbone, SFM "backbone.", key);
+    add_router(s, &b, &s->tf_router, &s->tf_balance, "tf_router");
+    add_router(s, &b, &s->gene_router, &s->gene_balance, "tg_router");
+    int64_t h = c->vgae_hidden;
+    s->vgae_expr = mlp(&b, h, h, 1, VGAE "encoder.expr_proj.proj");
+    s->vgae_posterior = mlp(&b, 2, h, 3 * h, VGAE "encoder.posterior_proj");
+    s->vgae_z = mlp(&b, h, h, 1, VGAE "decoder.z_proj.proj");
+    s->vgae_out = mlp(&b, 3, h, 2 * h, VGAE "decoder.out_proj");
+    if (ctx->status == CW_OK) return s;
+    cw_sfm_free(s);
+    return NULL;
+}
+
+void cw_sfm_free(cw_sfm *s)
+{
+    if (!s) return;
+    cw_transformer_free(&s->backbone, s->ctx);
+    cw_params_free(&s->params);
+    cw_free(s->ctx, s->tf_balance.sum);
+    cw_free(s->ctx, s->gene_balance.sum);
+    cw_free(s->ctx, s);
+}
+
+/* ---- embedding ---- */
+
+/* x (n,1), the different values -> (n, hidden) */
+static cw_tensor *encode_scalar(cw_tape *t, cw_tensor *x, const cw_scalar_encoder *e)
+{
+    cw_tensor *h = cw_linear(t, x, e->w1, e->b1, CW_ACT_SILU);
+    return cw_linear(t, cw_rmsnorm(t, h, e->norm, RMS_EPS), e->w2, e->b2, CW_ACT_NONE);
+}
+
+/* One row per different value, row 0 for zero: (distincts, D) */
+static cw_tensor *expression_table(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b)
+{
+    cw_tensor *zero = cw_tape_rows(t, s->expr_bins, 0, 1);
+    if (b->distincts == 1) return zero;
+    cw_tensor *x = cw_tape_constant(t, b->distinct + 1, b->distincts - 1, 1);
+    cw_tensor *p = cw_soft_bins(t, encode_scalar(t, x, &s->expr), s->expr_prototypes, s->config.expr_tau);
+    cw_tensor *bins = cw_tape_rows(t, s->expr_bins, 1, s->config.expr_bins - 1);
+    return cw_concat_rows(t, 2, (cw_tensor *[]){zero, cw_matmul(t, p, bins)});
+}
+
+/* One vector per cell from the values of its genes: (cells, D) */
+static cw_tensor *batch_vectors(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b)
+{
+    cw_tensor *h = encode_scalar(t, cw_tape_constant(t, b->distinct, b->distincts, 1), &s->batch);
+    cw_tensor *score = cw_linear(t, h, s->batch_score_w, s->batch_score_b, CW_ACT_NONE);
+    cw_tensor *cell = cw_attention_pool(t, score, h, b->gene_value, b->gene);
+    return cw_matmul(t, cw_soft_bins(t, cell, s->batch_prototypes, s->config.batch_tau), s->batch_bins);
+}
+
+/* (cells, D) from platform, species, tissue and disease */
+static cw_tensor *condition_vectors(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b)
+{
+    cw_tensor *e = cw_gather_sum(t, 2, (cw_tensor *[]){s->cond_table, s->cond_place},
+                                 (const int32_t *[]){b->condition, b->condition_place}, 4 * b->cells);
+    if (!e) return NULL;
+    cw_tensor *flat = cw_tape_reshape(t, e, b->cells, 4 * s->config.embed_dim);
+    cw_tensor *h = cw_linear(t, flat, s->cond_w1, s->cond_b1, CW_ACT_SILU);
+    h = cw_linear(t, cw_rmsnorm(t, h, s->cond_norm, RMS_EPS), s->cond_w2, s->cond_b2, CW_ACT_NONE);
+    return cw_dropout(t, h, s->config.cond_dropout);
+}
+
+/* prefix = conditions + batch + prefix type; gene = gene + expression + TF type + gene type; then RMSNorm: (T, D) */
+static cw_tensor *embed(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, const cw_observer *o)
+{
+    cw_tensor *expression = expression_table(s, t, b);
+    if (o && expression) cw_observe(o, t, "expr_embedding", cw_gather(t, expression, b->gene_value, b->actives));
+    cw_tensor *batch = batch_vectors(s, t, b), *condition = condition_vectors(s, t, b);
+    cw_observe(o, t, "batch_embedding", batch);
+    cw_observe(o, t, "condition_embedding", condition);
+    cw_tensor *prefix = cw_add_scaled(t, condition, batch, 1.0f);
+    cw_tensor *table[] = {s->gene_table, expression, s->tf_type_table, s->gene_type, prefix, s->prefix_type};
+    const int32_t *index[] = {b->token, b->value_row, b->tf_type, b->is_gene, b->prefix_cell, b->is_prefix};
+    cw_tensor *sum = cw_gather_sum(t, 6, table, index, b->tokens);
+    cw_tensor *x = cw_rmsnorm(t, sum, s->token_norm, RMS_EPS);
+    cw_tape_drop(t, sum);
+    cw_observe(o, t, "embedding", x);
+    return cw_dropout(t, x, s->config.out_dropout);
+}
+
+/* ---- routers ---- */
+
+static cw_tensor *gate(const cw_sfm *s, cw_tape *t, cw_tensor *logits, const cw_balance *balance)
+{
+    const cw_sfm_config *c = &s->config;
+    float temperature = c->router_temperature > 1e-12f ? c->router_temperature : 1e-12f;
+    return cw_topk_gate(t, logits, balance->beta ? balance->beta->data : NULL, cw_sfm_gate_width(c), temperature);
+}
+
+/* Logits of `n` rows of hidden (T, D): the first layer sees only those rows. */
+static cw_tensor *route(const cw_sfm *s, cw_tape *t, cw_tensor *hidden, const int32_t *row, int64_t n,
+                        const cw_mlp *router)
+{
+    cw_tensor *x = cw_gather(t, hidden, row, n);
+    cw_tensor *h = cw_linear(t, x, router->w1, router->b1, CW_ACT_SILU);
+    cw_tape_drop(t, x);
+    h = cw_dropout(t, h, s->config.router_dropout);
+    cw_tensor *logits = cw_linear(t, h, router->w2, router->b2, CW_ACT_NONE);
+    cw_tape_drop(t, h);
+    return logits;
+}
+
+cw_sfm_output cw_sfm_forward(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, const cw_observer *o)
+{
+    cw_sfm_output y = {0};
+    cw_tensor *x = embed(s, t, b, o);
+    y.hidden = cw_transformer_forward(&s->backbone, t, x, b->seq, b->position, o);
+    y.tf_logits = route(s, t, y.hidden, b->tf_row, b->tfs, &s->tf_router);
+    y.gene_logits = route(s, t, y.hidden, b->gene_row, b->actives, &s->gene_router);
+    y.u = gate(s, t, y.tf_logits, &s->tf_balance);
+    y.v = gate(s, t, y.gene_logits, &s->gene_balance);
+    cw_observe(o, t, "u", y.u);
+    cw_observe(o, t, "v", y.v);
+    if (t->ctx->status != CW_OK) return (cw_sfm_output){0};
+    return y;
+}
+
+/* ---- VGAE head ---- */
+
+/* Linear, SiLU, dropout, Linear */
+static cw_tensor *run_mlp(cw_tape *t, cw_tensor *x, const cw_mlp *m, float dropout)
+{
+    cw_tensor *h = cw_dropout(t, cw_linear(t, x, m->w1, m->b1, CW_ACT_SILU), dropout);
+    return cw_linear(t, h, m->w2, m->b2, CW_ACT_NONE);
+}
+
+/* phi(x) for every gene token: (N, h). Without dropout it is computed once per different value. */
+static cw_tensor *expression_features(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b)
+{
+    const cw_sfm_config *c = &s->config;
+    if (t->training && c->vgae_dropout > 0)
+        return run_mlp(t, cw_tape_constant(t, b->values, b->actives, 1), &s->vgae_expr, c->vgae_dropout);
+    cw_tensor *x = cw_tape_constant(t, b->distinct, b->distincts, 1);
+    return cw_gather(t, run_mlp(t, x, &s->vgae_expr, 0.0f), b->gene_value, b->actives);
+}
+
+/* Each gene's (mu, s) of the posterior: (N, 2) */
+static cw_tensor *posterior(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, cw_sfm_output y, cw_factor_rows rows)
+{
+    cw_tensor *e = expression_features(s, t, b);
+    cw_tensor *predicted = cw_factor_mix(t, y.u, y.v, e, rows);
+    cw_tensor *residual = cw_add_scaled(t, e, predicted, -1.0f);
+    cw_tensor *joined = t->ctx->status == CW_OK ? cw_concat_cols(t, 3, (cw_tensor *[]){e, predicted, residual}) : NULL;
+    cw_tensor *stats = run_mlp(t, joined, &s->vgae_posterior, s->config.vgae_dropout);
+    cw_tape_drop(t, joined);
+    return stats;
+}
+
+/* Each gene's (mu, s, drop logit) of the likelihood: (N, 3) */
+static cw_tensor *decode(const cw_sfm *s, cw_tape *t, cw_tensor *z, cw_sfm_output y, cw_factor_rows rows)
+{
+    const cw_sfm_config *c = &s->config;
+    cw_tensor *f = run_mlp(t, z, &s->vgae_z, c->vgae_dropout), *h = f;
+    for (int64_t i = 0; i < (c->fp_steps > 1 ? c->fp_steps : 1); i++)
+        h = cw_add_scaled(t, f, cw_factor_mix(t, y.u, y.v, h, rows), c->fp_damping);
+    cw_tensor *joined = t->ctx->status == CW_OK ? cw_concat_cols(t, 2, (cw_tensor *[]){f, h}) : NULL;
+    cw_tensor *out = run_mlp(t, joined, &s->vgae_out, c->vgae_dropout);
+    cw_tape_drop(t, joined);
+    return out;
+}
+
+cw_sfm_losses cw_sfm_loss(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, cw_sfm_output y,
+                          const cw_sfm_loss_spec *spec, const cw_observer *o)
+{
+    cw_sfm_losses loss = {0};
+    if (t->ctx->status != CW_OK) return loss;
+    cw_factor_rows rows = {b->gene, b->tf, b->tf_gene};
+    float *eps = b->eps;
+    if (!eps) {
+        eps = cw_arena_take(t->arena, b->actives * (int64_t)sizeof(float));
+        if (!eps) return loss;
+        t->k->normal(&t->exec, eps, cw_tape_stream(t, CW_RNG_NOISE), b->actives);
+    }
+    cw_tensor *stats = posterior(s, t, b, y, rows);
+    cw_tensor *z = cw_latent_sample(t, stats, eps);
+    cw_observe(o, t, "vgae.stats", stats);
+    cw_observe(o, t, "vgae.z", z);
+    cw_tensor *out = decode(s, t, z, y, rows);
+    cw_observe(o, t, "vgae.out", out);
+    loss.reconstruction = cw_zi_normal_nll(t, out, b->values, b->cells);
+    loss.kl = cw_kl_normal(t, stats, b->cells);
+    if (spec->use_prior) {
+        cw_prior_spec prior = {spec->prior, b->gene_token, spec->prior_top, spec->prior_positive, spec->prior_negative};
+        loss.prior = cw_prior_loss(t, y.u, y.v, rows, prior);
+    }
+    if (spec->use_dag) loss.dag = cw_dag_loss(t, y.u, y.v, rows);
+    if (spec->use_sparsity) loss.sparsity = cw_sparsity_loss(t, y.u, y.v, rows);
+    return loss;
+}
+
+float cw_vgae_value(float raw, int column)
+{
+    if (column == 0) return raw;
+    double e = exp(-fabs((double)raw));
+    if (column == 1) return (float)(log1p(e) + (raw > 0 ? raw : 0) + 1e-6);
+    return (float)(raw >= 0 ? 1.0 / (1.0 + e) : e / (1.0 + e));
+}
+
+/* ---- packed gates ---- */
+
+void cw_gate_pack(uint16_t *index, float *w, const float *gate, int64_t rows, int64_t factors, int64_t k)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t at = 0;
+        for (int64_t m = 0; m < factors && at < k; m++) {
+            if (!(gate[i * factors + m] > 0.0f)) continue;
+            index[i * k + at] = (uint16_t)m;
+            w[i * k + at++] = gate[i * factors + m];
+        }
+        for (; at < k; at++) index[i * k + at] = 0, w[i * k + at] = 0.0f;
+    }
+}

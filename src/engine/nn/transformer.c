@@ -1,0 +1,77 @@
+/* transformer.c: see transformer.h. */
+#include "transformer.h"
+
+#include <stdio.h>
+
+void cw_observe(const cw_observer *observer, cw_tape *tape, const char *name, const cw_tensor *x)
+{
+    if (observer && x && tape->ctx->status == CW_OK) observer->see(observer->user, name, x);
+}
+
+/* A Linear's weight (out, in), Xavier-uniform, and its bias (zeros) or NULL. */
+static void add_linear(cw_params *params, cw_tensor **w, cw_tensor **b, int64_t out, int64_t in, int with_bias,
+                       const char *name, uint64_t key)
+{
+    *w = cw_params_add(params, 1, 2, (int64_t[]){out, in}, "%s.weight", name);
+    cw_init_xavier_uniform(*w, cw_rng_stream(key, CW_RNG_INIT, (uint64_t)params->count, 0));
+    *b = with_bias ? cw_params_add(params, 1, 1, &out, "%s.bias", name) : NULL;
+}
+
+void cw_transformer_init(cw_transformer *net, cw_params *params, cw_transformer_config c, const char *prefix,
+                         uint64_t key)
+{
+    char name[200];
+    net->config = c;
+    net->block = cw_calloc(params->ctx, c.layers, sizeof *net->block);
+    for (int64_t i = 0; net->block && i < c.layers; i++) {
+        cw_block *b = &net->block[i];
+        int64_t d = c.width, h = c.hidden;
+#define NAMED(part) (snprintf(name, sizeof name, "%slayers.%lld.%s", prefix, (long long)i, part), name)
+        b->attn_norm = cw_params_add(params, 1, 1, &d, "%s.weight", NAMED("attn_norm"));
+        cw_init_constant(b->attn_norm, 1.0f);
+        add_linear(params, &b->qkv_w, &b->qkv_b, 3 * d, d, c.qkv_bias, NAMED("attn.qkv_proj"), key);
+        if (b->qkv_b && c.rotary == CW_ROTARY_NONE) cw_params_freeze(params, d, d); /* of the keys */
+        add_linear(params, &b->out_w, &b->out_b, d, d, c.out_bias, NAMED("attn.out_proj"), key);
+        b->mlp_norm = cw_params_add(params, 1, 1, &d, "%s.weight", NAMED("mlp_norm"));
+        cw_init_constant(b->mlp_norm, 1.0f);
+        add_linear(params, &b->mlp.gate_w, &b->mlp.gate_b, h, d, c.mlp_bias, NAMED("mlp.gate_proj"), key);
+        add_linear(params, &b->mlp.up_w, &b->mlp.up_b, h, d, c.mlp_bias, NAMED("mlp.up_proj"), key);
+        add_linear(params, &b->mlp.down_w, &b->mlp.down_b, d, h, c.mlp_bias, NAMED("mlp.down_proj"), key);
+#undef NAMED
+    }
+    net->final_norm = cw_params_add(params, 1, 1, &c.width, "%sfinal_norm.weight", prefix);
+    cw_init_constant(net->final_norm, 1.0f);
+}
+
+void cw_transformer_free(cw_transformer *net, cw_ctx *ctx)
+{
+    cw_free(ctx, net->block);
+    net->block = NULL;
+}
+
+cw_tensor *cw_transformer_forward(const cw_transformer *net, cw_tape *t, cw_tensor *x, cw_ragged seq,
+                                  const int32_t *position, const cw_observer *observer)
+{
+    const cw_transformer_config *c = &net->config;
+    cw_attention_spec attention = {c->heads, c->causal, c->rotary, c->rotary_base, position, seq};
+    char name[32];
+    for (int64_t i = 0; i < c->layers; i++) {
+        const cw_block *b = &net->block[i];
+        cw_tensor *n = cw_rmsnorm(t, x, b->attn_norm, c->norm_eps);
+        cw_tensor *qkv = cw_linear(t, n, b->qkv_w, b->qkv_b, CW_ACT_NONE);
+        cw_tape_drop(t, n);
+        cw_tensor *o = cw_self_attention(t, qkv, attention);
+        cw_tape_drop(t, qkv);
+        x = cw_linear_residual(t, o, b->out_w, b->out_b, x);
+        cw_tape_drop(t, o);
+        n = cw_rmsnorm(t, x, b->mlp_norm, c->norm_eps);
+        x = cw_swiglu_residual(t, n, b->mlp, c->dropout, x);
+        cw_tape_drop(t, n);
+        snprintf(name, sizeof name, "layer%lld", (long long)i);
+        cw_observe(observer, t, name, x);
+    }
+    cw_tensor *y = cw_rmsnorm(t, x, net->final_norm, c->norm_eps);
+    cw_tape_drop(t, x);
+    cw_observe(observer, t, "hidden", y);
+    return y;
+}

@@ -1,0 +1,46 @@
+/* transformer.h: the pre-norm Transformer of scCAFM's SFM and EFM: RMSNorm, attention with a fused qkv projection, and
+ * SwiGLU, on packed sequences (padding is never computed). */
+#ifndef CW_TRANSFORMER_H
+#define CW_TRANSFORMER_H
+
+#include "../autodiff/ops.h"
+#include "params.h"
+
+typedef struct cw_transformer_config {
+    int64_t width, layers, heads, hidden; /* hidden: of the SwiGLU */
+    int qkv_bias, out_bias, mlp_bias, causal;
+    float dropout; /* after the SwiGLU */
+    float norm_eps;
+    cw_rotary rotary;
+    float rotary_base;
+} cw_transformer_config;
+
+typedef struct cw_block {
+    cw_tensor *attn_norm, *qkv_w, *qkv_b, *out_w, *out_b, *mlp_norm;
+    cw_swiglu_params mlp;
+} cw_block;
+
+typedef struct cw_transformer {
+    cw_transformer_config config;
+    cw_block *block; /* (layers) */
+    cw_tensor *final_norm;
+} cw_transformer;
+
+/* Called with each named intermediate result, at once: the tensor may be gone afterwards. */
+typedef struct cw_observer {
+    void *user;
+    void (*see)(void *user, const char *name, const cw_tensor *x);
+} cw_observer;
+void cw_observe(const cw_observer *observer, cw_tape *tape, const char *name, const cw_tensor *x); /* NULLs are fine */
+
+/* Adds the parameters `prefix`layers.{i}.{attn_norm,attn.qkv_proj,attn.out_proj,mlp_norm,mlp.*_proj} and
+ * `prefix`final_norm, with initial values from streams of `key`. Errors are in the store's context. */
+void cw_transformer_init(cw_transformer *net, cw_params *params, cw_transformer_config config, const char *prefix,
+                         uint64_t key);
+void cw_transformer_free(cw_transformer *net, cw_ctx *ctx);
+
+/* x (n, width) -> (n, width), after the final norm; consumes x. `position` (n) is read with rotary only. */
+cw_tensor *cw_transformer_forward(const cw_transformer *net, cw_tape *tape, cw_tensor *x, cw_ragged seq,
+                                  const int32_t *position, const cw_observer *observer);
+
+#endif

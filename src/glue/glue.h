@@ -1,0 +1,102 @@
+/* glue.h: what the files of the glue share: contexts, and the entry points that init.c registers. */
+#ifndef CW_GLUE_H
+#define CW_GLUE_H
+
+#ifndef R_NO_REMAP
+#define R_NO_REMAP
+#endif
+#ifndef STRICT_R_HEADERS
+#define STRICT_R_HEADERS
+#endif
+#include <R.h>
+#include <Rinternals.h>
+
+#include "../engine/core/core.h"
+
+/* A fresh context with R's callbacks, kernels selected, the BLAS on one thread; raises an R error when there is no
+ * memory. Create every SEXP before, for between enter and leave nothing may jump. `threads` 0: the default. */
+cw_ctx *cw_glue_enter(int threads);
+
+/* Frees the context. If it holds an error, raises it: an interrupt as R's, anything else as a condition of class
+ * causewayError. Everything taken from the context must be free by then. */
+void cw_glue_leave(cw_ctx *ctx);
+
+/* The same for a context that lives on (a model's): errors cleared, callbacks, threads and BLAS set. */
+void cw_glue_resume(cw_ctx *ctx);
+void cw_glue_pause(cw_ctx *ctx); /* raises as cw_glue_leave does, and leaves the context usable */
+
+/* The element `name` of a list; R_NilValue when there is none. */
+SEXP cw_glue_get(SEXP list, const char *name);
+double cw_glue_number(SEXP list, const char *name, double fallback);
+/* Two whole numbers below 2^32 as one 64-bit key; raises an R error for anything else. */
+uint64_t cw_glue_key(SEXP key);
+/* A named list of n NULLs; the caller protects it. */
+SEXP cw_glue_list(int n, const char *const *names);
+
+/* ---- the engine itself (r_engine.c) ----------------------------------------------------------------------------- */
+SEXP cw_r_engine_info(void);
+SEXP cw_r_gemm_speed(SEXP n, SEXP repeats, SEXP threads);
+SEXP cw_r_permutation(SEXP n, SEXP key, SEXP epoch);
+
+#define CW_ENGINE_ENTRIES                                                                                              \
+    {"cw_r_engine_info", (DL_FUNC)&cw_r_engine_info, 0}, {"cw_r_gemm_speed", (DL_FUNC)&cw_r_gemm_speed, 3},            \
+        {"cw_r_permutation", (DL_FUNC)&cw_r_permutation, 3}
+
+/* ---- models (r_model.c, r_train.c) ------------------------------------------------------------------------------ */
+SEXP cw_r_model_new(SEXP config, SEXP vocab, SEXP conditions, SEXP pad, SEXP key, SEXP threads);
+SEXP cw_r_model_tensors(SEXP ptr);
+SEXP cw_r_model_get(SEXP ptr, SEXP name);
+SEXP cw_r_model_set(SEXP ptr, SEXP name, SEXP value);
+SEXP cw_r_model_load(SEXP ptr, SEXP file);
+SEXP cw_r_model_save(SEXP ptr, SEXP file);
+SEXP cw_r_model_infer(SEXP ptr, SEXP batch, SEXP options);
+SEXP cw_r_model_forward(SEXP ptr, SEXP batch, SEXP eps);
+SEXP cw_r_model_gradients(SEXP ptr, SEXP batch, SEXP eps, SEXP options);
+SEXP cw_r_forecast(SEXP ptr, SEXP cells, SEXP genes, SEXP train);
+SEXP cw_r_memory(SEXP ptr);
+SEXP cw_r_train_begin(SEXP ptr, SEXP options);
+SEXP cw_r_train_micro(SEXP ptr, SEXP batch, SEXP options);
+SEXP cw_r_train_apply(SEXP ptr);
+SEXP cw_r_train_save(SEXP ptr, SEXP file);
+SEXP cw_r_train_load(SEXP ptr, SEXP file);
+
+#define CW_MODEL_ENTRIES                                                                                               \
+    {"cw_r_model_new", (DL_FUNC)&cw_r_model_new, 6}, {"cw_r_model_tensors", (DL_FUNC)&cw_r_model_tensors, 1},          \
+        {"cw_r_model_get", (DL_FUNC)&cw_r_model_get, 2}, {"cw_r_model_set", (DL_FUNC)&cw_r_model_set, 3},              \
+        {"cw_r_model_load", (DL_FUNC)&cw_r_model_load, 2}, {"cw_r_model_save", (DL_FUNC)&cw_r_model_save, 2},          \
+        {"cw_r_model_infer", (DL_FUNC)&cw_r_model_infer, 3},                                                           \
+        {"cw_r_model_forward", (DL_FUNC)&cw_r_model_forward, 3},                                                       \
+        {"cw_r_model_gradients", (DL_FUNC)&cw_r_model_gradients, 4}, {"cw_r_forecast", (DL_FUNC)&cw_r_forecast, 4},    \
+        {"cw_r_memory", (DL_FUNC)&cw_r_memory, 1}, {"cw_r_train_begin", (DL_FUNC)&cw_r_train_begin, 2},                \
+        {"cw_r_train_micro", (DL_FUNC)&cw_r_train_micro, 3}, {"cw_r_train_apply", (DL_FUNC)&cw_r_train_apply, 1},      \
+        {"cw_r_train_save", (DL_FUNC)&cw_r_train_save, 2}, {"cw_r_train_load", (DL_FUNC)&cw_r_train_load, 2}
+
+/* ---- networks (r_network.c) ------------------------------------------------------------------------------------- */
+SEXP cw_r_network_check(SEXP view, SEXP threads);
+SEXP cw_r_network_cell(SEXP view, SEXP cell, SEXP threads);
+SEXP cw_r_network_pool(SEXP view, SEXP cells, SEXP threads);
+SEXP cw_r_network_top(SEXP view, SEXP cells, SEXP top, SEXP self, SEXP threads);
+SEXP cw_r_network_count(SEXP view, SEXP cells, SEXP threshold, SEXP self, SEXP threads);
+SEXP cw_r_network_above(SEXP view, SEXP cells, SEXP threshold, SEXP self, SEXP room, SEXP threads);
+SEXP cw_r_network_activity(SEXP view, SEXP cells, SEXP values, SEXP top, SEXP threads);
+SEXP cw_r_network_strength(SEXP view, SEXP cells, SEXP threads);
+SEXP cw_r_network_sums(SEXP view, SEXP cells, SEXP threads);
+SEXP cw_r_network_moments(SEXP view, SEXP cells, SEXP threads);
+SEXP cw_r_rank_metrics(SEXP order, SEXP group, SEXP positive);
+SEXP cw_r_rank_bootstrap(SEXP order, SEXP group, SEXP positive, SEXP key, SEXP draws);
+SEXP cw_r_rank_random(SEXP n, SEXP positives, SEXP key, SEXP draws);
+
+#define CW_NETWORK_ENTRIES                                                                                             \
+    {"cw_r_network_check", (DL_FUNC)&cw_r_network_check, 2}, {"cw_r_network_cell", (DL_FUNC)&cw_r_network_cell, 3},    \
+        {"cw_r_network_pool", (DL_FUNC)&cw_r_network_pool, 3}, {"cw_r_network_top", (DL_FUNC)&cw_r_network_top, 5},    \
+        {"cw_r_network_count", (DL_FUNC)&cw_r_network_count, 5},                                                       \
+        {"cw_r_network_above", (DL_FUNC)&cw_r_network_above, 6},                                                       \
+        {"cw_r_network_activity", (DL_FUNC)&cw_r_network_activity, 5},                                                 \
+        {"cw_r_network_strength", (DL_FUNC)&cw_r_network_strength, 3},                                                 \
+        {"cw_r_network_sums", (DL_FUNC)&cw_r_network_sums, 3},                                                         \
+        {"cw_r_network_moments", (DL_FUNC)&cw_r_network_moments, 3},                                                   \
+        {"cw_r_rank_metrics", (DL_FUNC)&cw_r_rank_metrics, 3},                                                         \
+        {"cw_r_rank_bootstrap", (DL_FUNC)&cw_r_rank_bootstrap, 5},                                                     \
+        {"cw_r_rank_random", (DL_FUNC)&cw_r_rank_random, 4}
+
+#endif

@@ -1,0 +1,14 @@
+/* init.c: registration. Every entry point is listed in glue.h beside its prototype. */
+#include "glue.h"
+
+#include <R_ext/Rdynload.h>
+#include <R_ext/Visibility.h>
+
+static const R_CallMethodDef entries[] = {CW_ENGINE_ENTRIES, CW_MODEL_ENTRIES, CW_NETWORK_ENTRIES, {NULL, NULL, 0}};
+
+attribute_visible void R_init_causeway(DllInfo *info)
+{
+    R_registerRoutines(info, NULL, entries, NULL, NULL);
+    R_useDynamicSymbols(info, FALSE);
+    R_forceSymbols(info, TRUE);
+}

@@ -1,0 +1,150 @@
+/* r_common.c: between R and the engine: contexts, callbacks, and how errors become R's. */
+#include "glue.h"
+
+#include "../engine/core/threads.h"
+#include "../engine/kernels/kernels.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- callbacks ---- */
+
+static void host_log(void *user, int level, const char *text)
+{
+    (void)user;
+    if (level >= 2) REprintf("causeway: %s\n", text); /* R warnings may jump; the R side repeats what matters as one */
+}
+
+static void check_interrupt(void *unused)
+{
+    (void)unused;
+    R_CheckUserInterrupt();
+}
+
+/* Asks R at most 20 times a second: the engine polls after every operation. */
+static int host_interrupted(void *user)
+{
+    static double last;
+    struct timespec now;
+    (void)user;
+    if (timespec_get(&now, TIME_UTC) != TIME_UTC) return !R_ToplevelExec(check_interrupt, NULL);
+    double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    if (seconds - last < 0.05 && seconds >= last) return 0;
+    last = seconds;
+    return !R_ToplevelExec(check_interrupt, NULL);
+}
+
+static int host_pressure(void *user, int64_t bytes)
+{
+    (void)user, (void)bytes;
+    R_gc(); /* finalizers of models that nothing points at give their memory back */
+    return 1;
+}
+
+/* ---- options ---- */
+
+static int option_threads(void)
+{
+    SEXP x = Rf_GetOption1(Rf_install("causeway.threads"));
+    int n = Rf_isNumeric(x) && Rf_xlength(x) == 1 ? Rf_asInteger(x) : 0;
+    return n == NA_INTEGER || n < 0 ? 0 : n;
+}
+
+static int option_tune(void)
+{
+    SEXP x = Rf_GetOption1(Rf_install("causeway.tuneBLAS"));
+    return !(Rf_isLogical(x) && Rf_xlength(x) == 1 && LOGICAL(x)[0] == 0);
+}
+
+/* ---- entering and leaving ---- */
+
+/* Calls from R don't nest, so one number is enough. */
+static int blas_before;
+
+void cw_glue_resume(cw_ctx *ctx)
+{
+    cw_ctx_clear(ctx);
+    cw_blas_tune(option_tune()); /* once in a session; later calls return at once */
+    ctx->kernels = cw_kernels_select(NULL);
+    blas_before = cw_blas_enter();
+}
+
+cw_ctx *cw_glue_enter(int threads)
+{
+    const cw_host host = {NULL, host_log, host_interrupted, host_pressure};
+    int wanted = threads > 0 ? threads : option_threads();
+    cw_ctx *ctx = cw_ctx_new(&host);
+    if (!ctx) Rf_error("there is no memory left for the engine to start");
+    cw_glue_resume(ctx);
+    ctx->threads = cw_threads_resolve(wanted);
+    return ctx;
+}
+
+/* Raises through causeway's own R function, so that the condition has a class; it does not return. */
+static void raise(cw_status status, const char *text)
+{
+    SEXP name = PROTECT(Rf_mkString("causeway"));
+    SEXP space = PROTECT(R_FindNamespace(name));
+    SEXP kind = PROTECT(Rf_mkString(cw_status_name(status)));
+    SEXP message = PROTECT(Rf_mkString(text));
+    SEXP call = PROTECT(Rf_lang3(Rf_install(".raiseEngineError"), kind, message));
+    Rf_eval(call, space);
+    UNPROTECT(5);
+    Rf_error("%s", text);
+}
+
+void cw_glue_leave(cw_ctx *ctx)
+{
+    cw_status status = ctx->status;
+    char text[sizeof ctx->text];
+    memcpy(text, ctx->text, sizeof text);
+    cw_blas_leave(blas_before);
+    cw_ctx_free(ctx);
+    if (status != CW_OK) raise(status, text);
+}
+
+void cw_glue_pause(cw_ctx *ctx)
+{
+    cw_status status = ctx->status;
+    char text[sizeof ctx->text];
+    memcpy(text, ctx->text, sizeof text);
+    cw_ctx_clear(ctx);
+    cw_blas_leave(blas_before);
+    if (status != CW_OK) raise(status, text);
+}
+
+/* ---- lists ---- */
+
+SEXP cw_glue_get(SEXP list, const char *name)
+{
+    if (TYPEOF(list) != VECSXP) return R_NilValue;
+    SEXP names = Rf_getAttrib(list, R_NamesSymbol);
+    for (R_xlen_t i = 0; i < Rf_xlength(names); i++)
+        if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) return VECTOR_ELT(list, i);
+    return R_NilValue;
+}
+
+double cw_glue_number(SEXP list, const char *name, double fallback)
+{
+    SEXP x = cw_glue_get(list, name);
+    return (Rf_isNumeric(x) || Rf_isLogical(x)) && Rf_xlength(x) == 1 ? Rf_asReal(x) : fallback;
+}
+
+SEXP cw_glue_list(int n, const char *const *names)
+{
+    SEXP list = PROTECT(Rf_allocVector(VECSXP, n)), labels = PROTECT(Rf_allocVector(STRSXP, n));
+    for (int i = 0; i < n; i++) SET_STRING_ELT(labels, i, Rf_mkChar(names[i]));
+    Rf_setAttrib(list, R_NamesSymbol, labels);
+    UNPROTECT(2);
+    return list;
+}
+
+uint64_t cw_glue_key(SEXP key)
+{
+    if (TYPEOF(key) != REALSXP || Rf_xlength(key) != 2) Rf_error("internal error: a random key must be two numbers");
+    const double *x = REAL(key);
+    for (int i = 0; i < 2; i++)
+        if (!(x[i] >= 0 && x[i] < 4294967296.0)) Rf_error("internal error: half of a random key is %g", x[i]);
+    return (uint64_t)x[0] << 32 | (uint64_t)x[1];
+}

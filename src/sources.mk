@@ -1,0 +1,19 @@
+# sources.mk: every C file of the package, listed by hand. Read by src/Makevars and tests/engine/Makefile.
+ENGINE_SOURCES = \
+  engine/core/core.c engine/core/arena.c engine/core/rng.c engine/core/threads.c \
+  engine/kernels/kernels.c \
+  engine/kernels/ref/ref_matrix.c engine/kernels/ref/ref_elementwise.c engine/kernels/ref/ref_norm.c \
+  engine/kernels/ref/ref_index.c engine/kernels/ref/ref_attention.c engine/kernels/ref/ref_gate.c \
+  engine/kernels/ref/ref_loss.c engine/kernels/ref/ref_optimizer.c \
+  engine/kernels/cpu/cpu_matrix.c engine/kernels/cpu/cpu_elementwise.c engine/kernels/cpu/cpu_norm.c \
+  engine/kernels/cpu/cpu_index.c engine/kernels/cpu/cpu_attention.c engine/kernels/cpu/cpu_gate.c \
+  engine/kernels/cpu/cpu_optimizer.c \
+  engine/autodiff/tape.c engine/autodiff/op_basic.c engine/autodiff/op_linear.c engine/autodiff/op_norm.c \
+  engine/autodiff/op_attention.c engine/autodiff/op_encode.c engine/autodiff/op_factor.c engine/autodiff/op_loss.c \
+  engine/nn/params.c engine/nn/transformer.c \
+  engine/models/sfm_config.c engine/models/sfm.c engine/models/sfm_batch.c engine/models/balance.c engine/models/gene_order.c \
+  engine/models/network.c \
+  engine/train/trainer.c \
+  engine/io/json.c engine/io/safetensors.c engine/io/csv.c engine/io/vocab.c engine/io/checkpoint.c engine/io/hdf5.c
+
+GLUE_SOURCES = glue/init.c glue/r_common.c glue/r_engine.c glue/r_model.c glue/r_train.c glue/r_network.c

@@ -1,0 +1,597 @@
+/* parity.c: golden values against the engine.   usage: parity DIR
+ *
+ * Every folder at or below DIR that holds case.safetensors is a case; its kind is recognised from its configuration.
+ * One line per tensor group: the largest error as a share of the tolerance (above 1 is a miss). Exits 1 on any miss, on a
+ * case that can't be read, and when nothing was compared. What a case doesn't say in its files isn't assumed. */
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include "autodiff/ops.h"
+#include "core/threads.h"
+#include "io/checkpoint.h"
+#include "io/csv.h"
+#include "io/vocab.h"
+#include "models/gene_order.h"
+#include "test.h"
+#include "train/trainer.h"
+
+typedef struct {
+    double rtol, atol;
+} tolerance;
+static const tolerance FORWARD = {1e-4, 1e-5}, GRADIENT = {1e-3, 1e-5}, FINAL = {2e-3, 2e-5};
+
+/* ---- reporting: errors are gathered per group and printed when the group changes ---- */
+
+static struct {
+    char name[160];
+    double worst;
+    int64_t values, tensors;
+} group;
+
+static void end_group(void)
+{
+    if (group.tensors) {
+        int ok = group.worst <= 1.0;
+        printf("  %-28s %5lld tensors %9lld values   error / tolerance %.3g%s\n", group.name, (long long)group.tensors,
+               (long long)group.values, group.worst, ok ? "" : "   MISS");
+        ok ? test_passed++ : test_failed++;
+    }
+    memset(&group, 0, sizeof group);
+}
+
+static void compare(const char *name, const float *got, const float *want, int64_t n, tolerance tol)
+{
+    if (strcmp(name, group.name) != 0) end_group();
+    snprintf(group.name, sizeof group.name, "%s", name);
+    for (int64_t i = 0; i < n; i++) {
+        double e = fabs((double)got[i] - want[i]) / (tol.atol + tol.rtol * fabs((double)want[i]));
+        if (!(e <= group.worst)) group.worst = isnan(e) ? INFINITY : e;
+    }
+    group.values += n;
+    group.tensors++;
+}
+
+/* ---- one case ---- */
+
+typedef struct {
+    const char *dir;
+    cw_ctx *ctx;
+    cw_tape *tape;
+    cw_safetensors *file, *train;
+    cw_sfm *model;
+    cw_vocab *vocab;
+    cw_sfm_input input;
+    cw_sfm_batch batch;
+    uint64_t *pairs;
+    int64_t n_pairs;
+    double prior_weight, lambda_dag, lambda_sparsity, positive, negative;
+    int64_t prior_top;
+} sfm_case;
+
+static int exists(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0;
+}
+
+/* The first of "dir/sub/name" that is there: the structured layout, then models/, then the root. NULL: none. */
+static const char *find(char *path, size_t size, const char *dir, const char *structured, const char *name)
+{
+    const char *const places[] = {structured, "models", "."};
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, size, "%s/%s/%s", dir, places[i], name);
+        if (exists(path)) return path;
+    }
+    return NULL;
+}
+
+/* The tensor `name` of the case as new float / int32 / byte memory; NULL when absent or unreadable. */
+static const cw_safetensors_entry *entry(const sfm_case *c, const char *name) { return cw_safetensors_find(c->file, name); }
+static float *floats(const sfm_case *c, const cw_safetensors_entry *e)
+{
+    float *x = e ? malloc((size_t)(e->count + 1) * sizeof *x) : NULL;
+    if (x) cw_safetensors_read_f32(c->ctx, x, e);
+    return x;
+}
+static int32_t *ints(const sfm_case *c, const char *name)
+{
+    const cw_safetensors_entry *e = entry(c, name);
+    int32_t *x = e ? malloc((size_t)(e->count + 1) * sizeof *x) : NULL;
+    if (x) cw_safetensors_read_i32(c->ctx, x, e);
+    return x;
+}
+static uint8_t *bytes(const sfm_case *c, const char *name)
+{
+    const cw_safetensors_entry *e = entry(c, name);
+    uint8_t *x = e ? malloc((size_t)(e->count + 1)) : NULL;
+    if (x) cw_safetensors_read_u8(c->ctx, x, e);
+    return x;
+}
+
+/* A number that follows `word` in `text`, else the fallback. */
+static double number_after(const char *text, const char *word, double fallback)
+{
+    const char *at = text ? strstr(text, word) : NULL;
+    double x;
+    return at && sscanf(at + strlen(word), "%lf", &x) == 1 ? x : fallback;
+}
+
+static char *read_text(const char *dir, const char *name)
+{
+    char path[4096], *text;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "rb");
+    if (!f) return NULL;
+    text = calloc(1, 65536);
+    if (text && fread(text, 1, 65535, f) == 0) text[0] = 0;
+    fclose(f);
+    return text;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void read_prior(sfm_case *c)
+{
+    char path[4096];
+    if (!find(path, sizeof path, c->dir, "resources", "OmniPath.csv")) return;
+    cw_csv *csv = cw_csv_read(c->ctx, path);
+    if (!csv) return;
+    int64_t from = cw_csv_find(csv, "Gene1"), to = cw_csv_find(csv, "Gene2");
+    c->pairs = calloc((size_t)cw_csv_rows(csv) + 1, sizeof *c->pairs);
+    for (int64_t i = 0; from >= 0 && to >= 0 && i < cw_csv_rows(csv); i++) {
+        int32_t a = cw_vocab_lookup(c->vocab, cw_csv_cell(csv, i, from)), b = cw_vocab_lookup(c->vocab, cw_csv_cell(csv, i, to));
+        if (a >= 0 && b >= 0) c->pairs[c->n_pairs++] = (uint64_t)(uint32_t)a << 32 | (uint32_t)b;
+    }
+    qsort(c->pairs, (size_t)c->n_pairs, sizeof *c->pairs, by_key);
+    cw_csv_free(csv);
+}
+
+/* Weights of the losses: from the files' own words, where they say them. */
+static void read_words(sfm_case *c)
+{
+    char *readme = read_text(c->dir, "README.md");
+    const char *what = c->train ? cw_safetensors_metadata(c->train, "what") : NULL;
+    const char *words = what ? what : readme;
+    c->prior_weight = number_after(words, "elbo+", number_after(readme, "elbo + ", 20));
+    c->positive = number_after(words, "pos ", 5), c->negative = number_after(words, "neg ", 0.1);
+    c->prior_top = (int64_t)number_after(words, "topk ", number_after(readme, "top ", 512));
+    if (readme && what == NULL) c->prior_top = (int64_t)number_after(strstr(readme, "neg "), "top ", (double)c->prior_top);
+    c->lambda_dag = number_after(readme, "dag lambda ", 1);
+    c->lambda_sparsity = number_after(readme, "sparsity lambda ", 0.001);
+    free(readme);
+}
+
+static int new_model(sfm_case *c)
+{
+    char path[4096];
+    cw_sfm_config config = {0};
+    cw_json *json = cw_json_read_file(c->ctx, find(path, sizeof path, c->dir, "models/sfm", "sfm_config.json"));
+    if (!json) return 0;
+    cw_sfm_config_read(c->ctx, &config, json);
+    cw_json_free(json);
+    config.vocab = cw_vocab_size(c->vocab);
+    config.pad = cw_vocab_pad(c->vocab);
+    if (!find(path, sizeof path, c->dir, "models/sfm", "sfm_model.safetensors")) {
+        cw_fail(c->ctx, CW_ERR_IO, "no sfm_model.safetensors");
+        return 0;
+    }
+    cw_safetensors *weights = cw_safetensors_open(c->ctx, path);
+    const cw_safetensors_entry *cond = NULL;
+    for (int64_t i = 0; weights && i < cw_safetensors_count(weights); i++)
+        if (strstr(cw_safetensors_at(weights, i)->name, "condition_embedding.cond_embedding.weight"))
+            cond = cw_safetensors_at(weights, i);
+    config.conditions = cond && cond->ndim == 2 ? cond->dim[0] : 1;
+    cw_safetensors_close(weights);
+    c->model = cw_sfm_new(c->ctx, &config, 7);
+    if (!c->model) return 0;
+    cw_load_report report;
+    cw_params_load(&c->model->params, path, &report);
+    for (int64_t i = 0; i < report.missing; i++) printf("  missing %s\n", report.missing_name[i]);
+    for (int64_t i = 0; i < report.unexpected; i++) printf("  unexpected %s\n", report.unexpected_name[i]);
+    for (int64_t i = 0; i < report.misshapen; i++) printf("  misshapen %s\n", report.misshapen_text[i]);
+    CHECK(report.missing + report.misshapen == 0, "%s: weights that don't fit", c->dir);
+    cw_load_report_free(&report);
+    return c->ctx->status == CW_OK;
+}
+
+static int read_input(sfm_case *c)
+{
+    const cw_safetensors_entry *x = entry(c, "expression_values");
+    if (!x || x->ndim != 2) {
+        cw_fail(c->ctx, CW_ERR_FORMAT, "no expression_values (C, G)");
+        return 0;
+    }
+    c->input = (cw_sfm_input){.cells = x->dim[0], .genes = x->dim[1], .ids = ints(c, "input_ids"),
+                              .values = floats(c, x), .condition = ints(c, "condition_ids"),
+                              .non_tf = bytes(c, "non_tf_mask"), .padding = bytes(c, "padding_mask"),
+                              .eps = floats(c, entry(c, "vgae.eps"))};
+    if (!c->input.ids || !c->input.condition || !c->input.non_tf) cw_fail(c->ctx, CW_ERR_FORMAT, "inputs are missing");
+    return c->ctx->status == CW_OK;
+}
+
+static void free_input(cw_sfm_input *in)
+{
+    free((void *)in->ids), free((void *)in->values), free((void *)in->condition), free((void *)in->non_tf);
+    free((void *)in->padding), free((void *)in->eps);
+}
+
+/* ---- forward ---- */
+
+/* Packed rows in the padded shape, new memory. */
+static float *unpack(const sfm_case *c, cw_rows_kind kind, const float *x, float fill, int64_t d)
+{
+    float *y = malloc((size_t)(c->input.cells * cw_sfm_slots(&c->batch, kind) * d + 1) * sizeof *y);
+    cw_sfm_unpack(y, &c->batch, kind, x, fill, d);
+    return y;
+}
+
+static void compare_tensor(const sfm_case *c, const char *group_name, const char *name, const float *got, int64_t n)
+{
+    char full[128];
+    snprintf(full, sizeof full, "expect.%s", name);
+    const cw_safetensors_entry *e = entry(c, full);
+    if (!e) return;
+    float *want = floats(c, e);
+    if (e->count != n) CHECK(0, "%s has %lld values, the engine %lld", full, (long long)e->count, (long long)n);
+    else compare(group_name, got, want, n, FORWARD);
+    free(want);
+}
+
+/* The VGAE's raw columns under their links. */
+static void see_vgae(sfm_case *c, const cw_tensor *x)
+{
+    static const char *const names[2][3] = {{"vgae.mu_z", "vgae.sigma_z", NULL}, {"vgae.mu_h", "vgae.sigma_h", "vgae.p_drop"}};
+    int64_t d = cw_cols(x), n = c->batch.actives;
+    float *column = malloc((size_t)(n + 1) * sizeof *column);
+    for (int j = 0; j < d; j++) {
+        for (int64_t i = 0; i < n; i++) column[i] = cw_vgae_value(x->data[i * d + j], j);
+        float *y = unpack(c, CW_ROWS_GENE, column, j == 1 ? 1.0f : 0.0f, 1); /* at padding: 0, 1, 0 */
+        compare_tensor(c, "vgae", names[d == 3][j], y, c->input.cells * c->input.genes);
+        free(y);
+    }
+    free(column);
+}
+
+static void see(void *user, const char *name, const cw_tensor *x)
+{
+    sfm_case *c = user;
+    if (strcmp(name, "vgae.stats") == 0 || strcmp(name, "vgae.out") == 0) {
+        see_vgae(c, x);
+        return;
+    }
+    cw_rows_kind kind = strcmp(name, "u") == 0                                         ? CW_ROWS_TF
+                        : strncmp(name, "batch_", 6) == 0 || strncmp(name, "cond", 4) == 0 ? CW_ROWS_CELL
+                        : cw_rows(x) == c->batch.tokens                                 ? CW_ROWS_TOKEN
+                                                                                        : CW_ROWS_GENE;
+    int64_t d = cw_cols(x), n = c->input.cells * cw_sfm_slots(&c->batch, kind) * d;
+    float *y = unpack(c, kind, x->data, 0.0f, d);
+    const char *g = strstr(name, "embedding") ? "embedding" : strstr(name, "layer") ? "layers" : strstr(name, "vgae") ? "vgae" : name;
+    int64_t padded = c->input.padding ? c->input.cells * c->input.genes : 0;
+    if (strcmp(name, "vgae.z") == 0) {
+        for (int64_t i = 0; i < padded; i++) /* at padding mu 0 + sigma 1 * eps */
+            if (c->input.padding[i]) y[i] = c->input.eps[i];
+    }
+    if (strcmp(name, "expr_embedding") == 0) {
+        /* the reference also embeds what stands at padding; the engine never computes that */
+        float *want = floats(c, entry(c, "expect.expr_embedding"));
+        for (int64_t i = 0; want && i < padded; i++)
+            if (c->input.padding[i]) memcpy(y + i * d, want + i * d, (size_t)d * sizeof *y);
+        free(want);
+    }
+    compare_tensor(c, g, name, y, n);
+    free(y);
+}
+
+/* Gene orders can't be compared place by place: when the last edge into a gene is taken away, what is left of its
+ * in-weight is 0 or 1e-17 depending on how the sums were rounded, and the published rule asks whether it is 0. So an order
+ * is replayed: at every step the gene taken must be a best choice up to rounding. Returns the number of steps that
+ * aren't; *least and *most bracket the cycle breaks. */
+static int64_t replay_order(const float *grn, const int32_t *order, int64_t actives, int64_t genes, int64_t *least, int64_t *most)
+{
+    const double tol = 1e-5;
+    double *in = calloc((size_t)genes * 3, sizeof *in), *out = in + genes, *first = out + genes;
+    char *left = calloc((size_t)genes, 1);
+    int64_t wrong = 0;
+    *least = *most = 0;
+    for (int64_t i = 0; i < actives; i++) left[order[i]] = 1;
+    for (int64_t i = 0; i < genes; i++)
+        for (int64_t j = 0; j < genes; j++)
+            if (i != j && left[i] && left[j] && grn[i * genes + j] > 0) in[j] += grn[i * genes + j], out[i] += grn[i * genes + j];
+    memcpy(first, in, (size_t)genes * sizeof *in);
+    for (int64_t step = 0; step < actives; step++) {
+        int64_t g = order[step], free_genes = 0, surely_free = 0;
+        double most_out = 0, best = 0;
+        for (int64_t h = 0; h < genes; h++) {
+            if (!left[h]) continue;
+            if (in[h] <= tol) {
+                free_genes++;
+                if (first[h] == 0) surely_free++, most_out = fmax(most_out, out[h]); /* the others: rounding decides */
+            } else best = fmax(best, out[h] / in[h]);
+        }
+        int is_free = in[g] <= tol;
+        if (!left[g]) wrong++;
+        else if (is_free) wrong += out[g] < most_out - tol;
+        else wrong += surely_free > 0 || out[g] / in[g] < best * (1 - 1e-4) - tol;
+        *least += !is_free || free_genes == 0;
+        *most += surely_free == 0;
+        left[g] = 0;
+        for (int64_t h = 0; h < genes; h++)
+            if (left[h]) {
+                if (h != g && grn[g * genes + h] > 0) in[h] = fmax(0, in[h] - grn[g * genes + h]);
+                if (h != g && grn[h * genes + g] > 0) out[h] = fmax(0, out[h] - grn[h * genes + g]);
+            }
+    }
+    free(in), free(left);
+    return wrong;
+}
+
+/* The golden order on the engine's network, and the engine's order on the golden network. */
+static void check_orders(sfm_case *c, const float *grn)
+{
+    int64_t genes = c->input.genes, wrong = 0, least, most, n, cycles;
+    int32_t *want = ints(c, "expect.order.positions"), *lengths = ints(c, "expect.order.active_lengths");
+    int32_t *breaks = ints(c, "expect.order.cycle_breaks"), *position = malloc((size_t)genes * sizeof *position);
+    float *golden = floats(c, entry(c, "expect.grn"));
+    uint8_t *active = malloc((size_t)genes);
+    if (want && lengths && breaks && golden) {
+        for (int64_t cell = 0; cell < c->input.cells; cell++) {
+            const int32_t *theirs = want + cell * genes;
+            for (int64_t g = 0; g < genes; g++) active[g] = !(c->input.padding && c->input.padding[cell * genes + g]);
+            cw_gene_order(c->ctx, position, &n, &cycles, grn + cell * genes * genes, active, genes);
+            wrong += n != lengths[cell];
+            for (int64_t i = n; i < genes; i++) wrong += position[i] != theirs[i]; /* padding keeps its order */
+            wrong += replay_order(grn + cell * genes * genes, theirs, n, genes, &least, &most);
+            wrong += breaks[cell] < least || breaks[cell] > most;
+            wrong += replay_order(golden + cell * genes * genes, position, n, genes, &least, &most);
+            wrong += cycles < least || cycles > most;
+        }
+        end_group();
+        printf("  %-28s %lld steps that are not a best choice, or counts that differ%s\n", "order", (long long)wrong,
+               wrong ? "   MISS" : "");
+        wrong ? test_failed++ : test_passed++;
+    }
+    free(want), free(lengths), free(breaks), free(position), free(golden), free(active);
+}
+
+static void check_networks(sfm_case *c, const cw_sfm_output *y)
+{
+    int64_t genes = c->input.genes, cells = c->input.cells, m = c->model->config.factors;
+    float *u = unpack(c, CW_ROWS_TF, y->u->data, 0.0f, m), *v = unpack(c, CW_ROWS_GENE, y->v->data, 0.0f, m);
+    float *grn = calloc((size_t)(cells * genes * genes + 1), sizeof *grn);
+    c->ctx->kernels->gemm_batched(&(cw_exec){1}, grn, genes, genes * genes, u, m, genes * m, 0, v, m, genes * m, 1, 1.f, 0.f,
+                                  genes, genes, m, cells);
+    compare_tensor(c, "grn", "grn", grn, cells * genes * genes);
+    check_orders(c, grn);
+    free(u), free(v), free(grn);
+}
+
+static cw_train_options options_of(const sfm_case *c)
+{
+    return (cw_train_options){.lr = 1e-4f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .weight_decay = 0.05f, .clip = 1.0f,
+        .total_steps = 1, .warmup_steps = 0, .min_lr_ratio = 0.1f, .regularizer_start = 0,
+        .lambda_dag = (float)c->lambda_dag, .lambda_sparsity = (float)c->lambda_sparsity,
+        .loss = {.prior = {c->n_pairs, c->pairs}, .prior_top = c->prior_top, .prior_positive = (float)c->positive,
+                 .prior_negative = (float)c->negative, .use_prior = 1, .use_dag = 1, .use_sparsity = 1}};
+}
+
+static void check_forward(sfm_case *c)
+{
+    cw_observer observer = {c, see};
+    cw_tape_reset(c->tape, 0, 0, 1, 0);
+    cw_sfm_batch_build(&c->batch, c->tape->arena, &c->input, &c->model->config);
+    cw_sfm_output y = cw_sfm_forward(c->model, c->tape, &c->batch, &observer);
+    if (c->ctx->status != CW_OK) return;
+    check_networks(c, &y);
+    cw_train_options o = options_of(c);
+    cw_sfm_loss(c->model, c->tape, &c->batch, y, &o.loss, &observer);
+}
+
+static void scalar_of(sfm_case *c, const char *name, double got)
+{
+    compare_tensor(c, "losses", name, &(float){(float)got}, 1);
+}
+
+static void group_of(char *out, size_t size, const char *name)
+{
+    const char *p = strstr(name, "layers.");
+    if (p) snprintf(out, size, "grad layers");
+    else if (strstr(name, "router")) snprintf(out, size, "grad routers");
+    else if (strstr(name, "vgae") || strstr(name, "coder.")) snprintf(out, size, "grad vgae");
+    else snprintf(out, size, "grad embedding");
+}
+
+static void check_gradients(sfm_case *c)
+{
+    cw_train_options o = options_of(c);
+    cw_trainer *tr = cw_trainer_new(c->model, c->tape, &o, 1);
+    cw_loss_values l;
+    if (!tr || cw_trainer_micro(tr, &c->input, 0, (float)c->prior_weight, 1.0f, &l) != CW_OK) return;
+    scalar_of(c, "loss.elbo", l.elbo);
+    scalar_of(c, "loss.prior", l.prior / c->prior_weight);
+    scalar_of(c, "loss.dag", l.dag);
+    scalar_of(c, "loss.sparsity", l.sparsity);
+    scalar_of(c, "loss.total", l.total);
+    cw_params_mask_frozen(&c->model->params);
+    for (int pass = 0; pass < 4; pass++) /* so that each group is printed once */
+        for (int64_t i = 0; i < c->model->params.count; i++) {
+            static const char *const order[] = {"grad embedding", "grad layers", "grad routers", "grad vgae"};
+            cw_param *p = c->model->params.item[i];
+            char name[300], g[32];
+            snprintf(name, sizeof name, "grad.%s", p->name);
+            group_of(g, sizeof g, p->name);
+            const cw_safetensors_entry *e = entry(c, name);
+            if (!p->trainable || strcmp(g, order[pass]) != 0) continue;
+            if (!e) continue;
+            float *want = floats(c, e);
+            if (e->count != cw_count(&p->tensor)) CHECK(0, "%s has %lld values", name, (long long)e->count);
+            else compare(g, p->tensor.grad, want, e->count, GRADIENT);
+            free(want);
+        }
+    cw_sfm_balance_apply(c->model); /* beta after one update */
+    const char *const names[] = {"beta_qb.tf", "beta_qb.tg"};
+    const cw_balance *both[] = {&c->model->tf_balance, &c->model->gene_balance};
+    for (int r = 0; r < 2; r++)
+        if (both[r]->beta) compare_tensor(c, "beta", names[r], both[r]->beta->data, c->model->config.factors);
+    cw_trainer_free(tr);
+}
+
+/* ---- training run ---- */
+
+static void check_training(sfm_case *c)
+{
+    const char *what = cw_safetensors_metadata(c->train, "what");
+    cw_train_options o = options_of(c);
+    const char *betas = what ? strstr(what, "betas ") : NULL;
+    o.lr = (float)number_after(what, "lr ", 0.003);
+    o.beta1 = (float)number_after(betas, "betas ", 0.9);
+    o.beta2 = (float)number_after(betas ? strchr(betas, '/') : NULL, "/", 0.95);
+    o.eps = (float)number_after(what, "eps ", 1e-8);
+    o.weight_decay = (float)number_after(what, "wd ", 0.05);
+    o.clip = (float)number_after(what, "clip ", 1.0);
+    o.total_steps = what ? (int64_t)strtol(what, NULL, 10) : 6;
+    o.warmup_steps = (int64_t)number_after(what ? strstr(what, "clip") : NULL, ", ", 2);
+    o.min_lr_ratio = (float)number_after(what, "cosine to ", 0.1);
+    int64_t micros = (int64_t)number_after(what ? strstr(what, "), ") : NULL, "), ", 2);
+    cw_trainer *tr = cw_trainer_new(c->model, c->tape, &o, 1);
+    cw_safetensors *case_file = c->file;
+    c->file = c->train;
+    int64_t C = c->input.cells, G = c->input.genes;
+    cw_sfm_input all = c->input, half = c->input;
+    /* the second micro-batch: the last C / 2 cells, last first, with the first rows of its noise */
+    half.cells = C / 2;
+    float *values = malloc((size_t)(C * G) * sizeof *values);
+    int32_t *ids = malloc((size_t)(C * G) * sizeof *ids), *cond = malloc((size_t)(C * 4) * sizeof *cond);
+    uint8_t *non_tf = malloc((size_t)(C * G)), *pad = malloc((size_t)(C * G));
+    for (int64_t i = 0; i < half.cells; i++) {
+        int64_t from = C - 1 - i;
+        memcpy(values + i * G, all.values + from * G, (size_t)G * sizeof *values);
+        memcpy(ids + i * G, all.ids + from * G, (size_t)G * sizeof *ids);
+        memcpy(cond + i * 4, all.condition + from * 4, 4 * sizeof *cond);
+        memcpy(non_tf + i * G, all.non_tf + from * G, (size_t)G);
+        if (all.padding) memcpy(pad + i * G, all.padding + from * G, (size_t)G);
+    }
+    half.values = values, half.ids = ids, half.condition = cond, half.non_tf = non_tf;
+    half.padding = all.padding ? pad : NULL;
+    for (int64_t step = 0; tr && step < o.total_steps && c->ctx->status == CW_OK; step++) {
+        char name[64];
+        for (int64_t micro = 0; micro < micros && micro < 2; micro++) {
+            cw_sfm_input in = micro ? half : all;
+            snprintf(name, sizeof name, "step%lld.micro%lld.eps", (long long)step, (long long)micro);
+            float *eps = floats(c, entry(c, name));
+            in.eps = eps;
+            cw_loss_values l;
+            cw_trainer_micro(tr, &in, micro, (float)c->prior_weight, 1.0f / (float)micros, &l);
+            snprintf(name, sizeof name, "step%lld.micro%lld.loss", (long long)step, (long long)micro);
+            if (c->ctx->status == CW_OK) compare_tensor(c, "train losses", name, &(float){(float)l.total}, 1);
+            free(eps);
+        }
+        cw_step_report report;
+        if (cw_trainer_apply(tr, &report) != CW_OK) break;
+        snprintf(name, sizeof name, "step%lld.grad_norm", (long long)step);
+        compare_tensor(c, "train losses", name, &(float){(float)report.grad_norm}, 1);
+        snprintf(name, sizeof name, "step%lld.lr", (long long)step);
+        compare_tensor(c, "train losses", name, &(float){(float)report.lr}, 1);
+    }
+    for (int64_t i = 0; i < c->model->params.count && c->ctx->status == CW_OK; i++) {
+        cw_param *p = c->model->params.item[i];
+        char name[300];
+        snprintf(name, sizeof name, "expect.final.%s", p->name);
+        const cw_safetensors_entry *e = entry(c, name);
+        float *want = floats(c, e);
+        if (e && e->count == cw_count(&p->tensor)) compare("train finals", p->tensor.data, want, e->count, FINAL);
+        else if (e) CHECK(0, "%s has %lld values", name, (long long)e->count);
+        free(want);
+    }
+    c->file = case_file;
+    cw_trainer_free(tr);
+    free(values), free(ids), free(cond), free(non_tf), free(pad);
+}
+
+static void reload(sfm_case *c)
+{
+    char path[4096];
+    cw_load_report report;
+    cw_params_load(&c->model->params, find(path, sizeof path, c->dir, "models/sfm", "sfm_model.safetensors"), &report);
+    cw_load_report_free(&report);
+}
+
+static void run_sfm(const char *dir)
+{
+    char path[4096];
+    sfm_case c = {.dir = dir, .ctx = cw_ctx_new(NULL)};
+    if (!c.ctx) return;
+    c.ctx->kernels = cw_kernels_select(getenv("CAUSEWAY_KERNELS"));
+    c.ctx->threads = 2;
+    printf("%s: sfm, %s kernels\n", dir, c.ctx->kernels->name);
+    c.tape = cw_tape_new(c.ctx);
+    snprintf(path, sizeof path, "%s/case.safetensors", dir);
+    c.file = cw_safetensors_open(c.ctx, path);
+    snprintf(path, sizeof path, "%s/train.safetensors", dir);
+    if (exists(path)) c.train = cw_safetensors_open(c.ctx, path);
+    if (find(path, sizeof path, dir, "tokenizer", "vocab.json")) c.vocab = cw_vocab_read(c.ctx, path);
+    else cw_fail(c.ctx, CW_ERR_IO, "no vocab.json");
+    if (c.file && c.vocab && new_model(&c) && read_input(&c)) {
+        read_words(&c);
+        read_prior(&c);
+        check_forward(&c);
+        if (c.input.eps) check_gradients(&c);
+        reload(&c);
+        if (c.train) check_training(&c);
+    }
+    end_group();
+    CHECK(c.ctx->status == CW_OK, "%s: %s: %s", dir, cw_status_name(c.ctx->status), c.ctx->text);
+    cw_ctx_clear(c.ctx);
+    free_input(&c.input);
+    free(c.pairs);
+    cw_safetensors_close(c.file), cw_safetensors_close(c.train);
+    cw_vocab_free(c.vocab);
+    cw_sfm_free(c.model);
+    cw_tape_free(c.tape);
+    CHECK(c.ctx->memory.bytes == 0, "%lld bytes are still held", (long long)c.ctx->memory.bytes);
+    cw_ctx_free(c.ctx);
+}
+
+/* ---- the tree of cases ---- */
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+static void visit(const char *dir, int depth)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/case.safetensors", dir);
+    if (exists(path)) {
+        if (find(path, sizeof path, dir, "models/sfm", "sfm_config.json")) run_sfm(dir);
+        else printf("%s: of a kind this version has no model for: not compared\n", dir);
+    }
+    DIR *d = depth < 8 ? opendir(dir) : NULL;
+    if (!d) return;
+    char *names[4096];
+    int n = 0;
+    for (struct dirent *e; n < 4096 && (e = readdir(d));)
+        if (e->d_name[0] != '.' && (names[n] = strdup(e->d_name))) n++;
+    closedir(d);
+    qsort(names, (size_t)n, sizeof *names, by_name);
+    for (int i = 0; i < n; i++) {
+        struct stat s;
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        if (stat(path, &s) == 0 && S_ISDIR(s.st_mode)) visit(path, depth + 1);
+        free(names[i]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        printf("usage: parity DIR\n");
+        return 2;
+    }
+    cw_blas_tune(1);
+    int before = cw_blas_enter();
+    visit(argv[1], 0);
+    cw_blas_leave(before);
+    return test_end();
+}

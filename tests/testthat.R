@@ -1,0 +1,4 @@
+library(testthat)
+library(causeway)
+
+test_check("causeway")

@@ -1,0 +1,26 @@
+## A model small enough for every test, and the cells it is made for.
+tinyParam <- function(...) {
+    SFMParam(
+        embedDim = 16, layers = 1, heads = 2, factors = 8, topk = 2,
+        mlpHidden = 24, exprBins = 6, exprHidden = 8, batchBins = 5,
+        batchHidden = 6, routerHidden = 9, vgaeHidden = 7, ...
+    )
+}
+
+tinyCells <- function(...) exampleCells(nCells = 21, nGenes = 31, ...)
+
+tinyModel <- function(x = tinyCells(), ...) {
+    newModel(tinyParam(), x, seed = 7, threads = 1, ...)
+}
+
+tinyTrain <- function(model, x = tinyCells(), epochs = 2, ...) {
+    trainModel(model, x,
+        epochs = epochs, batchSize = 6, accumulate = 2,
+        deterministic = TRUE, seed = 11, verbose = FALSE, ...
+    )
+}
+
+weightsOf <- function(model) {
+    names <- modelTensors(model)$name
+    setNames(lapply(names, modelTensor, model = model), names)
+}

@@ -1,0 +1,69 @@
+## Regulon activity against its definition in R.
+
+test_that("activity is the score-weighted mean of z over the best targets", {
+    grn <- exampleGRN(nCells = 9, nGenes = 30)
+    x <- as.matrix(grn@expression)
+    z <- (x - rowMeans(x)) / apply(x, 1, sd)
+    z[!is.finite(z)] <- 0
+    for (top in c(4, 100)) {
+        want <- vapply(seq_along(cellNames(grn)), function(c) {
+            s <- cellNetwork(grn, c)
+            vapply(seq_along(tfNames(grn)), function(i) {
+                row <- s[i, ]
+                row[[tfNames(grn)[[i]]]] <- 0
+                best <- head(order(-row), top)
+                if (sum(row[best]) > 0) {
+                    sum(row[best] * z[best, c]) / sum(row[best])
+                } else {
+                    0
+                }
+            }, numeric(1))
+        }, numeric(8))
+        got <- regulonActivity(grn, top = top)
+        expect_equal(unname(got), want, tolerance = 1e-5)
+    }
+    expect_identical(dimnames(got), list(tfNames(grn), cellNames(grn)))
+    expect_identical(regulonActivity(grn, threads = 1),
+        regulonActivity(grn, threads = 2)
+    )
+})
+
+test_that("strength is the mean score without the self edge", {
+    grn <- exampleGRN(nCells = 5)
+    got <- regulonActivity(grn, "strength")
+    s <- cellNetwork(grn, 4)
+    want <- vapply(tfNames(grn), function(t) {
+        mean(s[t, colnames(s) != t])
+    }, numeric(1))
+    expect_equal(got[, 4], want, tolerance = 1e-6)
+})
+
+test_that("the example's regulons peak in the order they were made", {
+    peak <- max.col(regulonActivity(exampleGRN())[2:8, ])
+    expect_false(is.unsorted(peak))
+})
+
+test_that("a SingleCellExperiment gets an altExp", {
+    grn <- exampleGRN()
+    cells <- c(rev(cellNames(grn)), "other")
+    sce <- SingleCellExperiment::SingleCellExperiment(list(
+        counts = matrix(1, 3, 41, dimnames = list(letters[1:3], cells))
+    ))
+    expect_warning(out <- regulonActivity(sce, grn), "1 of 41 cells")
+    alt <- SingleCellExperiment::altExp(out, "regulons")
+    got <- SummarizedExperiment::assay(alt, "activity")
+    expect_equal(got[, cellNames(grn)], regulonActivity(grn))
+    expect_true(all(is.na(got[, "other"])))
+    expect_identical(colnames(out), cells)
+    colnames(sce) <- NULL
+    expect_error(regulonActivity(sce, grn), "shares no cell names")
+    expect_error(regulonActivity(sce), "'grn' must be")
+})
+
+test_that("expression that doesn't vary gives activity 0", {
+    grn <- exampleGRN()
+    grn@expression <- causeway:::.asSparse(matrix(2.5, 40, 40))
+    expect_true(all(regulonActivity(grn) == 0))
+    expect_true(all(regulonActivity(grn[1]) == 0))
+    expect_error(regulonActivity(grn, top = 0), "'top' must be")
+})

@@ -1,0 +1,176 @@
+mat <- function() as.matrix(SummarizedExperiment::assay(tinyCells()))
+
+bothFail <- function(x, message, model = tinyModel()) {
+    before <- weightsOf(model)
+    expect_error(tinyTrain(model, x), message)
+    expect_error(inferGRN(x, model, nTargets = 10, verbose = FALSE), message)
+    expect_identical(weightsOf(model), before)
+}
+
+test_that("empty matrices and things that are no matrix", {
+    bothFail(mat()[0, ], "'x' is empty: 0 genes x 21 cells")
+    bothFail(mat()[, 0], "'x' is empty: 31 genes x 0 cells")
+    bothFail("a", "'x' must be a SingleCellExperiment")
+    bothFail(NULL, "'x' must be a SingleCellExperiment")
+    bothFail(matrix(letters[1:6], 2), "'x' must hold numbers")
+    expect_error(newModel(tinyParam()), "'x' is missing")
+    expect_error(
+        newModel(tinyParam(), SingleCellExperiment::SingleCellExperiment()),
+        "'x' has no assay"
+    )
+})
+
+test_that("one cell, one gene", {
+    model <- tinyModel()
+    expect_error(
+        tinyTrain(model, mat()[, 1, drop = FALSE],
+            preprocess = list(minCells = 0)
+        ), "one cell"
+    )
+    bothFail(mat()[1, , drop = FALSE], "different genes|two")
+    expect_error(
+        tinyTrain(model, mat()[, 1, drop = FALSE], genes = rownames(mat())[
+            mat()[, 1] > 0
+        ]), "training needs two"
+    )
+})
+
+test_that("values that can't be expression", {
+    for (bad in c(NA, NaN, Inf, -Inf, -1)) {
+        m <- mat()
+        m[20, 3] <- bad
+        bothFail(m, paste0("holds .*TARGET015 in cell cell003"))
+        bothFail(methods::as(m, "dgCMatrix"), "TARGET015 in cell cell003")
+    }
+})
+
+test_that("all-zero cells are refused, all-zero genes left out and named", {
+    m <- mat()
+    m[, 4] <- 0
+    bothFail(m, "1 cells without any count: cell004")
+    bothFail(mat() * 0, "only zeros")
+    m <- mat()
+    m[20, ] <- 0
+    model <- tinyModel(mat())
+    expect_message(
+        trainModel(model, m, epochs = 1, verbose = TRUE), "1 genes seen in"
+    )
+    expect_error(
+        inferGRN(m, model, genes = c("MYOD1", "TARGET015"), verbose = FALSE),
+        "without any count.*TARGET015"
+    )
+})
+
+test_that("names that are missing, duplicated or mean the same gene", {
+    m <- mat()
+    rownames(m)[8] <- "MYOD1"
+    bothFail(m, "duplicated gene names: MYOD1")
+    rownames(m)[8] <- " myod1"
+    bothFail(m, "mean the same gene")
+    rownames(m)[8] <- NA
+    bothFail(m, "without a name")
+    rownames(m) <- NULL
+    bothFail(m, "no gene names")
+    m <- mat()
+    colnames(m)[2] <- "cell001"
+    bothFail(m, "duplicated cell names: cell001")
+})
+
+test_that("two genes on one token", {
+    vocab <- data.frame(
+        token_index = c(0L, 1L, 2L, 2L), gene_symbol = c(NA, "A", "B", "C"),
+        gene_id = c("<pad>", "ENSG1", "ENSG2", "ENSG3")
+    )
+    input <- .cellInput(matrix(1, 3, 2, dimnames = list(c("A", "B", "C"))))
+    expect_error(.matchGenes(input, vocab, "train", FALSE), "on one token")
+})
+
+test_that("no factor, another species, another vocabulary", {
+    m <- mat()
+    expect_error(
+        newModel(tinyParam(), m[-(1:5), ]), "'x' has no transcription factor"
+    )
+    expect_error(
+        newModel(tinyParam(), genes = c("AA", "BB")), "'genes' has no trans"
+    )
+    bothFail(m[-(1:5), ], "no transcription factor")
+    expect_error(tinyTrain(tinyModel(), m, tfs = "NOBODY"), "no transcription")
+    bothFail(
+        `rownames<-`(m, paste0("FB", seq_len(nrow(m)))),
+        "different genes.*unknown are FB1"
+    )
+    expect_error(tinyTrain(tinyModel(), m, species = "fly"), "'species'.*fly")
+    x <- tinyCells()
+    x$species[3] <- "mouse"
+    expect_error(tinyTrain(tinyModel(), x, species = "species"), "mixed")
+})
+
+test_that("more genes than the model takes", {
+    x <- tinyCells()
+    model <- newModel(tinyParam(maxLength = 12), x, seed = 1, threads = 1)
+    expect_error(tinyTrain(model, x), "'nTopGenes'.*at most 11")
+    expect_error(
+        inferGRN(x, model, verbose = FALSE), "'nTargets'.*at most 11"
+    )
+    tinyTrain(model, x, nTopGenes = 6)
+    expect_identical(dim(inferGRN(x, model, verbose = FALSE))[[2]], 11L)
+})
+
+test_that("a wrong assay name", {
+    expect_error(
+        tinyTrain(tinyModel(), tinyCells(), assay.type = "logcounts"),
+        "'assay.type' is \"logcounts\".*it has \"counts\""
+    )
+})
+
+test_that("a dead pointer explains itself", {
+    model <- tinyModel()
+    file <- tempfile()
+    saveRDS(model, file)
+    dead <- readRDS(file)
+    expect_error(inferGRN(tinyCells(), dead), "saveModel\\(model, dir\\)")
+    expect_error(tinyTrain(dead), "loadModel")
+    expect_error(saveModel(dead, tempfile()), "lost its weights")
+    expect_error(modelTensors(dead), "lost its weights")
+    expect_output(show(dead), "weights are gone")
+    expect_s3_class(summary(dead), "summary.FoundationModel")
+    expect_identical(nrow(trainingHistory(dead)), 0L)
+})
+
+test_that("not enough memory is refused before work starts", {
+    old <- options(causeway.memoryLimit = 1000)
+    on.exit(options(old))
+    bothFail(tinyCells(), "not enough memory.*causeway.memoryLimit")
+    options(causeway.memoryLimit = "much")
+    expect_error(tinyTrain(tinyModel()), "causeway.memoryLimit")
+})
+
+test_that("arguments out of range are named", {
+    x <- tinyCells()
+    model <- tinyModel()
+    expect_error(trainModel(model, x, epochs = 0), "'epochs'")
+    expect_error(trainModel(model, x, batchSize = 2.5), "'batchSize'")
+    expect_error(trainModel(model, x, learningRate = 0), "'learningRate'")
+    expect_error(trainModel(model, x, warmup = 2), "'warmup'")
+    expect_error(trainModel(model, x, priorWeight = 3), "'priorWeight'")
+    expect_error(trainModel(model, x, verbose = NA), "'verbose'")
+    expect_error(trainModel(model, x, resume = 3), "'resume'")
+    expect_error(trainModel(model, x, seed = "a"), "'seed'")
+    expect_error(trainModel(model, x, nTopGenes = -1), "'nTopGenes'")
+    expect_error(inferGRN(x, model, batchSize = 0), "'batchSize'")
+    expect_error(inferGRN(x, 3), "'model' must be a FoundationModel")
+    expect_error(inferGRN(x, model, genes = "NOPE"), "'genes'.*NOPE")
+    expect_error(newModel(tinyParam(), x, threads = 0), "'threads'")
+    expect_error(exampleCells(nCells = 0), "'nCells'")
+    expect_error(exampleCells(nGenes = 2), "'nGenes'")
+})
+
+test_that("a failed call leaves the condition table as it was", {
+    x <- tinyCells()
+    model <- tinyModel(x)
+    before <- conditionTable(model)
+    old <- options(causeway.memoryLimit = 1)
+    on.exit(options(old))
+    expect_error(tinyTrain(model, x, tissue = "liver"), "memory")
+    expect_identical(conditionTable(model), before)
+})
