@@ -68,7 +68,8 @@ document:
 	cp -r DESCRIPTION R src configure cleanup .build/document/
 	cd .build/document && ./cleanup && $(RSCRIPT) -e 'roxygen2::update_collate(".")' -e \
 	  'roxygen2::roclet_preprocess(roxygen2::namespace_roclet(), roxygen2::parse_package(".", env = NULL), ".")'
-	MAKEFLAGS=-j$(JOBS) $(R) CMD INSTALL --no-docs --no-test-load --library=.build/library .build/document
+	MAKEFLAGS=-j$(JOBS) $(R) CMD INSTALL --no-docs --no-test-load --library=.build/library .build/document \
+	  >.build/document.log 2>&1 || { tail -n 30 .build/document.log; exit 1; }
 	R_LIBS=.build/library $(RSCRIPT) -e 'roxygen2::roxygenise(load_code = roxygen2::load_installed)'
 
 clean:

@@ -60,7 +60,7 @@ setOldClass("igraph")
 #' @name CellGRN-class
 #' @aliases CellGRN
 #' @exportClass CellGRN
-#' @importMethodsFrom BiocGenerics as.data.frame as.list
+#' @importFrom BiocGenerics as.data.frame as.list
 #' @importClassesFrom Matrix dgCMatrix
 #' @importClassesFrom S4Vectors DataFrame
 #' @importClassesFrom SingleCellExperiment SingleCellExperiment

@@ -191,14 +191,14 @@ setMethod("cellNetwork", "CellGRN", function(x, cell, ..., threads = NULL) {
 })
 
 #' @rdname CellGRN-class
+#' @method as.matrix CellGRN
 #' @export
-setMethod("as.matrix", "CellGRN", function(x, cell, ...) {
-    cellNetwork(x, cell)
-})
+as.matrix.CellGRN <- function(x, cell, ...) cellNetwork(x, cell)
 
 #' @rdname PooledGRN-class
+#' @method as.matrix PooledGRN
 #' @export
-setMethod("as.matrix", "PooledGRN", function(x, ...) x@scores)
+as.matrix.PooledGRN <- function(x, ...) x@scores
 
 #' Mean network over cells
 #'

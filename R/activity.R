@@ -9,20 +9,21 @@
 #' network gives to a TF are high in the cell. With `method = "strength"` it is
 #' the mean score of the TF's edges in the cell, expression not used.
 #'
-#' @param x a [CellGRN-class], or a `SingleCellExperiment` that gets the
-#'   result.
-#' @param grn for a `SingleCellExperiment`: the [CellGRN-class].
+#' @param x a [CellGRN-class], or a `SingleCellExperiment` or `Seurat` object
+#'   that gets the result.
+#' @param grn for these: the [CellGRN-class].
 #' @param method `"targets"` or `"strength"`, see above.
 #' @param top targets per TF and cell for `"targets"`.
-#' @param name for a `SingleCellExperiment`: name of the `altExp`.
+#' @param name name of the `altExp` (or, for `Seurat`, the assay).
 #' @param threads threads of the engine; NULL: `causeway.threads`.
-#' @param ... for a `SingleCellExperiment`: passed on.
+#' @param ... `method` and the like, passed on for a container.
 #' @return For a [CellGRN-class] a numeric matrix, TFs x cells, with dimnames:
 #'   standard deviations for `"targets"` (0 for a TF without a scored target),
 #'   scores for `"strength"`. For a `SingleCellExperiment` the same object
-#'   with an alternative experiment `name` (rows TFs, assay `activity`);
-#'   columns of cells that `grn` lacks are NA, with a warning; it stops when
-#'   no cell is shared or there are no cell names.
+#'   with an alternative experiment `name` (rows TFs, assay `activity`), for
+#'   `Seurat` with an assay `name` (slot or layer `data`); columns of cells
+#'   that `grn` lacks are NA, with a warning. Stops when no cell is shared or
+#'   there are no cell names.
 #' @seealso [plotRegulonActivity()]
 #' @examples
 #' grn <- exampleGRN()
@@ -73,19 +74,40 @@ setMethod("regulonActivity", "CellGRN", function(x,
 #' @export
 setMethod("regulonActivity", "SingleCellExperiment", function(x, grn, ...,
     name = "regulons") {
+    .checkText(name, "name")
+    full <- .activityFor(colnames(x), grn, ...)
+    SingleCellExperiment::altExp(x, name) <-
+        SummarizedExperiment::SummarizedExperiment(list(activity = full))
+    x
+})
+
+#' @rdname regulonActivity
+#' @export
+setMethod("regulonActivity", "ANY", function(x, grn, ...,
+    name = "regulons") {
+    if (!inherits(x, "Seurat")) {
+        .stopArgument("x", "must be a CellGRN, a SingleCellExperiment or a ",
+            "Seurat object; it is a ", class(x)[[1L]], "."
+        )
+    }
+    .checkText(name, "name")
+    full <- .activityFor(colnames(x), grn, ...)
+    x[[name]] <- SeuratObject::CreateAssayObject(data = full)
+    x
+})
+
+## Activity of the cells named, in their order; NA where there is no network.
+.activityFor <- function(cells, grn, ...) {
     if (missing(grn) || !is(grn, "CellGRN")) {
         .stopArgument("grn", "must be a CellGRN, as inferGRN() returns.")
     }
-    .checkText(name, "name")
-    cells <- colnames(x)
     at <- match(cells, cellNames(grn))
     if (is.null(cells) || all(is.na(at))) {
         .stopArgument("x", "shares no cell names with 'grn'; give 'x' the ",
             "column names that inferGRN() saw."
         )
     }
-    activity <- regulonActivity(grn, ...)
-    full <- activity[, at, drop = FALSE]
+    full <- regulonActivity(grn, ...)[, at, drop = FALSE]
     colnames(full) <- cells
     if (anyNA(at)) {
         warning(sum(is.na(at)), " of ", length(at), " cells have no network ",
@@ -93,7 +115,5 @@ setMethod("regulonActivity", "SingleCellExperiment", function(x, grn, ...,
             call. = FALSE
         )
     }
-    SingleCellExperiment::altExp(x, name) <-
-        SummarizedExperiment::SummarizedExperiment(list(activity = full))
-    x
-})
+    full
+}

@@ -148,12 +148,12 @@ setMethod("edgeTable", "PooledGRN", function(x, threshold = NULL, top = NULL,
 }
 
 #' @rdname PooledGRN-class
+#' @method as.data.frame PooledGRN
 #' @export
-setMethod("as.data.frame", "PooledGRN",
-    function(x, row.names = NULL, optional = FALSE, ...) {
-        .matrixEdges(x@scores, list(top = length(x@scores)), TRUE)
-    }
-)
+as.data.frame.PooledGRN <- function(x, row.names = NULL, optional = FALSE,
+    ...) {
+    .matrixEdges(x@scores, list(top = length(x@scores)), TRUE)
+}
 
 #' Networks as igraph graphs
 #'

@@ -43,3 +43,10 @@ print.engineInfo <- function(x, ...) {
         part("simd"), paste(part("threads"), "threads")
     ), collapse = ", ")
 }
+
+## Best of `repeats` sgemm n x n x n through the engine, in GFLOP/s; for bench/.
+.gemmSpeed <- function(n, repeats, threads) {
+    .Call(cw_r_gemm_speed, as.integer(n), as.integer(repeats),
+        as.integer(threads)
+    )
+}

@@ -102,8 +102,9 @@ setMethod("evaluateGRN", c("PooledGRN", "ANY"), function(x, reference,
     }
     if (x@filtered) {
         .stopArgument("x", "is filtered: the scores of removed edges are ",
-            "gone, so a ranking of all candidates can't be made and AUPRC would be ",
-            "wrong. Evaluate the unfiltered network, as poolGRN() gives it."
+            "gone, so a ranking of all candidates can't be made and AUPRC ",
+            "would be wrong. Evaluate the unfiltered network, as poolGRN() ",
+            "gives it."
         )
     }
     .evaluate(x, reference, methods, nBoot, seed, expression)
@@ -276,10 +277,12 @@ setMethod("evaluateGRN", c("PooledGRN", "ANY"), function(x, reference,
 }
 
 #' @rdname GRNEvaluation-class
+#' @method as.data.frame GRNEvaluation
 #' @export
-setMethod("as.data.frame", "GRNEvaluation",
-    function(x, row.names = NULL, optional = FALSE, ...) x@table
-)
+as.data.frame.GRNEvaluation <- function(x, row.names = NULL,
+    optional = FALSE, ...) {
+    x@table
+}
 
 #' @rdname GRNEvaluation-class
 #' @export

@@ -248,8 +248,9 @@ setModelTensor <- function(model, name, value) {
 #' @param ... not used.
 #' @return `trainingHistory()`: a data.frame with one row per optimizer step
 #'   and columns `step`, `epoch` (from 1), the losses `elbo`, `prior`, `dag`,
-#'   `sparsity`, `total` (means over the step's batches), `gradNorm` (before
-#'   clipping), `lr`, `seconds` and `run`. A loss that is off is `NA`.
+#'   `sparsity`, `total` (means over the step's batches, weighted as they enter
+#'   the total), `gradNorm` (before clipping), `lr`, `seconds` and `run`. A
+#'   loss that is off is `NA`.
 #'   `modelReport()`: `NULL` for a new model, else a list with `path`,
 #'   `layout`, `missing`, `unexpected`, `misshapen`, `loaded`, `notes`.
 #' @section Errors: none; a dead model still has its history.

@@ -86,25 +86,20 @@ setMethod("plotGRN", "CellGRN", function(x, tfs = NULL, top = 60,
     expr
 }
 
-## Positions within [-1, 1], the same at every call; the start is a spiral.
-.layoutNetwork <- function(graph) {
-    n <- igraph::vcount(graph)
+## Positions within [-1, 1] of nodes 1..n, the same at every call, for edges
+## from -> to (node numbers) with weights up to 1; the start is a spiral.
+.layoutNetwork <- function(from, to, weight, n) {
     golden <- pi * (3 - sqrt(5))
     angle <- golden * seq_len(n)
     start <- sqrt(seq_len(n)) * cbind(cos(angle), sin(angle))
     ## Parts that don't touch repel each other and would drift far apart: a
-    ## weak, unseen hub holds them together.
-    hub <- igraph::add_vertices(igraph::as.undirected(graph), 1L)
-    pairs <- rbind(n + 1L, seq_len(n))
-    hub <- igraph::add_edges(hub, as.vector(pairs), weight = 0.05)
-    weight <- igraph::E(hub)$weight
-    strong <- weight[weight > 0.05]
-    weight <- ifelse(weight > 0.05, 0.2 + 0.2 * weight / max(1, strong),
-        0.05
-    )
-    place <- .fixedRandomState(igraph::layout_with_fr(hub,
-        coords = rbind(start, 0), weights = weight, niter = 2000,
-        grid = "nogrid"
+    ## weak, unseen hub, node n + 1, holds them together.
+    ends <- rbind(cbind(from, to), cbind(n + 1L, seq_len(n)))
+    graph <- igraph::graph_from_edgelist(unname(ends), directed = FALSE)
+    place <- .fixedRandomState(igraph::layout_with_fr(graph,
+        coords = rbind(start, 0),
+        weights = c(0.3 + 0.1 * weight, rep(0.12, n)),
+        niter = 2000, grid = "nogrid"
     ))[seq_len(n), , drop = FALSE]
     half <- apply(place, 2L, function(v) max(diff(range(v)) / 2, 1e-9))
     middle <- apply(place, 2L, function(v) mean(range(v)))
@@ -113,14 +108,14 @@ setMethod("plotGRN", "CellGRN", function(x, tfs = NULL, top = 60,
 
 ## Node and edge tables with positions; edges end short of their target.
 .networkGeometry <- function(edges, tfs) {
-    top <- max(edges$score)
-    graph <- .edgesToIgraph(transform(edges, score = 1 + edges$score / top),
-        tfs
+    name <- unique(c(edges$Gene1, edges$Gene2))
+    place <- .layoutNetwork(
+        match(edges$Gene1, name), match(edges$Gene2, name),
+        edges$score / max(edges$score), length(name)
     )
-    place <- .layoutNetwork(graph)
     nodes <- data.frame(
-        name = igraph::V(graph)$name,
-        kind = factor(ifelse(igraph::V(graph)$tf, "TF", "target"),
+        name = name,
+        kind = factor(ifelse(name %in% tfs, "TF", "target"),
             levels = c("TF", "target")
         ),
         x = 1.4 * place[, 1L], y = place[, 2L]

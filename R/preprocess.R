@@ -221,7 +221,8 @@
     .checkValues(input, scan, logged, verbose)
     kept <- .chooseCells(input, scan, s, verbose)
     columns <- kept$all
-    rows <- .usableGenes(input, known, qc, kept$enough, s, verbose)
+    named <- .namedRows(input, match, c(keep, if (is.character(genes)) genes))
+    rows <- .usableGenes(input, known, qc, kept$enough, named, s, verbose)
     moments <- .normalisedMoments(
         input$matrix, rows, columns, s$target, logged, s$sanitize
     )
@@ -338,10 +339,12 @@
     list(all = which(keep), enough = which(scan$detected >= least))
 }
 
-.usableGenes <- function(input, known, qc, columns, s, verbose) {
+## Genes the caller named (`named`: rows) need one count, not `minCells`.
+.usableGenes <- function(input, known, qc, columns, named, s, verbose) {
     drop <- if (s$dropQC) qc$mt | qc$ribo | qc$hb else rep(FALSE, length(qc$mt))
     seen <- .cellsPerGene(input$matrix, known, columns)
-    enough <- seen >= min(s$minCells, max(1L, length(columns)))
+    enough <- seen >= min(s$minCells, max(1L, length(columns))) |
+        (known %in% named & seen > 0)
     rows <- known[enough & !drop[known]]
     if (any(!enough) || any(drop[known])) {
         .say(verbose, sum(!enough), " genes seen in fewer than ", s$minCells,
@@ -386,6 +389,18 @@
     sort(unique(c(which(isTf), always, other)))
 }
 
+## Rows of the input with these names or symbols; NA where there is none.
+.namedRows <- function(input, match, names) {
+    if (!is.character(names) || !length(names)) {
+        return(integer())
+    }
+    type <- if (.isEnsembl(names)) "ensembl" else "symbol"
+    clean <- .cleanNames(names, type)
+    where <- match(clean, input$clean)
+    where[is.na(where)] <- match(clean[is.na(where)], match$symbols)
+    where
+}
+
 ## Rows the caller named (`genes`: names or tokens), in the input's order.
 .givenGenes <- function(input, match, rows, genes, arg) {
     if (is.numeric(genes)) {
@@ -401,9 +416,7 @@
     if (!is.character(genes) || !length(genes)) {
         .stopArgument(arg, "must be gene names; it is ", .show(genes), ".")
     }
-    clean <- .cleanNames(genes, if (.isEnsembl(genes)) "ensembl" else "symbol")
-    where <- match(clean, input$clean)
-    where[is.na(where)] <- match(clean[is.na(where)], match$symbols)
+    where <- .namedRows(input, match, genes)
     if (anyNA(where)) {
         .stopArgument(arg, "names genes that are not in 'x': ",
             .some(genes[is.na(where)]), "."

@@ -152,6 +152,7 @@ setMethod("summary", "CellGRN", function(object, top = 1000,
     use <- !.selfEdges(scores)
     flat <- t(scores)[t(use)]
     mine <- head(order(-flat, method = "radix"), top)
+    ranks <- rank(flat)
     rows <- lapply(c("pearson", "spearman"), function(method) {
         r <- .correlations(expression, tfAt, method)
         r <- t(r)[t(use)]
@@ -164,31 +165,34 @@ setMethod("summary", "CellGRN", function(object, top = 1000,
                 baseline = names[[i]], shared = shared,
                 fraction = shared / top, jaccard = shared / (2 * top - shared),
                 chance = top / length(flat),
-                rankCorrelation = .rankCorrelation(flat, signed[[i]])
+                rankCorrelation = .rankCorrelation(ranks, signed[[i]])
             )
         }))
     })
     do.call(rbind, rows)
 }
 
-.rankCorrelation <- function(a, b) {
-    a <- rank(a)
-    b <- rank(b)
-    if (length(a) < 2L || stats::sd(a) == 0 || stats::sd(b) == 0) {
+## Spearman's correlation of x with the values that have the given ranks.
+.rankCorrelation <- function(ranks, x) {
+    x <- rank(x)
+    if (length(x) < 2L || stats::sd(ranks) == 0 || stats::sd(x) == 0) {
         return(NA_real_)
     }
-    stats::cor(a, b)
+    stats::cor(ranks, x)
 }
 
 #' @rdname GRNSummary-class
+#' @method as.list GRNSummary
 #' @export
-setMethod("as.list", "GRNSummary", function(x, ...) x@parts)
+as.list.GRNSummary <- function(x, ...) x@parts
 
 #' @rdname GRNSummary-class
+#' @method as.data.frame GRNSummary
 #' @export
-setMethod("as.data.frame", "GRNSummary",
-    function(x, row.names = NULL, optional = FALSE, ...) x@parts$overlap
-)
+as.data.frame.GRNSummary <- function(x, row.names = NULL,
+    optional = FALSE, ...) {
+    x@parts$overlap
+}
 
 #' @rdname GRNSummary-class
 #' @export

@@ -62,7 +62,7 @@ r_tests() {
     options(warn = 1)
     library(causeway)
     result <- as.data.frame(testthat::test_dir("tests/testthat", package = "causeway", load_package = "installed",
-        reporter = "summary", stop_on_failure = FALSE))
+        reporter = testthat::SummaryReporter$new(max_reports = 100), stop_on_failure = FALSE))
     bad <- sum(result$failed) + sum(result$error)
     good <- sum(result$nb) - sum(result$failed) - sum(result$skipped) - sum(result$warning)
     cat(sprintf("testthat: %d passed, %d failed (%d skipped)\n", max(good, 0L), bad, sum(result$skipped)))
@@ -98,7 +98,18 @@ check() {
 # shellcheck disable=SC2016  # R's dollars
 bioccheck() {
   title "BiocCheck"
-  (cd "$package" && R_LIBS=$library $RSCRIPT -e '
+  # BiocCheck asks the network which Bioconductor goes with this R and which packages there are; both are answered here
+  cat >.build/bioconductor.yaml <<'YAML'
+release_version: "3.16"
+devel_version: "3.17"
+r_ver_for_bioc_ver:
+  "3.15": "4.2"
+  "3.16": "4.2"
+  "3.17": "4.3"
+YAML
+  (cd "$package" && R_LIBS=$library BIOCONDUCTOR_CONFIG_FILE=file://$top/.build/bioconductor.yaml \
+    $RSCRIPT -e '
+    options(repos = c(CRAN = "file:///nowhere"))
     result <- BiocCheck::BiocCheck(commandArgs(TRUE), "no-check-vignettes" = TRUE,
         # these ask the network
         "no-check-deprecated" = TRUE, "no-check-R-ver" = TRUE, "no-check-version-num" = TRUE,

@@ -39,7 +39,10 @@ static cw_factors as_factors(SEXP view)
     for (int i = 0; i < 5; i++)
         if (!(d[i] >= 1 && d[i] < 2147483648.0)) Rf_error("internal error: size %d of a network is %g", i + 1, d[i]);
     double nu = d[0] * d[1] * d[4], nv = d[0] * d[2] * d[4];
-    cw_factors f = {.cells = (int64_t)d[0], .tfs = (int64_t)d[1], .genes = (int64_t)d[2], .factors = (int64_t)d[3],
+    cw_factors f = {.cells = (int64_t)d[0],
+                    .tfs = (int64_t)d[1],
+                    .genes = (int64_t)d[2],
+                    .factors = (int64_t)d[3],
                     .k = (int64_t)d[4]};
     f.u_index = (const uint16_t *)RAW(part(view, "uIndex", RAWSXP, 2 * nu));
     f.u_weight = (const float *)RAW(part(view, "uWeight", RAWSXP, 4 * nu));

@@ -3,7 +3,8 @@
 passed=0 failed=0
 for t in "$@"; do
   echo "== $(basename "$t")"
-  out=$("$t" 2>&1); code=$?
+  case $t in *.sh) out=$(sh "$t" 2>&1) ;; *) out=$("$t" 2>&1) ;; esac
+  code=$?
   echo "$out"
   line=$(echo "$out" | grep -E '^[0-9]+ passed, [0-9]+ failed$' | tail -n 1)
   p=$(echo "$line" | cut -d' ' -f1); f=$(echo "$line" | cut -d' ' -f3)

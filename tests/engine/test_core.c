@@ -1,5 +1,7 @@
 /* test_core.c: context, memory, arena, random numbers, threads, BLAS. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* setenv */
+#endif
 #include "test.h"
 
 #include "core/arena.h"
@@ -214,7 +216,8 @@ static void test_rng(void)
         same = same && u[i] == cw_rng_uniform(s, (uint64_t)i);
     }
     CHECK(inside && same, "uniform");
-    CHECK(fabs(sum / N - 0.5) < 0.005 && fabs(squares / N - 1.0 / 3) < 0.005, "mean %g, square %g", sum / N, squares / N);
+    CHECK(fabs(sum / N - 0.5) < 0.005 && fabs(squares / N - 1.0 / 3) < 0.005, "mean %g, square %g", sum / N,
+          squares / N);
     cw_rng_fill_normal(z, N, s, 3, 2);
     double third = 0, fourth = 0;
     sum = squares = 0;
@@ -271,7 +274,7 @@ static void test_threads(void)
     CHECK(cw_cpu_name()[0] != '\0' && cw_cpu_simd()[0] != '\0', "processor");
 }
 
-#ifdef CW_HAVE_OPENBLAS
+#if defined(CW_HAVE_CBLAS) && defined(CW_HAVE_OPENBLAS)
 /* exported by OpenBLAS, not in its header */
 void gotoblas_dynamic_quit(void) __attribute__((weak));
 void gotoblas_dynamic_init(void) __attribute__((weak));

@@ -96,7 +96,7 @@ static double worst(const float *a, const float *b, int64_t n, double tolerance,
 static void compare(job *j)
 {
     float *start[3] = {0}, *ref[3] = {0}, *one[3] = {0};
-    int mark = array_count, dirty = 0;
+    int dirty = 0;
     cw_exec ex = {1};
     for (int o = 0; o < 3; o++)
         if (j->out_length[o] >= 0) {
@@ -140,7 +140,6 @@ static void compare(job *j)
     cw_cpu_simd_limit(CW_SIMD_COUNT);
     CHECK(!dirty, "%s wrote outside its outputs", j->name);
     for (int o = 0; o < 3; o++) j->out[o] = ref[o];
-    (void)mark;
 }
 
 /* sum of weight * out[0] of the reference forward */
@@ -238,7 +237,8 @@ static void run_gemm_batched(const cw_kernels *k, const cw_exec *ex, job *j)
 
 static void test_gemm_batched(void)
 {
-    static const int64_t sizes[][4] = {{3, 5, 7, 0}, {1, 1, 1, 3}, {17, 31, 33, 5}, {65, 129, 64, 8}, {128, 100, 300, 3}};
+    static const int64_t sizes[][4] = {{3, 5, 7, 0}, {1, 1, 1, 3}, {17, 31, 33, 5}, {65, 129, 64, 8},
+                                       {128, 100, 300, 3}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int t = 0; t < 16; t++) {
             int64_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2], batch = sizes[i][3];
@@ -340,7 +340,10 @@ static void test_matrix_power(void)
 
 /* ---- elementwise ------------------------------------------------------------------------------------------------ */
 
-static void run_act(const cw_kernels *k, const cw_exec *ex, job *j) { k->act(ex, j->out[0], j->in[0], j->act, j->s[0]); }
+static void run_act(const cw_kernels *k, const cw_exec *ex, job *j)
+{
+    k->act(ex, j->out[0], j->in[0], j->act, j->s[0]);
+}
 static void run_act_backward(const cw_kernels *k, const cw_exec *ex, job *j)
 {
     k->act_backward(ex, j->out[0], j->in[1], j->in[0], j->act, j->s[0]);
@@ -353,7 +356,8 @@ static void test_act(void)
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
             int64_t n = sizes[i];
             job j = {.name = "act", .run = run_act, .out_length = NONE, .tolerance = 4e-7, .floor = 1};
-            job b = {.name = "act_backward", .run = run_act_backward, .out_length = NONE, .tolerance = 1e-6, .floor = 1};
+            job b = {.name = "act_backward", .run = run_act_backward, .out_length = NONE, .tolerance = 1e-6};
+            b.floor = 1;
             j.act = b.act = (cw_act)act, j.s[0] = b.s[0] = n, b.adds = 1;
             j.in[0] = b.in[0] = uniform(n, -12, 12), b.in[1] = uniform(n, -1, 1);
             j.out_length[0] = b.out_length[0] = n;
@@ -405,7 +409,8 @@ static void test_swiglu(void)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         int64_t n = sizes[i];
         job f = {.name = "swiglu", .run = run_swiglu, .out_length = NONE, .tolerance = 1e-6, .floor = 1};
-        job b = {.name = "swiglu_backward", .run = run_swiglu_backward, .out_length = NONE, .tolerance = 1e-6, .floor = 1};
+        job b = {.name = "swiglu_backward", .run = run_swiglu_backward, .out_length = NONE, .tolerance = 1e-6};
+        b.floor = 1;
         f.s[0] = b.s[0] = n;
         f.in[0] = b.in[0] = uniform(n, -4, 4), f.in[1] = b.in[1] = uniform(n, -2, 2), b.in[2] = uniform(n, -1, 1);
         f.out_length[0] = b.out_length[0] = b.out_length[1] = n;
@@ -428,7 +433,10 @@ static void test_swiglu(void)
     }
 }
 
-static void run_axpy(const cw_kernels *k, const cw_exec *ex, job *j) { k->axpy(ex, j->out[0], j->in[0], j->f[0], j->s[0]); }
+static void run_axpy(const cw_kernels *k, const cw_exec *ex, job *j)
+{
+    k->axpy(ex, j->out[0], j->in[0], j->f[0], j->s[0]);
+}
 static void run_dropout(const cw_kernels *k, const cw_exec *ex, job *j)
 {
     k->dropout(ex, j->out[0], j->in[0], j->f[0], j->stream, j->s[0]);
@@ -437,27 +445,29 @@ static void run_normal(const cw_kernels *k, const cw_exec *ex, job *j) { k->norm
 
 static void test_streams(void)
 {
-    static const int64_t sizes[] = {0, 1, 3, 17, 63, 65, 129, 50001};
+    static const int64_t sizes[] = {0, 1, 3, 17, 63, 65, 129, 80001};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         int64_t n = sizes[i];
         job a = {.name = "axpy", .run = run_axpy, .out_length = NONE, .adds = 1, .tolerance = 2e-7, .floor = 1};
         a.s[0] = n, a.f[0] = -1.7f, a.in[0] = uniform(n, -1, 1), a.out_length[0] = n;
         compare(&a);
-        for (int p = 0; p < 3; p++) { /* to the last bit: the same items are kept */
+        for (int p = 0; p < 4; p++) { /* to the last bit: the same items are kept */
             job d = {.name = "dropout", .run = run_dropout, .out_length = NONE, .tolerance = 0};
             d.s[0] = n, d.f[0] = (float)p * 0.3f, d.in[0] = a.in[0], d.out_length[0] = n;
             d.stream = cw_rng_stream(0x123456789abcdefULL, CW_RNG_DROPOUT, 7, (uint64_t)p);
+            if (p == 3) d.f[0] = cw_rng_uniform(d.stream, 5); /* item 5 is kept: >= */
             compare(&d);
-            if (n > 50000 && p) {
+            if (n > 80000 && p) {
                 int64_t kept = 0;
                 for (int64_t q = 0; q < n; q++) kept += d.out[0][q] != 0;
-                CHECK(fabs((double)kept / (double)n - (1 - d.f[0])) < 0.02, "dropout keeps %d of %d", (int)kept, (int)n);
+                CHECK(fabs((double)kept / (double)n - (1 - d.f[0])) < 0.02, "dropout keeps %d of %d", (int)kept,
+                      (int)n);
             }
         }
         job g = {.name = "normal", .run = run_normal, .out_length = NONE, .tolerance = 1e-6, .floor = 1};
         g.s[0] = n, g.out_length[0] = n, g.stream = cw_rng_stream(99, CW_RNG_NOISE, 1ULL << 33, 3);
         compare(&g);
-        if (n > 50000) {
+        if (n > 80000) {
             double s = 0, ss = 0;
             for (int64_t q = 0; q < n; q++) s += g.out[0][q], ss += (double)g.out[0][q] * g.out[0][q];
             CHECK(fabs(s / (double)n) < 0.03 && fabs(ss / (double)n - 1) < 0.03, "normal: mean %g, square %g",
@@ -499,7 +509,8 @@ static void run_layernorm_backward(const cw_kernels *k, const cw_exec *ex, job *
                           j->s[1]);
 }
 
-static const int64_t row_sizes[][2] = {{0, 5}, {1, 1}, {1, 17}, {3, 16}, {3, 31}, {17, 33}, {31, 65}, {5, 129}, {301, 257}};
+static const int64_t row_sizes[][2] = {{0, 5}, {1, 1}, {1, 17}, {3, 16}, {3, 31}, {17, 33}, {31, 65}, {5, 129},
+                                       {301, 257}};
 #define ROW_SIZES (sizeof row_sizes / sizeof *row_sizes)
 
 static void test_rmsnorm(void)
@@ -658,9 +669,9 @@ static void run_segment_sum_backward(const cw_kernels *k, const cw_exec *ex, job
 static void test_segments(void)
 {
     static const int64_t widths[] = {1, 3, 17, 65, 257};
-    /* lengths 0, 1, 5, 0, 17, 130: 153 entries into 40 items, many of them in several segments */
-    static const int64_t start[] = {0, 0, 1, 6, 6, 23, 153}, none[] = {0};
-    enum { ITEMS = 40, ENTRIES = 153, SEGMENTS = 6 };
+    /* lengths 0, 1, 5, 0, 17, 430: 453 entries into 40 items, many of them in several segments */
+    static const int64_t start[] = {0, 0, 1, 6, 6, 23, 453}, none[] = {0};
+    enum { ITEMS = 40, ENTRIES = 453, SEGMENTS = 6 };
     int32_t index[ENTRIES];
     for (int i = 0; i < ENTRIES; i++) index[i] = i * 11 % ITEMS;
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
@@ -745,7 +756,8 @@ static void test_topk_gate(void)
             end_test("topk_gate");
         }
     /* among equals the lowest columns: 1 3 3 2 3 0, k = 2 -> columns 1 and 2; with beta the middle one goes */
-    float x[6] = {1, 3, 3, 2, 3, 0}, beta[6] = {0, 0, 1, 0, 0, 0}, y[6], expected[2][6] = {{0, .5f, .5f}, {0, .5f, 0, 0, .5f}};
+    float x[6] = {1, 3, 3, 2, 3, 0}, beta[6] = {0, 0, 1, 0, 0, 0}, y[6];
+    float expected[2][6] = {{0, .5f, .5f}, {0, .5f, 0, 0, .5f}};
     float strange[6] = {-INFINITY, -INFINITY, 1, -INFINITY, NAN, 2};
     cw_exec ex = {1};
     for (int which = 0; which < 2; which++) {
@@ -774,31 +786,33 @@ static void test_topk_gate(void)
     end_test("topk_gate");
 }
 
-static void run_neg_sqdist(const cw_kernels *k, const cw_exec *ex, job *j)
+static void run_soft_bins(const cw_kernels *k, const cw_exec *ex, job *j)
 {
-    k->neg_sqdist(ex, j->out[0], j->in[0], j->in[1], j->f[0], j->s[0], j->s[1], j->s[2]);
+    k->soft_bins(ex, j->out[0], j->in[0], j->in[1], j->f[0], j->s[0], j->s[1], j->s[2]);
 }
-static void run_neg_sqdist_backward(const cw_kernels *k, const cw_exec *ex, job *j)
+static void run_soft_bins_backward(const cw_kernels *k, const cw_exec *ex, job *j)
 {
-    k->neg_sqdist_backward(ex, j->flags[0] ? j->out[0] : NULL, j->flags[1] ? j->out[1] : NULL, j->in[2], j->in[0],
-                           j->in[1], j->f[0], j->s[0], j->s[1], j->s[2]);
+    float *work = poisoned(j->s[0] * j->s[1]);
+    k->soft_bins_backward(ex, j->flags[0] ? j->out[0] : NULL, j->flags[1] ? j->out[1] : NULL, work, j->in[2], j->in[3],
+                          j->in[0], j->in[1], j->f[0], j->s[0], j->s[1], j->s[2]);
 }
 
-static void test_neg_sqdist(void)
+static void test_soft_bins(void)
 {
-    static const int64_t sizes[][3] = {{0, 3, 5}, {1, 1, 1}, {3, 5, 17}, {7, 4, 16}, {33, 31, 65}, {301, 50, 129}, {20, 300, 9}};
+    static const int64_t sizes[][3] = {{0, 3, 5}, {1, 1, 1}, {3, 5, 17}, {7, 4, 16}, {33, 31, 65},
+                                       {301, 50, 129}, {601, 9, 129}, {20, 300, 9}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int t = 0; t < 3; t++) {
             int64_t n = sizes[i][0], m = sizes[i][1], d = sizes[i][2];
-            job f = {.name = "neg_sqdist", .run = run_neg_sqdist, .out_length = NONE, .tolerance = 2e-6};
+            job f = {.name = "soft_bins", .run = run_soft_bins, .out_length = NONE, .tolerance = 2e-6};
             memcpy(f.s, sizes[i], sizeof sizes[i]);
             f.f[0] = 1.5f;
             f.in[0] = uniform(n * d, -1, 1), f.in[1] = uniform(m * d, -1, 1);
             f.out_length[0] = n * m;
             compare(&f);
             job b = f;
-            b.name = "neg_sqdist_backward", b.run = run_neg_sqdist_backward, b.adds = 1, b.tolerance = 5e-6;
-            b.in[2] = uniform(n * m, -1, 1);
+            b.name = "soft_bins_backward", b.run = run_soft_bins_backward, b.adds = 1, b.tolerance = 5e-6;
+            b.in[2] = uniform(n * m, -1, 1), b.in[3] = f.out[0];
             b.flags[0] = t != 1, b.flags[1] = t != 2;
             b.out_length[0] = n * d, b.out_length[1] = m * d;
             compare(&b);
@@ -807,7 +821,7 @@ static void test_neg_sqdist(void)
                 differences(&f, b.in[2], f.in[0], b.out[0], n * d, 1e-2f, 1e-3);
                 differences(&f, b.in[2], f.in[1], b.out[1], m * d, 1e-2f, 1e-3);
             }
-            end_test("neg_sqdist");
+            end_test("soft_bins");
         }
 }
 
@@ -889,7 +903,8 @@ static void test_optimizer(void)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         int64_t n = sizes[i];
         for (int64_t step = 1; step < 2000; step += 999) {
-            job j = {.name = "adamw", .run = run_adamw, .out_length = NONE, .adds = 1, .tolerance = 2e-6, .floor = 1e-2};
+            job j = {.name = "adamw", .run = run_adamw, .out_length = NONE, .adds = 1, .tolerance = 2e-6};
+            j.floor = 1e-2;
             j.s[0] = n, j.s[1] = step;
             j.in[0] = uniform(n, -1, 1), j.in[1] = uniform(n, -1, 1), j.in[2] = uniform(n, 0, 1);
             for (int64_t q = 0; q < n && step == 1; q++) j.in[1][q] = j.in[2][q] = 0;
@@ -956,7 +971,7 @@ int main(void)
     test_gather();
     test_segments();
     test_topk_gate();
-    test_neg_sqdist();
+    test_soft_bins();
     test_losses();
     test_optimizer();
     return test_end();

@@ -41,10 +41,7 @@ static sample make_sample(int64_t cells, int64_t tfs, int64_t genes, int64_t fac
     return s;
 }
 
-static void drop_sample(sample *s)
-{
-    free(s->ui), free(s->vi), free(s->uw), free(s->vw), free(s->tf_gene);
-}
+static void drop_sample(sample *s) { free(s->ui), free(s->vi), free(s->uw), free(s->vw), free(s->tf_gene); }
 
 /* The definition, entry by entry. */
 static double score_of(const cw_factors *f, int64_t c, int64_t i, int64_t g)

@@ -67,3 +67,20 @@ test_that("expression that doesn't vary gives activity 0", {
     expect_true(all(regulonActivity(grn[1]) == 0))
     expect_error(regulonActivity(grn, top = 0), "'top' must be")
 })
+
+test_that("a Seurat object gets an assay", {
+    skip_if_not_installed("SeuratObject")
+    grn <- exampleGRN()
+    counts <- matrix(1, 3, 40, dimnames = list(letters[1:3], cellNames(grn)))
+    x <- SeuratObject::CreateSeuratObject(counts = counts)
+    out <- regulonActivity(x, grn)
+    expect_s4_class(out, "Seurat")
+    read <- SeuratObject::GetAssayData
+    where <- if ("layer" %in% names(formals(getS3method("GetAssayData",
+        "Assay", envir = asNamespace("SeuratObject"))))) "layer" else "slot"
+    got <- do.call(read, c(list(out[["regulons"]]),
+        stats::setNames(list("data"), where)
+    ))
+    expect_equal(as.matrix(got), regulonActivity(grn))
+    expect_error(regulonActivity(1:3, grn), "must be a CellGRN, a Single")
+})

@@ -113,7 +113,9 @@ test_that("more genes than the model takes", {
         inferGRN(x, model, verbose = FALSE), "'nTargets'.*at most 11"
     )
     tinyTrain(model, x, nTopGenes = 6)
-    expect_identical(dim(inferGRN(x, model, verbose = FALSE))[[2]], 11L)
+    expect_identical(
+        dim(inferGRN(x, model, verbose = FALSE))[[2]], 11L
+    )
 })
 
 test_that("a wrong assay name", {

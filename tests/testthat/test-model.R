@@ -210,7 +210,7 @@ test_that("inference gives the networks of the cells asked for", {
     two <- inferGRN(x, model, genes = c("MYOD1", "TARGET001", "TARGET002"),
         verbose = FALSE
     )
-    expect_identical(dim(two)[1:2], c(1L, 3L))
+    expect_identical(unname(dim(two)[1:2]), c(1L, 3L))
     expect_error(inferGRN(x, model, cells = "nobody"), "'cells'.*nobody")
     expect_error(inferGRN(x, model, cells = 99), "'cells'")
     expect_error(inferGRN(model, x), "cells come first")

@@ -43,6 +43,17 @@ networkOf <- function(out) {
     as.vector(grn)
 }
 
+## Which entries of a (cells, genes, ..) result are no padding. The engine
+## never computes padded places; what the reference leaves in two of its
+## results there (an encoded zero, the noise) means nothing.
+active <- function(case, key, n) {
+    if (is.null(case$padding_mask) ||
+        !(key %in% c("expr_embedding", "vgae.z"))) {
+        return(rep(TRUE, n))
+    }
+    rep(!as.vector(case$padding_mask), each = n / length(case$padding_mask))
+}
+
 caseNoise <- function(x) as.numeric(as.vector(x))
 
 expectClose <- function(got, want, rtol, atol, label) {
@@ -67,7 +78,11 @@ for (name in c("sfm_a", "sfm_b")) {
         for (e in expected) {
             key <- sub("^expect\\.", "", e)
             expect_true(key %in% names(out), label = key)
-            expectClose(out[[key]], case[[e]], 1e-4, 1e-5, key)
+            shown <- active(case, key, length(case[[e]]))
+            expectClose(
+                as.vector(out[[key]])[shown], as.vector(case[[e]])[shown],
+                1e-4, 1e-5, key
+            )
         }
     })
 
@@ -78,10 +93,12 @@ for (name in c("sfm_a", "sfm_b")) {
         out <- .Call(cw_r_model_gradients, model@ptr, caseBatch(case),
             caseNoise(case$vgae.eps), lossOptions(root, model)
         )
-        for (term in c("elbo", "prior", "dag", "sparsity", "total")) {
+        ## The losses are reported as they enter the total: prior x 20.
+        weight <- c(elbo = 1, prior = 20, dag = 1, sparsity = 1, total = 1)
+        for (term in names(weight)) {
             expectClose(
-                out$losses[[term]], case[[paste0("expect.loss.", term)]],
-                1e-4, 1e-5, term
+                out$losses[[term]] / weight[[term]],
+                case[[paste0("expect.loss.", term)]], 1e-4, 1e-5, term
             )
         }
         wanted <- grep("^grad\\.", names(case), value = TRUE)

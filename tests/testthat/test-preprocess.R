@@ -28,6 +28,12 @@ test_that("all factors are kept, targets are chosen among the others", {
     expect_identical(p$labels, rownames(x)[rownames(x) %in% p$labels])
     q <- prepare(x, nTargets = 4, keep = "TARGET026")
     expect_true("TARGET026" %in% q$labels)
+    rare <- as.matrix(SummarizedExperiment::assay(x))
+    rare["TARGET026", -2] <- 0
+    rare["TARGET026", 2] <- 5
+    expect_false("TARGET026" %in% prepare(rare, nTargets = 99)$labels)
+    r <- prepare(rare, nTargets = 4, keep = "target026 ")
+    expect_true("TARGET026" %in% r$labels)
     expect_error(prepare(x, keep = "NOGENE"), "'keep'.*NOGENE")
 })
 

@@ -26,9 +26,12 @@ static void attention_backward(cw_tape *t, cw_node *node)
     float *delta = cw_arena_take(t->arena, s->a.heads * n * (int64_t)sizeof(float));
     /* the kernel writes its gradients; where something has already flowed in, it writes beside and is added */
     float *written = beta == 0.0f ? dqkv : cw_arena_take(t->arena, 3 * n * d * (int64_t)sizeof(float));
-    if (!dqkv || !delta || !written) return;
+    int dropped = !qkv->data;
+    const float *q = cw_tape_data(t, qkv);
+    if (!dqkv || !delta || !written || !q) return;
+    if (dropped) turn(t, qkv->data, n, d, s, 0); /* computed again, so not turned yet */
     t->k->attention_backward(&t->exec, written, written + d, written + 2 * d, 3 * d, delta, o->grad, o->data,
-                             node->kept[0], qkv->data, qkv->data + d, qkv->data + 2 * d, 3 * d, s->spec.seq, s->a);
+                             node->kept[0], q, q + d, q + 2 * d, 3 * d, s->spec.seq, s->a);
     turn(t, written, n, d, s, 1);
     if (written != dqkv) {
         t->k->axpy(&t->exec, dqkv, written, 1.0f, 3 * n * d);

@@ -160,7 +160,8 @@ static const cw_op op_dropout = {"dropout", dropout_backward, NULL};
 
 cw_tensor *cw_dropout(cw_tape *t, cw_tensor *x, float p)
 {
-    if (t->ctx->status != CW_OK || p <= 0.0f || !t->training) return x;
+    if (t->ctx->status != CW_OK) return NULL;
+    if (p <= 0.0f || !t->training) return x;
     cw_node *node = cw_node_new(t, &op_dropout, 1, (cw_tensor *[]){x}, sizeof(dropout_saved));
     if (!node) return NULL;
     dropout_saved *s = node->saved;

@@ -64,13 +64,12 @@ static void bins_backward(cw_tape *t, cw_node *node)
     cw_tensor *x = node->in[0], *p = node->in[1];
     int64_t n = cw_rows(x), d = cw_cols(x), m = cw_rows(p);
     float scale = ((bins_saved *)node->saved)->inverse_tau;
-    float *dscore = cw_arena_take(t->arena, n * m * (int64_t)sizeof(float));
+    float *work = cw_arena_take(t->arena, n * m * (int64_t)sizeof(float));
     float *dx = cw_tape_grad(t, x), *dp = cw_tape_grad(t, p);
-    if (!dscore || t->ctx->status != CW_OK) return;
-    memset(dscore, 0, (size_t)(n * m) * sizeof(float));
-    t->k->softmax_backward(&t->exec, dscore, node->out->grad, node->out->data, 1.0f, n, m);
-    t->k->neg_sqdist_backward(&t->exec, dx, dp, dscore, x->data, p->data, scale, n, m, d);
-    cw_arena_give(t->arena, dscore);
+    const float *xd = cw_tape_data(t, x), *pd = cw_tape_data(t, p);
+    if (!work || t->ctx->status != CW_OK) return;
+    t->k->soft_bins_backward(&t->exec, dx, dp, work, node->out->grad, node->out->data, xd, pd, scale, n, m, d);
+    cw_arena_give(t->arena, work);
 }
 
 static const cw_op op_bins = {"soft_bins", bins_backward, NULL};
@@ -88,8 +87,7 @@ cw_tensor *cw_soft_bins(cw_tape *t, cw_tensor *x, cw_tensor *p, float tau)
     ((bins_saved *)node->saved)->inverse_tau = 1.0f / tau;
     node->out = cw_tape_matrix(t, n, m);
     if (!node->out) return NULL;
-    t->k->neg_sqdist(&t->exec, node->out->data, x->data, p->data, 1.0f / tau, n, m, d);
-    t->k->softmax(&t->exec, node->out->data, node->out->data, 1.0f, n, m);
+    t->k->soft_bins(&t->exec, node->out->data, x->data, p->data, 1.0f / tau, n, m, d);
     return cw_node_done(t, node);
 }
 
@@ -105,8 +103,9 @@ static void pool_backward(cw_tape *t, cw_node *node)
     pool_saved *s = node->saved;
     cw_tensor *score = node->in[0], *h = node->in[1];
     float *dscore = cw_tape_grad(t, score), *dh = cw_tape_grad(t, h);
+    const float *hd = cw_tape_data(t, h);
     if (t->ctx->status != CW_OK) return;
-    t->k->pool_backward(&t->exec, dscore, dh, node->out->grad, node->kept[0], h->data, s->index, s->seg, cw_cols(h));
+    t->k->pool_backward(&t->exec, dscore, dh, node->out->grad, node->kept[0], hd, s->index, s->seg, cw_cols(h));
 }
 
 static const cw_op op_pool = {"attention_pool", pool_backward, NULL};

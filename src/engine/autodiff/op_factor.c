@@ -59,7 +59,7 @@ static void mix_backward(cw_tape *t, cw_node *node)
     cw_tensor *u = node->in[0], *v = node->in[1], *h = node->in[2];
     const cw_factor_rows *r = &((mix_saved *)node->saved)->rows;
     int64_t m = cw_cols(u), d = cw_cols(h);
-    const float *hd = cw_tape_data(t, h), *dy = node->out->grad;
+    const float *ud = cw_tape_data(t, u), *vd = cw_tape_data(t, v), *hd = cw_tape_data(t, h), *dy = node->out->grad;
     float *du = cw_tape_grad(t, u), *dv = cw_tape_grad(t, v), *dh = cw_tape_grad(t, h);
     float *ds = cw_arena_take(t->arena, m * d * (int64_t)sizeof(float)), *tf_h = tf_scratch(t, r, d);
     if (!ds || !tf_h || t->ctx->status != CW_OK) return;
@@ -67,14 +67,14 @@ static void mix_backward(cw_tape *t, cw_node *node)
         int64_t g0 = r->gene.start[c], genes = r->gene.start[c + 1] - g0;
         int64_t f0 = r->tf.start[c], tfs = r->tf.start[c + 1] - f0;
         const float *s = node->kept[0] + c * m * d, *dyc = dy + g0 * d;
-        t->k->gemm(&t->exec, ds, d, v->data + g0 * m, m, 1, dyc, d, 0, 1.0f, 0.0f, m, d, genes);
+        t->k->gemm(&t->exec, ds, d, vd + g0 * m, m, 1, dyc, d, 0, 1.0f, 0.0f, m, d, genes);
         if (dv) t->k->gemm(&t->exec, dv + g0 * m, m, dyc, d, 0, s, d, 1, 1.0f, 1.0f, genes, m, d);
         if (du) {
             tf_rows(t, tf_h, hd, r, c, d);
             t->k->gemm(&t->exec, du + f0 * m, m, tf_h, d, 0, ds, d, 1, 1.0f, 1.0f, tfs, m, d);
         }
         if (dh) {
-            t->k->gemm(&t->exec, tf_h, d, u->data + f0 * m, m, 0, ds, d, 0, 1.0f, 0.0f, tfs, d, m);
+            t->k->gemm(&t->exec, tf_h, d, ud + f0 * m, m, 0, ds, d, 0, 1.0f, 0.0f, tfs, d, m);
             t->k->scatter_add(&t->exec, dh, tf_h, r->tf_gene + f0, tfs, d);
         }
     }

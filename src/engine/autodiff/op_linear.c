@@ -41,7 +41,8 @@ static void linear_backward(cw_tape *t, cw_node *node)
 
 static const cw_op op_linear = {"linear", linear_backward, NULL};
 
-static cw_tensor *linear(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act, cw_tensor *residual)
+static cw_tensor *linear(cw_tape *t, const cw_kernels *k, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act,
+                         cw_tensor *residual)
 {
     cw_node *node = cw_node_new(t, &op_linear, 4, (cw_tensor *[]){x, w, b, residual}, sizeof(linear_saved));
     if (!node) return NULL;
@@ -52,22 +53,28 @@ static cw_tensor *linear(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, c
     ((linear_saved *)node->saved)->act = act;
     float *z = NULL;
     if (t->recording && act != CW_ACT_NONE && !(z = cw_node_keep(t, node, 0, n * out))) return NULL;
-    if (residual && residual->owned && !t->recording) node->out = residual;
+    if (residual && residual->owned && residual != x && !t->recording) node->out = residual;
     else node->out = cw_tape_matrix(t, n, out);
     if (!node->out) return NULL;
-    t->k->linear(&t->exec, node->out->data, z, x->data, w->data, b ? b->data : NULL, residual ? residual->data : NULL,
-                 act, n, in, out);
+    k->linear(&t->exec, node->out->data, z, x->data, w->data, b ? b->data : NULL, residual ? residual->data : NULL, act,
+              n, in, out);
     return cw_node_done(t, node);
 }
 
 cw_tensor *cw_linear(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act)
 {
-    return linear(t, x, w, b, act, NULL);
+    return linear(t, t->k, x, w, b, act, NULL);
+}
+
+/* The reference kernel's sums run in double. */
+cw_tensor *cw_linear_precise(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act)
+{
+    return linear(t, &cw_kernels_ref, x, w, b, act, NULL);
 }
 
 cw_tensor *cw_linear_residual(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_tensor *residual)
 {
-    return linear(t, x, w, b, CW_ACT_NONE, residual);
+    return linear(t, t->k, x, w, b, CW_ACT_NONE, residual);
 }
 
 /* ---- SwiGLU feed-forward with residual, in blocks of rows ---- */
@@ -149,6 +156,9 @@ cw_tensor *cw_swiglu_residual(cw_tape *t, cw_tensor *x, cw_swiglu_params p, floa
     if (!same(t, "swiglu", "the gate's width", cw_cols(p.gate_w), d) ||
         !same(t, "swiglu", "the size of up", cw_count(p.up_w), h * d) ||
         !same(t, "swiglu", "the size of down", cw_count(p.down_w), h * d) ||
+        !same(t, "swiglu", "the gate's bias", p.gate_b ? cw_count(p.gate_b) : h, h) ||
+        !same(t, "swiglu", "the bias of up", p.up_b ? cw_count(p.up_b) : h, h) ||
+        !same(t, "swiglu", "the bias of down", p.down_b ? cw_count(p.down_b) : d, d) ||
         !same(t, "swiglu", "the residual", cw_count(residual), n * d))
         return NULL;
     ffn_saved *s = node->saved;

@@ -169,6 +169,18 @@ cw_tensor *cw_zi_normal_nll(cw_tape *t, cw_tensor *raw, const float *x, int64_t 
     return scalar(t, node, -sum / (double)cells);
 }
 
+/* u (U, M) and v (N, M) must be the rows that `rows` describes. */
+static int factors_fit(cw_tape *t, const char *op, const cw_tensor *u, const cw_tensor *v, const cw_factor_rows *rows)
+{
+    if (cw_cols(u) == cw_cols(v) && cw_rows(u) == rows->tf.start[rows->tf.count] &&
+        cw_rows(v) == rows->gene.start[rows->gene.count])
+        return 1;
+    cw_fail(t->ctx, CW_ERR_SHAPE, "%s: u %lld x %lld and v %lld x %lld for %lld TF and %lld gene rows", op,
+            (long long)cw_rows(u), (long long)cw_cols(u), (long long)cw_rows(v), (long long)cw_cols(v),
+            (long long)rows->tf.start[rows->tf.count], (long long)rows->gene.start[rows->gene.count]);
+    return 0;
+}
+
 /* ---- prior network ---- */
 
 int cw_pair_set_has(const cw_pair_set *set, int32_t source, int32_t target)
@@ -261,13 +273,14 @@ static void prior_backward(cw_tape *t, cw_node *node)
     prior_saved *s = node->saved;
     int64_t m = cw_cols(u);
     float *du = cw_tape_grad(t, u), *dv = cw_tape_grad(t, v);
+    const float *ud = cw_tape_data(t, u), *vd = cw_tape_data(t, v);
     if (t->ctx->status != CW_OK) return;
     float g = (float)(node->out->grad[0] / (s->weights + 1e-8));
 #pragma omp parallel for num_threads(t->exec.threads) schedule(dynamic, 1)
     for (int64_t c = 0; c < s->rows.gene.count; c++)
         for (int64_t e = 0; e < s->used[c]; e++) {
             judged j = s->edge[c * s->most + e];
-            const float *ui = u->data + j.u_row * m, *vj = v->data + j.v_row * m;
+            const float *ui = ud + j.u_row * m, *vj = vd + j.v_row * m;
             for (int64_t i = 0; du && i < m; i++) du[j.u_row * m + i] += g * j.slope * vj[i];
             for (int64_t i = 0; dv && i < m; i++) dv[j.v_row * m + i] += g * j.slope * ui[i];
         }
@@ -278,7 +291,7 @@ static const cw_op op_prior = {"prior_loss", prior_backward, NULL};
 cw_tensor *cw_prior_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows rows, cw_prior_spec spec)
 {
     cw_node *node = cw_node_new(t, &op_prior, 2, (cw_tensor *[]){u, v}, sizeof(prior_saved));
-    if (!node) return NULL;
+    if (!node || !factors_fit(t, "prior_loss", u, v, &rows)) return NULL;
     prior_saved *s = node->saved;
     int64_t m = cw_cols(u), cells = rows.gene.count, pairs = 0;
     for (int64_t c = 0; c < cells; c++) {
@@ -338,6 +351,7 @@ static void dag_backward(cw_tape *t, cw_node *node)
     const cw_factor_rows *r = &((factor_saved *)node->saved)->rows;
     int64_t m = cw_cols(u), cells = r->tf.count;
     float *du = cw_tape_grad(t, u), *dv = cw_tape_grad(t, v);
+    const float *ud = cw_tape_data(t, u), *vd = cw_tape_data(t, v);
     float *tf_v = cw_arena_take(t->arena, most_tfs(r) * m * (int64_t)sizeof(float));
     if (!tf_v || t->ctx->status != CW_OK) return;
     float g = node->out->grad[0] / (float)cells;
@@ -345,11 +359,11 @@ static void dag_backward(cw_tape *t, cw_node *node)
         int64_t f0 = r->tf.start[c], tfs = r->tf.start[c + 1] - f0;
         const float *dA = node->kept[0] + c * m * m;
         if (du) {
-            t->k->gather(&t->exec, tf_v, v->data, r->tf_gene + f0, 0, tfs, m);
+            t->k->gather(&t->exec, tf_v, vd, r->tf_gene + f0, 0, tfs, m);
             t->k->gemm(&t->exec, du + f0 * m, m, tf_v, m, 0, dA, m, 0, g, 1.0f, tfs, m, m);
         }
         if (dv) {
-            t->k->gemm(&t->exec, tf_v, m, u->data + f0 * m, m, 0, dA, m, 1, g, 0.0f, tfs, m, m);
+            t->k->gemm(&t->exec, tf_v, m, ud + f0 * m, m, 0, dA, m, 1, g, 0.0f, tfs, m, m);
             t->k->scatter_add(&t->exec, dv, tf_v, r->tf_gene + f0, tfs, m);
         }
     }
@@ -361,7 +375,7 @@ static const cw_op op_dag = {"dag_loss", dag_backward, NULL};
 cw_tensor *cw_dag_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows rows)
 {
     cw_node *node = cw_node_new(t, &op_dag, 2, (cw_tensor *[]){u, v}, sizeof(factor_saved));
-    if (!node) return NULL;
+    if (!node || !factors_fit(t, "dag_loss", u, v, &rows)) return NULL;
     ((factor_saved *)node->saved)->rows = rows;
     int64_t m = cw_cols(u), mm = m * m, cells = rows.tf.count;
     float *slope = cw_node_keep(t, node, 0, cells * mm);
@@ -410,7 +424,7 @@ static const cw_op op_sparsity = {"sparsity_loss", sparsity_backward, NULL};
 cw_tensor *cw_sparsity_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows rows)
 {
     cw_node *node = cw_node_new(t, &op_sparsity, 2, (cw_tensor *[]){u, v}, sizeof(factor_saved));
-    if (!node) return NULL;
+    if (!node || !factors_fit(t, "sparsity_loss", u, v, &rows)) return NULL;
     ((factor_saved *)node->saved)->rows = rows;
     int64_t m = cw_cols(u), cells = rows.gene.count;
     float *su = cw_node_keep(t, node, 0, 2 * cells * m), *scale = cw_node_keep(t, node, 1, 1);

@@ -10,6 +10,8 @@
 /* ---- op_linear.c ---- */
 /* act(x w^T + b): x (n,in), w (out,in), b (out) or NULL -> (n,out) */
 cw_tensor *cw_linear(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act);
+/* The same with sums in double, for few rows where small results are differences of large terms. */
+cw_tensor *cw_linear_precise(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act);
 /* residual + x w^T + b. Consumes `residual`: in inference its memory becomes the result's. */
 cw_tensor *cw_linear_residual(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_tensor *residual);
 /* residual + dropout_p(down(silu(gate(x)) up(x))): SwiGLU (Shazeer 2020). x, residual (n,d); gate, up (h,d); down (d,h);

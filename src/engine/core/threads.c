@@ -1,5 +1,7 @@
 /* threads.c: see threads.h. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* RTLD_DEFAULT */
+#endif
 #include "threads.h"
 
 #include <stdlib.h>
@@ -152,6 +154,7 @@ static struct {
     int retuned;
 } blas_state;
 
+#if defined(__x86_64__) && !defined(_WIN32)
 /* Generations of OpenBLAS's x86-64 kernels: 3 AVX-512, 2 AVX2 with FMA, 1 AVX, 0 older. -1: not one we know. */
 static int core_generation(const char *core)
 {
@@ -168,6 +171,7 @@ static int core_generation(const char *core)
         if (strcasecmp(core, known[i].name) == 0) return known[i].generation;
     return -1;
 }
+#endif
 
 /* "OpenBLAS 0.3.21" from "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..." */
 static void blas_name(const openblas *b)
@@ -188,7 +192,8 @@ void cw_blas_tune(int allow)
 #if defined(__x86_64__) && !defined(_WIN32)
     const openblas *b = openblas_get();
     const char *wanted = has_avx512() ? "SkylakeX" : has_avx2() ? "Haswell" : NULL;
-    if (!allow || !wanted || blas_state.retuned || getenv("OPENBLAS_CORETYPE")) return;
+    const char *user = getenv("OPENBLAS_CORETYPE"); /* an empty one is no wish */
+    if (!allow || !wanted || blas_state.retuned || (user && *user)) return;
     if (!b->corename || !b->config || !b->dispatch_quit || !b->dispatch_init) return;
     if (!b->config() || !strstr(b->config(), "DYNAMIC_ARCH") || !b->corename()) return;
     int now = core_generation(b->corename());
@@ -198,7 +203,8 @@ void cw_blas_tune(int allow)
     if (setenv("OPENBLAS_CORETYPE", wanted, 1) != 0) return;
     b->dispatch_quit();
     b->dispatch_init();
-    unsetenv("OPENBLAS_CORETYPE");
+    if (user) setenv("OPENBLAS_CORETYPE", "", 1);
+    else unsetenv("OPENBLAS_CORETYPE");
     blas_state.retuned = core_generation(b->corename()) > now;
 #else
     (void)allow;

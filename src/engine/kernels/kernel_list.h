@@ -10,7 +10,7 @@
     X(act) X(act_backward) X(swiglu) X(swiglu_backward) X(axpy) X(dropout) X(normal)                                   \
     X(rmsnorm) X(rmsnorm_backward) X(layernorm) X(layernorm_backward) X(softmax) X(softmax_backward)                   \
     X(gather) X(scatter_add) X(rotary) X(attention) X(attention_backward)                                              \
-    X(topk_gate) X(topk_gate_backward) X(neg_sqdist) X(neg_sqdist_backward) X(pool) X(pool_backward)                   \
+    X(topk_gate) X(topk_gate_backward) X(soft_bins) X(soft_bins_backward) X(pool) X(pool_backward)                   \
     X(segment_sum) X(segment_sum_backward) X(sum_squares) X(adamw)
 
 /* ... and for those that have only the reference */

@@ -2,8 +2,7 @@
  *
  * A kernel is a pure function on arrays: outputs first, sizes last; it takes no memory, can't fail, and knows neither
  * tensors nor tapes. `ref` is plain C that reads like the equation and is the oracle; `cpu` overrides entries with
- * tiled, vectorised, threaded versions (cw_kernels_select starts from ref and overrides). Every entry has a test object
- * in tests/engine/test_kernels.c.
+ * tiled, vectorised, threaded versions. Every entry has a test object in tests/engine/test_kernels.c.
  *
  * Conventions. Arrays are float, row-major, contiguous unless a leading dimension says otherwise. `n` rows, `d` columns.
  * Forward kernels write their output whole (nothing is read from it). Backward kernels ADD into every gradient they are
@@ -135,11 +134,13 @@ typedef struct cw_kernels {
     /* dx over the chosen entries, which are those with y > 0 */
     void (*topk_gate_backward)(const cw_exec *ex, float *dx, const float *dy, const float *y, float temperature,
                                int64_t n, int64_t d);
-    /* -scale ||x_i - p_j||^2 into y (n,m); x (n,d), p (m,d) */
-    void (*neg_sqdist)(const cw_exec *ex, float *y, const float *x, const float *p, float scale, int64_t n, int64_t m,
-                       int64_t d);
-    void (*neg_sqdist_backward)(const cw_exec *ex, float *dx, float *dp, const float *dy, const float *x,
-                                const float *p, float scale, int64_t n, int64_t m, int64_t d);
+    /* y (n,m) = softmax over j of -scale ||x_i - p_j||^2; x (n,d), p (m,d). Distances are taken in double: those of a
+     * point far from all prototypes differ in digits that float has lost. */
+    void (*soft_bins)(const cw_exec *ex, float *y, const float *x, const float *p, float scale, int64_t n, int64_t m,
+                      int64_t d);
+    void (*soft_bins_backward)(const cw_exec *ex, float *dx, float *dp, float *work, const float *dy, const float *y,
+                               const float *x, const float *p, float scale, int64_t n, int64_t m,
+                               int64_t d); /* work (n,m) */
     /* Attention pooling over each ragged segment s of `index` (start[count] entries into score (t) and h (t,d)):
      * a = softmax of score[index] over the segment, y[s] = sum_i a_i h[index_i]. a (start[count]) is written.
      * An empty segment gives zeros. */
@@ -169,7 +170,7 @@ typedef struct cw_kernels {
 } cw_kernels;
 
 extern const cw_kernels cw_kernels_ref; /* every entry, plain C */
-extern const cw_kernels cw_kernels_cpu; /* filled by cw_kernels_select; entries it lacks are ref's */
+extern const cw_kernels cw_kernels_cpu; /* entries it lacks are ref's */
 
 /* The table called `name` ("ref" or "cpu"; NULL: the best there is), never NULL for those; NULL for other names. */
 const cw_kernels *cw_kernels_select(const char *name);

@@ -18,13 +18,15 @@ static cw_status check_sizes(cw_ctx *ctx, const cw_factors *f)
 {
     if (ctx->status != CW_OK) return ctx->status;
     if (f->cells < 1 || f->tfs < 1 || f->genes < 1 || f->factors < 1 || f->k < 1)
-        return cw_fail(ctx, CW_ERR_SHAPE, "factors: cells %lld, TFs %lld, genes %lld, factors %lld, k %lld: all must "
-                                          "be at least 1",
+        return cw_fail(ctx, CW_ERR_SHAPE,
+                       "factors: cells %lld, TFs %lld, genes %lld, factors %lld, k %lld: all must "
+                       "be at least 1",
                        (long long)f->cells, (long long)f->tfs, (long long)f->genes, (long long)f->factors,
                        (long long)f->k);
     if (f->k > f->factors || f->factors > 65536)
-        return cw_fail(ctx, CW_ERR_SHAPE, "factors: k %lld must be at most the number of factors %lld, and that at "
-                                          "most 65536",
+        return cw_fail(ctx, CW_ERR_SHAPE,
+                       "factors: k %lld must be at most the number of factors %lld, and that at "
+                       "most 65536",
                        (long long)f->k, (long long)f->factors);
     for (int64_t i = 0; i < f->tfs; i++)
         if (f->tf_gene[i] < 0 || f->tf_gene[i] >= f->genes)
@@ -338,9 +340,12 @@ static float select_largest(float *a, int64_t n, int64_t k)
             float t = a[i];
             a[i++] = a[j], a[j--] = t;
         }
-        if (want <= j) high = j;
-        else if (want >= i) low = i;
-        else break;
+        if (want <= j)
+            high = j;
+        else if (want >= i)
+            low = i;
+        else
+            break;
     }
     return a[want];
 }
@@ -381,8 +386,7 @@ cw_status cw_network_activity(cw_ctx *ctx, double *activity, const cw_factors *f
             float *mine = work + this_thread() * f->genes;
 #pragma omp for schedule(static)
             for (int64_t i = 0; i < f->tfs; i++)
-                activity[j * f->tfs + i] =
-                    row_activity(mine, w.score + i * f->genes, z, f->tf_gene[i], top, f->genes);
+                activity[j * f->tfs + i] = row_activity(mine, w.score + i * f->genes, z, f->tf_gene[i], top, f->genes);
         }
     }
     cw_free(ctx, work);
@@ -542,7 +546,7 @@ static cw_status check_ranking(cw_ctx *ctx, const cw_ranking *r)
 cw_status cw_rank_bootstrap(cw_ctx *ctx, double *auprc, double *early, const cw_ranking *r, uint64_t key, int64_t draws)
 {
     if (check_ranking(ctx, r) != CW_OK) return ctx->status;
-    int32_t *weight = cw_alloc(ctx, r->n, sizeof *weight);  /* times each candidate was drawn */
+    int32_t *weight = cw_alloc(ctx, r->n, sizeof *weight);   /* times each candidate was drawn */
     int32_t *stratum = cw_alloc(ctx, r->n, sizeof *stratum); /* positives from the front, negatives after them */
     int64_t positives = 0, filled[2];
     for (int64_t i = 0; i < r->n; i++) positives += r->positive[i] != 0;

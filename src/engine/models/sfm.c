@@ -162,7 +162,11 @@ void cw_sfm_free(cw_sfm *s)
 static cw_tensor *encode_scalar(cw_tape *t, cw_tensor *x, const cw_scalar_encoder *e)
 {
     cw_tensor *h = cw_linear(t, x, e->w1, e->b1, CW_ACT_SILU);
-    return cw_linear(t, cw_rmsnorm(t, h, e->norm, RMS_EPS), e->w2, e->b2, CW_ACT_NONE);
+    cw_tensor *n = cw_rmsnorm(t, h, e->norm, RMS_EPS);
+    cw_tape_drop(t, h);
+    cw_tensor *y = cw_linear(t, n, e->w2, e->b2, CW_ACT_NONE);
+    cw_tape_drop(t, n);
+    return y;
 }
 
 /* One row per different value, row 0 for zero: (distincts, D) */
@@ -171,9 +175,14 @@ static cw_tensor *expression_table(const cw_sfm *s, cw_tape *t, const cw_sfm_bat
     cw_tensor *zero = cw_tape_rows(t, s->expr_bins, 0, 1);
     if (b->distincts == 1) return zero;
     cw_tensor *x = cw_tape_constant(t, b->distinct + 1, b->distincts - 1, 1);
-    cw_tensor *p = cw_soft_bins(t, encode_scalar(t, x, &s->expr), s->expr_prototypes, s->config.expr_tau);
-    cw_tensor *bins = cw_tape_rows(t, s->expr_bins, 1, s->config.expr_bins - 1);
-    return cw_concat_rows(t, 2, (cw_tensor *[]){zero, cw_matmul(t, p, bins)});
+    cw_tensor *h = encode_scalar(t, x, &s->expr);
+    cw_tensor *p = cw_soft_bins(t, h, s->expr_prototypes, s->config.expr_tau);
+    cw_tape_drop(t, h);
+    cw_tensor *other = cw_matmul(t, p, cw_tape_rows(t, s->expr_bins, 1, s->config.expr_bins - 1));
+    cw_tape_drop(t, p);
+    cw_tensor *table = cw_concat_rows(t, 2, (cw_tensor *[]){zero, other});
+    cw_tape_drop(t, other);
+    return table;
 }
 
 /* One vector per cell from the values of its genes: (cells, D) */
@@ -182,6 +191,7 @@ static cw_tensor *batch_vectors(const cw_sfm *s, cw_tape *t, const cw_sfm_batch 
     cw_tensor *h = encode_scalar(t, cw_tape_constant(t, b->distinct, b->distincts, 1), &s->batch);
     cw_tensor *score = cw_linear(t, h, s->batch_score_w, s->batch_score_b, CW_ACT_NONE);
     cw_tensor *cell = cw_attention_pool(t, score, h, b->gene_value, b->gene);
+    cw_tape_drop(t, h);
     return cw_matmul(t, cw_soft_bins(t, cell, s->batch_prototypes, s->config.batch_tau), s->batch_bins);
 }
 
@@ -192,8 +202,8 @@ static cw_tensor *condition_vectors(const cw_sfm *s, cw_tape *t, const cw_sfm_ba
                                  (const int32_t *[]){b->condition, b->condition_place}, 4 * b->cells);
     if (!e) return NULL;
     cw_tensor *flat = cw_tape_reshape(t, e, b->cells, 4 * s->config.embed_dim);
-    cw_tensor *h = cw_linear(t, flat, s->cond_w1, s->cond_b1, CW_ACT_SILU);
-    h = cw_linear(t, cw_rmsnorm(t, h, s->cond_norm, RMS_EPS), s->cond_w2, s->cond_b2, CW_ACT_NONE);
+    cw_tensor *h = cw_linear_precise(t, flat, s->cond_w1, s->cond_b1, CW_ACT_SILU);
+    h = cw_linear_precise(t, cw_rmsnorm(t, h, s->cond_norm, RMS_EPS), s->cond_w2, s->cond_b2, CW_ACT_NONE);
     return cw_dropout(t, h, s->config.cond_dropout);
 }
 
@@ -209,10 +219,13 @@ static cw_tensor *embed(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, cons
     cw_tensor *table[] = {s->gene_table, expression, s->tf_type_table, s->gene_type, prefix, s->prefix_type};
     const int32_t *index[] = {b->token, b->value_row, b->tf_type, b->is_gene, b->prefix_cell, b->is_prefix};
     cw_tensor *sum = cw_gather_sum(t, 6, table, index, b->tokens);
+    cw_tape_drop(t, expression);
     cw_tensor *x = cw_rmsnorm(t, sum, s->token_norm, RMS_EPS);
     cw_tape_drop(t, sum);
     cw_observe(o, t, "embedding", x);
-    return cw_dropout(t, x, s->config.out_dropout);
+    cw_tensor *y = cw_dropout(t, x, s->config.out_dropout);
+    if (y != x) cw_tape_drop(t, x);
+    return y;
 }
 
 /* ---- routers ---- */

@@ -58,27 +58,37 @@ int64_t cw_sfm_gate_width(const cw_sfm_config *c)
     return c->topk > 0 && c->topk < c->factors ? c->topk : c->factors;
 }
 
-/* Counts what the forward and the tape hold; measured against cw_memory.peak in tests/engine/test_sfm.c. */
+/* All numbers of the model, about. */
+static double weights_of(const cw_sfm_config *c)
+{
+    double d = (double)c->embed_dim, he = (double)c->expr_hidden, hb = (double)c->batch_hidden, h = (double)c->vgae_hidden;
+    return (double)(c->vocab + c->conditions) * d + (double)c->layers * (4 * d * d + 3 * d * (double)c->mlp_hidden) +
+           5 * d * d + he * (he + (double)c->expr_bins) + hb * (hb + (double)c->batch_bins) +
+           2 * (double)c->router_hidden * (d + (double)c->factors) + 7 * h * h;
+}
+
+/* Adds up what the forward and the tape hold, in floats: T tokens, N gene tokens, U TFs, K different values (taken as
+ * half of N), D wide. Blocks of the arena serve again where sizes agree, so phases of different sizes add up. Measured
+ * against cw_memory.peak in tests/engine/test_sfm.c. */
 int64_t cw_sfm_forecast(const cw_sfm_config *c, int64_t cells, int64_t genes, int64_t tfs, int train)
 {
-    double d = (double)c->embed_dim, n = (double)cells * (double)genes, t = n + (double)cells;
-    double u = (double)cells * (double)tfs, m = (double)c->factors, h = (double)c->vgae_hidden;
-    double per_block = (t < 1024 ? t : 1024) * (double)c->mlp_hidden * (train ? 3 : 2);
-    double weights = (double)(c->vocab + c->conditions) * d +
-                     (double)c->layers * (4 * d * d + 3 * d * (double)c->mlp_hidden) + 10 * d * d;
-    double batch = 10 * t + 12 * n;
-    double values;
+    double d = (double)c->embed_dim, n = (double)cells * (double)genes, t = n + (double)cells, k = n / 2;
+    double u = (double)cells * (double)tfs, m = (double)c->factors, r = (double)c->router_hidden;
+    double he = (double)c->expr_hidden, hb = (double)c->batch_hidden, h = (double)c->vgae_hidden;
+    double heads = (double)c->heads, layers = (double)c->layers, fp = (double)(c->fp_steps > 1 ? c->fp_steps : 1);
+    double ffn = (t < 1024 ? t : 1024) * (double)c->mlp_hidden; /* SwiGLU works in blocks of rows */
+    double batch = 8 * t + 10 * n, values;
     if (train) {
-        double layer = t * (6 * d + (double)c->heads);
-        double routers = t * 2 * (double)c->router_hidden + n * ((double)c->router_hidden + 2 * m) + 2 * u * m;
-        double head = n * h * (12 + 2 * (double)(c->fp_steps > 1 ? c->fp_steps : 1)) + (double)cells * m * (m + h * 4);
-        values = 4 * weights + 3 * t * d + (double)c->layers * layer + 4 * t * d + routers + head + n * tfs / cells +
-                 per_block;
+        double encoders = k * (3 * he + 3 * hb + (double)c->expr_bins + 2 * d);
+        double backbone = t * d * (6 * layers + 8) + t * heads * (layers + 1) + 3 * ffn;
+        double routers = (n + u) * (d + 3 * r + 3 * m);
+        double head = n * h * (18 + 2 * fp) + (double)cells * m * h * (1 + fp) + (double)cells * m * m;
+        values = 4 * weights_of(c) + encoders + backbone + routers + head + n * (double)tfs / (double)cells;
     } else {
-        double attention = t * (6 * d + (double)c->heads);
-        double routers = t * (d + (double)c->router_hidden) + 2 * n * m + 2 * u * m + n * (double)c->router_hidden;
-        double tail = attention > routers ? attention : routers;
-        values = weights + t * d + tail + per_block;
+        double encoders = k * (2 * (he > hb ? he : hb) + (double)c->expr_bins + 2 * d);
+        double backbone = t * (5 * d + heads) + 2 * ffn;
+        double routers = (n + u) * (r + 2 * m) + u * d;
+        values = weights_of(c) + encoders + backbone + routers;
     }
-    return (int64_t)(4.0 * 1.07 * (values + batch));
+    return (int64_t)(4.0 * 1.05 * (values + batch));
 }

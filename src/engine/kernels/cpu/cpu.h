@@ -32,7 +32,8 @@ static inline int cw_cpu_threads(const cw_exec *ex, double work)
     return work < 65536.0 ? 1 : ex->threads;
 }
 
-/* A row of a linear layer's epilogue: z = acc + b, y = act(z) + residual. z, b, residual may be NULL; acc may be y or z. */
+/* A row of a linear layer's epilogue: z = acc + b, y = act(z) + residual. z, b, residual may be NULL; acc may be y or
+ * z. */
 void cw_cpu_epilogue(float *y, float *z, const float *acc, const float *b, const float *residual, cw_act act,
                      int64_t n);
 

@@ -1,4 +1,4 @@
-/* cpu_gate.c: the top-k gate and negative squared distances. */
+/* cpu_gate.c: the top-k gate and soft assignment to prototypes. */
 #include "cpu.h"
 
 #include "../ref/ref.h"
@@ -10,8 +10,6 @@
 
 static int (*const gate_row[CW_SIMD_COUNT])(float *, const float *, const float *, int64_t, float,
                                             int64_t) = CW_SIMD_TABLE(gate_row);
-static void (*const sqdist_row[CW_SIMD_COUNT])(float *, const float *, const float *, float, int64_t,
-                                               int64_t) = CW_SIMD_TABLE(sqdist_row);
 static void (*const add_scaled[CW_SIMD_COUNT])(float *, const float *, float, int64_t) = CW_SIMD_TABLE(add_scaled);
 
 void cw_cpu_topk_gate(const cw_exec *ex, float *y, const float *x, const float *beta, int64_t k, float temperature,
@@ -35,37 +33,32 @@ void cw_cpu_topk_gate_backward(const cw_exec *ex, float *dx, const float *dy, co
     cw_cpu_softmax_backward(ex, dx, dy, y, 1.0f / temperature, n, d); /* adds 0 where y = 0 */
 }
 
-void cw_cpu_neg_sqdist(const cw_exec *ex, float *y, const float *x, const float *p, float scale, int64_t n, int64_t m,
-                       int64_t d)
+/* Few rows (one per different value of a batch), so the reference's double arithmetic is kept and shared out. */
+void cw_cpu_soft_bins(const cw_exec *ex, float *y, const float *x, const float *p, float scale, int64_t n, int64_t m,
+                      int64_t d)
 {
-    int level = cw_cpu_simd_level(), threads = cw_cpu_threads(ex, (double)n * (double)m * (double)d);
+    int threads = cw_cpu_threads(ex, 4.0 * (double)n * (double)m * (double)d);
     (void)threads;
     CW_OMP(parallel for schedule(static, 16) num_threads(threads) if (threads > 1))
-    for (int64_t i = 0; i < n; i++) sqdist_row[level](y + i * m, x + i * d, p, scale, m, d);
+    for (int64_t i = 0; i < n; i++) cw_ref_soft_bins(ex, y + i * m, x + i * d, p, scale, 1, m, d);
 }
 
-/* dx_i = 2 scale (sum_j dy_ij p_j - x_i sum_j dy_ij),  dp_j = 2 scale (sum_i dy_ij x_i - p_j sum_i dy_ij) */
-void cw_cpu_neg_sqdist_backward(const cw_exec *ex, float *dx, float *dp, const float *dy, const float *x,
-                                const float *p, float scale, int64_t n, int64_t m, int64_t d)
+/* With s_ij = dL/d(score_ij):
+ * dx_i = 2 scale sum_j s_ij p_j (the s_ij of a row sum to 0),  dp_j = 2 scale (sum_i s_ij x_i - p_j sum_i s_ij) */
+void cw_cpu_soft_bins_backward(const cw_exec *ex, float *dx, float *dp, float *work, const float *dy, const float *y,
+                               const float *x, const float *p, float scale, int64_t n, int64_t m, int64_t d)
 {
-    int level = cw_cpu_simd_level(), threads = cw_cpu_threads(ex, (double)n * (double)d);
-    (void)threads;
-    if (dx) {
-        cw_cpu_gemm(ex, dx, d, dy, m, 0, p, d, 0, 2 * scale, 1, n, d, m);
-        CW_OMP(parallel for schedule(static) num_threads(threads) if (threads > 1))
-        for (int64_t i = 0; i < n; i++) {
-            double sum = 0;
-            for (int64_t j = 0; j < m; j++) sum += dy[i * m + j];
-            add_scaled[level](dx + i * d, x + i * d, (float)(-2.0 * scale * sum), d);
-        }
-    }
+    for (int64_t i = 0; i < n * m; i++) work[i] = 0.0f;
+    cw_cpu_softmax_backward(ex, work, dy, y, 1.0f, n, m);
+    int level = cw_cpu_simd_level();
+    if (dx) cw_cpu_gemm(ex, dx, d, work, m, 0, p, d, 0, 2 * scale, 1, n, d, m);
     if (dp) {
         enum { GROUP = 256 };
-        cw_cpu_gemm(ex, dp, d, dy, m, 1, x, d, 0, 2 * scale, 1, m, d, n);
+        cw_cpu_gemm(ex, dp, d, work, m, 1, x, d, 0, 2 * scale, 1, m, d, n);
         for (int64_t j0 = 0; j0 < m; j0 += GROUP) {
             float sum[GROUP] = {0};
             int64_t group = cw_min(GROUP, m - j0);
-            cw_cpu_column_sum_of(ex, sum, dy + j0, m, n, group);
+            cw_cpu_column_sum_of(ex, sum, work + j0, m, n, group);
             for (int64_t j = 0; j < group; j++)
                 add_scaled[level](dp + (j0 + j) * d, p + (j0 + j) * d, -2 * scale * sum[j], d);
         }

@@ -1,5 +1,5 @@
-/* cpu_index.c: gather, scatter-add, pooling and sums over segments. Where rows of the output may be met many times, work
- * is cut by columns and each part goes through the rows in order: no two threads meet, and sums have one order. */
+/* cpu_index.c: gather, scatter-add, pooling and sums over segments. Where rows of the output may be met many times,
+ * work is cut by columns and each part goes through the rows in order: no two threads meet, and sums have one order. */
 #include "cpu.h"
 
 #include <string.h>

@@ -47,25 +47,6 @@ CW_SIMD_FN static int CW_SIMD_NAME(gate_row)(float *y, const float *x, const flo
     return 1;
 }
 
-/* y (m) = -scale ||x - p_j||^2 */
-CW_SIMD_FN static void CW_SIMD_NAME(sqdist_row)(float *y, const float *x, const float *p, float scale, int64_t m,
-                                                int64_t d)
-{
-    for (int64_t j = 0; j < m; j++, p += d) {
-        vf s0 = v_set(0.0f), s1 = s0;
-        int64_t c = 0;
-        for (; c + 2 * VW <= d; c += 2 * VW) {
-            vf a = v_load(x + c) - v_load(p + c), b = v_load(x + c + VW) - v_load(p + c + VW);
-            s0 = v_fma(a, a, s0), s1 = v_fma(b, b, s1);
-        }
-        for (; c < d; c += VW) {
-            vf a = v_get(x + c, d - c) - v_get(p + c, d - c);
-            s0 = v_fma(a, a, s0);
-        }
-        y[j] = -scale * v_sum(s0 + s1);
-    }
-}
-
 /* y += a x */
 CW_SIMD_FN static void CW_SIMD_NAME(add_scaled)(float *y, const float *x, float a, int64_t n)
 {

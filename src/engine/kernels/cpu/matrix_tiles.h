@@ -32,7 +32,8 @@ CW_SIMD_FN static void CW_SIMD_NAME(micro)(float *sum, const float *a, const flo
     }
 }
 
-/* One thread, after Goto & van de Geijn (2008): blocks of op(A) and op(B) are packed, padded with zeros, on the stack. */
+/* One thread, after Goto & van de Geijn (2008): blocks of op(A) and op(B) are packed, padded with zeros, on the
+ * stack. */
 CW_SIMD_FN static void CW_SIMD_NAME(builtin)(float *C, int64_t ldc, const float *A, int64_t lda, int ta, const float *B,
                                              int64_t ldb, int tb, float alpha, float beta, int64_t m, int64_t n,
                                              int64_t k)

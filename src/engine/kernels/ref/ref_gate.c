@@ -1,4 +1,4 @@
-/* ref_gate.c: the top-k gate of the routers, and negative squared distances to prototypes. */
+/* ref_gate.c: the top-k gate of the routers, and soft assignment to prototypes. */
 #include "ref.h"
 
 #include <math.h>
@@ -42,36 +42,49 @@ void cw_ref_topk_gate_backward(const cw_exec *ex, float *dx, const float *dy, co
     cw_ref_softmax_backward(ex, dx, dy, y, 1.0f / temperature, n, d); /* adds 0 where y = 0 */
 }
 
-void cw_ref_neg_sqdist(const cw_exec *ex, float *y, const float *x, const float *p, float scale, int64_t n, int64_t m,
-                       int64_t d)
+static double sqdist(const float *a, const float *b, int64_t d)
 {
-    (void)ex;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < m; j++) {
-            double sum = 0;
-            for (int64_t c = 0; c < d; c++) {
-                double diff = (double)x[i * d + c] - p[j * d + c];
-                sum += diff * diff;
-            }
-            y[i * m + j] = (float)(-scale * sum);
-        }
+    double sum = 0;
+    for (int64_t c = 0; c < d; c++) {
+        double diff = (double)a[c] - b[c];
+        sum += diff * diff;
+    }
+    return sum;
 }
 
-/* dx_i = -2 scale sum_j dy_ij (x_i - p_j),  dp_j = 2 scale sum_i dy_ij (x_i - p_j) */
-void cw_ref_neg_sqdist_backward(const cw_exec *ex, float *dx, float *dp, const float *dy, const float *x,
-                                const float *p, float scale, int64_t n, int64_t m, int64_t d)
+void cw_ref_soft_bins(const cw_exec *ex, float *y, const float *x, const float *p, float scale, int64_t n, int64_t m,
+                      int64_t d)
 {
     (void)ex;
+    for (int64_t i = 0; i < n; i++) {
+        double top = -INFINITY, sum = 0;
+        for (int64_t j = 0; j < m; j++) top = fmax(top, -(double)scale * sqdist(x + i * d, p + j * d, d));
+        for (int64_t j = 0; j < m; j++) {
+            double e = exp(-(double)scale * sqdist(x + i * d, p + j * d, d) - top);
+            sum += e;
+            y[i * m + j] = (float)e;
+        }
+        for (int64_t j = 0; j < m; j++) y[i * m + j] = (float)(y[i * m + j] / sum);
+    }
+}
+
+/* With s_ij = dL/d(score_ij), whose rows sum to 0: dx_i = 2 scale sum_j s_ij p_j (x_i drops out, and with it the rounding of
+ * a difference of large numbers),  dp_j = 2 scale sum_i s_ij (x_i - p_j). */
+void cw_ref_soft_bins_backward(const cw_exec *ex, float *dx, float *dp, float *work, const float *dy, const float *y,
+                               const float *x, const float *p, float scale, int64_t n, int64_t m, int64_t d)
+{
+    for (int64_t i = 0; i < n * m; i++) work[i] = 0.0f;
+    cw_ref_softmax_backward(ex, work, dy, y, 1.0f, n, m);
     for (int64_t i = 0; dx && i < n; i++)
         for (int64_t c = 0; c < d; c++) {
             double sum = 0;
-            for (int64_t j = 0; j < m; j++) sum += (double)dy[i * m + j] * ((double)x[i * d + c] - p[j * d + c]);
-            dx[i * d + c] += (float)(-2.0 * scale * sum);
+            for (int64_t j = 0; j < m; j++) sum += (double)work[i * m + j] * p[j * d + c];
+            dx[i * d + c] += (float)(2.0 * scale * sum);
         }
     for (int64_t j = 0; dp && j < m; j++)
         for (int64_t c = 0; c < d; c++) {
             double sum = 0;
-            for (int64_t i = 0; i < n; i++) sum += (double)dy[i * m + j] * ((double)x[i * d + c] - p[j * d + c]);
+            for (int64_t i = 0; i < n; i++) sum += (double)work[i * m + j] * ((double)x[i * d + c] - p[j * d + c]);
             dp[j * d + c] += (float)(2.0 * scale * sum);
         }
 }

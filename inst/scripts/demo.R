@@ -1,0 +1,350 @@
+## Demonstration: one gene regulatory network per cell of differentiating
+## human myoblasts, from the raw matrix to figures.
+##
+##   Rscript demo.R [FOLDER] [EPOCHS]     (`make demo` does: demo-output)
+##
+## Cells: Bioconductor's HSMMSingleCell (Trapnell et al. 2014, Nature
+## Biotechnology 32, 381-386): 271 human skeletal muscle myoblasts, 0, 24, 48
+## and 72 hours after the switch to differentiation medium; FPKM values.
+## What the numbers say is computed below and written to findings.txt; no
+## sentence there is fixed in advance. No network is used.
+
+arguments <- commandArgs(trailingOnly = TRUE)
+folder <- if (length(arguments)) arguments[[1L]] else "demo-output"
+epochs <- if (length(arguments) > 1L) as.integer(arguments[[2L]]) else 30L
+seed <- 2014L
+nTfs <- 100L # regulators the model reads
+nTargets <- 400L # other genes
+
+for (package in c("causeway", "HSMMSingleCell")) {
+    if (!requireNamespace(package, quietly = TRUE)) {
+        stop("the demonstration needs the package ", package, ": ",
+            "BiocManager::install(\"", package, "\"), or on Debian ",
+            "apt-get install r-bioc-hsmmsinglecell", call. = FALSE
+        )
+    }
+}
+suppressPackageStartupMessages({
+    library(causeway)
+    library(SingleCellExperiment)
+    library(ggplot2)
+})
+set.seed(seed)
+started <- proc.time()[["elapsed"]]
+say <- function(...) {
+    cat(sprintf("[%3.0f s] ", proc.time()[["elapsed"]] - started), ...,
+        "\n", sep = ""
+    )
+}
+dir.create(folder, showWarnings = FALSE, recursive = TRUE)
+out <- function(name) file.path(folder, name)
+figure <- function(name, plot, width, height) {
+    ggsave(out(name), plot, width = width, height = height, dpi = 150)
+    say("wrote ", out(name))
+}
+
+## ---- 1. cells --------------------------------------------------------------
+
+data <- new.env()
+utils::data("HSMM_expr_matrix", "HSMM_sample_sheet", "HSMM_gene_annotation",
+    package = "HSMMSingleCell", envir = data
+)
+genes <- data$HSMM_gene_annotation
+sheet <- data$HSMM_sample_sheet
+sheet$hours <- as.numeric(as.character(sheet$Hours))
+cells <- SingleCellExperiment(
+    list(fpkm = methods::as(data$HSMM_expr_matrix, "dgCMatrix")),
+    rowData = genes, colData = sheet
+)
+## Protein-coding genes with a symbol of their own, seen in a tenth of the
+## cells: fewer observations say nothing about regulation.
+symbol <- as.character(genes$gene_short_name)
+twice <- symbol %in% symbol[duplicated(symbol)]
+seen <- Matrix::rowMeans(assay(cells, "fpkm") >= 0.1) >= 0.1
+usable <- genes$biotype == "protein_coding" & seen & !twice
+cells <- cells[usable, ]
+rownames(cells) <- symbol[usable]
+say(ncol(cells), " cells, ", nrow(cells), " usable genes of ", nrow(genes),
+    "; cells per hour: ",
+    paste0(names(table(cells$hours)), " h ", table(cells$hours),
+        collapse = ", "
+    )
+)
+
+## ---- 2. genes to read ------------------------------------------------------
+
+## Log-normalised expression, for choosing genes and for findings.txt.
+fpkm <- as.matrix(assay(cells, "fpkm"))
+logged <- log1p(sweep(fpkm, 2L, colSums(fpkm) / 1e4, "/"))
+byVariance <- rownames(cells)[order(-apply(logged, 1L, var))]
+catalogue <- tfCatalogue("human")$TF
+
+## Known actors of muscle differentiation are always read. ID1 to ID3 bind no
+## DNA and so are not in the catalogue; as inhibitors of MYOD1 they are
+## regulators here, named by hand. The others are the most variable factors.
+named <- c(
+    "MYOD1", "MYOG", "MYF5", "MYF6", "MEF2A", "MEF2C", "MEF2D", "SIX1", "MYC",
+    "ID1", "ID2", "ID3"
+)
+named <- intersect(named, rownames(cells))
+tfs <- union(named, head(setdiff(intersect(byVariance, catalogue), named),
+    nTfs - length(named)
+))
+## Mitochondrial, ribosomal and haemoglobin genes are left out, as the package
+## does by itself when it chooses.
+left <- grepl("^(MT-|RPS|RPL|HB[^P])", byVariance)
+targets <- head(setdiff(byVariance[!left], c(tfs, catalogue)), nTargets)
+say("the model reads ", length(tfs), " regulators and ", length(targets),
+    " other genes, the most variable ones"
+)
+
+## ---- 3. train --------------------------------------------------------------
+
+## No network of known edges comes with the package: the prior loss is off.
+model <- newModel(SFMParam(), cells, tfs = tfs, assay.type = "fpkm")
+trainModel(model, cells,
+    assay.type = "fpkm", genes = c(tfs, targets), epochs = epochs,
+    verbose = TRUE
+)
+say("trained")
+figure("training.png", plotTraining(model), 8, 4.5)
+utils::write.csv(trainingHistory(model), out("training.csv"),
+    row.names = FALSE
+)
+
+## ---- 4. networks -----------------------------------------------------------
+
+grn <- inferGRN(cells, model, assay.type = "fpkm", verbose = TRUE)
+say("inferred ", length(grn), " networks")
+pooled <- poolGRN(grn)
+focus <- intersect(c("MYOG", "MEF2C", "MYF5", "ID1"), tfNames(grn))
+
+figure("network_pooled.png", plotGRN(pooled, top = 60), 9, 7)
+figure("network_myogenic.png",
+    plotGRN(pooled, tfs = focus, top = 60,
+        title = paste("Strongest edges of", paste(focus, collapse = ", "))
+    ), 9, 7
+)
+writeGRN(pooled, out("edges_pooled.csv"), top = 5000, self = FALSE,
+    overwrite = TRUE
+)
+writeGRN(grn, out("edges_per_cell.csv.gz"), top = 100, self = FALSE,
+    overwrite = TRUE
+)
+saveRDS(grn, out("grn.rds"))
+
+## ---- 5. regulon activity ---------------------------------------------------
+
+cells <- regulonActivity(cells, grn)
+activity <- assay(altExp(cells, "regulons"), "activity")
+figure("activity_heatmap.png",
+    plotRegulonActivity(cells, order = "hours",
+        tfs = union(focus, intersect(named, tfNames(grn))),
+        title = "Regulon activity, hours since the switch of medium"
+    ), 9, 4.5
+)
+figure("activity_heatmap_top.png",
+    plotRegulonActivity(cells, order = "hours", n = 30), 9, 6
+)
+
+hours <- cells$hours
+course <- function(matrix, what) {
+    do.call(rbind, lapply(focus, function(gene) {
+        data.frame(gene = gene, what = what, hours = hours,
+            value = as.numeric(scale(matrix[gene, ]))
+        )
+    }))
+}
+both <- rbind(
+    course(logged, "expression of the gene"),
+    course(activity, "activity of its regulon")
+)
+both$gene <- factor(both$gene, focus)
+both$what <- factor(both$what, unique(both$what))
+figure("markers.png",
+    ggplot(both, aes(factor(hours), value)) +
+        geom_jitter(width = 0.2, height = 0, size = 0.6, alpha = 0.4,
+            colour = "#0072B2"
+        ) +
+        stat_summary(aes(group = 1), fun = mean, geom = "line",
+            colour = "#D55E00", linewidth = 0.8
+        ) +
+        stat_summary(fun.data = mean_se, geom = "pointrange",
+            colour = "#D55E00", size = 0.3
+        ) +
+        facet_grid(what ~ gene, scales = "free_y") +
+        labs(x = "hours since the switch to differentiation medium",
+            y = "standard deviations",
+            title = "Does the regulon move as its gene does?",
+            subtitle = "blue: cells; orange: mean and its standard error"
+        ) +
+        theme_bw(base_size = 11) +
+        theme(panel.grid.minor = element_blank(),
+            strip.background = element_rect(fill = "grey95")
+        ),
+    9, 5
+)
+
+## ---- 6. what is seen -------------------------------------------------------
+
+## What is known: differentiation switches MYOG and MEF2C on, ID1 and MYF5
+## belong to the dividing myoblast.
+expected <- c(MYOG = "up", MEF2C = "up", ID1 = "down", MYF5 = "down")[focus]
+
+## Spearman correlation with hours; "flat" when it can't be told from 0 at 1%.
+trend <- function(x) {
+    test <- suppressWarnings(stats::cor.test(x, hours, method = "spearman"))
+    rho <- unname(test$estimate)
+    flat <- is.na(rho) || test$p.value > 0.01
+    direction <- if (flat) "flat" else if (rho > 0) "up" else "down"
+    list(rho = rho, direction = direction)
+}
+byHour <- function(x) {
+    paste(sprintf("%6.2f", tapply(x, hours, mean)), collapse = " ")
+}
+report <- function(title, matrix) {
+    found <- lapply(focus, function(g) trend(matrix[g, ]))
+    way <- vapply(found, `[[`, "", "direction")
+    agree <- way == expected
+    c(
+        title,
+        paste0("        mean at 0, 24, 48, 72 h          rho with hours  ",
+            "seen   expected"
+        ),
+        sprintf("  %-6s %s   %6.2f          %-5s  %-5s %s", focus,
+            vapply(focus, function(g) byHour(matrix[g, ]), ""),
+            vapply(found, `[[`, 0, "rho"), way, expected,
+            ifelse(agree, "agrees", "DOES NOT AGREE")
+        ),
+        sprintf("  %d of %d as the biology says.", sum(agree), length(agree)),
+        ""
+    )
+}
+
+## Two things to measure regulons against. Of correlations: the same activity
+## with the 50 genes that correlate best with the TF. Of nothing: regulons of
+## 50 genes drawn at random.
+z <- t(scale(t(logged[geneNames(grn), ])))
+r <- stats::cor(t(z[tfNames(grn), ]), t(z))
+meanOf <- function(genes) colMeans(z[genes, , drop = FALSE])
+correlated <- t(vapply(focus, function(g) {
+    best <- setdiff(names(sort(r[g, ], decreasing = TRUE)), g)[seq_len(50L)]
+    meanOf(best)
+}, numeric(ncol(z))))
+nullRho <- replicate(1000L, {
+    x <- meanOf(sample(rownames(z), 50L))
+    stats::cor(x, hours, method = "spearman")
+})
+rho <- apply(activity, 1L, function(a) trend(a)$rho)
+same <- stats::cor(t(activity))
+same <- same[upper.tri(same)]
+own <- vapply(tfNames(grn), function(g) {
+    stats::cor(activity[g, ], logged[g, colnames(activity)],
+        method = "spearman"
+    )
+}, 0)
+
+history <- trainingHistory(model)
+loss <- tapply(history$elbo, history$epoch, mean)
+facts <- summary(grn)
+parts <- as.list(facts)
+shared <- parts$overlap
+
+findings <- c(
+    "What this run shows (computed from the data by inst/scripts/demo.R)",
+    "",
+    sprintf(
+        "Data: %d cells, %d regulators x %d genes; seed %d; %d epochs.",
+        length(grn), length(tfNames(grn)), length(geneNames(grn)), seed,
+        epochs
+    ),
+    sprintf(
+        paste("Training: ELBO loss per cell %.0f in the first epoch, %.0f",
+            "in the last; last epoch's change %.1f%%."
+        ), loss[[1L]], loss[[length(loss)]],
+        100 * (loss[[length(loss)]] / loss[[max(1L, length(loss) - 1L)]] - 1)
+    ),
+    paste("Prior network: none (none can be shipped); the prior loss was",
+        "off."
+    ),
+    paste("Reference network: none is shipped for these cells, so no",
+        "accuracy is given; see ?evaluateGRN."
+    ),
+    "",
+    report("A. Expression of the genes themselves (log1p, cell total 1e4)",
+        logged
+    ),
+    report(paste("B. Activity of their regulons in the SFM's networks",
+        "(50 strongest targets of each cell)"
+    ), activity),
+    report(paste("C. The same from correlation alone (the 50 genes that",
+        "correlate best, no model)"
+    ), correlated),
+    "How much of B is about the TF?",
+    sprintf(
+        paste("  rho with hours over all %d regulons: median %.2f, range",
+            "%.2f to %.2f."
+        ), length(rho), median(rho), min(rho), max(rho)
+    ),
+    sprintf(
+        "  Regulons of 50 genes drawn at random: 95%% between %.2f and %.2f.",
+        quantile(nullRho, 0.025), quantile(nullRho, 0.975)
+    ),
+    sprintf(
+        paste("  Regulons outside that range: %d of %d, of these %d up and",
+            "%d down."
+        ), sum(rho < quantile(nullRho, 0.025) |
+            rho > quantile(nullRho, 0.975)), length(rho),
+        sum(rho > quantile(nullRho, 0.975)),
+        sum(rho < quantile(nullRho, 0.025))
+    ),
+    sprintf(
+        paste("  Correlation between the activities of two regulons: median",
+            "%.2f (1 = all regulons say the same)."
+        ), median(same)
+    ),
+    sprintf(
+        paste("  Correlation of a regulon's activity with its TF's own",
+            "expression: median %.2f (%d of %d above 0.2)."
+        ), median(own, na.rm = TRUE), sum(own > 0.2, na.rm = TRUE),
+        length(own)
+    ),
+    "",
+    "Against correlation networks",
+    sprintf("  top %d edges shared with %-14s %5.1f%% (by chance %.1f%%)",
+        parts$top, shared$baseline, 100 * shared$fraction,
+        100 * shared$chance
+    ),
+    sprintf(
+        paste("  TF and gene marginals explain %.0f%% of the pooled scores;",
+            "%.0f%% of the variance of scores lies between cells."
+        ), 100 * parts$marginalShare, 100 * parts$betweenCells
+    )
+)
+writeLines(findings, out("findings.txt"))
+cat("\n")
+writeLines(findings)
+cat("\n")
+
+## ---- 7. the rest -----------------------------------------------------------
+
+writeLines(utils::capture.output(print(facts)), out("summary.txt"))
+writeLines(utils::capture.output(print(engineInfo())), out("engine.txt"))
+saveModel(model, out("model"), overwrite = TRUE)
+again <- loadModel(out("model"), verbose = FALSE)
+few <- cells[, seq_len(5L)]
+difference <- max(abs(
+    as.matrix(inferGRN(few, model, assay.type = "fpkm", verbose = FALSE), 5L) -
+        as.matrix(inferGRN(few, again, assay.type = "fpkm",
+            genes = geneNames(grn), verbose = FALSE
+        ), 5L)
+))
+say("saved the model, loaded it again: largest difference of a score ",
+    format(difference)
+)
+writeLines(utils::capture.output(utils::sessionInfo()),
+    out("sessionInfo.txt")
+)
+say("done; everything is in ", folder, ": ",
+    paste(list.files(folder), collapse = ", ")
+)
