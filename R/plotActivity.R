@@ -229,7 +229,8 @@ setMethod("plotRegulonActivity", "SingleCellExperiment", function(x,
 #'   twentieth of all.
 #' @param ... not used.
 #' @return A `ggplot`: one panel per term, values by step in grey, their
-#'   running mean in blue, dotted lines where epochs begin. Panels of terms
+#'   running mean in blue, dotted lines where epochs begin (when there are
+#'   at most 20). Panels of terms
 #'   that are positive throughout and span more than a factor of ten show
 #'   log10 values, and say so. Stops when there is nothing to draw.
 #' @examples
@@ -322,7 +323,8 @@ setMethod("plotTraining", "ANY", function(x, ...) {
 .drawTraining <- function(long, starts) {
     .data <- ggplot2::.data
     plot <- ggplot2::ggplot(long, ggplot2::aes(.data$step))
-    if (length(starts) && length(starts) <= 60L) {
+    lines <- length(starts) > 0L && length(starts) <= 20L
+    if (lines) {
         plot <- plot + ggplot2::geom_vline(
             xintercept = starts, linetype = 3, colour = "grey75"
         )
@@ -336,7 +338,9 @@ setMethod("plotTraining", "ANY", function(x, ...) {
         ) +
         ggplot2::facet_wrap(~panel, scales = "free_y") +
         ggplot2::labs(x = "step", y = NULL, title = "Training",
-            subtitle = "grey: each step; blue: running mean; dotted: epochs"
+            subtitle = paste0("grey: each step; blue: running mean",
+                if (lines) "; dotted: epochs"
+            )
         ) +
         ggplot2::theme_bw(base_size = 11) +
         ggplot2::theme(

@@ -16,7 +16,8 @@ if (!length(arguments)) {
     stop("usage: Rscript bench/beeline.R DATA [SEEDS] [CSV]")
 }
 data <- arguments[[1L]]
-seeds <- seq_len(if (length(arguments) > 1L) as.integer(arguments[[2L]]) else 2L)
+seeds <- if (length(arguments) > 1L) as.integer(arguments[[2L]]) else 2L
+seeds <- seq_len(seeds)
 script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
 bench <- if (length(script)) dirname(script) else "bench"
 csv <- if (length(arguments) > 2L) arguments[[3L]] else
