@@ -1,6 +1,6 @@
 # sources.mk: every C file of the package, listed by hand. Read by src/Makevars and tests/engine/Makefile.
 ENGINE_SOURCES = \
-  engine/core/core.c engine/core/arena.c engine/core/rng.c engine/core/threads.c \
+  engine/core/core.c engine/core/arena.c engine/core/rng.c engine/core/select.c engine/core/threads.c \
   engine/kernels/kernels.c \
   engine/kernels/ref/ref_matrix.c engine/kernels/ref/ref_elementwise.c engine/kernels/ref/ref_norm.c \
   engine/kernels/ref/ref_index.c engine/kernels/ref/ref_attention.c engine/kernels/ref/ref_gate.c \

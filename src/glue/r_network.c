@@ -64,15 +64,6 @@ static const int32_t *as_cells(SEXP cells, const cw_factors *f, int64_t *n)
     return INTEGER(cells);
 }
 
-static SEXP named_list(int n, const char *const *names)
-{
-    SEXP list = PROTECT(Rf_allocVector(VECSXP, n)), names_ = PROTECT(Rf_allocVector(STRSXP, n));
-    for (int i = 0; i < n; i++) SET_STRING_ELT(names_, i, Rf_mkChar(names[i]));
-    Rf_setAttrib(list, R_NamesSymbol, names_);
-    UNPROTECT(2);
-    return list;
-}
-
 /* x (rows, columns) row-major into an R matrix. */
 static void copy_matrix(double *out, const float *x, int64_t rows, int64_t columns)
 {
@@ -132,7 +123,7 @@ SEXP cw_r_network_top(SEXP view, SEXP cells, SEXP top_, SEXP self, SEXP threads)
     if (top < 1) Rf_error("internal error: top must be at least 1");
     if (top > possible) top = possible > 0 ? possible : 1;
     int64_t room = possible > 0 ? n * top : 0;
-    SEXP out = PROTECT(named_list(4, names));
+    SEXP out = PROTECT(cw_glue_list(4, names));
     for (int i = 0; i < 3; i++) SET_VECTOR_ELT(out, i, Rf_allocVector(INTSXP, (R_xlen_t)room));
     SET_VECTOR_ELT(out, 3, Rf_allocVector(REALSXP, (R_xlen_t)room));
     if (room > 0) {
@@ -181,7 +172,7 @@ SEXP cw_r_network_above(SEXP view, SEXP cells, SEXP threshold, SEXP self, SEXP r
     double at = Rf_asReal(threshold);
     int keep = Rf_asLogical(self);
     if (room < 0) Rf_error("internal error: room must not be negative");
-    SEXP out = PROTECT(named_list(3, names));
+    SEXP out = PROTECT(cw_glue_list(3, names));
     SET_VECTOR_ELT(out, 0, Rf_allocVector(INTSXP, (R_xlen_t)room));
     SET_VECTOR_ELT(out, 1, Rf_allocVector(INTSXP, (R_xlen_t)room));
     SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, (R_xlen_t)room));
@@ -244,7 +235,7 @@ SEXP cw_r_network_sums(SEXP view, SEXP cells, SEXP threads)
     cw_factors f = as_factors(view);
     int64_t n;
     const int32_t *cell = as_cells(cells, &f, &n);
-    SEXP out = PROTECT(named_list(2, names));
+    SEXP out = PROTECT(cw_glue_list(2, names));
     SET_VECTOR_ELT(out, 0, Rf_allocVector(REALSXP, (R_xlen_t)f.tfs));
     SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, (R_xlen_t)f.genes));
     cw_ctx *ctx = cw_glue_enter(as_threads(threads));
@@ -261,7 +252,7 @@ SEXP cw_r_network_moments(SEXP view, SEXP cells, SEXP threads)
     cw_factors f = as_factors(view);
     int64_t n;
     const int32_t *cell = as_cells(cells, &f, &n);
-    SEXP out = PROTECT(named_list(2, names));
+    SEXP out = PROTECT(cw_glue_list(2, names));
     for (int i = 0; i < 2; i++) SET_VECTOR_ELT(out, i, Rf_allocVector(REALSXP, (R_xlen_t)n));
     cw_ctx *ctx = cw_glue_enter(as_threads(threads));
     cw_network_moments(ctx, REAL(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)), &f, cell, n);
@@ -295,7 +286,7 @@ static uint64_t as_key(SEXP key)
 static SEXP pair_of(int64_t draws)
 {
     static const char *const names[] = {"auprc", "early"};
-    SEXP out = PROTECT(named_list(2, names));
+    SEXP out = PROTECT(cw_glue_list(2, names));
     for (int i = 0; i < 2; i++) SET_VECTOR_ELT(out, i, Rf_allocVector(REALSXP, (R_xlen_t)draws));
     UNPROTECT(1);
     return out;

@@ -107,18 +107,16 @@ struct cw_vocab {
 
 static const char PAD[] = "<pad>";
 
-/* Adds name[i] unless it is empty; counts it when it is there already. */
+/* Adds name[i] unless it is empty. One that is there already is counted, and replaced: the published lookup keeps the
+ * last. */
 static void add_name(table *t, const char *const *name, int64_t i, int64_t *duplicates)
 {
     view v = view_of(name[i], t->how);
     if (v.n == 0) return;
     int64_t at = table_slot(t, name, v);
-    if (t->index[at] >= 0) {
-        ++*duplicates;
-        return;
-    }
+    if (t->index[at] >= 0) ++*duplicates;
+    else t->used++;
     t->index[at] = (int32_t)i;
-    t->used++;
 }
 
 static int is_pad(const char *id) { return id && strcmp(id, PAD) == 0; }

@@ -1,7 +1,8 @@
 /* vocab.h: gene names and condition values to token numbers (tokenizer/vocab.json, tokenizer/cond_dict.json).
  *
  * Symbols are compared trimmed and in upper case; Ensembl ids too, with the version cut from those that start with
- * ENSG. When two records carry the same symbol (or id) the first wins; how often that happened is reported. */
+ * ENSG. When two records carry the same symbol (or id) the last wins, as in the published
+ * code; how often that happened is reported. */
 #ifndef CW_IO_VOCAB_H
 #define CW_IO_VOCAB_H
 

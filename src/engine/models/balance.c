@@ -5,33 +5,10 @@
  * of a step are averaged with weight N, all computed with the step's beta. */
 #include "sfm.h"
 
+#include "../core/select.h"
+
 #include <math.h>
 #include <string.h>
-
-static void swap(float *a, float *b)
-{
-    float t = *a;
-    *a = *b, *b = t;
-}
-
-/* The `rank`-th largest (from 1) of n values; reorders x. Hoare's quickselect, middle pivot. */
-static float kth_largest(float *x, int64_t n, int64_t rank)
-{
-    int64_t low = 0, high = n - 1, want = rank - 1;
-    while (low < high) {
-        float pivot = x[low + (high - low) / 2];
-        int64_t i = low, j = high;
-        while (i <= j) {
-            while (x[i] > pivot) i++;
-            while (x[j] < pivot) j--;
-            if (i <= j) swap(&x[i++], &x[j--]);
-        }
-        if (want <= j) high = j;
-        else if (want >= i) low = i;
-        else break;
-    }
-    return x[want];
-}
 
 static void gather(cw_balance *balance, cw_tape *t, const cw_tensor *logits, int64_t k)
 {
@@ -43,14 +20,14 @@ static void gather(cw_balance *balance, cw_tape *t, const cw_tensor *logits, int
     const float *x = logits->data, *beta = balance->beta->data;
     for (int64_t i = 0; i < n; i++) {
         for (int64_t j = 0; j < m; j++) scratch[j] = x[i * m + j] - beta[j];
-        alpha[i] = kth_largest(scratch, m, k + 1);
+        alpha[i] = cw_select_largest(scratch, m, k + 1);
     }
     int64_t load = (int64_t)nearbyint((double)n * (double)k / (double)m); /* to even, as Python's round */
     if (load < 1) load = 1;
     int64_t rank = load + 1 < n ? load + 1 : n;
     for (int64_t j = 0; j < m; j++) {
         for (int64_t i = 0; i < n; i++) scratch[i] = x[i * m + j] - alpha[i];
-        balance->sum[j] += (double)n * kth_largest(scratch, n, rank);
+        balance->sum[j] += (double)n * cw_select_largest(scratch, n, rank);
     }
     balance->weight += (double)n;
     cw_arena_give(t->arena, scratch);

@@ -1,6 +1,7 @@
 /* network.c: see network.h. */
 #include "network.h"
 
+#include "../core/select.h"
 #include "../core/rng.h"
 #include "../kernels/kernels.h"
 
@@ -326,37 +327,13 @@ static cw_status cell_z(cw_ctx *ctx, double *z, const cw_cell_values *x, int64_t
     return CW_OK;
 }
 
-/* The k-th largest (k from 1) of a (n), which is put in another order: Hoare's selection. */
-static float select_largest(float *a, int64_t n, int64_t k)
-{
-    int64_t low = 0, high = n - 1, want = k - 1;
-    while (low < high) {
-        float pivot = a[low + (high - low) / 2];
-        int64_t i = low, j = high;
-        while (i <= j) {
-            while (a[i] > pivot) i++;
-            while (a[j] < pivot) j--;
-            if (i > j) break;
-            float t = a[i];
-            a[i++] = a[j], a[j--] = t;
-        }
-        if (want <= j)
-            high = j;
-        else if (want >= i)
-            low = i;
-        else
-            break;
-    }
-    return a[want];
-}
-
 /* Score-weighted mean of z over the `top` best targets in `row` (genes); among equal scores the first genes count.
  * work (genes). */
 static double row_activity(float *work, const float *row, const double *z, int64_t self, int64_t top, int64_t genes)
 {
     memcpy(work, row, (size_t)genes * sizeof *work);
     work[self] = 0.0f;
-    float border = select_largest(work, genes, top);
+    float border = cw_select_largest(work, genes, top);
     int64_t above = 0;
     for (int64_t g = 0; g < genes; g++) above += g != self && row[g] > border;
     double sum = 0.0, weight = 0.0;
