@@ -85,12 +85,13 @@ cw_ctx *cw_glue_enter(int threads)
 static void raise(cw_status status, const char *text)
 {
     SEXP name = PROTECT(Rf_mkString("causeway"));
-    SEXP space = PROTECT(R_FindNamespace(name));
+    SEXP find = PROTECT(Rf_lang2(Rf_install("getNamespace"), name));
+    SEXP space = PROTECT(Rf_eval(find, R_BaseEnv));
     SEXP kind = PROTECT(Rf_mkString(cw_status_name(status)));
     SEXP message = PROTECT(Rf_mkString(text));
     SEXP call = PROTECT(Rf_lang3(Rf_install(".raiseEngineError"), kind, message));
     Rf_eval(call, space);
-    UNPROTECT(5);
+    UNPROTECT(6);
     Rf_error("%s", text);
 }
 

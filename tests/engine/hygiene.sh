@@ -57,7 +57,8 @@ for layer in $layers; do
   hits=""
   for f in $(printf '%s\n' $files | grep "^$engine/$layer/"); do
     for inc in $(sed -n 's/^[ \t]*#[ \t]*include[ \t]*"\([^"]*\)".*/\1/p' "$f"); do
-      dir=$(cd "$(dirname "$f")/$(dirname "$inc")" 2>/dev/null && pwd) || dir=$(cd "$engine/$(dirname "$inc")" 2>/dev/null && pwd)
+      dir=$(cd "$(dirname "$f")/$(dirname "$inc")" 2>/dev/null && pwd) ||
+        dir=$(cd "$engine/$(dirname "$inc")" 2>/dev/null && pwd)
       of=${dir#"$(cd "$engine" && pwd)"/}
       of=${of%%/*}
       case " $below " in *" $of "*) ;; *) hits="$hits

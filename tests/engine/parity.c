@@ -16,7 +16,7 @@ static const tolerance FORWARD = {1e-4, 1e-5}, GRADIENT = {1e-3, 1e-5}, FINAL = 
 /* ---- reporting: errors are gathered per group and printed when the group changes ---- */
 
 static struct {
-    char name[160];
+    char name[160], worst_name[160]; /* of the group; of the tensor with the largest error */
     double worst;
     int64_t values, tensors;
 } group;
@@ -25,21 +25,23 @@ static void end_group(void)
 {
     if (group.tensors) {
         int ok = group.worst <= 1.0;
-        printf("  %-28s %5lld tensors %9lld values   error / tolerance %.3g%s\n", group.name, (long long)group.tensors,
-               (long long)group.values, group.worst, ok ? "" : "   MISS");
+        printf("  %-28s %5lld tensors %9lld values   error / tolerance %.3g%s%s\n", group.name, (long long)group.tensors,
+               (long long)group.values, group.worst, ok ? "" : "   MISS in ", ok ? "" : group.worst_name);
         ok ? test_passed++ : test_failed++;
     }
     memset(&group, 0, sizeof group);
 }
 
-static void compare(const char *name, const float *got, const float *want, int64_t n, tolerance tol)
+static void compare(const char *name, const char *tensor, const float *got, const float *want, int64_t n, tolerance tol)
 {
     if (strcmp(name, group.name) != 0) end_group();
     snprintf(group.name, sizeof group.name, "%s", name);
+    double before = group.worst;
     for (int64_t i = 0; i < n; i++) {
         double e = fabs((double)got[i] - want[i]) / (tol.atol + tol.rtol * fabs((double)want[i]));
         if (!(e <= group.worst)) group.worst = isnan(e) ? INFINITY : e;
     }
+    if (group.worst > before) snprintf(group.worst_name, sizeof group.worst_name, "%s", tensor);
     group.values += n;
     group.tensors++;
 }
@@ -62,7 +64,7 @@ static void compare_tensor(const sfm_case *c, const char *group_name, const char
     if (!e) return;
     float *want = floats(c, e);
     if (e->count != n) CHECK(0, "%s has %lld values, the engine %lld", full, (long long)e->count, (long long)n);
-    else compare(group_name, got, want, n, FORWARD);
+    else compare(group_name, name, got, want, n, FORWARD);
     free(want);
 }
 
@@ -244,7 +246,7 @@ static void check_gradients(sfm_case *c)
             if (!e) continue;
             float *want = floats(c, e);
             if (e->count != cw_count(&p->tensor)) CHECK(0, "%s has %lld values", name, (long long)e->count);
-            else compare(g, p->tensor.grad, want, e->count, GRADIENT);
+            else compare(g, p->name, p->tensor.grad, want, e->count, GRADIENT);
             free(want);
         }
     cw_sfm_balance_apply(c->model); /* beta after one update */
@@ -262,10 +264,10 @@ static void check_training(sfm_case *c)
     const char *what = cw_safetensors_metadata(c->train, "what");
     cw_train_options o = options_of(c);
     const char *betas = what ? strstr(what, "betas ") : NULL;
-    o.lr = (float)number_after(what, "lr ", 0.003);
+    o.lr = (float)number_after(what, "(lr ", 0.003);
     o.beta1 = (float)number_after(betas, "betas ", 0.9);
     o.beta2 = (float)number_after(betas ? strchr(betas, '/') : NULL, "/", 0.95);
-    o.eps = (float)number_after(what, "eps ", 1e-8);
+    o.eps = (float)number_after(what, ", eps ", 1e-8); /* not the end of "steps" */
     o.weight_decay = (float)number_after(what, "wd ", 0.05);
     o.clip = (float)number_after(what, "clip ", 1.0);
     o.total_steps = what ? (int64_t)strtol(what, NULL, 10) : 6;
@@ -318,7 +320,7 @@ static void check_training(sfm_case *c)
         snprintf(name, sizeof name, "expect.final.%s", p->name);
         const cw_safetensors_entry *e = entry(c, name);
         float *want = floats(c, e);
-        if (e && e->count == cw_count(&p->tensor)) compare("train finals", p->tensor.data, want, e->count, FINAL);
+        if (e && e->count == cw_count(&p->tensor)) compare("train finals", p->name, p->tensor.data, want, e->count, FINAL);
         else if (e) CHECK(0, "%s has %lld values", name, (long long)e->count);
         free(want);
     }

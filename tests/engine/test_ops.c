@@ -18,17 +18,18 @@ typedef struct {
     cw_tensor *(*build)(cw_tape *t, cw_tensor *const *x);
     int inputs;
     in_spec in[MAX_IN];
-    int training;              /* dropout is on */
-    double step, tol;          /* of the differences; 0: the defaults */
+    int training;               /* dropout is on */
+    double step, tol;           /* of the differences; 0: the defaults */
     void (*fill)(float **data); /* changes the random values, or NULL */
-    int keep;                  /* bits of inputs that may not be dropped (weights are never dropped) */
+    int keep;                   /* bits of inputs that may not be dropped (weights are never dropped) */
 } op_case;
 
 /* ---- index arrays the cases share: three cells, the second without TFs; a fourth without genes ---- */
 
 static const int64_t gene_start[] = {0, 4, 7, 9, 9}, tf_start[] = {0, 2, 2, 3, 3};
 static const int32_t tf_gene[] = {1, 3, 8}, gene_token[] = {5, 2, 9, 1, 5, 2, 9, 1, 2};
-static const uint64_t pairs[] = {(uint64_t)1 << 32 | 2, (uint64_t)1 << 32 | 9, (uint64_t)2 << 32 | 1, (uint64_t)2 << 32 | 5};
+static const uint64_t pairs[] = {(uint64_t)1 << 32 | 2, (uint64_t)1 << 32 | 9, (uint64_t)2 << 32 | 1,
+                                 (uint64_t)2 << 32 | 5};
 static cw_factor_rows factor_rows(void) { return (cw_factor_rows){{4, gene_start}, {4, tf_start}, tf_gene}; }
 static const int32_t index_a[] = {2, -1, 0, 2, 1, 4, -1}, index_b[] = {0, 1, 1, -1, 2, 2, -1};
 static const int64_t pool_start[] = {0, 3, 3, 7};
@@ -42,12 +43,13 @@ static const float gate_beta[] = {0.5f, -0.4f, 0, 0.7f, -0.1f, 0.2f, 0.3f};
 
 /* ---- the operations as functions of their inputs ---- */
 
-#define BUILD(name, expression) \
+#define BUILD(name, expression)                                                                                        \
     static cw_tensor *name(cw_tape *t, cw_tensor *const *x) { return expression; }
 BUILD(b_linear, cw_linear(t, x[0], x[1], x[2], CW_ACT_NONE))
 BUILD(b_linear_bare, cw_linear(t, x[0], x[1], NULL, CW_ACT_NONE))
 BUILD(b_linear_silu, cw_linear(t, x[0], x[1], x[2], CW_ACT_SILU))
 BUILD(b_linear_gelu, cw_linear(t, x[0], x[1], NULL, CW_ACT_GELU))
+BUILD(b_linear_precise, cw_linear_precise(t, x[0], x[1], x[2], CW_ACT_SILU))
 BUILD(b_linear_residual, cw_linear_residual(t, x[0], x[1], x[2], x[3]))
 BUILD(b_swiglu, cw_swiglu_residual(t, x[0], ((cw_swiglu_params){x[1], x[2], x[3], x[4], x[5], x[6]}), 0.3f, x[7]))
 BUILD(b_swiglu_bare, cw_swiglu_residual(t, x[0], ((cw_swiglu_params){x[1], NULL, x[2], NULL, x[3], NULL}), 0.3f, x[4]))
@@ -166,14 +168,25 @@ static const op_case cases[] = {
     {"linear gelu", b_linear_gelu, 2, {{33, 5}, {3, 5}}, .keep = 2},
     {"linear constant x", b_linear_silu, 3, {{5, 3, 0, 0, 1}, {4, 3}, {1, 4}}, .keep = 6},
     {"linear frozen w", b_linear_silu, 3, {{5, 3}, {4, 3, 0, 0, 1}, {1, 4, 0, 0, 1}}, .keep = 6},
+    {"linear_precise", b_linear_precise, 3, {{5, 3}, {7, 3}, {1, 7}}, .keep = 6},
     {"linear_residual", b_linear_residual, 4, {{5, 3}, {7, 3}, {1, 7}, {5, 7}}, .keep = 6},
     {"linear_residual of itself", b_linear_own_residual, 2, {{5, 7}, {7, 7}}, .keep = 2},
     {"swiglu", b_swiglu, 8, {{5, 3}, {7, 3}, {1, 7}, {7, 3}, {1, 7}, {3, 7}, {1, 3}, {5, 3}}, .keep = 126},
     {"swiglu dropout", b_swiglu, 8, {{5, 3}, {7, 3}, {1, 7}, {7, 3}, {1, 7}, {3, 7}, {1, 3}, {5, 3}}, 1, .keep = 126},
-    {"swiglu d > h, dropout", b_swiglu, 8, {{5, 7}, {2, 7}, {1, 2}, {2, 7}, {1, 2}, {7, 2}, {1, 7}, {5, 7}}, 1,
+    {"swiglu d > h, dropout",
+     b_swiglu,
+     8,
+     {{5, 7}, {2, 7}, {1, 2}, {2, 7}, {1, 2}, {7, 2}, {1, 7}, {5, 7}},
+     1,
      .keep = 126},
     {"swiglu without bias", b_swiglu_bare, 5, {{4, 3}, {2, 3}, {2, 3}, {3, 2}, {4, 3}}, .keep = 14},
-    {"swiglu in two blocks", b_swiglu_bare, 5, {{1029, 2}, {3, 2}, {3, 2}, {2, 3}, {1029, 2}}, 1, .keep = 14, .tol = 4e-3},
+    {"swiglu in two blocks",
+     b_swiglu_bare,
+     5,
+     {{1029, 2}, {3, 2}, {3, 2}, {2, 3}, {1029, 2}},
+     1,
+     .keep = 14,
+     .tol = 4e-3},
     {"matmul", b_matmul, 2, {{5, 3}, {3, 7}}},
     {"matmul of itself", b_matmul_twice, 1, {{5, 5}}},
     {"rmsnorm", b_rmsnorm, 2, {{5, 7}, {1, 7}}, .keep = 2},
@@ -315,8 +328,8 @@ static void check_differences(cw_tape *t, const op_case *c, leaves *l, const flo
             double e = fabs(difference(t, c, l, l->value[i] + j, h, r) - l->grad[i][j]);
             if (!(e <= worst)) worst = e;
         }
-        CHECK(largest > 1e-3 && worst <= tol * fmax(largest, 0.05), "%s (%s), input %d: error %g, gradients up to %g", c->name,
-              t->ctx->kernels->name, i, worst, largest);
+        CHECK(largest > 1e-3 && worst <= tol * fmax(largest, 0.05), "%s (%s), input %d: error %g, gradients up to %g",
+              c->name, t->ctx->kernels->name, i, worst, largest);
     }
 }
 
@@ -360,7 +373,8 @@ static void check_case(cw_ctx *ctx, cw_tape *t, const op_case *c)
                 double e = fabs((double)other.grad[i][j] - l.grad[i][j]) / (1e-5 + fabs((double)l.grad[i][j]));
                 if (!(e <= worst)) worst = e;
             }
-            for (int64_t j = 0; mode == VIEWS && l.grad[i] && j < 3 * c->in[i].cols; j++) { /* the rows around the view */
+            for (int64_t j = 0; mode == VIEWS && l.grad[i] && j < 3 * c->in[i].cols;
+                 j++) { /* the rows around the view */
                 int64_t at = j < 2 * c->in[i].cols ? j : j + l.count[i];
                 outside = fmax(outside, fabs((double)other.leaf[i].grad[at]));
             }
@@ -373,7 +387,8 @@ static void check_case(cw_ctx *ctx, cw_tape *t, const op_case *c)
     /* gradients are added: a second backward doubles them */
     float first = l.grad[0] ? l.grad[0][0] : 0.0f;
     backward(t, forward(t, c, &l, PLAIN, 1), r);
-    CHECK(!l.grad[0] || fabsf(l.grad[0][0] - 2 * first) <= 1e-5f * (1 + fabsf(first)), "%s: gradients must add up", c->name);
+    CHECK(!l.grad[0] || fabsf(l.grad[0][0] - 2 * first) <= 1e-5f * (1 + fabsf(first)), "%s: gradients must add up",
+          c->name);
 
     /* on a failed context nothing is done, whatever the arguments */
     cw_fail(ctx, CW_ERR_STATE, "already failed");
@@ -409,13 +424,13 @@ static cw_tensor *zeros(int64_t r, int64_t c)
     return x;
 }
 
-#define REFUSED(expression, kind, word)                                                                         \
-    do {                                                                                                        \
-        cw_tape_reset(tape, 1, 1, KEY, 0);                                                                      \
-        cw_tensor *refused_ = (expression);                                                                     \
-        CHECK(!refused_ && ctx->status == (kind) && strstr(ctx->text, word), "%s: %s, '%s'", #expression,       \
-              cw_status_name(ctx->status), ctx->text);                                                          \
-        cw_ctx_clear(ctx);                                                                                      \
+#define REFUSED(expression, kind, word)                                                                                \
+    do {                                                                                                               \
+        cw_tape_reset(tape, 1, 1, KEY, 0);                                                                             \
+        cw_tensor *refused_ = (expression);                                                                            \
+        CHECK(!refused_ && ctx->status == (kind) && strstr(ctx->text, word), "%s: %s, '%s'", #expression,              \
+              cw_status_name(ctx->status), ctx->text);                                                                 \
+        cw_ctx_clear(ctx);                                                                                             \
     } while (0)
 
 static cw_swiglu_params ffn(int64_t gate, int64_t up, int64_t down, int64_t bias)
@@ -453,10 +468,12 @@ static void test_refusals(void)
     SHAPE(cw_add_scaled(tape, zeros(5, 3), zeros(5, 2), 1), "add");
     SHAPE(cw_concat_cols(tape, 2, (cw_tensor *[]){zeros(5, 3), zeros(4, 3)}), "concat");
     SHAPE(cw_concat_rows(tape, 2, (cw_tensor *[]){zeros(5, 3), zeros(5, 2)}), "concat");
-    SHAPE(cw_gather_sum(tape, 2, (cw_tensor *[]){zeros(5, 3), zeros(5, 2)}, ((const int32_t *[]){index_a, index_b}), 7), "gather");
+    SHAPE(cw_gather_sum(tape, 2, (cw_tensor *[]){zeros(5, 3), zeros(5, 2)}, ((const int32_t *[]){index_a, index_b}), 7),
+          "gather");
     REFUSED(cw_gather(tape, zeros(5, 3), beyond, 7), CW_ERR_ARGUMENT, "gather");
     SHAPE(cw_soft_bins(tape, zeros(5, 3), zeros(7, 2), 1), "soft_bins");
-    SHAPE(cw_attention_pool(tape, zeros(4, 1), zeros(5, 3), pool_index, ((cw_ragged){3, pool_start})), "attention_pool");
+    SHAPE(cw_attention_pool(tape, zeros(4, 1), zeros(5, 3), pool_index, ((cw_ragged){3, pool_start})),
+          "attention_pool");
     SHAPE(cw_factor_mix(tape, zeros(3, 5), zeros(9, 4), zeros(9, 2), f), "factor_mix");
     SHAPE(cw_factor_mix(tape, zeros(3, 5), zeros(8, 5), zeros(8, 2), f), "factor_mix");
     SHAPE(cw_factor_mix(tape, zeros(4, 5), zeros(9, 5), zeros(9, 2), f), "factor_mix");
@@ -481,13 +498,13 @@ static void test_refusals(void)
 
 /* ---- memory: what inference reuses, what a drop gives back ---- */
 
-static void test_residual(void)
+static void test_residual(const char *kernels)
 {
     ctx = cw_ctx_new(NULL);
-    ctx->kernels = cw_kernels_select(NULL);
+    ctx->kernels = cw_kernels_select(kernels);
     tape = cw_tape_new(ctx);
     leaves l;
-    const op_case *c = &cases[6]; /* linear_residual */
+    const op_case *c = &cases[7]; /* linear_residual */
     CHECK(c->build == b_linear_residual, "the case has moved");
     new_leaves(&l, c, PLAIN);
     float want[35];
@@ -504,7 +521,7 @@ static void test_residual(void)
         if (recording) CHECK(memcmp(r->data, l.value[3], sizeof want) == 0, "recording changed the residual");
     }
     /* the product's input is the residual too: its memory may not be taken before it was read */
-    const op_case *own = &cases[7];
+    const op_case *own = &cases[8];
     CHECK(own->build == b_linear_own_residual, "the case has moved");
     leaves m;
     new_leaves(&m, own, PLAIN);
@@ -520,7 +537,8 @@ static void test_residual(void)
     cw_tape_drop(tape, a);
     CHECK(a->data == NULL && zeros(50, 7)->data == memory, "a drop in inference gives memory back");
     cw_tape_reset(tape, 1, 0, KEY, 1);
-    cw_tensor *kept = cw_linear(tape, &l.leaf[0], &l.leaf[1], NULL, CW_ACT_NONE), *gone = cw_rmsnorm(tape, kept, NULL, 1e-6f);
+    cw_tensor *kept = cw_linear(tape, &l.leaf[0], &l.leaf[1], NULL, CW_ACT_NONE),
+              *gone = cw_rmsnorm(tape, kept, NULL, 1e-6f);
     cw_tape_drop(tape, kept), cw_tape_drop(tape, gone), cw_tape_drop(tape, NULL), cw_tape_drop(tape, &l.leaf[0]);
     CHECK(kept->data && !gone->data && l.leaf[0].data, "recording keeps what can't be computed again, and parameters");
     free_leaves(&l, c), free_leaves(&m, own);
@@ -556,7 +574,8 @@ int main(void)
     test_gradients("cpu", 1);
     test_gradients("cpu", 3);
     test_refusals();
-    test_residual();
+    test_residual("ref");
+    test_residual("cpu");
     test_losses();
     return test_end();
 }

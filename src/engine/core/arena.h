@@ -1,8 +1,10 @@
 /* arena.h: memory that is used again and again.
  *
- * A step of training takes the same blocks every time. The arena keeps what is given back, so that after the first
- * steps nothing more is asked of the system (cw_memory.calls stands still). Blocks come in size classes, 16 to an
- * octave: at most 6% is lost to rounding. A block that two resets in a row found unused goes back to the system. */
+ * A step of training takes the same blocks every time, or nearly. The arena keeps what is given back, splits and joins it
+ * as requests come, and after a step holds one slab as large as that step's peak: from then on nothing more is asked of
+ * the system (cw_memory.calls stands still), also when the sizes within vary. Slabs that two steps in a row found much
+ * too large go back to the system.
+ */
 #ifndef CW_ARENA_H
 #define CW_ARENA_H
 

@@ -329,7 +329,7 @@ cw_sfm_losses cw_sfm_loss(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, cw
     cw_observe(o, t, "vgae.out", out);
     loss.reconstruction = cw_zi_normal_nll(t, out, b->values, b->cells);
     loss.kl = cw_kl_normal(t, stats, b->cells);
-    if (spec->use_prior) {
+    if (spec->use_prior && spec->prior.count > 0) { /* as published: without pairs there is nothing to judge by */
         cw_prior_spec prior = {spec->prior, b->gene_token, spec->prior_top, spec->prior_positive, spec->prior_negative};
         loss.prior = cw_prior_loss(t, y.u, y.v, rows, prior);
     }

@@ -61,15 +61,15 @@ int64_t cw_sfm_gate_width(const cw_sfm_config *c)
 /* All numbers of the model, about. */
 static double weights_of(const cw_sfm_config *c)
 {
-    double d = (double)c->embed_dim, he = (double)c->expr_hidden, hb = (double)c->batch_hidden, h = (double)c->vgae_hidden;
+    double d = (double)c->embed_dim, h = (double)c->vgae_hidden;
+    double he = (double)c->expr_hidden, hb = (double)c->batch_hidden;
     return (double)(c->vocab + c->conditions) * d + (double)c->layers * (4 * d * d + 3 * d * (double)c->mlp_hidden) +
            5 * d * d + he * (he + (double)c->expr_bins) + hb * (hb + (double)c->batch_bins) +
            2 * (double)c->router_hidden * (d + (double)c->factors) + 7 * h * h;
 }
 
 /* Adds up what the forward and the tape hold, in floats: T tokens, N gene tokens, U TFs, K different values (taken as
- * half of N), D wide. Blocks of the arena serve again where sizes agree, so phases of different sizes add up. Measured
- * against cw_memory.peak in tests/engine/test_sfm.c. */
+ * half of N), D wide. Held against cw_memory.peak in tests/engine/test_sfm.c. */
 int64_t cw_sfm_forecast(const cw_sfm_config *c, int64_t cells, int64_t genes, int64_t tfs, int train)
 {
     double d = (double)c->embed_dim, n = (double)cells * (double)genes, t = n + (double)cells, k = n / 2;
@@ -83,13 +83,12 @@ int64_t cw_sfm_forecast(const cw_sfm_config *c, int64_t cells, int64_t genes, in
         double backbone = t * d * (6 * layers + 8) + t * heads * (layers + 1) + 3 * ffn;
         double routers = (n + u) * (d + 3 * r + 3 * m);
         double head = n * h * (18 + 2 * fp) + (double)cells * m * h * (1 + fp) + (double)cells * m * m;
-        /* gradients on the way back take blocks of sizes of their own: measured as another 0.3 of the activations */
-        values = 4 * weights_of(c) + 1.3 * (encoders + backbone + routers + head + n * (double)tfs / (double)cells);
+        values = 4 * weights_of(c) + encoders + backbone + routers + head + n * (double)tfs / (double)cells;
     } else {
         double encoders = k * (2 * (he > hb ? he : hb) + (double)c->expr_bins + 2 * d);
         double backbone = t * (5 * d + heads) + 2 * ffn;
         double routers = (n + u) * (r + 2 * m) + u * d;
-        values = weights_of(c) + encoders + backbone + routers;
+        values = weights_of(c) + 0.75 * (encoders + backbone + routers); /* not all of it at the same time */
     }
     return (int64_t)(4.0 * 1.05 * (values + batch));
 }
