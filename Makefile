@@ -6,6 +6,8 @@
 #   make install   the package into R's library        make parity FIXTURES=DIR   golden values of every case below DIR
 #   make bench     benchmarks into bench/results       make document   NAMESPACE and man/ from the R sources
 #   make deps      what demo needs (deps-test: what test needs)       make clean
+# On a machine that is busy with other work, threads that wait for each other actively lose whole time slices.
+export OMP_WAIT_POLICY ?= passive
 R ?= R
 RSCRIPT ?= Rscript
 FIXTURES ?= tests/fixtures

@@ -24,9 +24,6 @@
 #'   `Seurat` with an assay `name` (slot or layer `data`); columns of cells
 #'   that `grn` lacks are NA, with a warning. Stops when no cell is shared or
 #'   there are no cell names.
-#' @section Seurat objects: the matrix goes into an assay of its own,
-#'   `object[["regulons"]] <- SeuratObject::CreateAssayObject(data =
-#'   regulonActivity(grn))`.
 #' @seealso [plotRegulonActivity()]
 #' @examples
 #' grn <- exampleGRN()

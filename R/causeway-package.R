@@ -18,6 +18,8 @@
 #'     `FALSE` leaves BLAS alone.}
 #'   \item{`causeway.memoryLimit`}{bytes a call may use; default the free
 #'     memory of the machine.}
+#'   \item{`causeway.igraphTop`}{edges kept by `as(x, "igraph")`; default
+#'     1000.}
 #' }
 #'
 #' @section Random numbers:

@@ -24,7 +24,8 @@
 #' @param nTargets variable genes beside the factors; `NULL`: see Details.
 #' @param keep names of genes to read beside the factors and variable genes;
 #'   it has no effect where the genes are those of the training.
-#' @param genes names of exactly the genes to read.
+#' @param genes names of exactly the genes to read; `NULL`: those the model
+#'   was trained on. One without a count in these cells is read as 0.
 #' @param batchSize cells per call of the engine.
 #' @param verbose show messages and progress.
 #' @param ... not used.
@@ -159,6 +160,8 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
     expression <- prepared$values
     dimnames(expression) <- list(prepared$labels, prepared$cells)
     state <- model@state
+    engine <- engineInfo()
+    engine$threads <- as.integer(.Call(cw_r_memory, model@ptr)[["threads"]])
     cellData <- S4Vectors::DataFrame(prepared$cellData)
     rownames(cellData) <- prepared$cells
     CellGRN(

@@ -250,7 +250,8 @@ setModelTensor <- function(model, name, value) {
 #'   and columns `step`, `epoch` (from 1), the losses `elbo`, `prior`, `dag`,
 #'   `sparsity`, `total` (means over the step's batches, weighted as they enter
 #'   the total), `gradNorm` (before clipping), `lr`, `seconds` and `run`. A
-#'   loss that is off is `NA`.
+#'   loss that is off is `NA`. `elbo` is per cell, summed over its genes; it
+#'   is the negative log of a density, so it may fall below 0.
 #'   `modelReport()`: `NULL` for a new model, else a list with `path`,
 #'   `layout`, `missing`, `unexpected`, `misshapen`, `loaded`, `notes`.
 #' @section Errors: none; a dead model still has its history.

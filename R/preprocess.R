@@ -222,7 +222,12 @@
     kept <- .chooseCells(input, scan, s, verbose)
     columns <- kept$all
     named <- .namedRows(input, match, c(keep, if (is.character(genes)) genes))
-    rows <- .usableGenes(input, known, qc, kept$enough, named, s, verbose)
+    ## Networks of named genes: a gene without a count is read as 0, so that a
+    ## cell's network does not depend on the cells that come with it.
+    fixed <- mode == "infer" && !is.null(genes)
+    rows <- .usableGenes(input, known, qc, kept$enough, named, fixed, s,
+        verbose
+    )
     moments <- .normalisedMoments(
         input$matrix, rows, columns, s$target, logged, s$sanitize
     )
@@ -339,12 +344,16 @@
     list(all = which(keep), enough = which(scan$detected >= least))
 }
 
-## Genes the caller named (`named`: rows) need one count, not `minCells`.
-.usableGenes <- function(input, known, qc, columns, named, s, verbose) {
+## Genes the caller named (`named`: rows) need one count, not `minCells`; with
+## a `fixed` list of genes none is needed.
+.usableGenes <- function(input, known, qc, columns, named, fixed, s, verbose) {
     drop <- if (s$dropQC) qc$mt | qc$ribo | qc$hb else rep(FALSE, length(qc$mt))
-    seen <- .cellsPerGene(input$matrix, known, columns)
-    enough <- seen >= min(s$minCells, max(1L, length(columns))) |
-        (known %in% named & seen > 0)
+    enough <- rep(TRUE, length(known))
+    if (!fixed) {
+        seen <- .cellsPerGene(input$matrix, known, columns)
+        enough <- seen >= min(s$minCells, max(1L, length(columns))) |
+            (known %in% named & seen > 0)
+    }
     rows <- known[enough & !drop[known]]
     if (any(!enough) || any(drop[known])) {
         .say(verbose, sum(!enough), " genes seen in fewer than ", s$minCells,

@@ -25,7 +25,8 @@
 #' @param x a `GRNSummary`.
 #' @param row.names,optional,... not used.
 #' @return An object of class `GRNSummary` that prints itself. `as.list()`
-#'   gives its parts, among them `topEdges` and `overlap` (data.frames:
+#'   gives its parts, among them `top` (the number of edges compared), the
+#'   data.frames `topEdges` (the strongest edges) and `overlap` (columns
 #'   `baseline`, `shared` edges, `fraction` of top, `jaccard`, `chance` =
 #'   expected fraction, `rankCorrelation` over all edges), `marginalShare`,
 #'   `marginalShareCells`, `betweenCells`; `as.data.frame()` gives `overlap`.

@@ -43,7 +43,9 @@
 #' @param tfs gene symbols to be taken for factors; `NULL`: the model's table.
 #' @param nTopGenes variable genes beside the factors.
 #' @param keep names of genes to read beside these, variable or not.
-#' @param genes names of exactly the genes to read instead.
+#' @param genes names of exactly the genes to read instead. Genes without any
+#'   count in these cells and, unless `preprocess = list(dropQC = FALSE)`,
+#'   mitochondrial, ribosomal and haemoglobin genes can't be among them.
 #' @param epochs passes over the cells; `NULL`: 10, or those of the run that
 #'   is resumed.
 #' @param batchSize cells per batch.

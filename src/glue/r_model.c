@@ -401,11 +401,12 @@ SEXP cw_r_forecast(SEXP ptr, SEXP cells, SEXP genes, SEXP train)
 
 SEXP cw_r_memory(SEXP ptr)
 {
-    static const char *const names[] = {"bytes", "peak", "calls"};
-    const cw_memory *m = &cw_handle_of(ptr)->ctx->memory;
-    SEXP out = PROTECT(Rf_allocVector(REALSXP, 3)), labels = PROTECT(Rf_allocVector(STRSXP, 3));
-    const double values[] = {(double)m->bytes, (double)m->peak, (double)m->calls};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"bytes", "peak", "calls", "threads"};
+    const cw_ctx *ctx = cw_handle_of(ptr)->ctx;
+    const cw_memory *m = &ctx->memory;
+    SEXP out = PROTECT(Rf_allocVector(REALSXP, 4)), labels = PROTECT(Rf_allocVector(STRSXP, 4));
+    const double values[] = {(double)m->bytes, (double)m->peak, (double)m->calls, ctx->threads};
+    for (int i = 0; i < 4; i++) {
         REAL(out)[i] = values[i];
         SET_STRING_ELT(labels, i, Rf_mkChar(names[i]));
     }

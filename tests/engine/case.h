@@ -122,7 +122,7 @@ static void read_words(sfm_case *c)
     c->prior_top = (int64_t)number_after(words, "topk ", number_after(readme, "top ", 512));
     if (readme && what == NULL) c->prior_top = (int64_t)number_after(strstr(readme, "neg "), "top ", (double)c->prior_top);
     c->lambda_dag = number_after(readme, "dag lambda ", 1);
-    c->lambda_sparsity = number_after(readme, "sparsity lambda ", 0.001);
+    c->lambda_sparsity = number_after(readme, "sparsity lambda ", number_after(what, "+dag+", 0.001));
     free(readme);
 }
 
@@ -134,6 +134,8 @@ static int new_model(sfm_case *c)
     if (!json) return 0;
     cw_sfm_config_read(c->ctx, &config, json);
     cw_json_free(json);
+    /* golden values are without dropout, whatever rates the model is to be trained with */
+    config.cond_dropout = config.out_dropout = config.mlp_dropout = config.router_dropout = config.vgae_dropout = 0;
     config.vocab = cw_vocab_size(c->vocab);
     config.pad = cw_vocab_pad(c->vocab);
     if (!find(path, sizeof path, c->dir, "models/sfm", "sfm_model.safetensors")) {

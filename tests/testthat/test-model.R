@@ -262,3 +262,20 @@ test_that("R's random numbers are left alone by inference and examples", {
     tinyTrain(model, x, epochs = 1)
     expect_identical(.Random.seed, before)
 })
+
+test_that("a cell's network does not depend on the cells that come with it", {
+    cells <- exampleCells()
+    model <- newModel(SFMParam(), cells, seed = 5)
+    trainModel(model, cells, epochs = 1, seed = 5, verbose = FALSE)
+    all <- inferGRN(cells, model, verbose = FALSE)
+    few <- inferGRN(cells[, c(7, 3)], model, verbose = FALSE)
+    expect_identical(geneNames(few), geneNames(all))
+    expect_equal(cellNetwork(few, 1), cellNetwork(all, 7), tolerance = 1e-5)
+    ## a gene none of these cells has is read as 0
+    gene <- which(rowSums(SingleCellExperiment::counts(cells)[, 1:2]) == 0)
+    skip_if(!length(gene), "every gene is seen in the first two cells")
+    two <- inferGRN(cells[, 1:2], model, genes = rownames(cells),
+        verbose = FALSE
+    )
+    expect_true(all(rownames(cells)[gene] %in% geneNames(two)))
+})

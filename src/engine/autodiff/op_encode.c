@@ -59,6 +59,20 @@ typedef struct {
     float inverse_tau;
 } bins_saved;
 
+/* Softmax takes no notice of a number added to a row of its gradient dy (n, m), but rounding does: with nearly all of y in
+ * one entry, dy there and y . dy nearly cancel, and what is left is mostly noise. Taken relative to that entry, both are
+ * exact zeros and the rest keeps its digits. */
+static void relative_to_largest(float *dy, const float *y, int64_t n, int64_t m)
+{
+    for (int64_t i = 0; i < n; i++, dy += m, y += m) {
+        int64_t largest = 0;
+        for (int64_t j = 1; j < m; j++)
+            if (y[j] > y[largest]) largest = j;
+        float shift = dy[largest];
+        for (int64_t j = 0; j < m; j++) dy[j] -= shift;
+    }
+}
+
 static void bins_backward(cw_tape *t, cw_node *node)
 {
     cw_tensor *x = node->in[0], *p = node->in[1];
@@ -68,6 +82,7 @@ static void bins_backward(cw_tape *t, cw_node *node)
     float *dx = cw_tape_grad(t, x), *dp = cw_tape_grad(t, p);
     const float *xd = cw_tape_data(t, x), *pd = cw_tape_data(t, p);
     if (!work || t->ctx->status != CW_OK) return;
+    relative_to_largest(node->out->grad, node->out->data, n, m);
     t->k->soft_bins_backward(&t->exec, dx, dp, work, node->out->grad, node->out->data, xd, pd, scale, n, m, d);
     cw_arena_give(t->arena, work);
 }

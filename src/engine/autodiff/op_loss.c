@@ -276,7 +276,7 @@ static void prior_backward(cw_tape *t, cw_node *node)
     const float *ud = cw_tape_data(t, u), *vd = cw_tape_data(t, v);
     if (t->ctx->status != CW_OK) return;
     float g = (float)(node->out->grad[0] / (s->weights + 1e-8));
-#pragma omp parallel for num_threads(t->exec.threads) schedule(dynamic, 1)
+#pragma omp parallel for num_threads(t->exec.threads) schedule(dynamic, 1) if (s->most * m > 100000)
     for (int64_t c = 0; c < s->rows.gene.count; c++)
         for (int64_t e = 0; e < s->used[c]; e++) {
             judged j = s->edge[c * s->most + e];
@@ -306,6 +306,7 @@ cw_tensor *cw_prior_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows 
     size_t tail = (size_t)cells * (sizeof(int64_t) + 2 * sizeof(double));
     s->edge = (judged *)cw_node_keep(t, node, 0, (int64_t)((edge_bytes + tail) / sizeof(float)));
     int threads = t->exec.threads < cells ? t->exec.threads : (int)(cells > 0 ? cells : 1);
+    if (cells * pairs < 100000) threads = 1;
     float *p = s->edge ? cw_arena_take(t->arena, threads * pairs * (int64_t)sizeof(float)) : NULL;
     if (!p) return NULL;
     s->used = (int64_t *)((char *)s->edge + edge_bytes);

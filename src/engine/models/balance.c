@@ -12,23 +12,30 @@
 
 static void gather(cw_balance *balance, cw_tape *t, const cw_tensor *logits, int64_t k)
 {
-    int64_t n = cw_rows(logits), m = cw_cols(logits);
+    int64_t n = cw_rows(logits), m = cw_cols(logits), most = n > m ? n : m;
     if (!balance->beta || n == 0 || k >= m) return;
-    float *scratch = cw_arena_take(t->arena, (n + m) * (int64_t)sizeof(float));
+    int threads = n * m < 100000 ? 1 : t->exec.threads;
+    float *scratch = cw_arena_take(t->arena, threads * most * (int64_t)sizeof(float)); /* a row or column a worker */
     float *alpha = cw_arena_take(t->arena, n * (int64_t)sizeof(float));
     if (!scratch || !alpha) return;
     const float *x = logits->data, *beta = balance->beta->data;
-    for (int64_t i = 0; i < n; i++) {
-        for (int64_t j = 0; j < m; j++) scratch[j] = x[i * m + j] - beta[j];
-        alpha[i] = cw_select_largest(scratch, m, k + 1);
-    }
     int64_t load = (int64_t)nearbyint((double)n * (double)k / (double)m); /* to even, as Python's round */
     if (load < 1) load = 1;
     int64_t rank = load + 1 < n ? load + 1 : n;
-    for (int64_t j = 0; j < m; j++) {
-        for (int64_t i = 0; i < n; i++) scratch[i] = x[i * m + j] - alpha[i];
-        balance->sum[j] += (double)n * cw_select_largest(scratch, n, rank);
-    }
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int worker = 0; worker < threads; worker++)
+        for (int64_t i = worker; i < n; i += threads) {
+            float *row = scratch + worker * most;
+            for (int64_t j = 0; j < m; j++) row[j] = x[i * m + j] - beta[j];
+            alpha[i] = cw_select_largest(row, m, k + 1);
+        }
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int worker = 0; worker < threads; worker++)
+        for (int64_t j = worker; j < m; j += threads) {
+            float *column = scratch + worker * most;
+            for (int64_t i = 0; i < n; i++) column[i] = x[i * m + j] - alpha[i];
+            balance->sum[j] += (double)n * cw_select_largest(column, n, rank);
+        }
     balance->weight += (double)n;
     cw_arena_give(t->arena, scratch);
     cw_arena_give(t->arena, alpha);

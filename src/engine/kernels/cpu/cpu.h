@@ -26,10 +26,12 @@ void cw_cpu_simd_limit(int level);
 #define CW_OMP(...)
 #endif
 
-/* OpenMP threads worth having for `work` scalar operations: 1 for small work. The number never changes a result. */
+/* OpenMP threads worth having for `work` scalar operations: 1 for what takes less than about 0.1 ms. Waking a team costs
+ * some microseconds, and on a machine that is busy with other things the wait for its slowest member can take ten
+ * milliseconds. The number never changes a result. */
 static inline int cw_cpu_threads(const cw_exec *ex, double work)
 {
-    return work < 65536.0 ? 1 : ex->threads;
+    return work < 1e6 ? 1 : ex->threads;
 }
 
 /* A row of a linear layer's epilogue: z = acc + b, y = act(z) + residual. z, b, residual may be NULL; acc may be y or

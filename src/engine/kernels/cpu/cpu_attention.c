@@ -128,6 +128,17 @@ static int64_t longest(cw_ragged seq)
     return most;
 }
 
+/* query-key pairs of all sequences */
+static double pairs(cw_ragged seq)
+{
+    double sum = 0;
+    for (int64_t s = 0; s < seq.count; s++) {
+        double length = (double)(seq.start[s + 1] - seq.start[s]);
+        sum += length * length;
+    }
+    return sum;
+}
+
 void cw_cpu_attention(const cw_exec *ex, float *o, float *lse, const float *q, const float *k, const float *v,
                       int64_t stride, cw_ragged seq, cw_attention a)
 {
@@ -135,7 +146,7 @@ void cw_cpu_attention(const cw_exec *ex, float *o, float *lse, const float *q, c
     int64_t n = seq.start[seq.count], d = a.head_dim, width = a.heads * d, dp = round_up(d, use.lanes);
     int64_t size = 3 * use.lanes * cw_min(MAX_TILES, MAX_DIM / dp); /* queries a task */
     int64_t blocks = (longest(seq) + size - 1) / size, tasks = seq.count * a.heads * blocks;
-    int threads = cw_cpu_threads(ex, (double)n * (double)n * (double)d);
+    int threads = cw_cpu_threads(ex, pairs(seq) * (double)width / 8);
     (void)threads; /* where there is no OpenMP */
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int64_t task = 0; task < tasks; task++) {
@@ -166,7 +177,7 @@ void cw_cpu_attention_backward(const cw_exec *ex, float *dq, float *dk, float *d
 {
     tiles use = pick_tiles();
     int64_t n = seq.start[seq.count], d = a.head_dim, width = a.heads * d;
-    int threads = cw_cpu_threads(ex, (double)n * (double)n * (double)d);
+    int threads = cw_cpu_threads(ex, pairs(seq) * (double)width / 8);
     (void)threads;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
     for (int64_t task = 0; task < seq.count * a.heads; task++) {

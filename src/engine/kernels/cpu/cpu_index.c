@@ -80,11 +80,15 @@ void cw_cpu_pool_backward(const cw_exec *ex, float *dscore, float *dh, const flo
     /* Scores of different segments may be the same item, and there is no room to keep the da: on one thread, twice. */
     for (int64_t s = 0; dscore && s < seg.count; s++) {
         const float *g = dy + s * d;
+        int64_t from = seg.start[s], to = seg.start[s + 1], most = from;
+        for (int64_t i = from; i < to; i++)
+            if (a[i] > a[most]) most = i;
+        /* relative to the item with the largest weight: with nearly all weight there, da - mean would be mostly rounding */
+        float base = to > from ? dot[level](g, h + (int64_t)index[most] * d, d) : 0.0f;
         double mean = 0;
-        for (int64_t i = seg.start[s]; i < seg.start[s + 1]; i++)
-            mean += a[i] * dot[level](g, h + (int64_t)index[i] * d, d);
-        for (int64_t i = seg.start[s]; i < seg.start[s + 1]; i++)
-            dscore[index[i]] += a[i] * (dot[level](g, h + (int64_t)index[i] * d, d) - (float)mean);
+        for (int64_t i = from; i < to; i++) mean += a[i] * (dot[level](g, h + (int64_t)index[i] * d, d) - base);
+        for (int64_t i = from; i < to; i++)
+            dscore[index[i]] += a[i] * (dot[level](g, h + (int64_t)index[i] * d, d) - base - (float)mean);
     }
 }
 

@@ -55,6 +55,9 @@ static void product(float *C, int64_t ldc, const float *A, int64_t lda, int ta, 
     cw_cpu_gemm_builtin(C, ldc, A, lda, ta, B, ldb, tb, alpha, beta, m, n, k);
 }
 
+/* operations of a matrix product that take as long as one of other kernels */
+#define MATRIX_SPEED 30.0
+
 /* How C (m,n) is cut: rows x cols tiles of at most height x width. */
 typedef struct cut {
     int64_t rows, cols, height, width;
@@ -93,7 +96,7 @@ void cw_cpu_gemm_batched(const cw_exec *ex, float *C, int64_t ldc, int64_t strid
     cut c = cut_of(m, n, k, batch);
     int64_t tiles = c.rows * c.cols;
     double work = 2.0 * (double)m * (double)n * (double)k * (double)batch;
-    int threads = work < 4e6 || tiles * batch == 1 ? 1 : ex->threads;
+    int threads = tiles * batch == 1 ? 1 : cw_cpu_threads(ex, work / MATRIX_SPEED);
     (void)threads;
     CW_OMP(parallel for schedule(dynamic) num_threads(threads) if (threads > 1))
     for (int64_t t = 0; t < tiles * batch; t++) {
@@ -139,7 +142,7 @@ void cw_cpu_linear(const cw_exec *ex, float *y, float *z, const float *x, const 
     int plain = !z && !b && !residual && act == CW_ACT_NONE;
     cut c = cut_of(n, out, in, 1);
     int64_t tiles = c.rows * c.cols;
-    int threads = tiles == 1 ? 1 : ex->threads;
+    int threads = tiles == 1 ? 1 : cw_cpu_threads(ex, 2.0 * (double)n * (double)in * (double)out / MATRIX_SPEED);
     (void)threads;
     CW_OMP(parallel for schedule(dynamic) num_threads(threads) if (threads > 1))
     for (int64_t t = 0; t < tiles; t++) {

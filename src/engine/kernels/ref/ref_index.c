@@ -49,12 +49,17 @@ void cw_ref_pool_backward(const cw_exec *ex, float *dscore, float *dh, const flo
         int64_t from = seg.start[s], to = seg.start[s + 1];
         const float *g = dy + s * d;
         double mean = 0;
+        int64_t most = from;
+        for (int64_t i = from; i < to; i++)
+            if (a[i] > a[most]) most = i;
+        /* relative to the item with the largest weight: with nearly all weight there, da - mean would be mostly rounding */
         for (int64_t i = from; dscore && i < to; i++)
-            for (int64_t j = 0; j < d; j++) mean += (double)a[i] * g[j] * h[(int64_t)index[i] * d + j];
+            for (int64_t j = 0; j < d; j++)
+                mean += (double)a[i] * g[j] * ((double)h[(int64_t)index[i] * d + j] - h[(int64_t)index[most] * d + j]);
         for (int64_t i = from; i < to; i++) {
             double da = 0;
             for (int64_t j = 0; j < d; j++) {
-                da += (double)g[j] * h[(int64_t)index[i] * d + j];
+                da += (double)g[j] * ((double)h[(int64_t)index[i] * d + j] - h[(int64_t)index[most] * d + j]);
                 if (dh) dh[(int64_t)index[i] * d + j] += a[i] * g[j];
             }
             if (dscore) dscore[index[i]] += (float)(a[i] * (da - mean));
