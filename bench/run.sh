@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh: every benchmark, side by side with its peer in the same run; tables with a hardware line go to bench/results.
-#   usage: bench/run.sh [gemm] [sfm]        (both by default)      needs the installed package (make install)
+#   usage: bench/run.sh [gemm] [sfm] [linear]        (all by default)      needs the installed package (make install)
 # OPENBLAS_CORETYPE is left out of the engine's environment: the engine respects it, and these numbers are about what a user
 # gets who hasn't set it.
 set -eu
@@ -9,7 +9,7 @@ top=$(dirname "$here")
 results=$here/results
 mkdir -p "$results"
 threads=${THREADS:-2}
-what=${*:-gemm sfm}
+what=${*:-gemm sfm linear}
 hardware=$(env -u OPENBLAS_CORETYPE "$here/hardware.sh")
 build=${TMPDIR:-/tmp}/causeway-bench
 mkdir -p "$build"
@@ -57,10 +57,14 @@ sfm() {
   cut -d, -f1-10 "$out"
 }
 
+# inferGRN over the number of cells
+linear() { env -u OPENBLAS_CORETYPE Rscript "$here/linear.R" "$results/linear.csv" "$hardware"; }
+
 for one in $what; do
   case $one in
     gemm) gemm ;;
     sfm) sfm ;;
+    linear) linear ;;
     *) echo "run.sh: no benchmark called '$one'" >&2; exit 2 ;;
   esac
 done

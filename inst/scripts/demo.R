@@ -101,11 +101,7 @@ say("the model reads ", length(tfs), " regulators and ", length(targets),
 ## ---- 3. train --------------------------------------------------------------
 
 ## No network of known edges comes with the package: the prior loss is off.
-## One thread: the same numbers at every run on a machine, and no waiting for
-## a second core that other work keeps busy.
-model <- newModel(SFMParam(), cells,
-    tfs = tfs, assay.type = "fpkm", threads = 1
-)
+model <- newModel(SFMParam(), cells, tfs = tfs, assay.type = "fpkm")
 trainModel(model, cells,
     assay.type = "fpkm", genes = c(tfs, targets), epochs = epochs,
     verbose = TRUE
