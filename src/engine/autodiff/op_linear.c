@@ -77,7 +77,7 @@ cw_tensor *cw_linear_residual(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor 
     return linear(t, t->k, x, w, b, CW_ACT_NONE, residual);
 }
 
-/* ---- SwiGLU feed-forward with residual, in blocks of rows ---- */
+/* ---- SwiGLU feed-forward with residual, in blocks of rows. kept: gate (n,h), up (n,h) ---- */
 
 enum { FFN_X, FFN_GATE_W, FFN_GATE_B, FFN_UP_W, FFN_UP_B, FFN_DOWN_W, FFN_DOWN_B, FFN_RESIDUAL };
 
@@ -119,14 +119,14 @@ static void ffn_backward(cw_tape *t, cw_node *node)
     float *dup_w = cw_tape_grad(t, in[FFN_UP_W]), *dup_b = cw_tape_grad(t, in[FFN_UP_B]);
     float *ddown_w = cw_tape_grad(t, in[FFN_DOWN_W]), *ddown_b = cw_tape_grad(t, in[FFN_DOWN_B]);
     int64_t block = n < FFN_BLOCK ? n : FFN_BLOCK;
-    float *gate = cw_arena_take(t->arena, 3 * block * h * (int64_t)sizeof(float));
-    if (!gate) return;
-    float *up = gate + block * h, *product = up + block * h;
+    float *product = cw_arena_take(t->arena, block * h * (int64_t)sizeof(float));
+    if (!product) return;
     for (int64_t first = 0; first < n; first += block) {
         int64_t rows = n - first < block ? n - first : block;
         float *dyb = dy + first * d;
         const float *xb = xd + first * d;
-        ffn_hidden(t, node, xb, rows, gate, up, product);
+        float *gate = node->kept[0] + first * h, *up = node->kept[1] + first * h;
+        t->k->swiglu(&t->exec, product, gate, up, rows * h);
         if (s->dropout > 0) t->k->dropout(&t->exec, dyb, dyb, s->dropout, block_stream(s->stream, first), rows * d);
         if (ddown_w) t->k->gemm(&t->exec, ddown_w, h, dyb, d, 1, product, h, 0, 1.0f, 1.0f, d, h, rows);
         if (ddown_b) t->k->column_sum(&t->exec, ddown_b, dyb, rows, d);
@@ -142,7 +142,7 @@ static void ffn_backward(cw_tape *t, cw_node *node)
         t->k->gemm(&t->exec, dxb, d, gate, h, 0, in[FFN_GATE_W]->data, d, 0, 1.0f, x_beta, rows, d, h);
         t->k->gemm(&t->exec, dxb, d, up, h, 0, in[FFN_UP_W]->data, d, 0, 1.0f, 1.0f, rows, d, h);
     }
-    cw_arena_give(t->arena, gate);
+    cw_arena_give(t->arena, product);
 }
 
 static const cw_op op_ffn = {"swiglu", ffn_backward, NULL};
@@ -167,13 +167,15 @@ cw_tensor *cw_swiglu_residual(cw_tape *t, cw_tensor *x, cw_swiglu_params p, floa
     node->out = residual->owned && !t->recording ? residual : cw_tape_matrix(t, n, d);
     int64_t block = n < FFN_BLOCK ? n : FFN_BLOCK;
     float *gate = node->out ? cw_arena_take(t->arena, 2 * block * h * (int64_t)sizeof(float)) : NULL;
-    if (!gate) return NULL;
+    if (!gate || (t->recording && (!cw_node_keep(t, node, 0, n * h) || !cw_node_keep(t, node, 1, n * h)))) return NULL;
     float *up = gate + block * h;
     for (int64_t first = 0; first < n; first += block) {
         int64_t rows = n - first < block ? n - first : block;
         float *y = node->out->data + first * d;
         const float *r = residual->data + first * d;
-        ffn_hidden(t, node, x->data + first * d, rows, gate, up, gate);
+        float *kept_gate = t->recording ? node->kept[0] + first * h : gate;
+        float *kept_up = t->recording ? node->kept[1] + first * h : up;
+        ffn_hidden(t, node, x->data + first * d, rows, kept_gate, kept_up, gate);
         if (s->dropout > 0) {
             /* gate now holds the product; `up` is free and holds the projection (d <= h is not assured, so in y) */
             float *projected = up;

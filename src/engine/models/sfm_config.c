@@ -80,7 +80,8 @@ int64_t cw_sfm_forecast(const cw_sfm_config *c, int64_t cells, int64_t genes, in
     double batch = 8 * t + 10 * n, values;
     if (train) {
         double encoders = k * (3 * he + 3 * hb + (double)c->expr_bins + 2 * d);
-        double backbone = t * d * (6 * layers + 8) + t * heads * (layers + 1) + 3 * ffn;
+        double backbone = t * d * (6 * layers + 8) + t * heads * (layers + 1) +
+                          2 * layers * t * (double)c->mlp_hidden + 3 * ffn;
         double routers = (n + u) * (d + 3 * r + 3 * m);
         double head = n * h * (18 + 2 * fp) + (double)cells * m * h * (1 + fp) + (double)cells * m * m;
         values = 4 * weights_of(c) + encoders + backbone + routers + head + n * (double)tfs / (double)cells;
