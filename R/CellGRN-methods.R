@@ -222,6 +222,7 @@ as.matrix.PooledGRN <- function(x, ...) x@scores
 #' @export
 setMethod("poolGRN", "CellGRN", function(x, cells = NULL, groups = NULL, ...,
     threads = NULL) {
+    .noDots(...)
     at <- .someCells(x, cells)
     if (is.null(groups)) {
         return(.poolCells(x, at, threads))

@@ -39,6 +39,12 @@
 #' @export
 setMethod("regulonActivity", "CellGRN", function(x,
     method = c("targets", "strength"), top = 50, ..., threads = NULL) {
+    .noDots(...)
+    if (!is.character(method)) {
+        .stopArgument("method", "must be \"targets\" or \"strength\"; it is a ",
+            class(method)[[1L]], "."
+        )
+    }
     method <- match.arg(method)
     top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
     threads <- .threads(threads)

@@ -53,6 +53,7 @@
 #' @export
 setMethod("edgeTable", "CellGRN", function(x, cells = NULL, threshold = NULL,
     top = NULL, self = TRUE, ..., threads = NULL) {
+    .noDots(...)
     at <- .someCells(x, cells)
     .checkFlag(self, "self")
     filter <- .edgeFilter(threshold, top)
@@ -126,6 +127,7 @@ setMethod("edgeTable", "CellGRN", function(x, cells = NULL, threshold = NULL,
 #' @export
 setMethod("edgeTable", "PooledGRN", function(x, threshold = NULL, top = NULL,
     self = TRUE, ...) {
+    .noDots(...)
     .checkFlag(self, "self")
     .matrixEdges(x@scores, .edgeFilter(threshold, top), self)
 })
@@ -176,6 +178,7 @@ as.data.frame.PooledGRN <- function(x, row.names = NULL, optional = FALSE,
 #' @export
 setMethod("toIgraph", "PooledGRN", function(x, top = NULL, threshold = NULL,
     self = FALSE, ...) {
+    .noDots(...)
     if (is.null(top) && is.null(threshold)) {
         top <- getOption("causeway.igraphTop", .defaultTop)
     }

@@ -228,7 +228,35 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
     .freeMemory()
 }
 
-.freeMemory <- function() {
+.freeMemory <- function() min(.systemMemory(), .containerMemory())
+
+## What a container's control group (version 2, then 1) leaves; file cache
+## that can be dropped counts as free.
+.containerMemory <- function(root = "/sys/fs/cgroup") {
+    number <- function(file, pattern = "", fallback = NA_real_) {
+        lines <- tryCatch(
+            suppressWarnings(readLines(file.path(root, file))),
+            error = function(e) character()
+        )
+        line <- grep(paste0("^", pattern), lines, value = TRUE)
+        if (!length(line)) {
+            return(fallback)
+        }
+        suppressWarnings(as.numeric(sub(pattern, "", line[[1L]])))
+    }
+    limit <- number("memory.max")
+    used <- number("memory.current")
+    cache <- number("memory.stat", "inactive_file ", 0)
+    if (is.na(used)) {
+        limit <- number("memory/memory.limit_in_bytes")
+        used <- number("memory/memory.usage_in_bytes")
+        cache <- number("memory/memory.stat", "total_inactive_file ", 0)
+    }
+    left <- limit - used + cache
+    if (is.na(left)) Inf else max(0, left)
+}
+
+.systemMemory <- function() {
     if (!file.exists("/proc/meminfo")) {
         return(Inf)
     }

@@ -70,6 +70,15 @@ setMethod("newModel", "SFMParam", function(param, x = NULL, genes = NULL,
     )
 })
 
+#' @rdname newModel
+#' @aliases newModel,ANY-method
+#' @export
+setMethod("newModel", "ANY", function(param, ...) {
+    .stopArgument("param", "must be an SFMParam, from SFMParam(); it is a ",
+        class(param)[[1L]], "."
+    )
+})
+
 ## Names the vocabulary is made of.
 .vocabSource <- function(x, genes, species, assay.type, symbols, minCells,
     verbose) {
@@ -112,6 +121,7 @@ setMethod("newModel", "SFMParam", function(param, x = NULL, genes = NULL,
 
 .buildModel <- function(config, json, vocab, tfs, rows, key, threads,
     maxLength, species = "human") {
+    .checkModelMemory(config, max(vocab$token_index) + rows + 1)
     ptr <- .Call(cw_r_model_new, as.character(json),
         as.integer(max(vocab$token_index) + 1L), as.integer(rows),
         as.integer(.padIndex(vocab)), as.double(key), as.integer(threads)
@@ -134,6 +144,26 @@ setMethod("newModel", "SFMParam", function(param, x = NULL, genes = NULL,
     new("FoundationModel",
         ptr = ptr, config = config, vocab = vocab, tfs = tfs, state = state
     )
+}
+
+## Weights alone, in 32 bits, before the engine asks for them.
+.checkModelMemory <- function(config, rows) {
+    s <- config$sfm
+    d <- as.numeric(s$embed_dim)
+    hidden <- s$backbone_mlp_hidden_dim
+    hidden <- if (is.null(hidden)) 4 * d else as.numeric(hidden)
+    need <- 4 * (d * rows + 5 * d^2 + s$num_layers * (4 * d^2 + 3 * d * hidden))
+    limit <- .memoryLimit()
+    if (is.finite(need) && need > limit) {
+        stop("not enough memory: the weights of this model (embed_dim ", d,
+            ", ", s$num_layers, " layers, ", rows, " genes and conditions) ",
+            "take ", .bytes(need), ", and ", .bytes(limit), " may be used. ",
+            "Make the model smaller, or raise ",
+            "options(causeway.memoryLimit = bytes).",
+            call. = FALSE
+        )
+    }
+    invisible(need)
 }
 
 ## Stops with the way out when the engine's model is gone (after readRDS).

@@ -18,6 +18,9 @@
     trainTensors = c("models/sfm/train_state.safetensors")
 )
 
+## Further files that saveModel() writes.
+.otherFiles <- c("release.json", "tokenizer/vocab.safetensors")
+
 .layoutNames <- c("structured", "legacy, files in models/", "legacy, flat")
 
 .conditionTensor <- "embedding.condition_embedding.cond_embedding.weight"
@@ -98,7 +101,8 @@ loadModel <- function(path, threads = NULL, strict = TRUE,
     at <- grep(paste0("(^|\\.)", gsub(".", "\\.", .conditionTensor,
         fixed = TRUE
     ), "$"), names(header))
-    rows <- if (length(at)) header[[at[[1L]]]]$shape[[1L]] else NA
+    shape <- if (length(at)) unlist(header[[at[[1L]]]]$shape)
+    rows <- if (length(shape)) shape[[1L]] else NA
     if (is.na(files$conditions)) {
         conditions <- data.frame(cond_value = "<unk>", token_index = 0L)
         notes <- c(notes, paste0("no cond_dict.json: platform, species, ",
@@ -284,6 +288,11 @@ loadModel <- function(path, threads = NULL, strict = TRUE,
             end[[2L]] > size - 8 - length) {
             broken("tensor ", name, " lies outside the file (truncated?).")
         }
+        shape <- unlist(entry$shape)
+        if (length(shape) && (!is.numeric(shape) || anyNA(shape) ||
+            any(shape < 0 | shape > 2^31 | shape != round(shape)))) {
+            broken("tensor ", name, " has an impossible shape.")
+        }
     }
     header
 }
@@ -323,8 +332,9 @@ loadModel <- function(path, threads = NULL, strict = TRUE,
 #' @param ... not used.
 #' @return The path of the folder, invisibly.
 #' @section Errors: an existing folder (unless `overwrite`), a folder that is
-#'   not a model package, a parent that is missing or can't be written, and a
-#'   dead model are errors; nothing is changed then.
+#'   not a model package or holds other files, a parent that is missing or
+#'   can't be written, a full disk, and a dead model are errors; nothing is
+#'   changed then.
 #' @seealso [loadModel()]
 #' @examples
 #' folder <- file.path(tempfile(), "model")
@@ -356,7 +366,12 @@ setMethod("saveModel", "FoundationModel", function(model, dir,
         )
     }
     on.exit(unlink(part, recursive = TRUE))
-    .writePackage(model, part)
+    ## R's connections only warn when a disk is full.
+    withCallingHandlers(.writePackage(model, part), warning = function(w) {
+        .stopArgument("dir", "could not be written whole: ",
+            conditionMessage(w), ". Choose another folder."
+        )
+    })
     old <- NULL
     if (file.exists(dir)) {
         old <- paste0(part, "-old")
@@ -387,6 +402,16 @@ setMethod("saveModel", "FoundationModel", function(model, dir,
     if (is.na(.firstFile(dir, .packageFiles$config))) {
         .stopArgument("dir", "is \"", dir, "\", which exists and is not a ",
             "model package; it is left alone."
+        )
+    }
+    foreign <- setdiff(
+        list.files(dir, all.files = TRUE, recursive = TRUE),
+        c(unlist(.packageFiles), .otherFiles)
+    )
+    if (length(foreign)) {
+        .stopArgument("dir", "is \"", dir, "\", which also holds files that ",
+            "would be lost: ", .some(foreign), "; move them, or choose ",
+            "another folder."
         )
     }
     invisible()
@@ -493,10 +518,39 @@ setMethod("saveModel", "FoundationModel", function(model, dir,
         if (is.null(state$trainFile)) {
             .Call(cw_r_train_save, model@ptr, tensors)
         } else {
-            file.copy(state$trainFile, tensors)
+            .copyFile(state$trainFile, tensors)
         }
     }
     invisible()
+}
+
+.copyFile <- function(from, to) {
+    if (!file.copy(from, to)) {
+        stop("'", from, "' could not be copied to '", to, "': is the disk ",
+            "full?",
+            call. = FALSE
+        )
+    }
+    invisible(to)
+}
+
+.checkTrainState <- function(x, file) {
+    number <- function(v, n) is.numeric(v) && length(v) == n && !anyNA(v)
+    good <- is.list(x) && number(x$maxLength, 1L) && number(x$key, 2L) &&
+        is.character(x$species) && length(x$species) == 1L &&
+        x$species %in% .speciesNames && is.character(x$status) &&
+        length(x$status) == 1L && (is.null(x$run) || is.list(x$run) &&
+            number(x$run$step, 1L) && number(x$run$total, 1L)) &&
+        (!length(x$history) || is.list(x$history) &&
+            all(.logColumns %in% names(x$history)))
+    if (!good) {
+        stop("'", file, "' is not the state of a training run that ",
+            "saveModel() wrote. Remove it to load the weights without their ",
+            "history.",
+            call. = FALSE
+        )
+    }
+    invisible(x)
 }
 
 .readTrainState <- function(state, files) {
@@ -504,6 +558,7 @@ setMethod("saveModel", "FoundationModel", function(model, dir,
         return(invisible())
     }
     x <- .readJson(files$trainState)
+    .checkTrainState(x, files$trainState)
     state$maxLength <- as.integer(x$maxLength)
     state$key <- as.numeric(x$key)
     state$species <- x$species
@@ -522,7 +577,7 @@ setMethod("saveModel", "FoundationModel", function(model, dir,
         state$trainFile <- tempfile("causeway-train-",
             fileext = ".safetensors"
         )
-        file.copy(files$trainTensors, state$trainFile)
+        .copyFile(files$trainTensors, state$trainFile)
     } else if (!is.null(x$status)) {
         state$status <- x$status
     }

@@ -274,6 +274,11 @@
     known <- sum(tokens >= 0L)
     size <- nrow(vocab) - 1L
     lost <- input$names[tokens < 0L]
+    if (length(tokens) == 1L) {
+        .stopArgument("x", "has one gene, ", input$names, "; a network needs ",
+            "at least two. Genes go in rows."
+        )
+    }
     if (known < 2L || known < 0.1 * length(tokens) && known < 0.1 * size) {
         .stopArgument("x", "and the model speak of different genes: ", known,
             " of ", length(tokens), " genes of 'x' are among the model's ",
@@ -309,7 +314,15 @@
             "is ", format(scan$largest), ": log1p values stay below 50."
         )
     }
-    if (!logged && !scan$whole) {
+    if (!logged && !scan$whole &&
+        grepl("^log|/data$", input$assay, ignore.case = TRUE)) {
+        warning("assay \"", input$assay, "\" looks log-normalised by its ",
+            "name, but is read as abundances: it is scaled and ",
+            "log1p-transformed. If it holds log1p values, say ",
+            "alreadyNormalised = TRUE; 'assay.type' chooses another assay.",
+            call. = FALSE
+        )
+    } else if (!logged && !scan$whole) {
         .say(verbose, "Assay \"", input$assay, "\" holds values that are not ",
             "whole numbers (FPKM, TPM?): taken as abundances, scaled to one ",
             "total per cell and log1p-transformed. If they are log values ",
@@ -371,6 +384,12 @@
 }
 
 .checkTotals <- function(input, moments, columns, logged) {
+    huge <- !is.finite(moments$total)
+    if (any(huge)) {
+        .stopArgument("x", "has cells whose total is beyond any number: ",
+            .some(input$cells[columns][huge]), ". Are these counts?"
+        )
+    }
     empty <- moments$total == 0
     if (!logged && any(empty)) {
         .stopArgument("x", "has ", sum(empty), " cells without a count in ",

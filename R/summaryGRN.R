@@ -233,7 +233,7 @@ setMethod("show", "GRNSummary", function(object) {
     text <- function(name) {
         value <- meta[[name]]
         if (is.null(value)) "not recorded" else
-            paste(format(unlist(value)), collapse = " ")
+            paste(trimws(format(unlist(value))), collapse = " ")
     }
     cover <- meta$coverage
     cat("Model: ", if (is.null(meta$model)) "SFM" else text("model"),

@@ -36,7 +36,7 @@
 #' @param x the cells, as for [newModel()].
 #' @param assay.type assay (Seurat: layer); `NULL`: `"counts"`, else the first.
 #' @param symbols as for [newModel()].
-#' @param species `NULL` (human), `"human"`, `"mouse"`, or a column of
+#' @param species `NULL` (the model's), `"human"`, `"mouse"`, or a column of
 #'   `colData(x)`; one species per call.
 #' @param platform,tissue,disease `NULL` (unknown), a column of `colData(x)`,
 #'   one value, or one value per cell.
@@ -120,7 +120,7 @@ setMethod("trainModel", c("FoundationModel", "ANY"), function(model, x,
         conditionMask = conditionMask, deterministic = deterministic
     ), model@config$sfm$embed_dim)
     if (!is.null(epochs)) {
-        epochs <- .checkNumber(epochs, "epochs", 1, whole = TRUE)
+        epochs <- .checkNumber(epochs, "epochs", 1, 1e6, whole = TRUE)
     }
     if (!is.null(resume)) {
         .checkFlag(resume, "resume")
@@ -147,12 +147,21 @@ setMethod("trainModel", c("SFMParam", "ANY"), function(model, x, ...,
     )
 })
 
+#' @rdname trainModel
+#' @aliases trainModel,ANY,ANY-method
+#' @export
+setMethod("trainModel", c("ANY", "ANY"), function(model, x, ...) {
+    .stopArgument("model", "must be a FoundationModel or an SFMParam; it is a ",
+        class(model)[[1L]], ". The model comes first, trainModel(model, x)."
+    )
+})
+
 .trainSettings <- function(s, width) {
     if (is.null(s$learningRate)) {
         s$learningRate <- if (width >= 512) 1e-4 else 1e-3
     }
     s$batchSize <- .checkNumber(s$batchSize, "batchSize", 1, 65536, TRUE)
-    s$accumulate <- .checkNumber(s$accumulate, "accumulate", 1, 65536, TRUE)
+    s$accumulate <- .checkNumber(s$accumulate, "accumulate", 1, 4096, TRUE)
     .checkNumber(s$learningRate, "learningRate", 0, 1, open = TRUE)
     .checkNumber(s$weightDecay, "weightDecay", 0)
     .checkNumber(s$warmup, "warmup", 0, 1)
@@ -329,6 +338,12 @@ setMethod("trainModel", c("SFMParam", "ANY"), function(model, x, ...,
 ## counters: they are put aside over train_begin, which starts afresh.
 .beginRun <- function(model, plan, edges) {
     state <- model@state
+    log <- state$log
+    if (!is.null(log)) {
+        log <- log[!is.na(log[, "step"]), , drop = FALSE]
+    }
+    ## first what may fail for want of memory: then the old run is still whole
+    room <- rbind(log, .emptyLog(plan$total - plan$step))
     keep <- state$trainFile
     if (plan$goesOn && is.null(keep)) {
         keep <- tempfile("causeway-train-", fileext = ".safetensors")
@@ -344,12 +359,8 @@ setMethod("trainModel", c("SFMParam", "ANY"), function(model, x, ...,
         unlink(state$trainFile)
         state$trainFile <- NULL
     }
-    log <- state$log
-    if (!is.null(log)) {
-        log <- log[!is.na(log[, "step"]), , drop = FALSE]
-    }
     state$logged <- if (is.null(log)) 0L else nrow(log)
-    state$log <- rbind(log, .emptyLog(plan$total - plan$step))
+    state$log <- room
     state$run <- plan
     state$status <- "running"
     invisible()

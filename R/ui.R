@@ -104,6 +104,20 @@
     if (length(text) != 1L || !nzchar(text)) class(x)[[1L]] else text
 }
 
+## For methods whose generic has `...`: a misspelt argument is an error.
+.noDots <- function(...) {
+    if (...length()) {
+        names <- ...names()
+        names <- if (is.null(names)) "" else names
+        names[!nzchar(names)] <- "(without a name)"
+        stop("these arguments aren't known here: ", .some(names),
+            "; see the help page.",
+            call. = FALSE
+        )
+    }
+    invisible()
+}
+
 .checkNumber <- function(x, arg, min = -Inf, max = Inf, whole = FALSE,
     open = FALSE) {
     good <- is.numeric(x) && length(x) == 1L && is.finite(x) &&

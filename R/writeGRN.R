@@ -29,22 +29,23 @@
 #' unlink(file)
 #' @rdname writeGRN
 #' @export
-setMethod("writeGRN", c("CellGRN", "character"), function(x, file,
+setMethod("writeGRN", c("CellGRN", "ANY"), function(x, file,
     cells = NULL, threshold = NULL, top = NULL, self = TRUE,
     overwrite = FALSE, ..., threads = NULL, verbose = interactive()) {
+    .noDots(...)
     at <- .someCells(x, cells)
     .checkFlag(self, "self")
     filter <- .edgeFilter(threshold, top)
     starts <- seq(1L, length(at), by = .edgeBlock(x))
     rows <- .writeBeside(file, overwrite, function(con) {
-        rows <- 0
+        rows <- bytes <- 0
         for (first in starts) {
             block <- at[first:min(length(at), first + .edgeBlock(x) - 1L)]
             edges <- .edgesOfCells(x, block, filter, self, threads)
-            .writeRows(edges, con, header = first == 1L)
+            bytes <- bytes + .writeRows(edges, con, header = first == 1L)
             rows <- rows + nrow(edges)
         }
-        rows
+        c(rows = rows, bytes = bytes)
     })
     .say(verbose, format(rows, big.mark = ","), " edges of ",
         .count(length(at), "cell"), " written to ", file
@@ -54,21 +55,23 @@ setMethod("writeGRN", c("CellGRN", "character"), function(x, file,
 
 #' @rdname writeGRN
 #' @export
-setMethod("writeGRN", c("PooledGRN", "character"), function(x, file,
+setMethod("writeGRN", c("PooledGRN", "ANY"), function(x, file,
     threshold = NULL, top = NULL, self = TRUE, overwrite = FALSE, ...,
     verbose = interactive()) {
+    .noDots(...)
     .checkFlag(self, "self")
     filter <- .edgeFilter(threshold, top)
     rows <- .writeBeside(file, overwrite, function(con) {
         edges <- .matrixEdges(x@scores, filter, self)
-        .writeRows(edges, con, header = TRUE)
-        nrow(edges)
+        bytes <- .writeRows(edges, con, header = TRUE)
+        c(rows = nrow(edges), bytes = bytes)
     })
     .say(verbose, format(rows, big.mark = ","), " edges written to ", file)
     invisible(file)
 })
 
 ## Checks, then write(connection) into a temporary file that is renamed.
+## `write` gives c(rows, bytes); the rows come back.
 .writeBeside <- function(file, overwrite, write) {
     .checkText(file, "file")
     .checkFlag(overwrite, "overwrite")
@@ -90,15 +93,36 @@ setMethod("writeGRN", c("PooledGRN", "character"), function(x, file,
     con <- if (grepl("\\.gz$", file)) gzfile(partial, "wb") else
         file(partial, "wb")
     result <- write(con)
-    close(con)
+    suppressWarnings(close(con))
     con <- NULL
+    if (!.holdsBytes(partial, result[["bytes"]])) {
+        stop("'file' could not be written whole: the disk that holds ",
+            dirname(file), " is full. Free some space, or choose another ",
+            "folder.",
+            call. = FALSE
+        )
+    }
     if (!file.rename(partial, file)) {
         stop("the finished file could not be renamed to ", file,
             call. = FALSE
         )
     }
     done <- TRUE
-    result
+    result[["rows"]]
+}
+
+## Does the file hold that many bytes? Connections don't say when a disk is
+## full. A gzip file tells its content's size (modulo 2^32) at its end.
+.holdsBytes <- function(file, bytes) {
+    size <- file.size(file)
+    con <- file(file, "rb")
+    on.exit(close(con))
+    if (!identical(readBin(con, "raw", 2L), as.raw(c(0x1f, 0x8b)))) {
+        return(size == bytes)
+    }
+    seek(con, size - 4)
+    end <- as.numeric(readBin(con, "raw", 4L))
+    sum(end * 256^(0:3)) == bytes %% 2^32
 }
 
 ## An empty file in the same folder; an error when that can't be had.
@@ -124,16 +148,14 @@ setMethod("writeGRN", c("PooledGRN", "character"), function(x, file,
     x
 }
 
+## Returns the number of bytes. UTF-8 whatever the locale.
 .writeRows <- function(edges, con, header) {
-    if (header) {
-        writeLines(paste(names(edges), collapse = ","), con)
-    }
-    if (nrow(edges) == 0L) {
-        return(invisible())
-    }
+    lines <- if (header) paste(names(edges), collapse = ",")
     text <- lapply(edges, function(column) {
         if (is.character(column)) .quote(column) else
             formatC(column, digits = 7L, format = "g")
     })
-    writeLines(do.call(paste, c(unname(text), sep = ",")), con)
+    lines <- enc2utf8(c(lines, do.call(paste, c(unname(text), sep = ","))))
+    writeLines(lines, con, useBytes = TRUE)
+    sum(nchar(lines, type = "bytes") + 1)
 }

@@ -67,6 +67,7 @@ void cw_glue_resume(cw_ctx *ctx)
     cw_ctx_clear(ctx);
     cw_blas_tune(option_tune()); /* once in a session; later calls return at once */
     ctx->kernels = cw_kernels_select(NULL);
+    ctx->threads = cw_threads_usable(ctx->threads);
     blas_before = cw_blas_enter();
 }
 

@@ -22,8 +22,9 @@ static const char *openmp_version(void)
 
 SEXP cw_r_engine_info(void)
 {
-    static const char *const names[] = {"cpu", "simd", "kernels", "threads", "blas", "blasCore", "blasCoreLoaded",
-                                        "blasRetuned", "openmp", "hdf5", "cjson", "nvcc", "compiler"};
+    static const char *const names[] = {"cpu",      "simd",           "kernels",     "threads", "blas",
+                                        "blasCore", "blasCoreLoaded", "blasRetuned", "openmp",  "hdf5",
+                                        "cjson",    "nvcc",           "compiler"};
     enum { COUNT = sizeof names / sizeof *names };
     SEXP list = PROTECT(cw_glue_list(COUNT, names));
     cw_ctx *ctx = cw_glue_enter(0); /* so that the answer is that of a working engine */
@@ -31,8 +32,19 @@ SEXP cw_r_engine_info(void)
     int threads = ctx->threads;
     const char *kernels = ctx->kernels->name;
     cw_glue_leave(ctx);
-    const char *text[COUNT] = {cw_cpu_name(), cw_cpu_simd(), kernels, NULL, blas.name, blas.core, blas.core_loaded,
-                               NULL, openmp_version(), cw_hdf5_version(), cJSON_Version(), CW_NVCC_VERSION, CW_CC};
+    const char *text[COUNT] = {cw_cpu_name(),
+                               cw_cpu_simd(),
+                               kernels,
+                               NULL,
+                               blas.name,
+                               blas.core,
+                               blas.core_loaded,
+                               NULL,
+                               openmp_version(),
+                               cw_hdf5_version(),
+                               cJSON_Version(),
+                               CW_NVCC_VERSION,
+                               CW_CC};
     for (int i = 0; i < COUNT; i++)
         if (text[i]) SET_VECTOR_ELT(list, i, Rf_mkString(text[i]));
     SET_VECTOR_ELT(list, 3, Rf_ScalarInteger(threads));

@@ -209,10 +209,13 @@ static void read_values(cw_r_batch *b, SEXP values)
         b->dense = REAL(values);
         return;
     }
-    SEXP p = R_do_slot(values, Rf_install("p")), i = R_do_slot(values, Rf_install("i")), x = R_do_slot(values, Rf_install("x"));
+    SEXP p = R_do_slot(values, Rf_install("p")), i = R_do_slot(values, Rf_install("i")),
+         x = R_do_slot(values, Rf_install("x"));
+    int good = TYPEOF(p) == INTSXP && TYPEOF(i) == INTSXP && TYPEOF(x) == REALSXP && Rf_xlength(p) == b->cells + 1;
+    if (!good) Rf_error("'x' holds a damaged sparse matrix");
     b->column_start = INTEGER(p), b->row = INTEGER(i), b->x = REAL(x);
     int last = b->column_start[b->cells];
-    int good = Rf_xlength(p) == b->cells + 1 && b->column_start[0] == 0 && Rf_xlength(i) >= last && Rf_xlength(x) >= last;
+    good = b->column_start[0] == 0 && Rf_xlength(i) >= last && Rf_xlength(x) >= last;
     for (int64_t c = 0; good && c < b->cells; c++) good = b->column_start[c] <= b->column_start[c + 1];
     for (int64_t n = 0; good && n < last; n++) good = b->row[n] >= 0 && b->row[n] < b->genes;
     if (!good) Rf_error("'x' holds a damaged sparse matrix");
@@ -231,7 +234,8 @@ cw_r_batch cw_r_batch_read(SEXP batch, SEXP eps)
     b.conditions = INTEGER(typed(batch, "conditions", INTSXP, 4.0 * (double)b.cells, 0));
     if (!Rf_isNull(padding)) b.padding = LOGICAL(padding);
     if (!Rf_isNull(eps)) {
-        if (TYPEOF(eps) != REALSXP || (double)Rf_xlength(eps) != all) Rf_error("internal error: eps must be genes x cells");
+        if (TYPEOF(eps) != REALSXP || (double)Rf_xlength(eps) != all)
+            Rf_error("internal error: eps must be genes x cells");
         b.eps = REAL(eps);
     }
     return b;
@@ -267,13 +271,25 @@ cw_sfm_input cw_r_batch_stage(cw_handle *h, const cw_r_batch *b)
 {
     int64_t n = b->cells * b->genes;
     cw_arena_reset(h->staging);
-    return (cw_sfm_input){.cells = b->cells, .genes = b->genes, .ids = b->ids, .ids_shared = b->ids_shared,
-                          .values = stage_values(h, b), .condition = b->conditions,
+    return (cw_sfm_input){.cells = b->cells,
+                          .genes = b->genes,
+                          .ids = b->ids,
+                          .ids_shared = b->ids_shared,
+                          .values = stage_values(h, b),
+                          .condition = b->conditions,
                           .non_tf = stage_flags(h, b->non_tf, b->ids_shared ? b->genes : n),
-                          .padding = stage_flags(h, b->padding, n), .eps = stage_dense(h, b->eps, n)};
+                          .padding = stage_flags(h, b->padding, n),
+                          .eps = stage_dense(h, b->eps, n)};
 }
 
 /* ---- inference ---- */
+
+static int all_finite(const cw_tensor *x)
+{
+    for (int64_t i = 0; i < cw_count(x); i++)
+        if (!isfinite(x->data[i])) return 0;
+    return 1;
+}
 
 SEXP cw_r_model_infer(SEXP ptr, SEXP batch, SEXP options)
 {
@@ -294,9 +310,15 @@ SEXP cw_r_model_infer(SEXP ptr, SEXP batch, SEXP options)
     cw_sfm_batch packed;
     if (h->ctx->status == CW_OK && cw_sfm_batch_build(&packed, h->tape->arena, &input, &h->model->config) == CW_OK) {
         cw_sfm_output y = cw_sfm_forward(h->model, h->tape, &packed, NULL);
+        if (h->ctx->status == CW_OK && !(all_finite(y.tf_logits) && all_finite(y.gene_logits)))
+            cw_fail(h->ctx, CW_ERR_NUMERIC,
+                    "'model' gives numbers that are not finite for these cells: its weights are "
+                    "damaged (NaN, infinite or huge); load or train it again");
         if (h->ctx->status == CW_OK) {
-            cw_gate_pack((uint16_t *)RAW(VECTOR_ELT(list, 0)), (float *)RAW(VECTOR_ELT(list, 1)), y.u->data, packed.tfs, m, k);
-            cw_gate_pack((uint16_t *)RAW(VECTOR_ELT(list, 2)), (float *)RAW(VECTOR_ELT(list, 3)), y.v->data, packed.actives, m, k);
+            cw_gate_pack((uint16_t *)RAW(VECTOR_ELT(list, 0)), (float *)RAW(VECTOR_ELT(list, 1)), y.u->data, packed.tfs,
+                         m, k);
+            cw_gate_pack((uint16_t *)RAW(VECTOR_ELT(list, 2)), (float *)RAW(VECTOR_ELT(list, 3)), y.v->data,
+                         packed.actives, m, k);
         }
     }
     cw_glue_pause(h->ctx);
@@ -332,7 +354,8 @@ static void keep(witness *w, const char *name, cw_rows_kind kind, const float *x
 
 static void see(void *user, const char *name, const cw_tensor *x)
 {
-    static const char *const vgae[2][3] = {{"vgae.mu_z", "vgae.sigma_z", ""}, {"vgae.mu_h", "vgae.sigma_h", "vgae.p_drop"}};
+    static const char *const vgae[2][3] = {{"vgae.mu_z", "vgae.sigma_z", ""},
+                                           {"vgae.mu_h", "vgae.sigma_h", "vgae.p_drop"}};
     witness *w = user;
     int64_t d = cw_cols(x), n = cw_rows(x);
     if (strcmp(name, "vgae.stats") == 0 || strcmp(name, "vgae.out") == 0) {
@@ -394,9 +417,11 @@ SEXP cw_r_forecast(SEXP ptr, SEXP cells, SEXP genes, SEXP train)
 {
     cw_handle *h = cw_handle_of(ptr);
     double c = Rf_asReal(cells), g = Rf_asReal(genes);
-    if (!(c >= 1 && c < 2147483648.0 && g >= 1 && g < 2147483648.0)) Rf_error("internal error: %g cells x %g genes", c, g);
+    if (!(c >= 1 && c < 2147483648.0 && g >= 1 && g < 2147483648.0))
+        Rf_error("internal error: %g cells x %g genes", c, g);
     /* the worst case: every gene is a TF */
-    return Rf_ScalarReal((double)cw_sfm_forecast(&h->model->config, (int64_t)c, (int64_t)g, (int64_t)g, Rf_asLogical(train)));
+    return Rf_ScalarReal(
+        (double)cw_sfm_forecast(&h->model->config, (int64_t)c, (int64_t)g, (int64_t)g, Rf_asLogical(train)));
 }
 
 SEXP cw_r_memory(SEXP ptr)

@@ -12,7 +12,7 @@ typedef struct cw_handle {
     cw_ctx *ctx;
     cw_sfm *model;
     cw_tape *tape;
-    cw_arena *staging; /* a call's input, converted from R's types */
+    cw_arena *staging;   /* a call's input, converted from R's types */
     cw_trainer *trainer; /* NULL until training begins */
 } cw_handle;
 
@@ -24,8 +24,8 @@ typedef struct cw_r_batch {
     int64_t cells, genes;
     const int *ids, *conditions, *non_tf, *padding; /* padding may be NULL */
     int ids_shared;
-    const double *dense;               /* (cells, genes), or NULL: */
-    const int *column_start, *row;     /* compressed columns, one per cell */
+    const double *dense;           /* (cells, genes), or NULL: */
+    const int *column_start, *row; /* compressed columns, one per cell */
     const double *x;
     const double *eps; /* or NULL */
 } cw_r_batch;

@@ -28,16 +28,25 @@ cw_train_options cw_r_train_options(cw_handle *h, SEXP o)
 {
 #define GET(name, fallback) cw_glue_number(o, name, fallback)
     double total = GET("totalSteps", 1);
-    return (cw_train_options){
-        .lr = (float)GET("lr", 1e-4), .beta1 = (float)GET("beta1", 0.9), .beta2 = (float)GET("beta2", 0.95),
-        .eps = (float)GET("eps", 1e-8), .weight_decay = (float)GET("weightDecay", 0.05), .clip = (float)GET("clip", 1.0),
-        .total_steps = (int64_t)total, .warmup_steps = (int64_t)(total * GET("warmupRatio", 0.03)),
-        .min_lr_ratio = (float)GET("minLrRatio", 0.1), .regularizer_start = (int64_t)GET("regWarmupSteps", 0),
-        .lambda_dag = (float)GET("lambdaDag", 1.0), .lambda_sparsity = (float)GET("lambdaSparsity", 0.001),
-        .loss = {.prior = stage_pairs(h, cw_glue_get(o, "priorEdges")), .prior_top = (int64_t)GET("priorTopk", 512),
-                 .prior_positive = (float)GET("priorPos", 5.0), .prior_negative = (float)GET("priorNeg", 0.1),
-                 .use_prior = GET("usePrior", 0) != 0, .use_dag = GET("useDag", 1) != 0,
-                 .use_sparsity = GET("useSparsity", 1) != 0}};
+    return (cw_train_options){.lr = (float)GET("lr", 1e-4),
+                              .beta1 = (float)GET("beta1", 0.9),
+                              .beta2 = (float)GET("beta2", 0.95),
+                              .eps = (float)GET("eps", 1e-8),
+                              .weight_decay = (float)GET("weightDecay", 0.05),
+                              .clip = (float)GET("clip", 1.0),
+                              .total_steps = (int64_t)total,
+                              .warmup_steps = (int64_t)(total * GET("warmupRatio", 0.03)),
+                              .min_lr_ratio = (float)GET("minLrRatio", 0.1),
+                              .regularizer_start = (int64_t)GET("regWarmupSteps", 0),
+                              .lambda_dag = (float)GET("lambdaDag", 1.0),
+                              .lambda_sparsity = (float)GET("lambdaSparsity", 0.001),
+                              .loss = {.prior = stage_pairs(h, cw_glue_get(o, "priorEdges")),
+                                       .prior_top = (int64_t)GET("priorTopk", 512),
+                                       .prior_positive = (float)GET("priorPos", 5.0),
+                                       .prior_negative = (float)GET("priorNeg", 0.1),
+                                       .use_prior = GET("usePrior", 0) != 0,
+                                       .use_dag = GET("useDag", 1) != 0,
+                                       .use_sparsity = GET("useSparsity", 1) != 0}};
 #undef GET
 }
 
@@ -115,7 +124,8 @@ SEXP cw_r_train_apply(SEXP ptr)
     cw_glue_resume(h->ctx);
     cw_step_report r;
     cw_trainer_apply(trainer, &r);
-    const double values[] = {r.grad_norm, r.lr, (double)r.step, r.discarded, trainer->dag_disabled, trainer->sparsity_disabled};
+    const double values[] = {
+        r.grad_norm, r.lr, (double)r.step, r.discarded, trainer->dag_disabled, trainer->sparsity_disabled};
     memcpy(REAL(out), values, sizeof values);
     cw_glue_pause(h->ctx);
     UNPROTECT(1);
@@ -129,8 +139,10 @@ static SEXP with_file(SEXP ptr, SEXP file, int save)
     if (TYPEOF(file) != STRSXP || Rf_xlength(file) != 1) Rf_error("'file' must be one string");
     const char *path = Rf_translateCharUTF8(STRING_ELT(file, 0));
     cw_glue_resume(h->ctx);
-    if (save) cw_trainer_save(trainer, path);
-    else cw_trainer_load(trainer, path);
+    if (save)
+        cw_trainer_save(trainer, path);
+    else
+        cw_trainer_load(trainer, path);
     cw_glue_pause(h->ctx);
     return R_NilValue;
 }
@@ -161,8 +173,7 @@ SEXP cw_r_model_gradients(SEXP ptr, SEXP batch, SEXP eps, SEXP options)
     cw_train_options o = cw_r_train_options(h, options);
     cw_trainer *trainer = h->ctx->status == CW_OK ? cw_trainer_new(h->model, h->tape, &o, 0) : NULL;
     cw_loss_values values = {0};
-    if (trainer)
-        cw_trainer_micro(trainer, &input, 0, (float)cw_glue_number(options, "priorWeight", 0), 1.0f, &values);
+    if (trainer) cw_trainer_micro(trainer, &input, 0, (float)cw_glue_number(options, "priorWeight", 0), 1.0f, &values);
     if (h->ctx->status == CW_OK) {
         cw_params_mask_frozen(params);
         for (int64_t i = 0; i < params->count; i++)

@@ -27,7 +27,7 @@ test_that("one cell, one gene", {
             preprocess = list(minCells = 0)
         ), "one cell"
     )
-    bothFail(mat()[1, , drop = FALSE], "different genes|two")
+    bothFail(mat()[1, , drop = FALSE], "'x' has one gene, MYOD1")
     expect_error(
         tinyTrain(model, mat()[, 1, drop = FALSE], genes = rownames(mat())[
             mat()[, 1] > 0
@@ -145,9 +145,11 @@ test_that("a dead pointer explains itself", {
 })
 
 test_that("not enough memory is refused before work starts", {
+    model <- tinyModel()
     old <- options(causeway.memoryLimit = 1000)
     on.exit(options(old))
-    bothFail(tinyCells(), "not enough memory.*causeway.memoryLimit")
+    bothFail(tinyCells(), "not enough memory.*causeway.memoryLimit", model)
+    expect_error(tinyModel(), "not enough memory: the weights")
     options(causeway.memoryLimit = "much")
     expect_error(tinyTrain(tinyModel()), "causeway.memoryLimit")
 })
@@ -180,4 +182,80 @@ test_that("a failed call leaves the condition table as it was", {
     on.exit(options(old))
     expect_error(tinyTrain(model, x, tissue = "liver"), "memory")
     expect_identical(conditionTable(model), before)
+})
+
+test_that("cells of two species in one object are refused", {
+    x <- tinyCells()
+    x$species <- rep_len(c("human", "Mus musculus"), ncol(x))
+    bothFail(x, "'x' mixes species")
+})
+
+test_that("an assay that is log-normalised by its name is not taken silently", {
+    x <- SummarizedExperiment::SummarizedExperiment(list(
+        logcounts = log1p(mat())
+    ))
+    model <- tinyModel(x)
+    expect_warning(inferGRN(x, model, verbose = FALSE), "alreadyNormalised")
+    expect_silent(inferGRN(x, model, alreadyNormalised = TRUE,
+        verbose = FALSE
+    ))
+})
+
+test_that("arguments that don't exist and swapped ones are errors", {
+    grn <- exampleGRN()
+    expect_error(poolGRN(grn, top = 3), "aren't known here: top")
+    expect_error(edgeTable(grn, treshold = 0.2), "known here: treshold")
+    expect_error(edgeTable(poolGRN(grn), cells = 2, top = 3), "here: cells")
+    expect_error(writeGRN(grn, tempfile(), tops = 3), "known here: tops")
+    expect_error(writeGRN(grn, NULL, top = 3), "'file' must be one")
+    expect_error(toIgraph(grn, n = 3), "known here: n")
+    expect_error(regulonActivity(grn, tinyCells()), "'method' must be")
+    expect_error(trainModel(tinyCells(), tinyModel()), "'model' must be")
+    expect_error(newModel(list(), tinyCells()), "'param' must be")
+})
+
+test_that("a damaged sparse matrix is refused before it is read", {
+    x <- methods::as(mat(), "dgCMatrix")
+    x@p <- x@p[1:3]
+    batch <- list(values = x, ids = 1L, conditions = 1L, nonTF = TRUE)
+    expect_error(
+        .Call(causeway:::cw_r_model_infer, tinyModel()@ptr, batch, list()),
+        "damaged sparse matrix"
+    )
+})
+
+test_that("weights that are not finite give an error, not an empty network", {
+    model <- tinyModel()
+    name <- "foundation_modules.sfm.backbone.final_norm.weight"
+    setModelTensor(model, name, c(NaN, rep(1, 15)))
+    expect_error(
+        inferGRN(tinyCells(), model, nTargets = 10, verbose = FALSE),
+        "'model' gives numbers that are not finite"
+    )
+    setModelTensor(model, name, rep(1, 16))
+    grn <- inferGRN(tinyCells(), model, nTargets = 10, verbose = FALSE)
+    expect_identical(length(grn), 21L)
+    m <- mat()
+    m[1:3, 2] <- 1e308
+    bothFail(m, "total is beyond any number: cell002")
+})
+
+test_that("the memory a container leaves is read from its control group", {
+    root <- tempfile()
+    dir.create(file.path(root, "memory"), recursive = TRUE)
+    put <- function(text, file) writeLines(text, file.path(root, file))
+    left <- causeway:::.containerMemory
+    expect_identical(left(root), Inf)
+    put("9223372036854771712", "memory/memory.limit_in_bytes")
+    put("1000", "memory/memory.usage_in_bytes")
+    expect_gt(left(root), 9e18)
+    put("5000", "memory/memory.limit_in_bytes")
+    put(c("cache 1", "total_inactive_file 300"), "memory/memory.stat")
+    expect_identical(left(root), 4300)
+    put("max", "memory.max")
+    put("2000", "memory.current")
+    expect_identical(left(root), Inf)
+    put("3000", "memory.max")
+    put(c("anon 7", "inactive_file 500"), "memory.stat")
+    expect_identical(left(root), 1500)
 })

@@ -179,8 +179,15 @@ test_that("saving never overwrites unasked, and only packages when asked", {
     file.create(mark)
     expect_error(saveModel(model, dir), "'dir'.*exists")
     expect_true(file.exists(mark))
+    ## a file of someone else's is not swept away with the old package
+    expect_error(saveModel(model, dir, overwrite = TRUE), "lost: mark")
+    expect_true(file.exists(mark))
+    unlink(mark)
+    setModelTensor(model, "foundation_modules.sfm.backbone.final_norm.weight",
+        rep(0.5, 16)
+    )
     saveModel(model, dir, overwrite = TRUE)
-    expect_false(file.exists(mark))
+    expect_identical(weightsOf(loadModel(dir)), weightsOf(model))
     other <- tempfile()
     dir.create(other)
     file.create(file.path(other, "precious"))
@@ -198,4 +205,33 @@ test_that("a folder that can't be written is refused", {
     on.exit(Sys.chmod(dir, "0755"))
     skip_if(file.create(file.path(dir, "try")), "this user may write anywhere")
     expect_error(saveModel(tinyModel(), file.path(dir, "m")), "not writable")
+})
+
+test_that("a damaged training state and impossible shapes are named", {
+    model <- tinyModel()
+    dir <- tempfile()
+    saveModel(model, dir)
+    file <- file.path(dir, "models", "sfm", "train_state.json")
+    for (text in c("[]", "{}", "{\"version\": 1}", "{\"run\": 3}")) {
+        writeLines(text, file)
+        expect_error(loadModel(dir), "train_state.json' is not the state")
+    }
+    unlink(file)
+    expect_identical(weightsOf(loadModel(dir)), weightsOf(model))
+    weights <- file.path(dir, "models", "sfm", "sfm_model.safetensors")
+    bytes <- readBin(weights, "raw", file.size(weights))
+    n <- sum(as.integer(bytes[1:8]) * 256^(0:7))
+    header <- rawToChar(bytes[8 + seq_len(n)])
+    name <- "cond_embedding.weight\":\\{\"dtype\":\"F32\",\"shape\":"
+    for (shape in c("[\"a\",16]", "[-64,16]", "[1e30,16]", "[]", "null")) {
+        lie <- sub(paste0("(", name, ")\\[[0-9,]*\\]"),
+            paste0("\\1", shape), header
+        )
+        expect_false(identical(lie, header))
+        con <- file(weights, "wb")
+        writeBin(as.integer(c(nchar(lie), 0L)), con, endian = "little")
+        writeBin(c(charToRaw(lie), bytes[-seq_len(8 + n)]), con)
+        close(con)
+        expect_error(loadModel(dir), "sfm_model.safetensors")
+    }
 })

@@ -19,3 +19,18 @@ test_that("one and two threads, and two runs, agree to the last bit", {
     expect_identical(trained(2), one)
     expect_identical(trained(2, deterministic = FALSE), one)
 })
+
+test_that("a forked process computes too, with the same result", {
+    skip_on_os("windows")
+    cells <- exampleCells(nCells = 40)
+    model <- newModel(SFMParam(embedDim = 128), cells, seed = 3, threads = 2)
+    here <- inferGRN(cells, model, verbose = FALSE)@factors
+    job <- parallel::mcparallel(inferGRN(cells, model,
+        verbose = FALSE
+    )@factors)
+    there <- parallel::mccollect(job, wait = FALSE, timeout = 60)
+    if (is.null(there)) {
+        tools::pskill(job$pid, tools::SIGKILL)
+    }
+    expect_identical(there[[1L]], here)
+})

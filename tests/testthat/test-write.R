@@ -73,3 +73,29 @@ test_that("a folder that can't be written is named", {
         "read-only"
     )
 })
+
+test_that("a file cut short by a full disk is told from a whole one", {
+    whole <- c(plain = tempfile(), packed = tempfile(fileext = ".gz"))
+    on.exit(unlink(whole))
+    for (file in whole) {
+        writeGRN(exampleGRN(), file, top = 30)
+        size <- sum(nchar(readLines(file)) + 1)
+        expect_true(causeway:::.holdsBytes(file, size))
+        bytes <- readBin(file, "raw", 1e6)
+        writeBin(bytes[seq_len(length(bytes) - 100L)], file)
+        expect_false(causeway:::.holdsBytes(file, size))
+    }
+    file <- tempfile(fileext = ".csv")
+    writeLines("precious", file)
+    on.exit(unlink(file), add = TRUE)
+    expect_error(
+        causeway:::.writeBeside(file, TRUE, function(con) {
+            writeLines("short", con)
+            c(rows = 1, bytes = 99)
+        }), "could not be written whole"
+    )
+    expect_identical(readLines(file), "precious")
+    expect_length(list.files(tempdir(), all.files = TRUE,
+        pattern = paste0("^\\.", basename(file))
+    ), 0L)
+})

@@ -9,6 +9,7 @@
 #if !defined(_WIN32)
 #include <dlfcn.h>
 #include <strings.h>
+#include <unistd.h>
 #endif
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -37,8 +38,24 @@ static int env_true(const char *name)
 static int at_most(int n, int bound) { return bound > 0 && bound < n ? bound : n; }
 #endif
 
+/* A process made by fork() (R's mclapply, BiocParallel's MulticoreParam) has none of its parent's OpenMP workers, and
+ * GNU's runtime would wait for them for ever. */
+static int is_forked(void)
+{
+#if defined(_OPENMP) && !defined(_WIN32)
+    static long first; /* the process that used the engine first */
+    if (!first) first = (long)getpid();
+    return first != (long)getpid();
+#else
+    return 0;
+#endif
+}
+
+int cw_threads_usable(int threads) { return is_forked() ? 1 : threads; }
+
 int cw_threads_resolve(int wanted)
 {
+    if (is_forked()) return 1;
 #ifdef _OPENMP
     int n = wanted > 0 ? wanted : 2;
     n = at_most(n, omp_get_num_procs());

@@ -12,6 +12,9 @@
  * OMP_NUM_THREADS and OMP_THREAD_LIMIT, and by 2 where _R_CHECK_LIMIT_CORES_ or IS_BIOC_BUILD_MACHINE say so. >= 1. */
 int cw_threads_resolve(int wanted);
 
+/* `threads`, or 1 in a process that was forked from one that used the engine: OpenMP does not survive a fork. */
+int cw_threads_usable(int threads);
+
 typedef struct cw_blas_info {
     const char *name;        /* "OpenBLAS 0.3.21", "CBLAS", "none (built-in)" */
     const char *core;        /* the kernels in use, such as "SkylakeX"; "" where unknown */
