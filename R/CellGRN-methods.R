@@ -310,8 +310,14 @@ setMethod("show", "CellGRN", function(object) {
 #' @export
 setMethod("show", "PooledGRN", function(object) {
     s <- object@scores
-    from <- if (is.na(object@nCells)) "a score matrix" else
-        paste("the mean of", .count(object@nCells, "cell"))
+    count <- .count(object@nCells, "cell")
+    from <- if (is.na(object@nCells)) {
+        "a score matrix"
+    } else if (is.null(object@metadata$estimator)) {
+        paste("the mean of", count)
+    } else {
+        paste0(object@metadata$model, ", from ", count)
+    }
     cat("PooledGRN: ", from, if (object@filtered) ", filtered", "\n", sep = "")
     cat("  TFs:    ", .preview(rownames(s)), "\n", sep = "")
     cat("  genes:  ", .preview(colnames(s)), "\n", sep = "")

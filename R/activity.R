@@ -104,8 +104,10 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
 
 ## Activity of the cells named, in their order; NA where there is no network.
 .activityFor <- function(cells, grn, ...) {
-    if (missing(grn) || !is(grn, "CellGRN")) {
-        .stopArgument("grn", "must be a CellGRN, as inferGRN() returns.")
+    if (missing(grn) || !(is(grn, "CellGRN") || is(grn, "StateGRN"))) {
+        .stopArgument("grn", "must be per-cell networks, a CellGRN or a ",
+            "StateGRN, as inferGRN() returns."
+        )
     }
     at <- match(cells, cellNames(grn))
     if (is.null(cells) || all(is.na(at))) {

@@ -87,7 +87,10 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
             "inferGRN(x, model)."
         )
     }
-    .isModel(model)
+    .stopArgument("model", "must be a FoundationModel (newModel(), ",
+        "loadModel()), a GRNParam such as TreeGRNParam(), or left out; it is ",
+        .show(model), "."
+    )
 })
 
 ## Cells by index, name or logical vector, in the order asked for.

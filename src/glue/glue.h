@@ -99,4 +99,22 @@ SEXP cw_r_rank_random(SEXP n, SEXP positives, SEXP key, SEXP draws);
         {"cw_r_rank_bootstrap", (DL_FUNC)&cw_r_rank_bootstrap, 5},                                                     \
         {"cw_r_rank_random", (DL_FUNC)&cw_r_rank_random, 4}
 
+/* ---- pooled estimators (r_estimators.c) ------------------------------------------------------------------------ */
+SEXP cw_r_forest(SEXP x, SEXP tf, SEXP target, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_forest_forecast(SEXP sizes, SEXP options);
+SEXP cw_r_ridge_pooled(SEXP x, SEXP tf, SEXP grid, SEXP threads);
+SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads);
+
+#define CW_ESTIMATOR_ENTRIES                                                                                           \
+    {"cw_r_forest", (DL_FUNC)&cw_r_forest, 6}, {"cw_r_forest_forecast", (DL_FUNC)&cw_r_forest_forecast, 2},            \
+        {"cw_r_ridge_pooled", (DL_FUNC)&cw_r_ridge_pooled, 4},                                                         \
+        {"cw_r_ridge_forecast", (DL_FUNC)&cw_r_ridge_forecast, 2}
+
+/* ---- networks per cell state, simulated cells (r_ridge.c) ---------------------------------------------------------- */
+SEXP cw_r_percell(SEXP view, SEXP tf, SEXP w, SEXP point, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads);
+
+#define CW_RIDGE_ENTRIES                                                                                               \
+    {"cw_r_percell", (DL_FUNC)&cw_r_percell, 7}, {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
+
 #endif

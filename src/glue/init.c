@@ -4,7 +4,8 @@
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
 
-static const R_CallMethodDef entries[] = {CW_ENGINE_ENTRIES, CW_MODEL_ENTRIES, CW_NETWORK_ENTRIES, {NULL, NULL, 0}};
+static const R_CallMethodDef entries[] = {CW_ENGINE_ENTRIES, CW_MODEL_ENTRIES, CW_NETWORK_ENTRIES,
+                                         CW_ESTIMATOR_ENTRIES, CW_RIDGE_ENTRIES, {NULL, NULL, 0}};
 
 attribute_visible void R_init_causeway(DllInfo *info)
 {

@@ -1,0 +1,876 @@
+## Networks per cell state from expression alone: the default per-cell
+## estimator, its settings and its result.
+
+#' Settings of the per-cell estimator
+#'
+#' `inferGRN(x, PerCellGRNParam())` needs no model: it finds cell states,
+#' removes their means, and regresses every gene on the TFs with slopes that
+#' may differ between states as far as the evidence goes. The result says first
+#' whether the differences can be told from those of permuted states.
+#'
+#' @section Method:
+#' \enumerate{
+#'   \item States: principal components above a gene-permutation null,
+#'     k-means, their number by silhouette, soft memberships W from the
+#'     nearest cells. Your labels or coordinates can replace this.
+#'   \item Centring: x less its fit on W, standardised. Only if there are
+#'     `gate[["cells"]]` cells and `gate[["genes"]]` genes and the centred data
+#'     have more than `gate[["gain"]]` nats per entry of evidence for a network;
+#'     otherwise all cells are one state.
+#'   \item x_cg = sum_t x_ct (beta_tg + sum_k W_ck delta_ktg) + e, with
+#'     beta ~ N(0, a) and delta ~ N(0, a rho), noise per gene; a and rho by
+#'     exact log evidence over their grids; rho = 0 is the pooled network.
+#'   \item Score: |slope in the cell| x standard deviation of the TF in the
+#'     cell's state.
+#' }
+#' Differences are called "not distinguishable from the pooled network", and
+#' every cell gets the pooled network, when their gain in evidence is not above
+#' that of every permutation of W over cells; when states were found whose mean
+#' silhouette is below `gate[["silhouette"]]` (0.25: no substantial structure,
+#' by Kaufman and Rousseeuw 1990); or when the slopes of the strongest 6% of
+#' edges vary by less than 3% (median coefficient of variation).
+#' Resolution is the state: nothing here resolves cells within one.
+#'
+#' @param states NULL: found; or labels, the name of a column of `colData(x)` or
+#'   a vector with a value per cell.
+#' @param embedding NULL, or coordinates to find states in: the name of a
+#'   `reducedDim` or a matrix, cells x dimensions.
+#' @param nStates numbers of states tried, from 2 to 32; one number: that.
+#' @param neighbours nearest cells that make a membership.
+#' @param centre NULL: by the gate above; TRUE or FALSE: always or never.
+#' @param a,rho grids of prior variances; rho = 0 always competes. `a = NULL`:
+#'   0.001, 0.003 and 0.01, as on 24 TFs; with more TFs also these times 24 /
+#'   TFs, for the more TFs there are the less each can explain.
+#' @param permutations of the states over cells, for the verdict; at least 1.
+#' @param gate named numbers `cells`, `genes`, `gain`, `silhouette`, see above.
+#' @return An object of class `PerCellGRNParam`. Stops, naming the argument,
+#'   when a value is out of its range.
+#' @seealso [inferGRN,ANY,PerCellGRNParam-method], [StateGRN-class]
+#' @examples
+#' PerCellGRNParam(nStates = 3)
+#' @export
+PerCellGRNParam <- function(states = NULL, embedding = NULL, nStates = 2:8,
+    neighbours = 30, centre = NULL, a = NULL,
+    rho = c(0.03, 0.1, 0.3), permutations = 10,
+    gate = c(cells = 500, genes = 80, gain = 5e-4, silhouette = 0.25)) {
+    if (!is.null(states) && !is.null(embedding)) {
+        stop("'states' and 'embedding' can't be used together; give one of ",
+            "them.", call. = FALSE
+        )
+    }
+    if (!is.numeric(nStates) || !length(nStates) || anyNA(nStates) ||
+        any(nStates != round(nStates)) || min(nStates) < 2 ||
+        max(nStates) > 32) {
+        .stopArgument("nStates", "must be whole numbers from 2 to 32; it is ",
+            .show(nStates), "."
+        )
+    }
+    if (!is.null(centre)) {
+        .checkFlag(centre, "centre")
+    }
+    parts <- c("cells", "genes", "gain", "silhouette")
+    if (!is.numeric(gate) || !setequal(names(gate), parts) ||
+        !all(is.finite(gate))) {
+        .stopArgument("gate", "must be finite numbers named ",
+            paste(parts, collapse = ", "), "; it is ", .show(gate), "."
+        )
+    }
+    for (name in c("a", "rho")) {
+        grid <- if (name == "a") a else rho
+        if (name == "a" && is.null(a)) {
+            next
+        }
+        if (!is.numeric(grid) || !length(grid) || !all(is.finite(grid)) ||
+            any(grid <= 0)) {
+            .stopArgument(name, "must be positive numbers; it is ",
+                .show(grid), "."
+            )
+        }
+    }
+    new("PerCellGRNParam", settings = list(
+        states = states, embedding = embedding,
+        low = min(nStates), high = max(nStates),
+        neighbours = .checkNumber(neighbours, "neighbours", 1, 1e6, TRUE),
+        centre = centre, a = a, rho = as.numeric(rho),
+        permutations = .checkNumber(permutations, "permutations", 1, 1e4,
+            TRUE
+        ),
+        gate = gate
+    ))
+}
+
+#' @rdname PerCellGRNParam
+#' @param object a `PerCellGRNParam`.
+#' @exportClass PerCellGRNParam
+setClass("PerCellGRNParam", slots = c(settings = "list"))
+
+#' @rdname PerCellGRNParam
+#' @export
+setMethod("show", "PerCellGRNParam", function(object) {
+    s <- object@settings
+    from <- if (!is.null(s$states)) "given labels" else paste0(
+        if (is.null(s$embedding)) "principal components" else
+            "given coordinates", ", ",
+        paste(unique(c(s$low, s$high)), collapse = " to "), " by silhouette"
+    )
+    cat("PerCellGRNParam\n  states: ", from, "\n  centring: ",
+        if (is.null(s$centre)) "gated" else if (s$centre) "always" else
+            "never", "\n  a: ", if (is.null(s$a)) "by the number of TFs" else
+        .some(s$a), "; rho: 0, ", .some(s$rho), "\n",
+        "  verdict against ", s$permutations, " permutations\n", sep = ""
+    )
+})
+
+## ---- the result ------------------------------------------------------------
+
+#' Gene regulatory networks of cell states
+#'
+#' What `inferGRN(x, PerCellGRNParam())` returns. Kept are the pooled slopes,
+#' those of every state, each TF's standard deviation in every state, and the
+#' memberships; the network of a cell is computed when asked for,
+#' `score = |sum_k W_ck slope_ktg| sqrt(sum_k W_ck sd_kt^2)`. Cells with equal
+#' memberships have equal networks. The verbs are those of [CellGRN-class].
+#'
+#' @slot tfs,genes,cells character, names.
+#' @slot pooled matrix, TFs x genes: signed slopes of the pooled network, per
+#'   standard deviation of gene and TF.
+#' @slot slope array, TFs x genes x states: the same in every state.
+#' @slot sd matrix, TFs x states.
+#' @slot memberships matrix, cells x states; rows sum to 1.
+#' @slot expression `dgCMatrix`, genes x cells: normalised values used.
+#' @slot cellData `DataFrame` with one row per cell.
+#' @slot verdict list: `distinguishable`, `reason`, `gain` (nats), `nullGain`,
+#'   `variation` (median coefficient of variation), `a`, `rho`, `centred`,
+#'   `gateGain`, `components`, `silhouette`.
+#' @slot metadata list: where it comes from.
+#' @param x,object a `StateGRN`.
+#' @param i cells: numbers, names, or a logical vector.
+#' @param j,drop,... not used.
+#' @param name a column of `cellData(x)`.
+#' @param cell one cell, by number or name.
+#' @param signed multiply scores by the sign of the slope?
+#' @param cells,threshold,top,self as for [edgeTable()].
+#' @param sign add the column `sign`, 1 for activation and -1 for repression?
+#' @param groups as for [poolGRN()].
+#' @param method,grn,file,overwrite,verbose,threads as for the same verb of
+#'   [CellGRN-class]; `threads` is not used.
+#' @param reference,methods,nBoot,seed as for [evaluateGRN()].
+#' @param tfs,group,order,n,limit,title as for [plotGRN()] and
+#'   [plotRegulonActivity()].
+#' @return As the verbs of [CellGRN-class]; `memberships()` the matrix cells x
+#'   states; `stateVerdict()` the list; `stateNetwork()` the scores of one
+#'   state.
+#' @seealso [PerCellGRNParam()], [switchingEdges()]
+#' @examples
+#' cells <- simulateCells(nCells = 600, nGenes = 90, nTFs = 10, seed = 1)
+#' grn <- inferGRN(cells, PerCellGRNParam(permutations = 3), seed = 1)
+#' grn
+#' edgeTable(grn, cells = 1, top = 5, sign = TRUE)
+#' poolGRN(grn)
+#' memberships(grn)[1:3, ]
+#' head(switchingEdges(grn))
+#' @name StateGRN-class
+#' @aliases StateGRN
+#' @exportClass StateGRN
+setClass("StateGRN", slots = c(
+    tfs = "character", genes = "character", cells = "character",
+    pooled = "matrix", slope = "array", sd = "matrix",
+    memberships = "matrix", expression = "dgCMatrix",
+    cellData = "DataFrame", verdict = "list", metadata = "list"
+))
+
+setValidity("StateGRN", function(object) {
+    problem <- c(
+        .namesProblem(object@tfs, "tfs"), .namesProblem(object@genes, "genes"),
+        .namesProblem(object@cells, "cells")
+    )
+    size <- c(length(object@tfs), length(object@genes),
+        ncol(object@memberships)
+    )
+    if (!identical(dim(object@slope), size) ||
+        !identical(dim(object@pooled), size[1:2]) ||
+        !identical(dim(object@sd), size[c(1L, 3L)]) ||
+        nrow(object@memberships) != length(object@cells) ||
+        ncol(object@expression) != length(object@cells) ||
+        nrow(object@expression) != length(object@genes) ||
+        nrow(object@cellData) != length(object@cells)) {
+        problem <- c(problem, "the parts of a StateGRN don't fit together")
+    }
+    if (is.null(problem)) TRUE else problem
+})
+
+## ---- estimation ------------------------------------------------------------
+
+#' Infer networks of cell states, without a model
+#'
+#' See [PerCellGRNParam()] for the method.
+#'
+#' @param x the cells, as for [newModel()].
+#' @param model a [PerCellGRNParam()].
+#' @param assay.type,symbols,species as for [trainModel()].
+#' @param tfs the TFs: NULL for the catalogue of the species, or symbols.
+#' @param nTargets most variable genes read beside the TFs.
+#' @param keep,genes names of genes to read also, or exactly.
+#' @param maxTFs most variable TFs used at most; cost grows with the cube of
+#'   TFs x (1 + states).
+#' @param alreadyNormalised is `x` log-normalised already?
+#' @param preprocess as for [trainModel()]; `target` is the median total count
+#'   of a cell unless given.
+#' @param seed NULL: from R's generator; or a whole number.
+#' @param threads threads of the engine; NULL: `causeway.threads`. The result
+#'   doesn't depend on it.
+#' @param verbose show messages.
+#' @param ... not used.
+#' @return A [StateGRN-class].
+#' @section Errors: bad cells or gene names as for [newModel()]; labels or
+#'   coordinates that don't fit `x`; too few cells for the number of states;
+#'   too many TFs.
+#' @examples
+#' cells <- simulateCells(nCells = 600, nGenes = 90, nTFs = 10, seed = 1)
+#' inferGRN(cells, PerCellGRNParam(permutations = 3), seed = 1)
+#' @aliases inferGRN,ANY,PerCellGRNParam-method
+#' @rdname inferGRN-PerCell
+#' @export
+setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
+    assay.type = NULL, symbols = NULL, species = NULL, tfs = NULL,
+    nTargets = 2000, keep = NULL, genes = NULL, maxTFs = 300,
+    alreadyNormalised = FALSE, preprocess = list(), seed = NULL, ...,
+    threads = NULL, verbose = interactive()) {
+    .noDots(...)
+    s <- model@settings
+    .checkFlag(verbose, "verbose")
+    .checkFlag(alreadyNormalised, "alreadyNormalised")
+    maxTFs <- .checkNumber(maxTFs, "maxTFs", 1, whole = TRUE)
+    prepared <- .stateInput(x, assay.type, symbols, species, tfs,
+        .checkNumber(nTargets, "nTargets", 0, whole = TRUE), keep, genes,
+        preprocess, alreadyNormalised, verbose
+    )
+    prepared <- .limitTFs(prepared, maxTFs, verbose)
+    s <- .givenStates(s, x, prepared)
+    key <- .newKey(seed)
+    fit <- .fitStates(prepared, s, key, .threads(threads))
+    object <- .stateObject(prepared, fit, s, key)
+    .say(verbose, .verdictText(object@verdict))
+    object
+})
+
+.stateInput <- function(x, assay.type, symbols, species, tfs, nTargets, keep,
+    genes, preprocess, logged, verbose) {
+    input <- .cellInput(x, assay.type, symbols, verbose)
+    species <- .resolveSpecies(species, input$cellData)
+    vocab <- .makeVocab(input$clean, input$symbols, input$type)
+    if (is.list(preprocess) && is.null(preprocess$target) && !logged) {
+        total <- .cellTotals(input$matrix)
+        if (any(total > 0, na.rm = TRUE)) {
+            preprocess$target <- median(total[total > 0], na.rm = TRUE)
+        }
+    }
+    prepared <- .preprocess(input, vocab, .resolveTfs(tfs, species)[[species]],
+        "infer", nTargets = nTargets, genes = genes, keep = keep,
+        preprocess = preprocess, logged = logged, verbose = verbose
+    )
+    prepared$report$species <- species
+    prepared
+}
+
+.cellTotals <- function(m) {
+    unlist(lapply(.columnChunks(m), function(part) {
+        Matrix::colSums(.columnChunk(m, part))
+    }), use.names = FALSE)
+}
+
+## All but the `most` most variable TFs become ordinary genes.
+.limitTFs <- function(prepared, most, verbose) {
+    tf <- which(!prepared$nonTF)
+    if (length(tf) <= most) {
+        return(prepared)
+    }
+    scale <- .standardiser(prepared$values[tf, , drop = FALSE])$scale
+    spread <- ifelse(scale > 0, 1 / scale, 0)
+    prepared$nonTF[tf[-order(-spread)[seq_len(most)]]] <- TRUE
+    message(length(tf), " TFs: the ", most, " most variable are used as ",
+        "regulators ('maxTFs')"
+    )
+    prepared
+}
+
+## Labels as one-hot memberships, coordinates as a matrix dims x cells.
+.givenStates <- function(s, x, prepared) {
+    n <- length(prepared$cells)
+    if (!is.null(s$states)) {
+        label <- s$states
+        if (is.character(label) && length(label) == 1L) {
+            if (!label %in% colnames(prepared$cellData)) {
+                .stopArgument("states", "is \"", label, "\", which isn't a ",
+                    "column of colData(x): ",
+                    .some(colnames(prepared$cellData), 8L), "."
+                )
+            }
+            label <- prepared$cellData[[label]]
+        }
+        if (length(label) != n || anyNA(label)) {
+            .stopArgument("states", "must have a label per cell, ", n,
+                ", none missing; it has ", length(label), " with ",
+                sum(is.na(label)), " missing."
+            )
+        }
+        label <- factor(label)
+        if (nlevels(label) > 32L) {
+            .stopArgument("states", "has ", nlevels(label), " different ",
+                "labels; at most 32 can be used. Merge some."
+            )
+        }
+        s$names <- levels(label)
+        s$w <- t(outer(as.integer(label), seq_len(nlevels(label)), "==") + 0)
+    }
+    if (!is.null(s$embedding)) {
+        s$point <- .givenCoordinates(s$embedding, x, n)
+    }
+    if (is.null(s$w)) {
+        s$high <- min(s$high, n - 1L)
+        if (s$high < s$low) {
+            .stopArgument("x", "has ", n, " cells, too few for ", s$low,
+                " states."
+            )
+        }
+    }
+    s
+}
+
+.givenCoordinates <- function(point, x, n) {
+    if (is.character(point) && length(point) == 1L) {
+        if (!methods::is(x, "SingleCellExperiment") ||
+            !point %in% SingleCellExperiment::reducedDimNames(x)) {
+            .stopArgument("embedding", "is \"", point, "\", which isn't a ",
+                "reducedDim of 'x'; give its name or a matrix."
+            )
+        }
+        point <- SingleCellExperiment::reducedDim(x, point)
+    }
+    point <- as.matrix(point)
+    if (!is.numeric(point) || nrow(point) != n || !all(is.finite(point))) {
+        .stopArgument("embedding", "must be finite numbers, cells x ",
+            "dimensions, with ", n, " rows; it has ", nrow(point), "."
+        )
+    }
+    t(point) + 0
+}
+
+.fitStates <- function(prepared, s, key, threads) {
+    v <- prepared$values
+    tf <- which(!prepared$nonTF)
+    width <- length(tf) * (1 + if (is.null(s$w)) s$high else nrow(s$w))
+    if (width > 6000) {
+        .stopArgument("tfs", "are ", length(tf), ", too many for networks ",
+            "per state; lower 'maxTFs' or 'nStates'."
+        )
+    }
+    options <- list(
+        a = .priorGrid(s$a, length(tf)), rho = s$rho,
+        permutations = as.numeric(s$permutations),
+        low = as.numeric(s$low), high = as.numeric(s$high),
+        neighbours = as.numeric(s$neighbours), nullGenes = 500,
+        centring = if (is.null(s$centre)) 0 else if (s$centre) 1 else 2,
+        gateCells = s$gate[["cells"]], gateGenes = s$gate[["genes"]],
+        gateGain = s$gate[["gain"]]
+    )
+    view <- list(p = v@p, i = v@i, x = v@x, genes = as.numeric(nrow(v)),
+        cells = as.numeric(ncol(v))
+    )
+    fit <- .Call(cw_r_percell, view, tf - 1L, s$w, s$point, options, key,
+        threads
+    )
+    names(fit$numbers) <- c("states", "components", "centred", "gateGain", "a",
+        "rho", "evidence", "empty", "gain"
+    )
+    fit
+}
+
+.priorGrid <- function(a, nTFs) {
+    if (!is.null(a)) {
+        return(as.numeric(a))
+    }
+    a <- c(0.001, 0.003, 0.01)
+    if (nTFs > 24) sort(c(a * 24 / nTFs, a)) else a
+}
+
+## From the engine's arrays, which run over genes first, to R's.
+.stateObject <- function(prepared, fit, s, key) {
+    at <- fit$numbers
+    k <- at[["states"]]
+    tf <- which(!prepared$nonTF)
+    size <- c(nrow(prepared$values), length(tf), k)
+    slope <- aperm(array(fit$slope[seq_len(prod(size))], size), c(2L, 1L, 3L))
+    pooled <- t(matrix(fit$pooled, size[[1L]]))
+    w <- t(matrix(fit$w[seq_len(k * ncol(prepared$values))], k))
+    w <- w / rowSums(w) # the engine's are single precision
+    sd <- matrix(fit$sd[seq_len(k * size[[2L]])], size[[2L]])
+    colnames(w) <- if (is.null(s$names) || length(s$names) != k)
+        paste0("state", seq_len(k)) else s$names
+    verdict <- .stateVerdict(pooled, slope, fit, tf, s)
+    if (!verdict$distinguishable) {
+        slope <- array(pooled, size[c(2L, 1L, 3L)])
+        sd[] <- 1
+    }
+    data <- S4Vectors::DataFrame(prepared$cellData)
+    rownames(data) <- NULL
+    expression <- prepared$values
+    expression@Dimnames <- list(NULL, NULL)
+    new("StateGRN",
+        tfs = prepared$labels[tf], genes = prepared$labels,
+        cells = prepared$cells, pooled = pooled, slope = slope, sd = sd,
+        memberships = w, expression = expression, cellData = data,
+        verdict = verdict, metadata = list(
+            model = "varying-coefficient ridge", prior = "none",
+            seed = .keyText(key), engine = .engineText(),
+            species = prepared$report$species, coverage = prepared$report,
+            preprocessing = prepared$report$settings
+        )
+    )
+}
+
+## Is the variation between states more than that of permuted states?
+.stateVerdict <- function(pooled, slope, fit, tf, s) {
+    at <- fit$numbers
+    weight <- abs(pooled)
+    weight[cbind(seq_along(tf), tf)] <- NA
+    strong <- which(weight >= stats::quantile(weight, 0.94, na.rm = TRUE) &
+        weight > 0)
+    flat <- matrix(slope, length(pooled))[strong, , drop = FALSE]
+    spread <- sqrt(rowMeans((flat - rowMeans(flat))^2))
+    variation <- if (length(strong)) median(spread / weight[strong]) else 0
+    tried <- fit$silhouette[s$low:s$high + 1L]
+    top <- if (all(is.na(tried))) NA_real_ else max(tried, na.rm = TRUE)
+    reason <- if (at[["states"]] < 2) {
+        if (at[["centred"]] == 0 && is.null(s$centre) &&
+            is.finite(at[["gateGain"]])) {
+            "no network is seen within states"
+        } else {
+            "there is one state, or too few cells or genes to ask"
+        }
+    } else if (at[["gain"]] <= max(0, fit$nullGain)) {
+        "permuted states do as well"
+    } else if (is.null(s$w) && isTRUE(top < s$gate[["silhouette"]])) {
+        sprintf("no separate states are seen (silhouette %.2f)", top)
+    } else if (variation < 0.03) {
+        "the slopes hardly differ between states"
+    } else {
+        ""
+    }
+    list(
+        distinguishable = !nzchar(reason), reason = reason,
+        gain = at[["gain"]], nullGain = fit$nullGain, variation = variation,
+        a = at[["a"]], rho = at[["rho"]], centred = at[["centred"]] == 1,
+        gateGain = at[["gateGain"]], components = at[["components"]],
+        silhouette = setNames(tried, s$low:s$high)
+    )
+}
+
+.verdictText <- function(v) {
+    if (v$distinguishable) {
+        sprintf(paste0("per-cell variation is distinguishable from the ",
+            "pooled network (evidence gain %.1f nats; permuted states at ",
+            "most %.1f)"
+        ), v$gain, max(v$nullGain))
+    } else {
+        paste0("per-cell variation is not distinguishable from the pooled ",
+            "network: ", v$reason
+        )
+    }
+}
+
+## ---- access ----------------------------------------------------------------
+
+#' @rdname StateGRN-class
+#' @export
+setGeneric("memberships", function(x) standardGeneric("memberships"))
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("memberships", "StateGRN", function(x) {
+    w <- x@memberships
+    rownames(w) <- x@cells
+    w
+})
+
+#' @rdname StateGRN-class
+#' @export
+setGeneric("stateVerdict", function(x) standardGeneric("stateVerdict"))
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("stateVerdict", "StateGRN", function(x) x@verdict)
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("tfNames", "StateGRN", function(x) x@tfs)
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("geneNames", "StateGRN", function(x) x@genes)
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("cellNames", "StateGRN", function(x) x@cells)
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("cellData", "StateGRN", function(x) {
+    data <- x@cellData
+    rownames(data) <- x@cells
+    data
+})
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("length", "StateGRN", function(x) length(x@cells))
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("dim", "StateGRN", function(x) {
+    c(tfs = length(x@tfs), genes = length(x@genes), cells = length(x@cells))
+})
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("metadata", "StateGRN", function(x, ...) x@metadata)
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("$", "StateGRN", function(x, name) x@cellData[[name]])
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("[", c("StateGRN", "ANY", "missing", "ANY"),
+    function(x, i, j, ..., drop = TRUE) {
+        if (missing(i)) {
+            return(x)
+        }
+        at <- .someCells(x, i, "i")
+        if (anyDuplicated(at)) {
+            .stopArgument("i", "chooses a cell twice: ",
+                .some(unique(x@cells[at[duplicated(at)]])),
+                "; cell names must stay unique."
+            )
+        }
+        x@memberships <- x@memberships[at, , drop = FALSE]
+        x@expression <- x@expression[, at, drop = FALSE]
+        x@cellData <- x@cellData[at, , drop = FALSE]
+        x@cells <- x@cells[at]
+        x
+    }
+)
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("[", c("StateGRN", "ANY", "ANY", "ANY"),
+    function(x, i, j, ..., drop = TRUE) {
+        stop("'j' can't be used: a StateGRN has one dimension, its cells; ",
+            "write x[cells], and choose genes in edgeTable() or cellNetwork().",
+            call. = FALSE
+        )
+    }
+)
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("show", "StateGRN", function(object) {
+    v <- object@verdict
+    text <- .verdictText(v)
+    cat(toupper(substr(text, 1L, 1L)), substring(text, 2L), ".\n", sep = "")
+    cat("StateGRN: networks of ", .count(ncol(object@memberships), "state"),
+        ", mixed in each cell\n", sep = ""
+    )
+    cat("  cells:  ", .preview(object@cells), "\n", sep = "")
+    cat("  TFs:    ", .preview(object@tfs), "\n", sep = "")
+    cat("  genes:  ", .preview(object@genes), "\n", sep = "")
+    cat("  states: ", .preview(colnames(object@memberships)),
+        if (v$centred) "; centred" else "; not centred", "\n", sep = ""
+    )
+    cat("  a ", v$a, ", rho ", v$rho, "; differences of slopes may also come ",
+        "from noise and saturation;\n  cells within a state aren't resolved\n",
+        sep = ""
+    )
+    cat("Go on with edgeTable(), poolGRN(), regulonActivity(), ",
+        "switchingEdges(), evaluateGRN()\n", sep = ""
+    )
+})
+
+## Signed score matrix, TFs x genes, at memberships w.
+.mixedScores <- function(x, w) {
+    slope <- matrix(x@slope, ncol = length(w)) %*% w
+    dim(slope) <- dim(x@pooled)
+    slope * sqrt(as.vector(x@sd^2 %*% w))
+}
+
+## Cells with equal memberships: list(first = one cell of each, of = which).
+.sameMemberships <- function(x, at) {
+    w <- x@memberships[at, , drop = FALSE]
+    key <- do.call(paste, c(lapply(seq_len(ncol(w)), function(k) w[, k]),
+        sep = " "
+    ))
+    of <- match(key, unique(key))
+    list(first = at[!duplicated(of)], of = of)
+}
+
+.nameScores <- function(scores, x) {
+    dimnames(scores) <- list(x@tfs, x@genes)
+    scores
+}
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("cellNetwork", "StateGRN", function(x, cell, ..., signed = FALSE) {
+    if (missing(cell)) {
+        .stopArgument("cell", "is missing; name one cell, or use poolGRN() ",
+            "for the mean over all."
+        )
+    }
+    scores <- .nameScores(.mixedScores(x, x@memberships[.oneCell(x, cell), ]),
+        x
+    )
+    if (.checkFlag(signed, "signed")) scores else abs(scores)
+})
+
+#' @rdname StateGRN-class
+#' @param state a state, by number or name.
+#' @export
+stateNetwork <- function(x, state, signed = FALSE) {
+    if (!methods::is(x, "StateGRN")) {
+        .stopArgument("x", "must be a StateGRN; it is a ", class(x)[[1L]], ".")
+    }
+    names <- colnames(x@memberships)
+    at <- if (is.character(state)) match(state, names) else state
+    if (length(at) != 1L || !(at %in% seq_along(names))) {
+        .stopArgument("state", "must be one of ", .some(names, 32L), "; it is ",
+            .show(state), "."
+        )
+    }
+    w <- as.numeric(seq_along(names) == at)
+    scores <- .nameScores(.mixedScores(x, w), x)
+    if (.checkFlag(signed, "signed")) scores else abs(scores)
+}
+
+#' @rdname StateGRN-class
+#' @method as.matrix StateGRN
+#' @export
+as.matrix.StateGRN <- function(x, cell, ...) cellNetwork(x, cell)
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("poolGRN", "StateGRN", function(x, cells = NULL, groups = NULL, ...) {
+    .noDots(...)
+    at <- .someCells(x, cells)
+    if (is.null(groups)) {
+        return(.poolStates(x, at))
+    }
+    groups <- .cellGroups(x, groups, at)
+    if (anyNA(groups)) {
+        message(sum(is.na(groups)), " cells without a group are left out")
+    }
+    parts <- split(at, groups, drop = TRUE)
+    if (length(parts) == 0L) {
+        .stopArgument("groups", "is missing for all cells.")
+    }
+    lapply(parts, function(p) .poolStates(x, p))
+})
+
+.poolStates <- function(x, at) {
+    same <- .sameMemberships(x, at)
+    share <- tabulate(same$of, length(same$first)) / length(at)
+    scores <- matrix(0, length(x@tfs), length(x@genes))
+    for (u in seq_along(same$first)) {
+        scores <- scores + share[[u]] *
+            abs(.mixedScores(x, x@memberships[same$first[[u]], ]))
+    }
+    PooledGRN(.nameScores(scores, x), nCells = length(at),
+        metadata = x@metadata
+    )
+}
+
+## The edges of one cell.
+.stateEdges <- function(x, cell, filter, self, sign) {
+    signed <- .nameScores(.mixedScores(x, x@memberships[cell, ]), x)
+    edges <- .matrixEdges(abs(signed), filter, self)
+    if (sign) {
+        at <- cbind(match(edges$Gene1, x@tfs), match(edges$Gene2, x@genes))
+        edges$sign <- as.integer(base::sign(signed[at]))
+    }
+    edges
+}
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("edgeTable", "StateGRN", function(x, cells = NULL, threshold = NULL,
+    top = NULL, self = TRUE, ..., sign = FALSE) {
+    .noDots(...)
+    at <- .someCells(x, cells)
+    .checkFlag(self, "self")
+    .checkFlag(sign, "sign")
+    filter <- .edgeFilter(threshold, top)
+    .checkRows(x, at, filter, self, NULL)
+    same <- .sameMemberships(x, at)
+    tables <- lapply(same$first, .stateEdges, x = x, filter = filter,
+        self = self, sign = sign
+    )
+    if (length(at) == 1L) {
+        return(tables[[1L]])
+    }
+    rows <- vapply(tables, nrow, integer(1))[same$of]
+    table <- do.call(rbind, tables[same$of])
+    data.frame(cell_id = rep(x@cells[at], rows), table)
+})
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("writeGRN", c("StateGRN", "ANY"), function(x, file,
+    cells = NULL, threshold = NULL, top = NULL, self = TRUE,
+    overwrite = FALSE, ..., verbose = interactive()) {
+    .noDots(...)
+    at <- .someCells(x, cells)
+    .checkFlag(self, "self")
+    filter <- .edgeFilter(threshold, top)
+    rows <- .writeBeside(file, overwrite, function(con) {
+        rows <- bytes <- 0
+        for (cell in at) {
+            edges <- .stateEdges(x, cell, filter, self, FALSE)
+            edges <- data.frame(cell_id = rep(x@cells[cell], nrow(edges)),
+                edges
+            )
+            bytes <- bytes + .writeRows(edges, con, header = cell == at[[1L]])
+            rows <- rows + nrow(edges)
+        }
+        c(rows = rows, bytes = bytes)
+    })
+    .say(verbose, format(rows, big.mark = ","), " edges of ",
+        .count(length(at), "cell"), " written to ", file
+    )
+    invisible(file)
+})
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("regulonActivity", "StateGRN", function(x,
+    method = c("targets", "strength"), top = 50, ...) {
+    method <- match.arg(method)
+    top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
+    same <- .sameMemberships(x, seq_along(x@cells))
+    scale <- .standardiser(x@expression)
+    activity <- matrix(0, length(x@tfs), length(x@cells),
+        dimnames = list(x@tfs, x@cells)
+    )
+    own <- cbind(seq_along(x@tfs), match(x@tfs, x@genes))
+    for (u in seq_along(same$first)) {
+        scores <- abs(.mixedScores(x, x@memberships[same$first[[u]], ]))
+        cells <- which(same$of == u)
+        if (method == "strength") {
+            activity[, cells] <- rowMeans(scores)
+            next
+        }
+        scores[own] <- 0
+        weight <- .topWeights(scores, top)
+        ## weight (z) = weight scale x - weight scale mean, x sparse
+        scaled <- weight * rep(scale$scale, each = nrow(weight))
+        values <- scaled %*% x@expression[, cells, drop = FALSE]
+        activity[, cells] <- as.matrix(values) -
+            as.vector(scaled %*% scale$mean)
+    }
+    activity
+})
+
+## Rows of scores with all but their `top` highest set to 0, summing to 1.
+.topWeights <- function(scores, top) {
+    for (t in seq_len(nrow(scores))) {
+        if (top < ncol(scores)) {
+            scores[t, order(-scores[t, ])[-seq_len(top)]] <- 0
+        }
+        scores[t, ] <- scores[t, ] / max(sum(scores[t, ]), 1e-300)
+    }
+    scores
+}
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("toIgraph", "StateGRN", function(x, ...) toIgraph(poolGRN(x), ...))
+
+setAs("StateGRN", "igraph", function(from) toIgraph(from))
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("plotGRN", "StateGRN", function(x, tfs = NULL, top = 60,
+    cells = NULL, ...) {
+    plotGRN(poolGRN(x, cells), tfs = tfs, top = top, ...)
+})
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("plotRegulonActivity", "StateGRN", function(x, group = NULL,
+    order = NULL, tfs = NULL, n = 20, limit = 2, title = NULL, ...) {
+    all <- seq_len(length(x))
+    pick <- function(value, arg) {
+        if (is.null(value)) NULL else .cellGroups(x, value, all, arg)
+    }
+    plotRegulonActivity(regulonActivity(x, ...),
+        group = pick(group, "group"), order = pick(order, "order"),
+        tfs = tfs, n = n, limit = limit, title = title
+    )
+})
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("evaluateGRN", c("StateGRN", "ANY"), function(x, reference,
+    methods = c("model", "pearson", "spearman", "random"), nBoot = 200,
+    seed = NULL, cells = NULL, ...) {
+    at <- .someCells(x, cells)
+    expression <- x@expression[, at, drop = FALSE]
+    rownames(expression) <- x@genes
+    .evaluate(.poolStates(x, at), reference, methods, nBoot, seed, expression)
+})
+
+#' Edges that may switch between states
+#'
+#' For every edge 1 - min_k(s slope_k) / max_k |slope_k|, over states k, on the
+#' shrunken slopes, s being the sign of the largest: 0 for an edge of equal
+#' strength in all states, 1 for one that is absent in a state, above 1 for one
+#' that changes its sign. It ranks edges; it is no test, and saturation and
+#' noise make slopes differ too.
+#'
+#' @param x a [StateGRN-class].
+#' @param top the strongest edges of the pooled network that are listed; NULL:
+#'   6% of all, as many as the method was checked on.
+#' @return A data.frame, highest `switching` first: `Gene1`, `Gene2`, `score`
+#'   (absolute pooled slope), `sign`, `switching`, `strongest` and `weakest`
+#'   (states). All `switching` is 0 where the verdict is "not distinguishable".
+#' @seealso [PerCellGRNParam()] for the verdict, [stateNetwork()]
+#' @examples
+#' cells <- simulateCells(nCells = 600, nGenes = 90, nTFs = 10, seed = 1)
+#' grn <- inferGRN(cells, PerCellGRNParam(permutations = 3), seed = 1)
+#' head(switchingEdges(grn, top = 100))
+#' @export
+switchingEdges <- function(x, top = NULL) {
+    if (!methods::is(x, "StateGRN")) {
+        .stopArgument("x", "must be a StateGRN, as inferGRN() with ",
+            "PerCellGRNParam() returns; it is a ", class(x)[[1L]], "."
+        )
+    }
+    pooled <- .nameScores(abs(x@pooled), x)
+    if (is.null(top)) {
+        top <- max(1, round(0.06 * length(pooled)))
+    }
+    edges <- .matrixEdges(pooled, .edgeFilter(NULL, top), FALSE)
+    at <- cbind(match(edges$Gene1, x@tfs), match(edges$Gene2, x@genes))
+    flat <- matrix(x@slope, length(x@pooled))
+    flat <- flat[(at[, 2L] - 1L) * length(x@tfs) + at[, 1L], , drop = FALSE]
+    big <- max.col(abs(flat), ties.method = "first")
+    s <- sign(flat[cbind(seq_along(big), big)])
+    low <- max.col(-flat * s, ties.method = "first")
+    peak <- abs(flat[cbind(seq_along(big), big)])
+    names <- colnames(x@memberships)
+    edges$sign <- as.integer(sign(x@pooled[at]))
+    edges$switching <- ifelse(peak > 0,
+        1 - s * flat[cbind(seq_along(low), low)] / pmax(peak, 1e-300), 0
+    )
+    edges$strongest <- names[big]
+    edges$weakest <- names[low]
+    edges[order(-edges$switching), , drop = FALSE]
+}

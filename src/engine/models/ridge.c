@@ -1,0 +1,589 @@
+/* ridge.c: see ridge.h. */
+#include "ridge.h"
+
+#include "dense.h"
+#include "../core/rng.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+enum { BLOCK = 512 }; /* cells whose features are made at a time */
+
+const double cw_ridge_a[CW_RIDGE_A_COUNT] = {.001, .003, .01};
+const double cw_ridge_rho[CW_RIDGE_RHO_COUNT] = {.03, .1, .3};
+
+static const double first_noise = 0.8, least_noise = 1e-3; /* s_g: where it starts, and its floor */
+
+/* ---- columns: standardised, centred ------------------------------------------------------------------------------ */
+
+cw_status cw_ridge_standardise(cw_ctx *ctx, float *x, int64_t cells, int64_t genes)
+{
+    if (ctx->status != CW_OK) return ctx->status;
+    if (cells < 2 || genes < 1)
+        return cw_fail(ctx, CW_ERR_SHAPE, "standardise: %lld cells x %lld genes; at least 2 cells and 1 gene needed",
+                       (long long)cells, (long long)genes);
+    double *sum = cw_calloc(ctx, 3 * genes, sizeof *sum);
+    if (!sum) return ctx->status;
+    double *mean = sum, *square = sum + genes, *largest = sum + 2 * genes;
+    for (int64_t c = 0; c < cells; c++)
+        for (int64_t g = 0; g < genes; g++) {
+            mean[g] += x[c * genes + g];
+            largest[g] = fmax(largest[g], fabs((double)x[c * genes + g]));
+        }
+    for (int64_t g = 0; g < genes; g++) {
+        mean[g] /= (double)cells;
+        if (!isfinite(mean[g]))
+            cw_fail(ctx, CW_ERR_NUMERIC, "standardise: column %lld has values that aren't finite", (long long)g);
+    }
+    for (int64_t c = 0; c < cells; c++)
+        for (int64_t g = 0; g < genes; g++) {
+            double d = x[c * genes + g] - mean[g];
+            square[g] += d * d;
+        }
+    for (int64_t g = 0; g < genes; g++) {
+        double sd = sqrt(square[g] / (double)cells);
+        square[g] = sd > 1e-7 * largest[g] && sd > 0.0 ? 1.0 / sd : 0.0;
+    }
+    for (int64_t c = 0; c < cells; c++)
+        for (int64_t g = 0; g < genes; g++)
+            x[c * genes + g] = (float)((x[c * genes + g] - mean[g]) * square[g]);
+    cw_free(ctx, sum);
+    return ctx->status;
+}
+
+static cw_status check_weights(cw_ctx *ctx, const float *w, int64_t cells, int64_t states)
+{
+    for (int64_t k = 0; k < states; k++) {
+        double sum = 0.0;
+        for (int64_t c = 0; c < cells; c++) {
+            if (!(w[c * states + k] >= 0.0f) || !isfinite(w[c * states + k]))
+                return cw_fail(ctx, CW_ERR_ARGUMENT, "memberships: cell %lld has a negative or missing weight",
+                               (long long)c);
+            sum += w[c * states + k];
+        }
+        if (!(sum > 0.0))
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "memberships: state %lld has no cell", (long long)k);
+    }
+    return CW_OK;
+}
+
+cw_status cw_ridge_centre(cw_ctx *ctx, float *x, const float *w, int64_t cells, int64_t genes, int64_t states)
+{
+    if (ctx->status != CW_OK || check_weights(ctx, w, cells, states) != CW_OK) return ctx->status;
+    double *WW = cw_calloc(ctx, states * states, sizeof *WW), *WX = cw_calloc(ctx, genes * states, sizeof *WX);
+    if (WW && WX) {
+        for (int64_t c = 0; c < cells; c++)
+            for (int64_t k = 0; k < states; k++) {
+                double a = w[c * states + k];
+                if (a == 0.0) continue;
+                for (int64_t j = 0; j < states; j++) WW[k * states + j] += a * w[c * states + j];
+                for (int64_t g = 0; g < genes; g++) WX[g * states + k] += a * x[c * genes + g];
+            }
+        for (int64_t k = 0; k < states; k++) WW[k * states + k] += 1e-3;
+        if (cw_dense_cholesky(WW, states) != 0)
+            cw_fail(ctx, CW_ERR_NUMERIC, "centring: the memberships' second moments aren't positive definite");
+        else {
+            for (int64_t g = 0; g < genes; g++) cw_dense_solve(WX + g * states, WW, states);
+            for (int64_t c = 0; c < cells; c++)
+                for (int64_t g = 0; g < genes; g++) {
+                    double fit = 0.0;
+                    for (int64_t k = 0; k < states; k++) fit += w[c * states + k] * WX[g * states + k];
+                    x[c * genes + g] = (float)(x[c * genes + g] - fit);
+                }
+        }
+    }
+    cw_free(ctx, WX);
+    cw_free(ctx, WW);
+    return ctx->status;
+}
+
+/* ---- second moments ---------------------------------------------------------------------------------------------- */
+
+/* Features of cell c: x_ct for every TF, then W_ck x_ct state by state; `width` = tfs (1 + states) of them. */
+typedef struct moments {
+    int64_t cells, targets, tfs, states, width;
+    double *C;  /* (width, width) F^T F */
+    double *FY; /* (targets, width) Y^T F */
+    double *yy; /* (targets) */
+    int64_t *target; /* (targets) columns of x */
+    int64_t *own;    /* (targets) the TF that a target is, or -1 */
+    double *F, *Y;   /* (BLOCK, width), (BLOCK, targets) working memory */
+} moments;
+
+static void moments_free(cw_ctx *ctx, moments *m)
+{
+    void *all[] = {m->C, m->FY, m->yy, m->target, m->own, m->F, m->Y};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) cw_free(ctx, all[i]);
+    memset(m, 0, sizeof *m);
+}
+
+/* `targets` of the `genes` columns, evenly spread. Freed with moments_free, also after a failure. */
+static cw_status moments_new(cw_ctx *ctx, moments *m, const int32_t *tf, int64_t cells, int64_t genes, int64_t targets,
+                             int64_t tfs, int64_t states)
+{
+    *m = (moments){.cells = cells, .targets = targets, .tfs = tfs, .states = states, .width = tfs * (1 + states)};
+    m->C = cw_alloc(ctx, m->width * m->width, sizeof *m->C);
+    m->FY = cw_alloc(ctx, targets * m->width, sizeof *m->FY);
+    m->yy = cw_alloc(ctx, targets, sizeof *m->yy);
+    m->target = cw_alloc(ctx, targets, sizeof *m->target);
+    m->own = cw_alloc(ctx, targets, sizeof *m->own);
+    m->F = cw_alloc(ctx, BLOCK * m->width, sizeof *m->F);
+    m->Y = cw_alloc(ctx, BLOCK * targets, sizeof *m->Y);
+    if (ctx->status != CW_OK) return ctx->status;
+    for (int64_t j = 0; j < targets; j++) {
+        m->target[j] = j * genes / targets;
+        m->own[j] = -1;
+        for (int64_t t = 0; t < tfs; t++)
+            if (tf[t] == m->target[j]) m->own[j] = t;
+    }
+    return CW_OK;
+}
+
+/* Fills C, FY and yy. Cell c has the memberships of cell order[c] (NULL: its own). */
+static cw_status moments_fill(cw_ctx *ctx, moments *m, const float *x, const int32_t *tf, const float *w,
+                              const int64_t *order, int64_t genes)
+{
+    memset(m->yy, 0, (size_t)m->targets * sizeof *m->yy);
+    for (int64_t c0 = 0; c0 < m->cells; c0 += BLOCK) {
+        int64_t n = m->cells - c0 < BLOCK ? m->cells - c0 : BLOCK;
+        for (int64_t i = 0; i < n; i++) {
+            const float *xc = x + (c0 + i) * genes;
+            const float *wc = m->states ? w + (order ? order[c0 + i] : c0 + i) * m->states : NULL;
+            double *f = m->F + i * m->width, *y = m->Y + i * m->targets;
+            for (int64_t t = 0; t < m->tfs; t++) f[t] = xc[tf[t]];
+            for (int64_t k = 0; k < m->states; k++)
+                for (int64_t t = 0; t < m->tfs; t++) f[(1 + k) * m->tfs + t] = wc[k] * f[t];
+            for (int64_t j = 0; j < m->targets; j++) {
+                y[j] = xc[m->target[j]];
+                m->yy[j] += y[j] * y[j];
+            }
+        }
+        double beta = c0 > 0 ? 1.0 : 0.0;
+        cw_dense_product(ctx->threads, m->C, m->F, 1, m->F, 0, beta, m->width, m->width, n);
+        cw_dense_product(ctx->threads, m->FY, m->Y, 1, m->F, 0, beta, m->targets, m->width, n);
+        if (cw_poll(ctx) != CW_OK) return ctx->status;
+    }
+    return CW_OK;
+}
+
+/* ---- one fit: given a and b = a rho ------------------------------------------------------------------------------ */
+
+/* Working memory of one fit; a fit uses the first `width` features of the moments. */
+typedef struct room {
+    double *V;     /* (width, width) eigenvectors in rows */
+    double *value; /* (width) */
+    double *work;  /* cw_dense_eigen_room(width) */
+    double *Y;     /* (targets, width) right-hand sides R F^T y, later slopes */
+    double *turned; /* (targets, width) the same in the eigenvectors' coordinates */
+    double *scale; /* (width) prior standard deviations */
+    double *own;   /* (1 + states, width) features of a target that is a TF, in the same coordinates */
+    double *small; /* (1 + states)^2 + 2 (1 + states) */
+    double *y0, *d; /* (width) each */
+} room;
+
+static void room_free(cw_ctx *ctx, room *r)
+{
+    void *all[] = {r->V, r->value, r->work, r->Y, r->scale, r->own, r->small, r->y0, r->d, r->turned};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) cw_free(ctx, all[i]);
+    memset(r, 0, sizeof *r);
+}
+
+static cw_status room_new(cw_ctx *ctx, room *r, int64_t width, int64_t targets, int64_t states)
+{
+    int64_t m = 1 + states;
+    r->V = cw_alloc(ctx, width * width, sizeof(double));
+    r->value = cw_alloc(ctx, width, sizeof(double));
+    r->work = cw_alloc(ctx, cw_dense_eigen_room(width), sizeof(double));
+    r->Y = cw_alloc(ctx, targets * width, sizeof(double));
+    r->scale = cw_alloc(ctx, width, sizeof(double));
+    r->own = cw_alloc(ctx, m * width, sizeof(double));
+    r->small = cw_alloc(ctx, m * m + 2 * m, sizeof(double));
+    r->y0 = cw_alloc(ctx, width, sizeof(double));
+    r->d = cw_alloc(ctx, width, sizeof(double));
+    r->turned = cw_alloc(ctx, targets * width, sizeof(double));
+    return ctx->status;
+}
+
+/* Posterior mean and log evidence of one target at noise s, in the coordinates of the eigenvectors of the scaled second
+ * moments M = R F^T F R = V^T diag(value) V, where A = I + M / s is diagonal. y0 (width) = V R F^T y, with the target's
+ * own features (the `m` rows of r->own, none if m = 0) already taken out. Those rows and columns of A are then deleted
+ * by the block formula (A_oo)^-1 f = B f - B_r (B_rr)^-1 B_r^T f, B = A^-1, |A_oo| = |A| |B_rr|.
+ * Writes theta (width) and the residual sum of squares; returns the evidence, NaN if the block is singular. */
+static double posterior(double *theta, double *rss, room *r, double yy, double s, int64_t cells, int64_t width,
+                        int64_t m)
+{
+    double *B = r->small, *z = B + m * m, logdet = 0.0, fit = 0.0, size = 0.0;
+    for (int64_t i = 0; i < width; i++) {
+        r->d[i] = 1.0 / (1.0 + r->value[i] / s);
+        logdet -= log(r->d[i]);
+    }
+    for (int64_t p = 0; p < m; p++) {
+        const double *v = r->own + p * width;
+        z[p] = 0.0;
+        for (int64_t i = 0; i < width; i++) z[p] += v[i] * r->d[i] * r->y0[i] / s;
+        for (int64_t q = 0; q <= p; q++) {
+            double sum = 0.0;
+            for (int64_t i = 0; i < width; i++) sum += v[i] * r->d[i] * r->own[q * width + i];
+            B[p * m + q] = sum;
+        }
+    }
+    if (m > 0) {
+        if (cw_dense_cholesky(B, m) != 0) return NAN;
+        for (int64_t p = 0; p < m; p++) logdet += 2.0 * log(B[p * m + p]);
+        cw_dense_solve(z, B, m);
+    }
+    for (int64_t i = 0; i < width; i++) {
+        double f = r->y0[i] / s;
+        for (int64_t p = 0; p < m; p++) f -= r->own[p * width + i] * z[p];
+        theta[i] = r->d[i] * f;
+        fit += theta[i] * r->y0[i];
+        size += r->value[i] * theta[i] * theta[i];
+    }
+    *rss = yy - 2.0 * fit + size;
+    return -0.5 * (yy / s - fit / s) - 0.5 * logdet - 0.5 * (double)cells * log(s);
+}
+
+/* Fits every target with prior variances a (the first tfs features) and b (the others up to `width`). evidence
+ * (targets); theta (targets, width) or NULL. 0, or -1 where the numbers break down. */
+static int fit(double *evidence, double *theta, const moments *m, room *r, double a, double b, int64_t width,
+               int threads)
+{
+    int64_t blocks = width / m->tfs, n = m->targets;
+    for (int64_t i = 0; i < width; i++) r->scale[i] = sqrt(i < m->tfs ? a : b);
+    for (int64_t i = 0; i < width; i++)
+        for (int64_t j = 0; j < width; j++)
+            r->V[i * width + j] = r->scale[i] * m->C[i * m->width + j] * r->scale[j];
+    if (cw_dense_eigen(r->value, r->V, r->work, width, 0) != 0) return -1;
+    for (int64_t i = 0; i < width; i++) r->value[i] = fmax(r->value[i], 0.0);
+    for (int64_t g = 0; g < n; g++) {
+        double *y = r->Y + g * width;
+        for (int64_t i = 0; i < width; i++) y[i] = r->scale[i] * m->FY[g * m->width + i];
+        for (int64_t p = 0; m->own[g] >= 0 && p < blocks; p++) y[p * m->tfs + m->own[g]] = 0.0;
+    }
+    cw_dense_product(threads, r->turned, r->Y, 0, r->V, 1, 0.0, n, width, width);
+    for (int64_t g = 0; g < n; g++) {
+        double *y = r->turned + g * width, rss, s = first_noise;
+        int64_t own = m->own[g] < 0 ? 0 : blocks;
+        evidence[g] = 0.0;
+        if (m->yy[g] == 0.0) { /* a constant gene says nothing */
+            memset(y, 0, (size_t)width * sizeof *y);
+            continue;
+        }
+        for (int64_t p = 0; p < own; p++)
+            for (int64_t i = 0; i < width; i++) r->own[p * width + i] = r->V[i * width + p * m->tfs + m->own[g]];
+        memcpy(r->y0, y, (size_t)width * sizeof *y);
+        posterior(y, &rss, r, m->yy[g], s, m->cells, width, own);
+        s = fmax(least_noise, rss / (double)m->cells);
+        evidence[g] = posterior(y, &rss, r, m->yy[g], s, m->cells, width, own);
+        if (!isfinite(evidence[g])) return -1;
+    }
+    if (!theta) return 0;
+    cw_dense_product(threads, theta, r->turned, 0, r->V, 0, 0.0, n, width, width);
+    for (int64_t g = 0; g < n; g++)
+        for (int64_t i = 0; i < width; i++) {
+            int itself = m->own[g] >= 0 && i % m->tfs == m->own[g];
+            theta[g * width + i] = itself ? 0.0 : theta[g * width + i] * r->scale[i];
+        }
+    return 0;
+}
+
+/* ---- several fits at once ---------------------------------------------------------------------------------------- */
+
+typedef struct task {
+    double a, b;
+    double *evidence; /* (targets) */
+    double *theta;    /* (targets, width) or NULL */
+} task;
+
+/* Runs the tasks, each on one thread, in `slots` rooms; the results don't depend on who runs what. */
+static cw_status run_tasks(cw_ctx *ctx, const task *tasks, int64_t count, const moments *m, room *rooms, int slots,
+                           int64_t width)
+{
+    int failed = 0, inner = count == 1 ? ctx->threads : 1;
+    if (cw_poll(ctx) != CW_OK) return ctx->status;
+    (void)slots;
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic) num_threads(slots) if (slots > 1 && count > 1) reduction(| : failed)
+#endif
+    for (int64_t i = 0; i < count; i++) {
+#ifdef _OPENMP
+        room *r = rooms + (count > 1 && slots > 1 ? omp_get_thread_num() : 0);
+#else
+        room *r = rooms;
+#endif
+        failed |= fit(tasks[i].evidence, tasks[i].theta, m, r, tasks[i].a, tasks[i].b, width, inner) != 0;
+    }
+    if (failed)
+        return cw_fail(ctx, CW_ERR_NUMERIC, "ridge: the decomposition of %lld features did not succeed",
+                       (long long)width);
+    return cw_poll(ctx);
+}
+
+static double total(const double *x, int64_t n)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) sum += x[i];
+    return sum;
+}
+
+/* All fits of one set of moments: their rooms, evidences and, if `keep`, slopes. */
+typedef struct fits {
+    room *rooms;
+    task *tasks;
+    double *evidence, *theta; /* (count, targets), (count, targets, width) or NULL */
+    int64_t count, width, targets;
+    int slots;
+} fits;
+
+static void fits_free(cw_ctx *ctx, fits *f)
+{
+    for (int i = 0; f->rooms && i < f->slots; i++) room_free(ctx, f->rooms + i);
+    cw_free(ctx, f->rooms);
+    cw_free(ctx, f->tasks);
+    cw_free(ctx, f->evidence);
+    cw_free(ctx, f->theta);
+    memset(f, 0, sizeof *f);
+}
+
+static cw_status fits_new(cw_ctx *ctx, fits *f, int64_t count, int64_t width, int64_t targets, int64_t states, int keep)
+{
+    *f = (fits){.count = count, .width = width, .targets = targets};
+    f->slots = ctx->threads < count ? ctx->threads : (int)count;
+    f->rooms = cw_calloc(ctx, f->slots, sizeof *f->rooms);
+    f->tasks = cw_alloc(ctx, count, sizeof *f->tasks);
+    f->evidence = cw_alloc(ctx, count * targets, sizeof *f->evidence);
+    f->theta = keep ? cw_alloc(ctx, count * targets * width, sizeof *f->theta) : NULL;
+    for (int i = 0; ctx->status == CW_OK && i < f->slots; i++) room_new(ctx, f->rooms + i, width, targets, states);
+    return ctx->status;
+}
+
+/* Fit i has prior variances a[i] and b[i] (a_step, b_step 0: the same for all). */
+static cw_status fits_run(cw_ctx *ctx, fits *f, const moments *m, const double *a, int a_step, const double *b,
+                          int b_step)
+{
+    for (int64_t i = 0; i < f->count; i++)
+        f->tasks[i] = (task){.a = a[i * a_step],
+                             .b = b ? a[i * a_step] * b[i * b_step] : 0.0,
+                             .evidence = f->evidence + i * f->targets,
+                             .theta = f->theta ? f->theta + i * f->targets * f->width : NULL};
+    return run_tasks(ctx, f->tasks, f->count, m, f->rooms, f->slots, f->width);
+}
+
+/* The fit with the highest evidence summed over targets; the first among equals. */
+static int64_t fits_best(const fits *f)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < f->count; i++)
+        if (total(f->evidence + i * f->targets, f->targets) > total(f->evidence + best * f->targets, f->targets))
+            best = i;
+    return best;
+}
+
+/* ---- the two models ---------------------------------------------------------------------------------------------- */
+
+static cw_status check_ridge(cw_ctx *ctx, const int32_t *tf, const double *grid, int64_t n_grid, int64_t cells,
+                             int64_t genes, int64_t tfs)
+{
+    if (ctx->status != CW_OK) return ctx->status;
+    if (cells < 2 || genes < 2 || tfs < 1 || tfs > genes)
+        return cw_fail(ctx, CW_ERR_SHAPE, "ridge: %lld cells, %lld genes, %lld TFs; at least 2, 2 and 1 are needed",
+                       (long long)cells, (long long)genes, (long long)tfs);
+    if (n_grid < 1) return cw_fail(ctx, CW_ERR_ARGUMENT, "ridge: the grid of prior variances is empty");
+    for (int64_t i = 0; i < n_grid; i++)
+        if (!(grid[i] > 0.0) || !isfinite(grid[i]))
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "ridge: prior variance %g isn't positive", grid[i]);
+    char *seen = cw_calloc(ctx, genes, 1);
+    if (!seen) return ctx->status;
+    for (int64_t t = 0; t < tfs && ctx->status == CW_OK; t++) {
+        if (tf[t] < 0 || tf[t] >= genes)
+            cw_fail(ctx, CW_ERR_ARGUMENT, "ridge: TF %lld is column %d of %lld", (long long)t, (int)tf[t],
+                    (long long)genes);
+        else if (seen[tf[t]]) cw_fail(ctx, CW_ERR_ARGUMENT, "ridge: column %d is a TF twice", (int)tf[t]);
+        else seen[tf[t]] = 1;
+    }
+    cw_free(ctx, seen);
+    return ctx->status;
+}
+
+/* out (tfs, genes) = the first tfs columns of theta (genes, width) */
+static void transpose_slopes(double *out, const double *theta, int64_t genes, int64_t tfs, int64_t width)
+{
+    for (int64_t t = 0; t < tfs; t++)
+        for (int64_t g = 0; g < genes; g++) out[t * genes + g] = theta[g * width + t];
+}
+
+/* The pooled model on moments made for it or for more; evidence (targets) may be NULL. */
+static cw_status pooled_on(cw_ctx *ctx, double *slope, double *evidence, double *chosen, const moments *m,
+                           const double *grid, int64_t n_grid)
+{
+    fits f;
+    if (fits_new(ctx, &f, n_grid, m->tfs, m->targets, 0, 1) == CW_OK &&
+        fits_run(ctx, &f, m, grid, 1, NULL, 0) == CW_OK) {
+        int64_t best = fits_best(&f);
+        transpose_slopes(slope, f.theta + best * m->targets * m->tfs, m->targets, m->tfs, m->tfs);
+        if (evidence) memcpy(evidence, f.evidence + best * m->targets, (size_t)m->targets * sizeof *evidence);
+        if (chosen) *chosen = grid[best];
+    }
+    fits_free(ctx, &f);
+    return ctx->status;
+}
+
+cw_status cw_ridge_pooled(cw_ctx *ctx, double *slope, double *evidence, double *chosen, const float *x,
+                          const int32_t *tf, const double *grid, int64_t n_grid, int64_t cells, int64_t genes,
+                          int64_t tfs)
+{
+    moments m;
+    if (check_ridge(ctx, tf, grid, n_grid, cells, genes, tfs) != CW_OK) return ctx->status;
+    if (moments_new(ctx, &m, tf, cells, genes, genes, tfs, 0) == CW_OK &&
+        moments_fill(ctx, &m, x, tf, NULL, NULL, genes) == CW_OK)
+        pooled_on(ctx, slope, evidence, chosen, &m, grid, n_grid);
+    moments_free(ctx, &m);
+    return ctx->status;
+}
+
+/* sd (states, tfs): root of the mean of x_t^2, weighted by the memberships */
+static void state_spread(double *sd, const float *x, const int32_t *tf, const float *w, int64_t cells, int64_t genes,
+                         int64_t tfs, int64_t states)
+{
+    for (int64_t k = 0; k < states; k++) {
+        double *s = sd + k * tfs, weight = 0.0;
+        memset(s, 0, (size_t)tfs * sizeof *s);
+        for (int64_t c = 0; c < cells; c++) {
+            double a = w[c * states + k];
+            weight += a;
+            for (int64_t t = 0; a > 0.0 && t < tfs; t++) {
+                double v = x[c * genes + tf[t]];
+                s[t] += a * v * v;
+            }
+        }
+        for (int64_t t = 0; t < tfs; t++) s[t] = sqrt(s[t] / weight);
+    }
+}
+
+/* The sum of evidence over the genes of the null, at the positions that moments_new gives them. */
+static double total_spread(const double *evidence, int64_t genes, int64_t targets)
+{
+    double sum = 0.0;
+    for (int64_t j = 0; j < targets; j++) sum += evidence[j * genes / targets];
+    return sum;
+}
+
+/* Gains over `pooled` evidence with the rows of w permuted. */
+static cw_status permuted_gains(cw_ctx *ctx, double *gain, double pooled, double a, const float *x, const int32_t *tf,
+                                const float *w, const cw_varying_options *o, int64_t cells, int64_t genes,
+                                int64_t targets, int64_t tfs, int64_t states)
+{
+    moments m;
+    fits f = {0};
+    int64_t *order = cw_alloc(ctx, cells, sizeof *order);
+    if (moments_new(ctx, &m, tf, cells, genes, targets, tfs, states) == CW_OK &&
+        fits_new(ctx, &f, o->rho_count, m.width, targets, states, 0) == CW_OK)
+        for (int64_t p = 0; p < o->permutations; p++) {
+            cw_rng_permutation(order, cells, cw_rng_stream(o->key, CW_RNG_SHUFFLE, (uint64_t)p, 77));
+            if (moments_fill(ctx, &m, x, tf, w, order, genes) != CW_OK ||
+                fits_run(ctx, &f, &m, &a, 0, o->rho, 1) != CW_OK)
+                break;
+            gain[p] = total(f.evidence + fits_best(&f) * targets, targets) - pooled;
+        }
+    fits_free(ctx, &f);
+    moments_free(ctx, &m);
+    cw_free(ctx, order);
+    return ctx->status;
+}
+
+/* slope (states, tfs, genes) = beta + delta_k from theta (genes, tfs (1 + states)), or beta alone */
+static void state_slopes(double *slope, const double *pooled, const double *theta, int64_t genes, int64_t tfs,
+                         int64_t states)
+{
+    int64_t width = tfs * (1 + states);
+    for (int64_t k = 0; k < states; k++)
+        for (int64_t t = 0; t < tfs; t++)
+            for (int64_t g = 0; g < genes; g++)
+                slope[(k * tfs + t) * genes + g] =
+                    theta ? theta[g * width + t] + theta[g * width + (1 + k) * tfs + t] : pooled[t * genes + g];
+}
+
+static cw_status check_varying(cw_ctx *ctx, const float *w, const cw_varying_options *o, int64_t cells,
+                               int64_t states)
+{
+    if (states < 1) return cw_fail(ctx, CW_ERR_SHAPE, "ridge: at least one state is needed");
+    if (o->permutations < 0 || o->null_genes < 1)
+        return cw_fail(ctx, CW_ERR_ARGUMENT, "ridge: %lld permutations over %lld genes", (long long)o->permutations,
+                       (long long)o->null_genes);
+    for (int64_t i = 0; i < o->rho_count; i++)
+        if (!(o->rho[i] > 0.0) || !isfinite(o->rho[i]))
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "ridge: rho %g isn't positive", o->rho[i]);
+    if (check_weights(ctx, w, cells, states) != CW_OK) return ctx->status;
+    for (int64_t c = 0; c < cells; c++) {
+        double sum = 0.0;
+        for (int64_t k = 0; k < states; k++) sum += w[c * states + k];
+        if (fabs(sum - 1.0) > 1e-4)
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "memberships: those of cell %lld add up to %g", (long long)c, sum);
+    }
+    return CW_OK;
+}
+
+cw_status cw_ridge_varying(cw_ctx *ctx, double *pooled, double *slope, double *sd, double *null_gain,
+                           cw_varying *found, const float *x, const int32_t *tf, const float *w,
+                           const cw_varying_options *options, int64_t cells, int64_t genes, int64_t tfs,
+                           int64_t states)
+{
+    const cw_varying_options *o = options;
+    if (check_ridge(ctx, tf, o->a, o->a_count, cells, genes, tfs) != CW_OK ||
+        check_varying(ctx, w, o, cells, states) != CW_OK)
+        return ctx->status;
+    moments m;
+    fits f = {0};
+    double *evidence = cw_alloc(ctx, genes, sizeof *evidence);
+    int64_t targets = o->null_genes < genes ? o->null_genes : genes;
+    state_spread(sd, x, tf, w, cells, genes, tfs, states);
+    *found = (cw_varying){0};
+    /* one state is the pooled model written twice */
+    int varies = states > 1 && o->rho_count > 0;
+    if (moments_new(ctx, &m, tf, cells, genes, genes, tfs, varies ? states : 0) != CW_OK ||
+        moments_fill(ctx, &m, x, tf, w, NULL, genes) != CW_OK ||
+        pooled_on(ctx, pooled, evidence, &found->a, &m, o->a, o->a_count) != CW_OK)
+        goto done;
+    for (int64_t g = 0; g < genes; g++) found->empty -= m.yy[g] > 0.0 ? 0.5 * (double)cells : 0.0;
+    found->evidence = total(evidence, genes);
+    if (varies) {
+        if (fits_new(ctx, &f, o->rho_count, m.width, genes, states, 1) != CW_OK ||
+            fits_run(ctx, &f, &m, &found->a, 0, o->rho, 1) != CW_OK)
+            goto done;
+        int64_t best = fits_best(&f);
+        double at_zero = total_spread(evidence, genes, targets);
+        found->gain_all = total(f.evidence + best * genes, genes) - found->evidence;
+        found->gain = -INFINITY;
+        for (int64_t i = 0; i < o->rho_count; i++)
+            found->gain = fmax(found->gain, total_spread(f.evidence + i * genes, genes, targets) - at_zero);
+        int better = found->gain_all > 0.0;
+        if (better) found->rho = o->rho[best], found->evidence += found->gain_all;
+        state_slopes(slope, pooled, better ? f.theta + best * genes * m.width : NULL, genes, tfs, states);
+        fits_free(ctx, &f);
+        moments_free(ctx, &m);
+        if (o->permutations > 0)
+            permuted_gains(ctx, null_gain, at_zero, found->a, x, tf, w, o, cells, genes, targets, tfs, states);
+    } else {
+        state_slopes(slope, pooled, NULL, genes, tfs, states);
+        for (int64_t p = 0; p < o->permutations; p++) null_gain[p] = 0.0;
+    }
+done:
+    fits_free(ctx, &f);
+    moments_free(ctx, &m);
+    cw_free(ctx, evidence);
+    return ctx->status;
+}
+
+int64_t cw_ridge_bytes(const cw_ctx *ctx, int64_t cells, int64_t genes, int64_t tfs, int64_t states)
+{
+    int64_t width = tfs * (1 + states), wide = CW_RIDGE_RHO_COUNT;
+    int64_t slots = ctx->threads < wide ? ctx->threads : wide;
+    int64_t made = width * width + genes * width + BLOCK * (width + genes);
+    int64_t room = 4 * width * width + 2 * genes * width;
+    (void)cells;
+    return (int64_t)sizeof(double) * (made + slots * room + wide * genes * width);
+}

@@ -1,0 +1,111 @@
+/* r_estimators.c: pooled estimators of networks: tree ensembles and the evidence ridge. */
+#include "glue.h"
+
+#include "../engine/models/forest.h"
+#include "../engine/models/ridge.h"
+
+#include <string.h>
+
+/* A dgCMatrix, cells x genes, as list(dim, p, i, x); points into R's memory. */
+static cw_columns columns_of(SEXP view)
+{
+    SEXP dim = cw_glue_get(view, "dim"), p = cw_glue_get(view, "p"), i = cw_glue_get(view, "i");
+    SEXP x = cw_glue_get(view, "x");
+    if (TYPEOF(dim) != INTSXP || Rf_xlength(dim) != 2 || TYPEOF(p) != INTSXP || TYPEOF(i) != INTSXP ||
+        TYPEOF(x) != REALSXP || Rf_xlength(p) != (R_xlen_t)INTEGER(dim)[1] + 1 || Rf_xlength(i) != Rf_xlength(x) ||
+        INTEGER(p)[0] != 0 || INTEGER(p)[INTEGER(dim)[1]] != Rf_xlength(x))
+        Rf_error("internal error: the expression is not a column-compressed matrix");
+    for (int g = 0; g < INTEGER(dim)[1]; g++)
+        if (INTEGER(p)[g] > INTEGER(p)[g + 1]) Rf_error("internal error: column %d of the expression is odd", g + 1);
+    return (cw_columns){.cells = INTEGER(dim)[0], .genes = INTEGER(dim)[1], .start = INTEGER(p), .cell = INTEGER(i),
+                        .value = REAL(x)};
+}
+
+static cw_forest_options forest_options(SEXP list, uint64_t key)
+{
+    SEXP kind = cw_glue_get(list, "kind"), cut = cw_glue_get(list, "cut");
+    cw_forest_options o = {.key = key};
+    if (!Rf_isString(kind) || !Rf_isString(cut)) Rf_error("internal error: options of a forest without kind or cut");
+    o.kind = strcmp(CHAR(STRING_ELT(kind, 0)), "boosting") == 0 ? CW_FOREST_BOOST : CW_FOREST_EXTRA;
+    o.cut = strcmp(CHAR(STRING_ELT(cut, 0)), "cell") == 0 ? CW_CUT_CELL : CW_CUT_VALUE;
+    o.trees = (int64_t)cw_glue_number(list, "trees", 0);
+    o.features = (int64_t)cw_glue_number(list, "features", 0);
+    o.sample = (int64_t)cw_glue_number(list, "sample", 0);
+    o.min_leaf = (int64_t)cw_glue_number(list, "minLeaf", 1);
+    o.depth = (int64_t)cw_glue_number(list, "depth", 3);
+    o.rate = cw_glue_number(list, "rate", 0.01);
+    o.subsample = cw_glue_number(list, "subsample", 0.9);
+    o.window = (int64_t)cw_glue_number(list, "window", 25);
+    return o;
+}
+
+/* x: see columns_of. tf, target: genes from 0. list(importance (TFs x targets), grown, r2). */
+SEXP cw_r_forest(SEXP x_, SEXP tf, SEXP target, SEXP options, SEXP key, SEXP threads)
+{
+    static const char *const names[] = {"importance", "grown", "r2"};
+    cw_columns x = columns_of(x_);
+    cw_forest_options o = forest_options(options, cw_glue_key(key));
+    if (TYPEOF(tf) != INTSXP || TYPEOF(target) != INTSXP) Rf_error("internal error: gene numbers must be integers");
+    SEXP list = PROTECT(cw_glue_list(3, names));
+    SEXP importance = Rf_allocMatrix(REALSXP, (int)Rf_xlength(tf), (int)Rf_xlength(target));
+    SET_VECTOR_ELT(list, 0, importance);
+    SEXP grown = Rf_allocVector(INTSXP, Rf_xlength(target));
+    SET_VECTOR_ELT(list, 1, grown);
+    SEXP r2 = Rf_allocVector(REALSXP, Rf_xlength(target));
+    SET_VECTOR_ELT(list, 2, r2);
+    cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
+    cw_forest_importance(ctx, REAL(importance), INTEGER(grown), REAL(r2), &x, INTEGER(tf), Rf_xlength(tf),
+                         INTEGER(target), Rf_xlength(target), &o);
+    cw_glue_leave(ctx);
+    UNPROTECT(1);
+    return list;
+}
+
+/* Bytes the above will take: sizes is c(cells, TFs, targets, values listed, threads). */
+SEXP cw_r_forest_forecast(SEXP sizes, SEXP options)
+{
+    if (TYPEOF(sizes) != REALSXP || Rf_xlength(sizes) != 5) Rf_error("internal error: a forecast needs five sizes");
+    cw_forest_options o = forest_options(options, 0);
+    const double *s = REAL(sizes);
+    return Rf_ScalarReal((double)cw_forest_forecast((int64_t)s[0], (int64_t)s[1], (int64_t)s[2], (int64_t)s[3],
+                                                    (int)s[4], &o));
+}
+
+/* x: see columns_of. tf: genes from 0. grid: prior variances. list(slope (genes x TFs), evidence, chosen). */
+SEXP cw_r_ridge_pooled(SEXP x_, SEXP tf, SEXP grid, SEXP threads)
+{
+    static const char *const names[] = {"slope", "evidence", "chosen"};
+    cw_columns x = columns_of(x_);
+    if (TYPEOF(tf) != INTSXP || TYPEOF(grid) != REALSXP) Rf_error("internal error: TFs or grid of the wrong type");
+    SEXP list = PROTECT(cw_glue_list(3, names));
+    SEXP slope = Rf_allocMatrix(REALSXP, (int)x.genes, (int)Rf_xlength(tf)); /* the engine's (TFs, genes) by rows */
+    SET_VECTOR_ELT(list, 0, slope);
+    SEXP evidence = Rf_allocVector(REALSXP, (R_xlen_t)x.genes);
+    SET_VECTOR_ELT(list, 1, evidence);
+    SEXP chosen = Rf_allocVector(REALSXP, 1);
+    SET_VECTOR_ELT(list, 2, chosen);
+    cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
+    float *dense = cw_calloc(ctx, x.cells * x.genes, sizeof *dense);
+    if (dense) {
+        for (int64_t g = 0; g < x.genes; g++)
+            for (int64_t i = x.start[g]; i < x.start[g + 1]; i++) dense[x.cell[i] * x.genes + g] = (float)x.value[i];
+        if (cw_ridge_standardise(ctx, dense, x.cells, x.genes) == CW_OK)
+            cw_ridge_pooled(ctx, REAL(slope), REAL(evidence), REAL(chosen), dense, INTEGER(tf), REAL(grid),
+                            Rf_xlength(grid), x.cells, x.genes, Rf_xlength(tf));
+    }
+    cw_free(ctx, dense);
+    cw_glue_leave(ctx);
+    UNPROTECT(1);
+    return list;
+}
+
+/* Bytes the above will take: sizes is c(cells, genes, TFs). */
+SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads)
+{
+    if (TYPEOF(sizes) != REALSXP || Rf_xlength(sizes) != 3) Rf_error("internal error: a forecast needs three sizes");
+    const double *s = REAL(sizes);
+    cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
+    double bytes = 4 * s[0] * s[1] + (double)cw_ridge_bytes(ctx, (int64_t)s[0], (int64_t)s[1], (int64_t)s[2], 0);
+    cw_glue_leave(ctx);
+    return Rf_ScalarReal(bytes);
+}
