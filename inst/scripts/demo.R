@@ -262,6 +262,27 @@ own <- vapply(tfNames(grn), function(g) {
     )
 }, 0)
 
+## Networks without a model: per cell state, with a verdict on whether states
+## differ; and one network of all cells.
+states <- inferGRN(cells, PerCellGRNParam(),
+    assay.type = "fpkm", tfs = tfs, genes = c(tfs, targets), verbose = FALSE
+)
+verdict <- utils::capture.output(states)[seq_len(2L)]
+trees <- inferGRN(cells,
+    assay.type = "fpkm", tfs = tfs, genes = c(tfs, targets), verbose = FALSE
+)
+figure("network_without_model.png",
+    plotGRN(trees, tfs = focus, top = 60,
+        title = paste("Without a model: strongest edges of",
+            paste(focus, collapse = ", ")
+        )
+    ), 9, 7
+)
+writeGRN(trees, out("edges_without_model.csv"), top = 5000, self = FALSE,
+    overwrite = TRUE
+)
+say(verdict[[1L]])
+
 history <- trainingHistory(model)
 loss <- tapply(history$elbo, history$epoch, mean)
 facts <- summary(grn)
@@ -301,6 +322,11 @@ findings <- c(
     report(paste("C. The same from correlation alone (the 50 genes that",
         "correlate best, no model)"
     ), correlated),
+    report(paste("D. Activity in networks per cell state, without a model",
+        "(PerCellGRNParam)"
+    ), regulonActivity(states)[, colnames(logged)]),
+    paste0("  ", verdict),
+    "",
     "How much of B is about the TF?",
     sprintf(
         paste("  \"later higher\" over all %d regulons: median %.2f, range",
