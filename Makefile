@@ -56,6 +56,7 @@ test: deps-test
 	@R="$(R)" RSCRIPT="$(RSCRIPT)" JOBS="$(JOBS)" sh tests/run-all.sh
 
 parity:
+	@{ command -v gcc && pkg-config --exists openblas libcjson; } >/dev/null 2>&1 || $(MAKE) -s deps
 	@$(MAKE) -s -j$(JOBS) -C tests/engine CC=gcc SAN= OPT=-O2 parity
 	@tests/engine/build/gcc/parity $(FIXTURES)
 
