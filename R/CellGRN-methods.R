@@ -310,13 +310,15 @@ setMethod("show", "CellGRN", function(object) {
 #' @export
 setMethod("show", "PooledGRN", function(object) {
     s <- object@scores
-    count <- .count(object@nCells, "cell")
+    estimator <- object@metadata$estimator
     from <- if (is.na(object@nCells)) {
         "a score matrix"
-    } else if (is.null(object@metadata$estimator)) {
-        paste("the mean of", count)
+    } else if (is.null(estimator)) {
+        paste("the mean of", .count(object@nCells, "cell"))
     } else {
-        paste0(object@metadata$model, ", from ", count)
+        paste0(object@metadata$model, ", from ",
+            .count(object@nCells, "cell")
+        )
     }
     cat("PooledGRN: ", from, if (object@filtered) ", filtered", "\n", sep = "")
     cat("  TFs:    ", .preview(rownames(s)), "\n", sep = "")

@@ -152,8 +152,8 @@ setMethod("show", "PerCellGRNParam", function(object) {
 #' @param cells,threshold,top,self as for [edgeTable()].
 #' @param sign add the column `sign`, 1 for activation and -1 for repression?
 #' @param groups as for [poolGRN()].
-#' @param method,grn,file,overwrite,verbose,threads as for the same verb of
-#'   [CellGRN-class]; `threads` is not used.
+#' @param method,file,overwrite,verbose as for the same verb of
+#'   [CellGRN-class].
 #' @param reference,methods,nBoot,seed as for [evaluateGRN()].
 #' @param tfs,group,order,n,limit,title as for [plotGRN()] and
 #'   [plotRegulonActivity()].
