@@ -341,7 +341,8 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
 #' @rdname inferGRN-pooled
 #' @export
 setMethod("inferGRN", c("ANY", "missing"), function(x, model, ...) {
-    if (methods::is(x, "FoundationModel")) {
+    if (methods::is(x, "FoundationModel") ||
+        methods::is(x, "PerCellGRNParam")) {
         .modelFirst()
     }
     inferGRN(x, CombinedGRNParam(), ...)
@@ -452,8 +453,8 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
     list(
         kind = s$method, cut = s$cut, trees = trees,
         features = max(1, features),
-        sample = if (is.finite(s$sampleSize)) s$sampleSize else 0,
-        minLeaf = s$minLeaf, depth = s$depth, rate = s$rate,
+        sample = if (s$sampleSize < 2^31) s$sampleSize else 0,
+        minLeaf = min(s$minLeaf, 2^31), depth = s$depth, rate = s$rate,
         subsample = s$subsample, window = s$window
     )
 }
@@ -504,7 +505,10 @@ setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
     list(
         scores = abs(slope), sign = sign(slope),
         targets = data.frame(
-            evidence = fit$evidence + view$dim[[1L]] / 2,
+            ## 0: a constant gene, of which there is nothing to say
+            evidence = ifelse(fit$evidence == 0, 0,
+                fit$evidence + view$dim[[1L]] / 2
+            ),
             variance = fit$chosen
         )
     )

@@ -82,14 +82,15 @@ setMethod("inferGRN", c("ANY", "FoundationModel"), function(x, model,
 #' @aliases inferGRN,ANY,ANY-method
 #' @export
 setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
-    if (methods::is(x, "FoundationModel")) {
+    if (methods::is(x, "FoundationModel") ||
+        methods::is(x, "PerCellGRNParam")) {
         .stopArgument("x", "is the model; the cells come first, ",
             "inferGRN(x, model)."
         )
     }
     .stopArgument("model", "must be a FoundationModel (newModel(), ",
-        "loadModel()), a GRNParam such as TreeGRNParam(), or left out; it is ",
-        .show(model), "."
+        "loadModel()), a PerCellGRNParam() or GRNParam such as ",
+        "TreeGRNParam(), or left out; it is ", .show(model), "."
     )
 })
 

@@ -297,6 +297,11 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
 ## Labels as one-hot memberships, coordinates as a matrix dims x cells.
 .givenStates <- function(s, x, prepared) {
     n <- length(prepared$cells)
+    if (n < 2L) {
+        .stopArgument("x", "has one cell; a network needs at least two, ",
+            "better hundreds."
+        )
+    }
     if (!is.null(s$states)) {
         label <- s$states
         if (is.character(label) && length(label) == 1L) {
@@ -330,7 +335,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
         s$high <- min(s$high, n - 1L)
         if (s$high < s$low) {
             .stopArgument("x", "has ", n, " cells, too few for ", s$low,
-                " states."
+                " states; give more cells, or 'states' for each."
             )
         }
     }
@@ -348,9 +353,11 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
         point <- SingleCellExperiment::reducedDim(x, point)
     }
     point <- as.matrix(point)
-    if (!is.numeric(point) || nrow(point) != n || !all(is.finite(point))) {
+    if (!is.numeric(point) || nrow(point) != n || ncol(point) < 1L ||
+        !all(is.finite(point))) {
         .stopArgument("embedding", "must be finite numbers, cells x ",
-            "dimensions, with ", n, " rows; it has ", nrow(point), "."
+            "dimensions, with ", n, " rows; it is ", nrow(point), " x ",
+            ncol(point), "."
         )
     }
     t(point) + 0
@@ -371,7 +378,8 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
         low = as.numeric(s$low), high = as.numeric(s$high),
         neighbours = as.numeric(s$neighbours), nullGenes = 500,
         centring = if (is.null(s$centre)) 0 else if (s$centre) 1 else 2,
-        gateCells = s$gate[["cells"]], gateGenes = s$gate[["genes"]],
+        gateCells = min(s$gate[["cells"]], 2^53),
+        gateGenes = min(s$gate[["genes"]], 2^53),
         gateGain = s$gate[["gain"]]
     )
     view <- list(p = v@p, i = v@i, x = v@x, genes = as.numeric(nrow(v)),

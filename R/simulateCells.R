@@ -54,15 +54,7 @@ simulateCells <- function(nCells = 2000, nGenes = 140, nTFs = 24,
     tfSpread = 0.5, geneSpread = 0.5, library = 0.35, dispersion = 8,
     dropout = 0.15, seed = NULL, threads = NULL) {
     nGenes <- .checkNumber(nGenes, "nGenes", 1, 1e6, TRUE)
-    if (length(trajectory) > 1L) {
-        trajectory <- trajectory[[1L]]
-    }
-    if (!is.character(trajectory) || !(trajectory %in% .courses)) {
-        .stopArgument("trajectory", "must be one of ",
-            paste0("\"", .courses, "\"", collapse = ", "), "; it is ",
-            .show(trajectory), "."
-        )
-    }
+    trajectory <- .oneOf(trajectory, .courses, "trajectory")
     spread <- list(noise = noise, tfNoise = tfNoise, tfSpread = tfSpread,
         geneSpread = geneSpread, library = library
     )
@@ -176,7 +168,9 @@ simulatedTruth <- function(x, cell = NULL, switching = FALSE) {
         active <- active & on[truth$edges$Gene1, , drop = FALSE]
     }
     dimnames(active) <- list(
-        paste0(truth$edges$Gene1, ">", truth$edges$Gene2), names
+        paste0(truth$edges$Gene1, ">", truth$edges$Gene2,
+            recycle0 = TRUE
+        ), names
     )
     if (is.null(cell)) {
         return(active)
@@ -184,6 +178,9 @@ simulatedTruth <- function(x, cell = NULL, switching = FALSE) {
     out <- matrix(FALSE, ncol(truth$on), nrow(x),
         dimnames = list(colnames(truth$on), rownames(x))
     )
-    out[cbind(truth$edges$Gene1, truth$edges$Gene2)] <- active[, 1L]
+    ## genes may have been dropped from x since
+    left <- truth$edges$Gene2 %in% rownames(x)
+    at <- as.matrix(truth$edges[left, c("Gene1", "Gene2")])
+    out[at] <- active[left, 1L]
     out
 }

@@ -693,7 +693,7 @@ static double grow_boost(boost_work *w, const boost_fit *f, double *importance, 
 {
     int64_t n = f->b->cells, sum = 0, count = 0;
     float top = largest_of(w->left, n);
-    float scale = top > 0 ? (float)f->limit / top : 0;
+    float scale = top > 1e-30f ? (float)f->limit / top : 0; /* less is nothing: at rate 1 residuals may vanish */
     uint64_t keep = f->o->subsample >= 1 ? UINT64_MAX : (uint64_t)(f->o->subsample * 18446744073709551616.0);
     for (int64_t c = 0; c < n; c++) {
         int64_t q = (int64_t)lrintf(w->left[c] * scale), in = f->o->subsample >= 1 || next64(state) < keep;
@@ -749,7 +749,7 @@ static void boost_target(boost_work *w, const boost_fit *f, double *importance, 
     }
     to_shares(row, tfs);
     grown[g] = (int32_t)tree;
-    if (r2) r2[g] = pool ? total : NAN; /* the target's variance is 1 */
+    if (r2) r2[g] = pool && f->o->subsample < 1 ? total : NAN; /* the target's variance is 1 */
 }
 
 /* ---- all targets -------------------------------------------------------------------------------------------- */

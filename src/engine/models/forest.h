@@ -45,8 +45,8 @@ typedef struct cw_forest_options {
 
 /* importance (targets, tfs): shares of the explained sum of squares, each row adding up to 1 (or 0 where nothing can be
  * explained: a target that doesn't vary); 0 for a TF on itself. grown (targets): the trees grown. r2 (targets) or NULL:
- * 1 - loss / variance on cells out of the bag: of the forest (NaN when every tree sees all cells), or of
- * boosting the accumulated out-of-bag gain. tf (tfs) and target (targets) are genes of x. The context's threads share
+ * 1 - loss / variance on cells out of the bag: of the forest, or of boosting the accumulated out-of-bag gain;
+ * NaN when every tree sees all cells. tf (tfs) and target (targets) are genes of x. The context's threads share
  * the targets.
  * Failure: the status, outputs undefined. */
 cw_status cw_forest_importance(cw_ctx *ctx, double *importance, int32_t *grown, double *r2, const cw_columns *x,

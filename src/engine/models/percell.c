@@ -20,6 +20,7 @@ static cw_status find_states(cw_ctx *ctx, cw_percell *out, const float *x, const
     if (ctx->status != CW_OK) return ctx->status;
     if (w) {
         memcpy(out->w, w, (size_t)(cells * states) * sizeof *w);
+        for (int64_t k = 0; k <= CW_STATES_MAX; k++) out->silhouette[k] = NAN; /* none was tried */
         return CW_OK;
     }
     float *score = point ? NULL : cw_alloc(ctx, cells * CW_STATES_COMPONENTS, sizeof *score);

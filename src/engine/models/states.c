@@ -4,6 +4,7 @@
 #include "dense.h"
 #include "../core/rng.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 #ifdef _OPENMP
@@ -40,13 +41,15 @@ static cw_status second_moments(cw_ctx *ctx, double *S, double *Z, const float *
 }
 
 /* out (cells, n): n evenly spread columns of x, each permuted by itself; order (cells) is working memory */
-static void permute_columns(float *out, int64_t *order, const float *x, uint64_t key, int64_t cells, int64_t genes,
-                            int64_t n)
+static cw_status permute_columns(cw_ctx *ctx, float *out, int64_t *order, const float *x, uint64_t key, int64_t cells,
+                                 int64_t genes, int64_t n)
 {
     for (int64_t j = 0; j < n; j++) {
         cw_rng_permutation(order, cells, cw_rng_stream(key, CW_RNG_SHUFFLE, (uint64_t)j, USE_PERMUTE));
         for (int64_t c = 0; c < cells; c++) out[c * n + j] = x[order[c] * genes + j * genes / n];
+        if (cw_poll(ctx) != CW_OK) return ctx->status;
     }
+    return CW_OK;
 }
 
 static double dot(const double *a, const double *b, int64_t n)
@@ -140,8 +143,8 @@ cw_status cw_states_components(cw_ctx *ctx, float *score, int64_t *count, const 
     float *mixed = cw_alloc(ctx, cells * n, sizeof *mixed);
     int64_t *order = cw_alloc(ctx, cells, sizeof *order);
     if (ctx->status != CW_OK) goto done;
-    permute_columns(mixed, order, x, key, cells, genes, n);
-    if (second_moments(ctx, S, Z, mixed, cells, n, n) != CW_OK ||
+    if (permute_columns(ctx, mixed, order, x, key, cells, genes, n) != CW_OK ||
+        second_moments(ctx, S, Z, mixed, cells, n, n) != CW_OK ||
         top_eigen(ctx, limit, NULL, S, key, 1, n) != CW_OK ||
         second_moments(ctx, S, Z, x, cells, genes, n) != CW_OK ||
         top_eigen(ctx, value, V, S, key, most, n) != CW_OK)
@@ -314,6 +317,7 @@ static void nearest(float *near, int32_t *who, float *gap, const float *p, const
         }
     for (int64_t i = 0; i < k; i++) near[i] = INFINITY, who[i] = -1;
     for (int64_t j = 0; j < n; j++) {
+        if (!(gap[j] <= FLT_MAX)) gap[j] = FLT_MAX; /* far apart: finite, so that k <= n cells are always found */
         if (!(gap[j] < near[0])) continue;
         int64_t at = 0;
         for (;;) {
