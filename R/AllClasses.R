@@ -52,3 +52,11 @@ setClass("FoundationModel", slots = c(
     ptr = "externalptr", config = "list", vocab = "data.frame",
     tfs = "list", state = "environment"
 ))
+
+## What the two kinds of per-cell networks share: names, the values they were
+## made from, and the accessors of these. Networks: CellGRN keeps factors of
+## every cell, StateGRN slopes of states and the cells' memberships.
+setClass("PerCellNetworks", contains = "VIRTUAL", slots = c(
+    tfs = "character", genes = "character", cells = "character",
+    expression = "dgCMatrix", cellData = "DataFrame", metadata = "list"
+))

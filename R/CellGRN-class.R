@@ -64,10 +64,8 @@ setOldClass("igraph")
 #' @importClassesFrom Matrix dgCMatrix
 #' @importClassesFrom S4Vectors DataFrame
 #' @importClassesFrom SingleCellExperiment SingleCellExperiment
-setClass("CellGRN", slots = c(
-    tfs = "character", genes = "character", cells = "character",
-    nFactors = "integer", k = "integer", factors = "list",
-    expression = "dgCMatrix", cellData = "DataFrame", metadata = "list"
+setClass("CellGRN", contains = "PerCellNetworks", slots = c(
+    nFactors = "integer", k = "integer", factors = "list"
 ))
 
 .factorParts <- c("uIndex", "uWeight", "vIndex", "vWeight")

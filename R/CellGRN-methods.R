@@ -1,20 +1,24 @@
 ## Access to networks: sizes, names, subsets, score matrices, pooling.
 
 #' @rdname CellGRN-class
+#' @aliases tfNames,CellGRN-method tfNames,StateGRN-method
 #' @export
-setMethod("tfNames", "CellGRN", function(x) x@tfs)
+setMethod("tfNames", "PerCellNetworks", function(x) x@tfs)
 
 #' @rdname CellGRN-class
+#' @aliases geneNames,CellGRN-method geneNames,StateGRN-method
 #' @export
-setMethod("geneNames", "CellGRN", function(x) x@genes)
+setMethod("geneNames", "PerCellNetworks", function(x) x@genes)
 
 #' @rdname CellGRN-class
+#' @aliases cellNames,CellGRN-method cellNames,StateGRN-method
 #' @export
-setMethod("cellNames", "CellGRN", function(x) x@cells)
+setMethod("cellNames", "PerCellNetworks", function(x) x@cells)
 
 #' @rdname CellGRN-class
+#' @aliases cellData,CellGRN-method cellData,StateGRN-method
 #' @export
-setMethod("cellData", "CellGRN", function(x) {
+setMethod("cellData", "PerCellNetworks", function(x) {
     data <- x@cellData
     rownames(data) <- x@cells
     data
@@ -29,12 +33,14 @@ setMethod("tfNames", "PooledGRN", function(x) rownames(x@scores))
 setMethod("geneNames", "PooledGRN", function(x) colnames(x@scores))
 
 #' @rdname CellGRN-class
+#' @aliases length,CellGRN-method length,StateGRN-method
 #' @export
-setMethod("length", "CellGRN", function(x) length(x@cells))
+setMethod("length", "PerCellNetworks", function(x) length(x@cells))
 
 #' @rdname CellGRN-class
+#' @aliases dim,CellGRN-method dim,StateGRN-method
 #' @export
-setMethod("dim", "CellGRN", function(x) {
+setMethod("dim", "PerCellNetworks", function(x) {
     c(tfs = length(x@tfs), genes = length(x@genes), cells = length(x@cells))
 })
 
@@ -46,8 +52,9 @@ setMethod("dim", "PooledGRN", function(x) {
 
 #' @rdname CellGRN-class
 #' @importMethodsFrom S4Vectors metadata
+#' @aliases metadata,CellGRN-method metadata,StateGRN-method
 #' @export
-setMethod("metadata", "CellGRN", function(x, ...) x@metadata)
+setMethod("metadata", "PerCellNetworks", function(x, ...) x@metadata)
 
 #' @rdname PooledGRN-class
 #' @importMethodsFrom S4Vectors metadata
@@ -56,8 +63,9 @@ setMethod("metadata", "PooledGRN", function(x, ...) x@metadata)
 
 #' @rdname CellGRN-class
 #' @param name a column of `cellData(x)`.
+#' @aliases $,CellGRN-method $,StateGRN-method
 #' @export
-setMethod("$", "CellGRN", function(x, name) x@cellData[[name]])
+setMethod("$", "PerCellNetworks", function(x, name) x@cellData[[name]])
 
 ## Cells by number, name or logical -> integer positions. NULL: all.
 .cellIndex <- function(x, cells, arg = "cells") {

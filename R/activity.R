@@ -104,7 +104,7 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
 
 ## Activity of the cells named, in their order; NA where there is no network.
 .activityFor <- function(cells, grn, ...) {
-    if (missing(grn) || !(is(grn, "CellGRN") || is(grn, "StateGRN"))) {
+    if (missing(grn) || !is(grn, "PerCellNetworks")) {
         .stopArgument("grn", "must be per-cell networks, a CellGRN or a ",
             "StateGRN, as inferGRN() returns."
         )

@@ -146,7 +146,6 @@ setMethod("show", "PerCellGRNParam", function(object) {
 #' @param x,object a `StateGRN`.
 #' @param i cells: numbers, names, or a logical vector.
 #' @param j,drop,... not used.
-#' @param name a column of `cellData(x)`.
 #' @param cell one cell, by number or name.
 #' @param signed multiply scores by the sign of the slope?
 #' @param cells,threshold,top,self as for [edgeTable()].
@@ -155,8 +154,7 @@ setMethod("show", "PerCellGRNParam", function(object) {
 #' @param method,file,overwrite,verbose as for the same verb of
 #'   [CellGRN-class].
 #' @param reference,methods,nBoot,seed as for [evaluateGRN()].
-#' @param tfs,group,order,n,limit,title as for [plotGRN()] and
-#'   [plotRegulonActivity()].
+#' @param tfs as for [plotGRN()].
 #' @return As the verbs of [CellGRN-class]; `memberships()` the matrix cells x
 #'   states; `stateVerdict()` the list; `stateNetwork()` the scores of one
 #'   state.
@@ -172,11 +170,9 @@ setMethod("show", "PerCellGRNParam", function(object) {
 #' @name StateGRN-class
 #' @aliases StateGRN
 #' @exportClass StateGRN
-setClass("StateGRN", slots = c(
-    tfs = "character", genes = "character", cells = "character",
+setClass("StateGRN", contains = "PerCellNetworks", slots = c(
     pooled = "matrix", slope = "array", sd = "matrix",
-    memberships = "matrix", expression = "dgCMatrix",
-    cellData = "DataFrame", verdict = "list", metadata = "list"
+    memberships = "matrix", verdict = "list"
 ))
 
 setValidity("StateGRN", function(object) {
@@ -511,44 +507,6 @@ setMethod("stateVerdict", "StateGRN", function(x) x@verdict)
 
 #' @rdname StateGRN-class
 #' @export
-setMethod("tfNames", "StateGRN", function(x) x@tfs)
-
-#' @rdname StateGRN-class
-#' @export
-setMethod("geneNames", "StateGRN", function(x) x@genes)
-
-#' @rdname StateGRN-class
-#' @export
-setMethod("cellNames", "StateGRN", function(x) x@cells)
-
-#' @rdname StateGRN-class
-#' @export
-setMethod("cellData", "StateGRN", function(x) {
-    data <- x@cellData
-    rownames(data) <- x@cells
-    data
-})
-
-#' @rdname StateGRN-class
-#' @export
-setMethod("length", "StateGRN", function(x) length(x@cells))
-
-#' @rdname StateGRN-class
-#' @export
-setMethod("dim", "StateGRN", function(x) {
-    c(tfs = length(x@tfs), genes = length(x@genes), cells = length(x@cells))
-})
-
-#' @rdname StateGRN-class
-#' @export
-setMethod("metadata", "StateGRN", function(x, ...) x@metadata)
-
-#' @rdname StateGRN-class
-#' @export
-setMethod("$", "StateGRN", function(x, name) x@cellData[[name]])
-
-#' @rdname StateGRN-class
-#' @export
 setMethod("[", c("StateGRN", "ANY", "missing", "ANY"),
     function(x, i, j, ..., drop = TRUE) {
         if (missing(i)) {
@@ -808,20 +766,6 @@ setAs("StateGRN", "igraph", function(from) toIgraph(from))
 setMethod("plotGRN", "StateGRN", function(x, tfs = NULL, top = 60,
     cells = NULL, ...) {
     plotGRN(poolGRN(x, cells), tfs = tfs, top = top, ...)
-})
-
-#' @rdname StateGRN-class
-#' @export
-setMethod("plotRegulonActivity", "StateGRN", function(x, group = NULL,
-    order = NULL, tfs = NULL, n = 20, limit = 2, title = NULL, ...) {
-    all <- seq_len(length(x))
-    pick <- function(value, arg) {
-        if (is.null(value)) NULL else .cellGroups(x, value, all, arg)
-    }
-    plotRegulonActivity(regulonActivity(x, ...),
-        group = pick(group, "group"), order = pick(order, "order"),
-        tfs = tfs, n = n, limit = limit, title = title
-    )
 })
 
 #' @rdname StateGRN-class

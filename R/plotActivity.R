@@ -52,8 +52,10 @@ setMethod("plotRegulonActivity", "matrix", function(x, group = NULL,
 })
 
 #' @rdname plotRegulonActivity
+#' @aliases plotRegulonActivity,CellGRN-method
+#'   plotRegulonActivity,StateGRN-method
 #' @export
-setMethod("plotRegulonActivity", "CellGRN", function(x, group = NULL,
+setMethod("plotRegulonActivity", "PerCellNetworks", function(x, group = NULL,
     order = NULL, tfs = NULL, n = 20, limit = 2, title = NULL, ...) {
     all <- seq_len(length(x))
     pick <- function(value, arg) {
