@@ -56,6 +56,7 @@ SEXP cw_r_forecast(SEXP ptr, SEXP cells, SEXP genes, SEXP train);
 SEXP cw_r_memory(SEXP ptr);
 SEXP cw_r_train_begin(SEXP ptr, SEXP options);
 SEXP cw_r_train_micro(SEXP ptr, SEXP batch, SEXP options);
+SEXP cw_r_train_distil(SEXP ptr, SEXP batch, SEXP v, SEXP options);
 SEXP cw_r_train_apply(SEXP ptr);
 SEXP cw_r_train_save(SEXP ptr, SEXP file);
 SEXP cw_r_train_load(SEXP ptr, SEXP file);
@@ -68,7 +69,8 @@ SEXP cw_r_train_load(SEXP ptr, SEXP file);
         {"cw_r_model_forward", (DL_FUNC)&cw_r_model_forward, 3},                                                       \
         {"cw_r_model_gradients", (DL_FUNC)&cw_r_model_gradients, 4}, {"cw_r_forecast", (DL_FUNC)&cw_r_forecast, 4},    \
         {"cw_r_memory", (DL_FUNC)&cw_r_memory, 1}, {"cw_r_train_begin", (DL_FUNC)&cw_r_train_begin, 2},                \
-        {"cw_r_train_micro", (DL_FUNC)&cw_r_train_micro, 3}, {"cw_r_train_apply", (DL_FUNC)&cw_r_train_apply, 1},      \
+        {"cw_r_train_micro", (DL_FUNC)&cw_r_train_micro, 3}, {"cw_r_train_distil", (DL_FUNC)&cw_r_train_distil, 4},    \
+        {"cw_r_train_apply", (DL_FUNC)&cw_r_train_apply, 1},                                                           \
         {"cw_r_train_save", (DL_FUNC)&cw_r_train_save, 2}, {"cw_r_train_load", (DL_FUNC)&cw_r_train_load, 2}
 
 /* ---- networks (r_network.c) ------------------------------------------------------------------------------------- */
