@@ -114,9 +114,11 @@ SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads);
 
 /* ---- networks per cell state, simulated cells (r_ridge.c) ---------------------------------------------------------- */
 SEXP cw_r_percell(SEXP view, SEXP tf, SEXP w, SEXP point, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_centre(SEXP view, SEXP tf, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads);
 
 #define CW_RIDGE_ENTRIES                                                                                               \
-    {"cw_r_percell", (DL_FUNC)&cw_r_percell, 7}, {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
+    {"cw_r_percell", (DL_FUNC)&cw_r_percell, 7}, {"cw_r_centre", (DL_FUNC)&cw_r_centre, 5},                            \
+        {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
 
 #endif
