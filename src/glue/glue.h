@@ -117,4 +117,9 @@ SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads);
 #define CW_RIDGE_ENTRIES                                                                                               \
     {"cw_r_percell", (DL_FUNC)&cw_r_percell, 7}, {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
 
+/* ---- simulated chromatin and RNA (r_multiome.c) ----------------------------------------------------------------- */
+SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads);
+
+#define CW_MULTIOME_ENTRIES {"cw_r_multiome", (DL_FUNC)&cw_r_multiome, 4}
+
 #endif
