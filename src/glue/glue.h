@@ -121,6 +121,11 @@ SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads);
     {"cw_r_percell", (DL_FUNC)&cw_r_percell, 7}, {"cw_r_centre", (DL_FUNC)&cw_r_centre, 5},                            \
         {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
 
+/* ---- simulated chromatin and RNA (r_multiome.c) ----------------------------------------------------------------- */
+SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads);
+
+#define CW_MULTIOME_ENTRIES {"cw_r_multiome", (DL_FUNC)&cw_r_multiome, 4}
+
 /* ---- chromatin-to-RNA delays (r_tau.c) ------------------------------------------------------------------------------- */
 SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_tau_readout(SEXP features, SEXP chromatin, SEXP rna, SEXP depth_a, SEXP depth_r, SEXP lambda, SEXP threads);
