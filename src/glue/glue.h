@@ -155,4 +155,24 @@ SEXP cw_r_wasserstein(SEXP x, SEXP label, SEXP stratum, SEXP strata, SEXP option
         {"cw_r_null_shuffle", (DL_FUNC)&cw_r_null_shuffle, 5}, {"cw_r_null_rewire", (DL_FUNC)&cw_r_null_rewire, 7},    \
         {"cw_r_null_above", (DL_FUNC)&cw_r_null_above, 4}, {"cw_r_wasserstein", (DL_FUNC)&cw_r_wasserstein, 7}
 
+/* ---- Effendi (r_effendi.c) ----------------------------------------------------------------------------------------- */
+SEXP cw_r_effendi_new(SEXP config, SEXP key, SEXP threads);
+SEXP cw_r_effendi_data(SEXP ptr, SEXP data);
+SEXP cw_r_effendi_begin(SEXP ptr, SEXP stage, SEXP options, SEXP key);
+SEXP cw_r_effendi_step(SEXP ptr, SEXP atac, SEXP rna);
+SEXP cw_r_effendi_tensors(SEXP ptr);
+SEXP cw_r_effendi_file(SEXP ptr, SEXP file, SEXP prefixes, SEXP save);
+SEXP cw_r_effendi_predict(SEXP ptr, SEXP x, SEXP latent, SEXP embedding, SEXP flow, SEXP what);
+SEXP cw_r_effendi_flow(SEXP ptr, SEXP z, SEXP duration, SEXP flow);
+SEXP cw_r_effendi_base(SEXP ptr, SEXP embedding, SEXP flow);
+
+#define CW_EFFENDI_ENTRIES                                                                                             \
+    {"cw_r_effendi_new", (DL_FUNC)&cw_r_effendi_new, 3}, {"cw_r_effendi_data", (DL_FUNC)&cw_r_effendi_data, 2},        \
+        {"cw_r_effendi_begin", (DL_FUNC)&cw_r_effendi_begin, 4},                                                       \
+        {"cw_r_effendi_step", (DL_FUNC)&cw_r_effendi_step, 3},                                                         \
+        {"cw_r_effendi_tensors", (DL_FUNC)&cw_r_effendi_tensors, 1},                                                   \
+        {"cw_r_effendi_file", (DL_FUNC)&cw_r_effendi_file, 4},                                                         \
+        {"cw_r_effendi_predict", (DL_FUNC)&cw_r_effendi_predict, 6},                                                   \
+        {"cw_r_effendi_flow", (DL_FUNC)&cw_r_effendi_flow, 4}, {"cw_r_effendi_base", (DL_FUNC)&cw_r_effendi_base, 3}
+
 #endif
