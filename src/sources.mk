@@ -21,5 +21,4 @@ ENGINE_SOURCES = \
   engine/io/safetensors.c engine/io/csv.c engine/io/vocab.c engine/io/checkpoint.c engine/io/hdf5.c \
   GLUE_SOURCES = glue/init.c glue/r_common.c glue/r_engine.c glue/r_model.c glue/r_train.c glue/r_network.c \
   glue/r_ridge.c glue/r_estimators.c glue/r_multiome.c glue/r_tau.c glue/r_ranking.c \
-  engine/train/effendi_trainer.c glue/r_effendi.c \
-  glue/r_effendi.c
+  engine/train/effendi_trainer.c glue/r_effendi.c glue/r_effendi.c
