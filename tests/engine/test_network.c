@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "core/rng.h"
+#include "kernels/cpu/cpu.h"
 #include "kernels/kernels.h"
 #include "models/network.h"
 
@@ -134,6 +135,43 @@ static void test_pool_blocks(void)
     CHECK(ctx->memory.peak <= 33 << 20, "peak %lld", (long long)ctx->memory.peak);
     drop_sample(&s);
     cw_ctx_free(ctx);
+}
+
+/* Pooling over more cells, TFs and genes than one block or tile holds, sparse and dense rows, all cells or some, for
+ * every SIMD level and 1 to 3 threads, which must agree to the last bit. */
+static void test_pool_tiles(int64_t cells, int64_t tfs, int64_t genes, int64_t factors, int64_t k)
+{
+    sample s = make_sample(cells, tfs, genes, factors, k, 0);
+    int64_t n = tfs * genes, some = cells / 3 + 1;
+    double *want = calloc((size_t)n, 8), *part = calloc((size_t)n, 8), *got = malloc((size_t)n * 8);
+    double *one = malloc((size_t)n * 8);
+    int32_t *cell = malloc((size_t)some * 4);
+    for (int64_t j = 0; j < some; j++) cell[j] = (int32_t)(cells - 1 - 2 * j % cells);
+    for (int64_t c = 0; c < cells; c++)
+        for (int64_t e = 0; e < n; e++) want[e] += score_of(&s.f, c, e / genes, e % genes);
+    for (int64_t j = 0; j < some; j++)
+        for (int64_t e = 0; e < n; e++) part[e] += score_of(&s.f, cell[j], e / genes, e % genes);
+    for (int level = 0; level <= CW_SIMD_COUNT; level++)
+        for (int threads = 1; threads <= 3; threads++) {
+            cw_ctx *ctx = new_ctx(NULL);
+            ctx->threads = threads;
+            cw_cpu_simd_limit(level);
+            double worst = 0, worst_part = 0;
+            for (int64_t e = 0; e < n; e++) got[e] = 0.5; /* what is there is added to */
+            CHECK(cw_network_add(ctx, got, &s.f, NULL, 0) == CW_OK, "%s", ctx->text);
+            for (int64_t e = 0; e < n; e++) worst = fmax(worst, fabs(got[e] - 0.5 - want[e]) / (1 + want[e]));
+            if (threads == 1) memcpy(one, got, (size_t)n * 8);
+            CHECK(memcmp(one, got, (size_t)n * 8) == 0, "%d threads change the result", threads);
+            memset(got, 0, (size_t)n * 8);
+            CHECK(cw_network_add(ctx, got, &s.f, cell, some) == CW_OK, "%s", ctx->text);
+            for (int64_t e = 0; e < n; e++) worst_part = fmax(worst_part, fabs(got[e] - part[e]) / (1 + part[e]));
+            CHECK(worst < 2e-6 && worst_part < 2e-6, "k %lld of %lld, level %d: off by %g, %g", (long long)k,
+                  (long long)factors, level, worst, worst_part);
+            CHECK(ctx->memory.bytes == 0, "%lld bytes kept", (long long)ctx->memory.bytes);
+            cw_ctx_free(ctx);
+        }
+    free(want), free(part), free(got), free(one), free(cell);
+    drop_sample(&s);
 }
 
 /* Edges against selection from the written-out matrix: highest score first, then lowest flat index. */
@@ -310,6 +348,11 @@ int main(void)
 {
     test_scores("ref");
     test_scores(NULL);
+    test_pool_tiles(517, 3, 131, 9, 4);
+    test_pool_tiles(259, 5, 67, 6, 5);
+    test_pool_tiles(40, 1031, 3, 4, 1);
+    test_pool_tiles(70, 4, 21, 3, 3);
+    test_pool_tiles(1, 1, 1, 1, 1);
     test_pool_blocks();
     for (int tied = 0; tied < 2; tied++)
         for (int self = 0; self < 2; self++) {

@@ -22,11 +22,17 @@ typedef struct cw_factors {
 /* Sizes, every index and every weight (finite, not negative) of all cells. CW_ERR_FORMAT when something can't be. */
 cw_status cw_factors_check(cw_ctx *ctx, const cw_factors *f);
 
+/* sum (cells): a checksum of each cell's factors, the same on every machine of the same byte order. */
+cw_status cw_factors_sums(cw_ctx *ctx, int32_t *sum, const cw_factors *f);
+
 /* score (tfs, genes) = u_c v_c^T of cell `cell`. */
 cw_status cw_network_cell(cw_ctx *ctx, float *score, const cw_factors *f, int64_t cell);
 
-/* score (tfs, genes) = mean over the n cells in `cell` of u_c v_c^T; NULL: over all cells. Memory beside the score is
- * one block of cells, dense (about 32 MB at most, or one cell where that is more). */
+/* sum (tfs, genes) += the sum over the n cells in `cell` of u_c v_c^T; NULL: over all cells. In double over blocks of
+ * at most 256 cells, in float within one. The result does not depend on the number of threads. */
+cw_status cw_network_add(cw_ctx *ctx, double *sum, const cw_factors *f, const int32_t *cell, int64_t n);
+
+/* score (tfs, genes) = the mean over those cells. */
 cw_status cw_network_pool(cw_ctx *ctx, float *score, const cw_factors *f, const int32_t *cell, int64_t n);
 
 /* The `top` highest edges of each of the n cells, highest first; `self` 0 leaves self edges out. tf, gene, score are
