@@ -590,8 +590,8 @@ setMethod(".estimate", "CorGRNParam", function(param, view, key, threads) {
 ## TFs x genes: correlation given all other TFs. With P the inverse of the
 ## TFs' shrunken correlations R, beta = P r_g and s = 1 - r_g' beta it is
 ## beta_t / sqrt(s P_tt + beta_t^2), for TFs -P_tu / sqrt(P_tt P_uu).
-.partialCorrelations <- function(expression, tfAt) {
-    lambda <- .shrinkage(Matrix::t(expression), tfAt)
+.partialCorrelations <- function(expression, tfAt,
+    lambda = .shrinkage(Matrix::t(expression), tfAt)) {
     r <- (1 - lambda) * .correlations(expression, tfAt, "pearson")
     tfs <- r[, tfAt, drop = FALSE]
     diag(tfs) <- 1
