@@ -99,13 +99,16 @@ SEXP cw_r_ridge_pooled(SEXP x_, SEXP tf, SEXP grid, SEXP threads)
     return list;
 }
 
-/* Bytes the above will take: sizes is c(cells, genes, TFs). */
+/* Bytes the above will take: sizes is c(cells, genes, TFs); with states as a fourth, those of cw_r_percell. */
 SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads)
 {
-    if (TYPEOF(sizes) != REALSXP || Rf_xlength(sizes) != 3) Rf_error("internal error: a forecast needs three sizes");
-    const double *s = REAL(sizes);
+    if (TYPEOF(sizes) != REALSXP || Rf_xlength(sizes) < 3) Rf_error("internal error: a forecast needs three sizes");
+    const double *s = REAL(sizes), states = Rf_xlength(sizes) > 3 ? s[3] : 0;
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
-    double bytes = 4 * s[0] * s[1] + (double)cw_ridge_bytes(ctx, (int64_t)s[0], (int64_t)s[1], (int64_t)s[2], 0);
+    double bytes = 4 * s[0] * s[1] +
+                   (double)cw_ridge_bytes(ctx, (int64_t)s[0], (int64_t)s[1], (int64_t)s[2], (int64_t)states);
+    /* the values before centring, and every state's slopes and memberships in the engine and in R */
+    if (states > 0) bytes += 4 * s[0] * s[1] + states * (16 * s[1] * s[2] + 12 * s[0]);
     cw_glue_leave(ctx);
     return Rf_ScalarReal(bytes);
 }
