@@ -500,9 +500,9 @@ as.data.frame.GRNBenchmark <- function(x, row.names = NULL, optional = FALSE,
     out <- character()
     if (nrow(m) > 1L && any(!is.na(m$meanRank))) {
         best <- m[which.min(m$meanRank), ]
-        out <- sprintf(paste("Best mean rank of %d methods over %d of %s:",
-            "%s (%.1f); it is within the interval of the best on %d."),
-            nrow(m), min(m$sets), .count(nSets, "set"), best$method,
+        out <- sprintf(paste("Best mean rank of %d methods on %s: %s (%.1f);",
+            "on %d of them the highest value is not above its interval."),
+            nrow(m), .count(min(m$sets), "set"), best$method,
             best$meanRank, as.integer(best$withinBest)
         )
     }
@@ -548,9 +548,14 @@ setMethod("show", "GRNBenchmark", function(object) {
         .count(length(unique(object@table$data)), "set"), "\n", sep = ""
     )
     cat(strwrap(.benchmarkVerdict(object), width = 78L), sep = "\n")
-    print(.benchmarkText(summary(object)), row.names = FALSE, right = TRUE)
-    cat(strwrap(paste("AUPRC ratio: geometric mean of AUPRC over the share of",
-        "known edges, about 1 by chance; counts are sets; (nulls)"
+    text <- .benchmarkText(summary(object))
+    names(text) <- c("method", "ratio", "early", "rank", "near best",
+        "> chance", "> marginal", "sets", "seconds"
+    )
+    print(text, row.names = FALSE, right = TRUE)
+    cat(strwrap(paste("ratio: AUPRC over the share of known edges, geometric",
+        "mean, about 1 by chance; near best: sets where the best is not above",
+        "its interval; (nulls)"
     ), width = 78L), sep = "\n")
     failed <- object@table[!is.na(object@table$error), ]
     if (nrow(failed)) {
