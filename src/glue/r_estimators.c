@@ -140,21 +140,23 @@ SEXP cw_r_ridge_known(SEXP x_, SEXP tf, SEXP known, SEXP options, SEXP key, SEXP
     return list;
 }
 
-/* Bytes the ridge will take: sizes is c(cells, genes, TFs), for known edges also c(values and strengths tried, the most
- * TFs known of one gene). */
+/* Bytes the ridge will take: sizes is c(cells, genes, TFs); with states as a fourth, those of cw_r_percell; with known
+ * edges c(cells, genes, TFs, values times strengths tried, the most TFs known of one gene). */
 SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads)
 {
     R_xlen_t given = Rf_xlength(sizes);
-    if (TYPEOF(sizes) != REALSXP || (given != 3 && given != 5))
-        Rf_error("internal error: a forecast needs three or five sizes");
-    const double *s = REAL(sizes);
+    if (TYPEOF(sizes) != REALSXP || given < 3 || given > 5)
+        Rf_error("internal error: a forecast needs three to five sizes");
+    const double *s = REAL(sizes), states = given == 4 ? s[3] : 0;
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
     double bytes = 4 * s[0] * s[1];
-    if (given == 3) bytes += (double)cw_ridge_bytes(ctx, (int64_t)s[0], (int64_t)s[1], (int64_t)s[2], 0);
-    else {
+    if (given == 5) {
         cw_known_options o = {.a_count = (int64_t)s[3], .strength_count = 1};
         bytes += (double)cw_ridge_known_bytes(ctx, &o, (int64_t)s[1], (int64_t)s[2], (int64_t)s[4]);
-    }
+    } else
+        bytes += (double)cw_ridge_bytes(ctx, (int64_t)s[0], (int64_t)s[1], (int64_t)s[2], (int64_t)states);
+    /* the values before centring, and every state's slopes and memberships in the engine and in R */
+    if (states > 0) bytes += 4 * s[0] * s[1] + states * (16 * s[1] * s[2] + 12 * s[0]);
     cw_glue_leave(ctx);
     return Rf_ScalarReal(bytes);
 }
