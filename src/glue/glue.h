@@ -99,11 +99,13 @@ SEXP cw_r_network_moments(SEXP view, SEXP cells, SEXP threads);
 SEXP cw_r_forest(SEXP x, SEXP tf, SEXP target, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_forest_forecast(SEXP sizes, SEXP options);
 SEXP cw_r_ridge_pooled(SEXP x, SEXP tf, SEXP grid, SEXP threads);
+SEXP cw_r_ridge_known(SEXP x, SEXP tf, SEXP known, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads);
 
 #define CW_ESTIMATOR_ENTRIES                                                                                           \
     {"cw_r_forest", (DL_FUNC)&cw_r_forest, 6}, {"cw_r_forest_forecast", (DL_FUNC)&cw_r_forest_forecast, 2},            \
         {"cw_r_ridge_pooled", (DL_FUNC)&cw_r_ridge_pooled, 4},                                                         \
+        {"cw_r_ridge_known", (DL_FUNC)&cw_r_ridge_known, 6},                                                           \
         {"cw_r_ridge_forecast", (DL_FUNC)&cw_r_ridge_forecast, 2}
 
 /* ---- networks per cell state, simulated cells (r_ridge.c) ---------------------------------------------------------- */
