@@ -17,4 +17,4 @@ ENGINE_SOURCES = \
   engine/train/trainer.c \
   engine/io/json.c engine/io/safetensors.c engine/io/csv.c engine/io/vocab.c engine/io/checkpoint.c engine/io/hdf5.c
 
-GLUE_SOURCES = glue/init.c glue/r_common.c glue/r_engine.c glue/r_model.c glue/r_train.c glue/r_network.c glue/r_ridge.c glue/r_estimators.c
+GLUE_SOURCES = glue/init.c glue/r_common.c glue/r_engine.c glue/r_model.c glue/r_train.c glue/r_network.c glue/r_ridge.c glue/r_estimators.c glue/r_hdf5.c

@@ -5,7 +5,7 @@
 #include <R_ext/Visibility.h>
 
 static const R_CallMethodDef entries[] = {CW_ENGINE_ENTRIES, CW_MODEL_ENTRIES, CW_NETWORK_ENTRIES,
-                                         CW_ESTIMATOR_ENTRIES, CW_RIDGE_ENTRIES, {NULL, NULL, 0}};
+                                         CW_ESTIMATOR_ENTRIES, CW_RIDGE_ENTRIES, CW_HDF5_ENTRIES, {NULL, NULL, 0}};
 
 attribute_visible void R_init_causeway(DllInfo *info)
 {
