@@ -259,9 +259,7 @@ scRNAToTau <- function(fit, x, embedding = NULL, assay.type = NULL,
     if (!all(is.finite(m@x)) || any(m@x < 0)) {
         .stopArgument("x", "has counts that are negative or missing.")
     }
-    names <- if (is.null(rownames(input$matrix))) input$names else
-        rownames(input$matrix)
-    at <- match(fit@genes, names)
+    at <- match(fit@genes, input$names)
     if (mean(!is.na(at)) < 0.5) {
         .stopArgument("x", "holds ", sum(!is.na(at)), " of the ", length(at),
             " genes of the fit (such as ", .some(fit@genes[is.na(at)], 3L),
