@@ -78,6 +78,9 @@ BUILD(b_zin, cw_zi_normal_nll(t, x[0], zi_values, 2))
 BUILD(b_dag, cw_dag_loss(t, x[0], x[1], factor_rows()))
 BUILD(b_sparsity, cw_sparsity_loss(t, x[0], x[1], factor_rows()))
 BUILD(b_cross_entropy, cw_cross_entropy_loss(t, x[0], targets))
+static const float shares[35] = {0.5f, 0.5f, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0.1f, 0.2f, 0.3f, 0.1f, 0.1f, 0.1f, 0.1f,
+                                 0, 0, 0, 0, 0, 0, 0, 0.25f, 0.25f, 0, 0, 0, 0, 1};
+BUILD(b_soft_cross_entropy, cw_soft_cross_entropy_loss(t, x[0], shares, 1.3f))
 BUILD(b_bce, cw_bce_loss(t, x[0], soft_targets))
 BUILD(b_act_silu, cw_activate(t, x[0], CW_ACT_SILU))
 BUILD(b_act_gelu, cw_activate(t, x[0], CW_ACT_GELU))
@@ -282,6 +285,7 @@ static const op_case cases[] = {
     {"dag_loss", b_dag, 2, {{3, 3, 0.3f, 1}, {9, 3, 0.3f, 1}}, .fill = signs},
     {"sparsity_loss", b_sparsity, 2, {{3, 3}, {9, 3}}},
     {"cross_entropy", b_cross_entropy, 1, {{5, 7}}},
+    {"soft_cross_entropy", b_soft_cross_entropy, 1, {{5, 7}}},
     {"bce", b_bce, 1, {{2, 3}}},
 #define FLOW_IN(n) {n, 5}, {4, 5}, {1, 4}, {3, 4}, {1, 3}, {5, 3}, {1, 5}
     {"flow, Euler", b_flow_euler, 9, {FLOW_IN(3), {1, 1, 0.4f, 1}, {3, 5, 0, 1}}, .keep = 126},

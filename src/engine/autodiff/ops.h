@@ -98,6 +98,8 @@ cw_tensor *cw_dag_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows ro
 cw_tensor *cw_sparsity_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows rows);
 /* mean over rows with target >= 0 of -log softmax(x)[target]; x (n,d) */
 cw_tensor *cw_cross_entropy_loss(cw_tape *t, cw_tensor *x, const int32_t *target);
+/* mean over rows of -sum_j target_j log softmax(scale x)_j: x, target (n,d), target constant */
+cw_tensor *cw_soft_cross_entropy_loss(cw_tape *t, cw_tensor *x, const float *target, float scale);
 /* mean binary cross entropy on logits against y (same count) */
 cw_tensor *cw_bce_loss(cw_tape *t, cw_tensor *x, const float *y);
 
