@@ -82,33 +82,52 @@ SEXP cw_r_network_check(SEXP view, SEXP threads)
     return R_NilValue;
 }
 
-/* -> matrix (tfs, genes). cell: one 0-based integer; cw_r_network_pool: 0-based integers or NULL. */
-static SEXP one_matrix(const cw_factors *f, const int32_t *cell, int64_t n, int pooled, SEXP threads)
+/* -> integer (cells): checksums of the factors */
+SEXP cw_r_network_checksums(SEXP view, SEXP threads)
 {
-    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)f->tfs, (int)f->genes));
+    cw_factors f = as_factors(view);
+    SEXP out = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)f.cells));
     cw_ctx *ctx = cw_glue_enter(as_threads(threads));
-    float *score = cw_alloc(ctx, f->tfs * f->genes, sizeof *score);
-    cw_status status = pooled ? cw_network_pool(ctx, score, f, cell, n) : cw_network_cell(ctx, score, f, cell[0]);
-    if (status == CW_OK) copy_matrix(REAL(out), score, f->tfs, f->genes);
+    cw_factors_sums(ctx, INTEGER(out), &f);
+    cw_glue_leave(ctx);
+    UNPROTECT(1);
+    return out;
+}
+
+/* cell: one 0-based integer -> matrix (tfs, genes) */
+SEXP cw_r_network_cell(SEXP view, SEXP cell, SEXP threads)
+{
+    cw_factors f = as_factors(view);
+    if (TYPEOF(cell) != INTSXP || Rf_xlength(cell) != 1) Rf_error("internal error: one cell is needed");
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)f.tfs, (int)f.genes));
+    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    float *score = cw_alloc(ctx, f.tfs * f.genes, sizeof *score);
+    if (cw_network_cell(ctx, score, &f, INTEGER(cell)[0]) == CW_OK) copy_matrix(REAL(out), score, f.tfs, f.genes);
     cw_free(ctx, score);
     cw_glue_leave(ctx);
     UNPROTECT(1);
     return out;
 }
 
-SEXP cw_r_network_cell(SEXP view, SEXP cell, SEXP threads)
+/* total: double, TF x gene row by row, or NULL for zeros. -> total plus the sum of the cells' networks; where nobody
+ * else holds `total` it is added to in place. */
+SEXP cw_r_network_add(SEXP total, SEXP view, SEXP cells, SEXP threads)
 {
     cw_factors f = as_factors(view);
-    if (TYPEOF(cell) != INTSXP || Rf_xlength(cell) != 1) Rf_error("internal error: one cell is needed");
-    return one_matrix(&f, INTEGER(cell), 1, 0, threads);
-}
-
-SEXP cw_r_network_pool(SEXP view, SEXP cells, SEXP threads)
-{
-    cw_factors f = as_factors(view);
-    int64_t n;
+    int64_t n, size = f.tfs * f.genes;
     const int32_t *cell = as_cells(cells, &f, &n);
-    return one_matrix(&f, cell, n, 1, threads);
+    if (Rf_isNull(total)) {
+        total = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)size));
+        memset(REAL(total), 0, (size_t)size * sizeof(double));
+    } else {
+        if (TYPEOF(total) != REALSXP || (int64_t)Rf_xlength(total) != size) Rf_error("internal error: total");
+        total = PROTECT(MAYBE_SHARED(total) ? Rf_duplicate(total) : total);
+    }
+    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_network_add(ctx, REAL(total), &f, cell, n);
+    cw_glue_leave(ctx);
+    UNPROTECT(1);
+    return total;
 }
 
 /* -> list(cell, tf, gene = integer, 1-based; score): edges of the cells one after the other; `cell` counts within
@@ -256,77 +275,6 @@ SEXP cw_r_network_moments(SEXP view, SEXP cells, SEXP threads)
     for (int i = 0; i < 2; i++) SET_VECTOR_ELT(out, i, Rf_allocVector(REALSXP, (R_xlen_t)n));
     cw_ctx *ctx = cw_glue_enter(as_threads(threads));
     cw_network_moments(ctx, REAL(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)), &f, cell, n);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
-}
-
-/* ---- rankings --------------------------------------------------------------------------------------------------- */
-
-/* order (0-based), group: integer; positive: raw 0/1 by candidate. All of one length. */
-static cw_ranking as_ranking(SEXP order, SEXP group, SEXP positive)
-{
-    R_xlen_t n = Rf_xlength(order);
-    if (TYPEOF(order) != INTSXP || TYPEOF(group) != INTSXP || TYPEOF(positive) != RAWSXP || n < 1 ||
-        Rf_xlength(group) != n || Rf_xlength(positive) != n)
-        Rf_error("internal error: a ranking needs integer order and group and raw labels of one length");
-    for (R_xlen_t i = 0; i < n; i++)
-        if (INTEGER(order)[i] < 0 || INTEGER(order)[i] >= n)
-            Rf_error("internal error: a ranking holds candidate %d of %.0f", INTEGER(order)[i], (double)n);
-    return (cw_ranking){.n = n, .order = INTEGER(order), .group = INTEGER(group), .positive = RAW(positive)};
-}
-
-/* Two doubles below 2^32: the upper and lower half. */
-static uint64_t as_key(SEXP key)
-{
-    if (TYPEOF(key) != REALSXP || Rf_xlength(key) != 2) Rf_error("internal error: a key is two numbers");
-    return ((uint64_t)(uint32_t)REAL(key)[0] << 32) | (uint32_t)REAL(key)[1];
-}
-
-static SEXP pair_of(int64_t draws)
-{
-    static const char *const names[] = {"auprc", "early"};
-    SEXP out = PROTECT(cw_glue_list(2, names));
-    for (int i = 0; i < 2; i++) SET_VECTOR_ELT(out, i, Rf_allocVector(REALSXP, (R_xlen_t)draws));
-    UNPROTECT(1);
-    return out;
-}
-
-/* -> list(auprc, early), one number each */
-SEXP cw_r_rank_metrics(SEXP order, SEXP group, SEXP positive)
-{
-    cw_ranking r = as_ranking(order, group, positive);
-    SEXP out = PROTECT(pair_of(1));
-    cw_rank_metrics(REAL(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)), &r, NULL);
-    UNPROTECT(1);
-    return out;
-}
-
-/* -> list(auprc, early), `draws` numbers each */
-SEXP cw_r_rank_bootstrap(SEXP order, SEXP group, SEXP positive, SEXP key, SEXP draws)
-{
-    cw_ranking r = as_ranking(order, group, positive);
-    uint64_t k = as_key(key);
-    int n = Rf_asInteger(draws);
-    if (n < 1) Rf_error("internal error: draws must be at least 1");
-    SEXP out = PROTECT(pair_of(n));
-    cw_ctx *ctx = cw_glue_enter(1);
-    cw_rank_bootstrap(ctx, REAL(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)), &r, k, n);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
-}
-
-/* -> list(auprc, early) of `draws` random rankings */
-SEXP cw_r_rank_random(SEXP n, SEXP positives, SEXP key, SEXP draws)
-{
-    uint64_t k = as_key(key);
-    int count = Rf_asInteger(draws);
-    int64_t candidates = (int64_t)Rf_asReal(n), known = (int64_t)Rf_asReal(positives);
-    if (count < 1) Rf_error("internal error: draws must be at least 1");
-    SEXP out = PROTECT(pair_of(count));
-    cw_ctx *ctx = cw_glue_enter(1);
-    cw_rank_random(ctx, REAL(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)), candidates, known, k, count);
     cw_glue_leave(ctx);
     UNPROTECT(1);
     return out;

@@ -2,16 +2,23 @@
 #include "network.h"
 
 #include "../core/select.h"
-#include "../core/rng.h"
+#include "../kernels/cpu/cpu.h"
 #include "../kernels/kernels.h"
 
-#include <math.h>
+#include <float.h>
 #include <string.h>
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
-enum { BLOCK_BYTES = 32 << 20 }; /* of dense factors, for pooling */
+static int64_t this_thread(void)
+{
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
 
 /* ---- checks --------------------------------------------------------------------------------------------------- */
 
@@ -62,24 +69,72 @@ static cw_status check_index(cw_ctx *ctx, const cw_factors *f, int64_t cell)
                    (long long)cell, (long long)f->factors);
 }
 
+/* Whether every index of the cells first .. first + n - 1 of `cell` is one. */
+static cw_status check_indexes(cw_ctx *ctx, const cw_factors *f, const int32_t *cell, int64_t first, int64_t n)
+{
+    int64_t nu = f->tfs * f->k, nv = f->genes * f->k, bad = 0;
+#pragma omp parallel for schedule(static) num_threads(ctx->threads) reduction(+ : bad) if (n * (nu + nv) > 1000000)
+    for (int64_t b = first; b < first + n; b++) {
+        int64_t c = cell ? cell[b] : b;
+        bad +=
+            !indexes_valid(f->u_index + c * nu, nu, f->factors) || !indexes_valid(f->v_index + c * nv, nv, f->factors);
+    }
+    for (int64_t b = first; bad && b < first + n && ctx->status == CW_OK; b++) check_index(ctx, f, cell ? cell[b] : b);
+    return ctx->status;
+}
+
+/* Finite and not negative. */
 static int weights_valid(const float *w, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++)
-        if (!(w[i] >= 0.0f) || isinf(w[i])) return 0;
-    return 1;
+    int bad = 0;
+    for (int64_t i = 0; i < n; i++) bad |= !(w[i] >= 0.0f && w[i] <= FLT_MAX);
+    return !bad;
 }
 
 cw_status cw_factors_check(cw_ctx *ctx, const cw_factors *f)
 {
     if (check_sizes(ctx, f) != CW_OK) return ctx->status;
-    for (int64_t c = 0; c < f->cells; c++) {
-        if (check_index(ctx, f, c) != CW_OK || cw_poll(ctx) != CW_OK) return ctx->status;
-        int64_t nu = f->tfs * f->k, nv = f->genes * f->k;
-        if (!weights_valid(f->u_weight + c * nu, nu) || !weights_valid(f->v_weight + c * nv, nv))
-            return cw_fail(ctx, CW_ERR_NUMERIC, "factors of cell %lld: a weight is negative or not finite",
-                           (long long)c);
+    int64_t nu = f->tfs * f->k, nv = f->genes * f->k, group = 1 + 1000000 / (nu + nv);
+    for (int64_t first = 0; first < f->cells && cw_poll(ctx) == CW_OK; first += group) {
+        int64_t end = first + group < f->cells ? first + group : f->cells, bad = 0;
+        if (check_indexes(ctx, f, NULL, first, end - first) != CW_OK) break;
+#pragma omp parallel for schedule(static) num_threads(ctx->threads) reduction(+ : bad)
+        for (int64_t c = first; c < end; c++)
+            bad += !weights_valid(f->u_weight + c * nu, nu) || !weights_valid(f->v_weight + c * nv, nv);
+        for (int64_t c = first; bad && c < end && ctx->status == CW_OK; c++)
+            if (!weights_valid(f->u_weight + c * nu, nu) || !weights_valid(f->v_weight + c * nv, nv))
+                cw_fail(ctx, CW_ERR_NUMERIC, "factors of cell %lld: a weight is negative or not finite", (long long)c);
     }
-    return CW_OK;
+    return ctx->status;
+}
+
+/* Eight bytes at a time: h = rotate(h xor word) times an odd number (the fractional part of the golden ratio). */
+static uint64_t mix(uint64_t h, const void *data, int64_t bytes)
+{
+    const char *p = data;
+    for (uint64_t word; bytes > 0; p += 8, bytes -= 8) {
+        word = 0;
+        memcpy(&word, p, bytes < 8 ? (size_t)bytes : 8);
+        h = (h ^ word) * 0x9E3779B97F4A7C15ull;
+        h = h << 29 | h >> 35;
+    }
+    return h;
+}
+
+cw_status cw_factors_sums(cw_ctx *ctx, int32_t *sum, const cw_factors *f)
+{
+    if (check_sizes(ctx, f) != CW_OK) return ctx->status;
+    int64_t nu = f->tfs * f->k, nv = f->genes * f->k;
+#pragma omp parallel for schedule(static) num_threads(ctx->threads)
+    for (int64_t c = 0; c < f->cells; c++) {
+        uint64_t h = mix((uint64_t)(nu + nv), f->u_index + c * nu, 2 * nu);
+        h = mix(h, f->u_weight + c * nu, 4 * nu);
+        h = mix(h, f->v_index + c * nv, 2 * nv);
+        h = mix(h, f->v_weight + c * nv, 4 * nv);
+        uint32_t folded = (uint32_t)(h ^ h >> 32);
+        memcpy(sum + c, &folded, sizeof folded);
+    }
+    return ctx->status;
 }
 
 /* ---- score matrices ------------------------------------------------------------------------------------------- */
@@ -91,26 +146,17 @@ static void spread(float *dense, int64_t ld, const uint16_t *index, const float 
         for (int64_t j = 0; j < k; j++) dense[r * ld + index[r * k + j]] += weight[r * k + j];
 }
 
-static cw_exec exec_of(const cw_ctx *ctx) { return (cw_exec){.threads = ctx->threads}; }
-
-/* score (tfs, genes) = or += alpha * sum over the cells of a block of u_c v_c^T, as one product over the stacked
- * (cell, factor) axis. u (tfs, n factors) and v (genes, n factors) are work space; cells first .. first + n - 1 of
- * `cell`, NULL: of all. */
-static cw_status add_block(cw_ctx *ctx, float *score, float *u, float *v, const cw_factors *f, const int32_t *cell,
-                           int64_t first, int64_t n, float alpha, float beta)
+/* score (tfs, genes) = u_c v_c^T; u (tfs, factors) and v (genes, factors) are work space. */
+static cw_status score_cell(cw_ctx *ctx, float *score, float *u, float *v, const cw_factors *f, int64_t c)
 {
-    int64_t width = n * f->factors;
-    memset(u, 0, (size_t)(f->tfs * width) * sizeof *u);
-    memset(v, 0, (size_t)(f->genes * width) * sizeof *v);
-    for (int64_t b = 0; b < n; b++) {
-        int64_t c = cell ? cell[first + b] : first + b;
-        if (check_index(ctx, f, c) != CW_OK) return ctx->status;
-        int64_t nu = c * f->tfs * f->k, nv = c * f->genes * f->k;
-        spread(u + b * f->factors, width, f->u_index + nu, f->u_weight + nu, f->tfs, f->k);
-        spread(v + b * f->factors, width, f->v_index + nv, f->v_weight + nv, f->genes, f->k);
-    }
-    cw_exec ex = exec_of(ctx);
-    ctx->kernels->gemm(&ex, score, f->genes, u, width, 0, v, width, 1, alpha, beta, f->tfs, f->genes, width);
+    if (check_index(ctx, f, c) != CW_OK) return ctx->status;
+    int64_t nu = c * f->tfs * f->k, nv = c * f->genes * f->k, m = f->factors;
+    memset(u, 0, (size_t)(f->tfs * m) * sizeof *u);
+    memset(v, 0, (size_t)(f->genes * m) * sizeof *v);
+    spread(u, m, f->u_index + nu, f->u_weight + nu, f->tfs, f->k);
+    spread(v, m, f->v_index + nv, f->v_weight + nv, f->genes, f->k);
+    cw_exec ex = {.threads = ctx->threads};
+    ctx->kernels->gemm(&ex, score, f->genes, u, m, 0, v, m, 1, 1.0f, 0.0f, f->tfs, f->genes, m);
     return CW_OK;
 }
 
@@ -140,7 +186,7 @@ static void work_close(cw_ctx *ctx, cell_work *w)
 static cw_status work_cell(cw_ctx *ctx, cell_work *w, const cw_factors *f, const int32_t *cell, int64_t j)
 {
     if (cw_poll(ctx) != CW_OK) return ctx->status;
-    return add_block(ctx, w->score, w->u, w->v, f, cell, j, 1, 1.0f, 0.0f);
+    return score_cell(ctx, w->score, w->u, w->v, f, cell ? cell[j] : j);
 }
 
 cw_status cw_network_cell(cw_ctx *ctx, float *score, const cw_factors *f, int64_t cell)
@@ -150,9 +196,143 @@ cw_status cw_network_cell(cw_ctx *ctx, float *score, const cw_factors *f, int64_
         return cw_fail(ctx, CW_ERR_ARGUMENT, "cell %lld of %lld was asked for", (long long)cell, (long long)f->cells);
     float *u = cw_alloc(ctx, f->tfs * f->factors, sizeof *u);
     float *v = cw_alloc(ctx, f->genes * f->factors, sizeof *v);
-    if (ctx->status == CW_OK) add_block(ctx, score, u, v, f, NULL, cell, 1, 1.0f, 0.0f);
+    if (ctx->status == CW_OK) score_cell(ctx, score, u, v, f, cell);
     cw_free(ctx, v);
     cw_free(ctx, u);
+    return ctx->status;
+}
+
+/* ---- pooling ---------------------------------------------------------------------------------------------------
+ *
+ * The mean over cells is one product over the stacked (cell, factor) axis, U (tfs, cells factors) times V (cells
+ * factors, genes). A row of U has k of every `factors` entries, so the product is taken over those alone: V is made
+ * dense, a tile of genes and a few cells at a time so that it stays in the first-level cache, and each TF adds its k
+ * rows of it per cell. (Where more than 3/4 of a row is kept, both are made dense for the BLAS.) Tiles are shared out
+ * to threads; sums are in float over POOL_CELLS cells, then in double. */
+
+typedef struct pool_rows_of {
+    int64_t cells, factors, k;
+    const uint16_t **index; /* (cells): where the rows of each cell begin */
+    const float **weight;   /* (cells) */
+} pool_rows_of;
+
+#define CW_TILES "../../models/pool_tiles.h"
+#include "../kernels/cpu/simd_each.h"
+
+typedef void (*pool_function)(float *acc, const float *v, const pool_rows_of *p, int64_t rows);
+static const pool_function pool_rows[CW_SIMD_COUNT] = CW_SIMD_TABLE(pool_rows);
+
+enum {
+    POOL_TILE_BYTES = 32 << 10, /* of dense V: first-level cache */
+    POOL_CELLS = 256,           /* summed in float */
+    POOL_TFS = 1024,            /* rows of a tile */
+    POOL_DENSE_BYTES = 16 << 20 /* of both factors, where they are made dense */
+};
+
+typedef struct pool_plan {
+    const cw_factors *f;
+    const int32_t *cell;               /* NULL: all */
+    int64_t width, side, rows, across; /* genes of a tile, cells dense at a time, TFs of a tile, tiles along genes */
+    pool_function add;
+} pool_plan;
+
+/* One thread's work space. */
+typedef struct pool_work {
+    float *v;                  /* (side, factors, width) */
+    float *acc;                /* (rows, width) */
+    const uint16_t *index[64]; /* (side) */
+    const float *weight[64];
+} pool_work;
+
+static pool_plan pool_plan_of(const cw_factors *f, const int32_t *cell)
+{
+    static const int64_t width[CW_SIMD_COUNT] = CW_SIMD_TABLE(pool_width);
+    int level = cw_cpu_simd_level();
+    pool_plan p = {.f = f, .cell = cell, .width = width[level], .add = pool_rows[level]};
+    p.side = POOL_TILE_BYTES / (f->factors * p.width * (int64_t)sizeof(float));
+    p.side = p.side < 1 ? 1 : p.side > 64 ? 64 : p.side;
+    p.rows = f->tfs < POOL_TFS ? f->tfs : POOL_TFS;
+    p.across = (f->genes + p.width - 1) / p.width;
+    return p;
+}
+
+/* sum (tfs, genes) += cells first .. first + n - 1 of `p->cell`, tile number t. */
+static void pool_tile(double *sum, pool_work *w, const pool_plan *p, int64_t t, int64_t first, int64_t n)
+{
+    const cw_factors *f = p->f;
+    int64_t g0 = t % p->across * p->width, i0 = t / p->across * p->rows, k = f->k;
+    int64_t genes = f->genes - g0 < p->width ? f->genes - g0 : p->width;
+    int64_t rows = f->tfs - i0 < p->rows ? f->tfs - i0 : p->rows;
+    pool_rows_of u = {.factors = f->factors, .k = k, .index = w->index, .weight = w->weight};
+    memset(w->acc, 0, (size_t)(rows * p->width) * sizeof *w->acc);
+    for (int64_t b0 = 0; b0 < n; b0 += p->side) {
+        u.cells = n - b0 < p->side ? n - b0 : p->side;
+        memset(w->v, 0, (size_t)(u.cells * f->factors * p->width) * sizeof *w->v);
+        for (int64_t b = 0; b < u.cells; b++) {
+            int64_t c = p->cell ? p->cell[first + b0 + b] : first + b0 + b;
+            const uint16_t *index = f->v_index + (c * f->genes + g0) * k;
+            const float *weight = f->v_weight + (c * f->genes + g0) * k;
+            float *v = w->v + b * f->factors * p->width;
+            for (int64_t g = 0; g < genes; g++)
+                for (int64_t j = g * k; j < (g + 1) * k; j++) v[index[j] * p->width + g] += weight[j];
+            w->index[b] = f->u_index + (c * f->tfs + i0) * k;
+            w->weight[b] = f->u_weight + (c * f->tfs + i0) * k;
+        }
+        p->add(w->acc, w->v, &u, rows);
+    }
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t g = 0; g < genes; g++) sum[(i0 + i) * f->genes + g0 + g] += (double)w->acc[i * p->width + g];
+}
+
+/* The same product with both sides dense, by the BLAS: for rows with few zeros. */
+static cw_status add_dense(cw_ctx *ctx, double *sum, const cw_factors *f, const int32_t *cell, int64_t n)
+{
+    int64_t m = f->factors, size = f->tfs * f->genes, block = POOL_DENSE_BYTES / (4 * (f->tfs + f->genes) * m);
+    if (block < 1) block = 1;
+    if (block > n) block = n;
+    float *u = cw_alloc(ctx, f->tfs * m * block, sizeof *u), *v = cw_alloc(ctx, f->genes * m * block, sizeof *v);
+    float *score = cw_alloc(ctx, size, sizeof *score);
+    for (int64_t first = 0; first < n && cw_poll(ctx) == CW_OK; first += block) {
+        int64_t here = n - first < block ? n - first : block, width = here * m;
+        if (check_indexes(ctx, f, cell, first, here) != CW_OK) break;
+        memset(u, 0, (size_t)(f->tfs * width) * sizeof *u);
+        memset(v, 0, (size_t)(f->genes * width) * sizeof *v);
+        for (int64_t b = 0; b < here; b++) {
+            int64_t c = cell ? cell[first + b] : first + b, nu = c * f->tfs * f->k, nv = c * f->genes * f->k;
+            spread(u + b * m, width, f->u_index + nu, f->u_weight + nu, f->tfs, f->k);
+            spread(v + b * m, width, f->v_index + nv, f->v_weight + nv, f->genes, f->k);
+        }
+        cw_exec ex = {.threads = ctx->threads};
+        ctx->kernels->gemm(&ex, score, f->genes, u, width, 0, v, width, 1, 1.0f, 0.0f, f->tfs, f->genes, width);
+        for (int64_t e = 0; e < size; e++) sum[e] += (double)score[e];
+    }
+    cw_free(ctx, score);
+    cw_free(ctx, v);
+    cw_free(ctx, u);
+    return ctx->status;
+}
+
+cw_status cw_network_add(cw_ctx *ctx, double *sum, const cw_factors *f, const int32_t *cell, int64_t n)
+{
+    if (check_cells(ctx, f, cell, n) != CW_OK) return ctx->status;
+    if (!cell) n = f->cells;
+    if (4 * f->k > 3 * f->factors) return add_dense(ctx, sum, f, cell, n);
+    pool_plan p = pool_plan_of(f, cell);
+    int64_t tiles = p.across * ((f->tfs + p.rows - 1) / p.rows);
+    int threads = tiles < ctx->threads ? (int)tiles : ctx->threads;
+    int64_t nv = p.side * f->factors * p.width, nacc = p.rows * p.width;
+    float *room = cw_alloc(ctx, threads * (nv + nacc), sizeof *room);
+    pool_work *work = cw_alloc(ctx, threads, sizeof *work);
+    for (int t = 0; ctx->status == CW_OK && t < threads; t++)
+        work[t].v = room + t * (nv + nacc), work[t].acc = work[t].v + nv;
+    for (int64_t first = 0; first < n && cw_poll(ctx) == CW_OK; first += POOL_CELLS) {
+        int64_t here = n - first < POOL_CELLS ? n - first : POOL_CELLS;
+        if (check_indexes(ctx, f, cell, first, here) != CW_OK) break;
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
+        for (int64_t t = 0; t < tiles; t++) pool_tile(sum, work + this_thread(), &p, t, first, here);
+    }
+    cw_free(ctx, work);
+    cw_free(ctx, room);
     return ctx->status;
 }
 
@@ -161,18 +341,10 @@ cw_status cw_network_pool(cw_ctx *ctx, float *score, const cw_factors *f, const 
     if (check_cells(ctx, f, cell, n) != CW_OK) return ctx->status;
     if (!cell) n = f->cells;
     if (n < 1) return cw_fail(ctx, CW_ERR_ARGUMENT, "a pooled network needs at least one cell");
-    int64_t per_cell = (f->tfs + f->genes) * f->factors * (int64_t)sizeof(float);
-    int64_t block = BLOCK_BYTES / per_cell;
-    if (block < 1) block = 1;
-    if (block > n) block = n;
-    float *u = cw_alloc(ctx, f->tfs * f->factors * block, sizeof *u);
-    float *v = cw_alloc(ctx, f->genes * f->factors * block, sizeof *v);
-    for (int64_t first = 0; first < n && cw_poll(ctx) == CW_OK; first += block) {
-        int64_t here = n - first < block ? n - first : block;
-        add_block(ctx, score, u, v, f, cell, first, here, (float)(1.0 / (double)n), first ? 1.0f : 0.0f);
-    }
-    cw_free(ctx, v);
-    cw_free(ctx, u);
+    double *sum = cw_calloc(ctx, f->tfs * f->genes, sizeof *sum);
+    if (ctx->status == CW_OK && cw_network_add(ctx, sum, f, cell, n) == CW_OK)
+        for (int64_t e = 0; e < f->tfs * f->genes; e++) score[e] = (float)(sum[e] / (double)n);
+    cw_free(ctx, sum);
     return ctx->status;
 }
 
@@ -304,15 +476,6 @@ cw_status cw_network_above(cw_ctx *ctx, int32_t *tf, int32_t *gene, float *score
 }
 
 /* ---- regulons ------------------------------------------------------------------------------------------------- */
-
-static int64_t this_thread(void)
-{
-#ifdef _OPENMP
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
-}
 
 /* z (genes) = (x - mean) scale of one cell. */
 static cw_status cell_z(cw_ctx *ctx, double *z, const cw_cell_values *x, int64_t cell, int64_t genes)
@@ -457,117 +620,5 @@ cw_status cw_network_moments(cw_ctx *ctx, double *sum, double *squares, const cw
         sum[j] = s, squares[j] = q;
     }
     work_close(ctx, &w);
-    return ctx->status;
-}
-
-/* ---- rankings ------------------------------------------------------------------------------------------------- */
-
-/* What is known while going down a ranking, group by group. */
-typedef struct rank_walk {
-    double all_positive;   /* weight of all positives */
-    double seen, positive; /* weight above and including the groups so far */
-    double area, early;    /* early: positives among the first all_positive */
-} rank_walk;
-
-static void walk_group(rank_walk *w, double weight, double positive)
-{
-    double before = w->seen;
-    w->seen += weight, w->positive += positive;
-    if (positive > 0.0) w->area += positive / w->all_positive * (w->positive / w->seen);
-    if (before < w->all_positive && weight > 0.0) {
-        double room = w->all_positive - before;
-        w->early += weight <= room ? positive : positive * (room / weight);
-    }
-}
-
-void cw_rank_metrics(double *auprc, double *early, const cw_ranking *r, const int32_t *weight)
-{
-    rank_walk w = {0};
-    for (int64_t i = 0; i < r->n; i++)
-        if (r->positive[i]) w.all_positive += weight ? weight[i] : 1;
-    double here = 0.0, positive = 0.0;
-    for (int64_t i = 0; i < r->n && w.all_positive > 0.0; i++) {
-        int32_t candidate = r->order[i];
-        double v = weight ? weight[candidate] : 1;
-        here += v;
-        if (r->positive[candidate]) positive += v;
-        if (i + 1 == r->n || r->group[i + 1] != r->group[i]) {
-            walk_group(&w, here, positive);
-            here = positive = 0.0;
-        }
-    }
-    *auprc = w.area;
-    *early = w.all_positive > 0.0 ? w.early / w.all_positive : 0.0;
-}
-
-/* Element i of a stream, uniform in 0 .. n-1 (n < 2^31; the bias is below n / 2^32). Four elements share a block, kept
- * in `block` between calls; i must go up by one. */
-static inline int64_t draw_below(uint32_t block[4], cw_stream s, uint64_t i, int64_t n)
-{
-    if (i % 4 == 0) cw_rng_block(block, s, i / 4);
-    return (int64_t)(((uint64_t)block[i % 4] * (uint64_t)n) >> 32);
-}
-
-static cw_status check_ranking(cw_ctx *ctx, const cw_ranking *r)
-{
-    if (ctx->status != CW_OK) return ctx->status;
-    if (r->n < 1 || r->n > INT32_MAX)
-        return cw_fail(ctx, CW_ERR_SHAPE, "a ranking of %lld candidates", (long long)r->n);
-    for (int64_t i = 0; i < r->n; i++)
-        if (r->order[i] < 0 || r->order[i] >= r->n)
-            return cw_fail(ctx, CW_ERR_ARGUMENT, "a ranking holds candidate %d of %lld", (int)r->order[i],
-                           (long long)r->n);
-    return CW_OK;
-}
-
-cw_status cw_rank_bootstrap(cw_ctx *ctx, double *auprc, double *early, const cw_ranking *r, uint64_t key, int64_t draws)
-{
-    if (check_ranking(ctx, r) != CW_OK) return ctx->status;
-    int32_t *weight = cw_alloc(ctx, r->n, sizeof *weight);   /* times each candidate was drawn */
-    int32_t *stratum = cw_alloc(ctx, r->n, sizeof *stratum); /* positives from the front, negatives after them */
-    int64_t positives = 0, filled[2];
-    for (int64_t i = 0; i < r->n; i++) positives += r->positive[i] != 0;
-    filled[0] = positives, filled[1] = 0;
-    for (int64_t i = 0; stratum && i < r->n; i++) stratum[filled[r->positive[i] != 0]++] = (int32_t)i;
-    for (int64_t b = 0; b < draws && cw_poll(ctx) == CW_OK; b++) {
-        cw_stream s = cw_rng_stream(key, CW_RNG_USER, (uint64_t)b, 1);
-        uint32_t block[4];
-        memset(weight, 0, (size_t)r->n * sizeof *weight);
-        for (int64_t i = 0; i < r->n; i++) {
-            int64_t first = i < positives ? 0 : positives, size = i < positives ? positives : r->n - positives;
-            weight[stratum[first + draw_below(block, s, (uint64_t)i, size)]]++;
-        }
-        cw_rank_metrics(auprc + b, early + b, r, weight);
-    }
-    cw_free(ctx, stratum);
-    cw_free(ctx, weight);
-    return ctx->status;
-}
-
-cw_status cw_rank_random(cw_ctx *ctx, double *auprc, double *early, int64_t n, int64_t positives, uint64_t key,
-                         int64_t draws)
-{
-    if (ctx->status != CW_OK) return ctx->status;
-    if (n < 1 || n > INT32_MAX || positives < 0 || positives > n)
-        return cw_fail(ctx, CW_ERR_SHAPE, "%lld positives among %lld candidates", (long long)positives, (long long)n);
-    int32_t *order = cw_alloc(ctx, n, sizeof *order);
-    int32_t *group = cw_alloc(ctx, n, sizeof *group);
-    uint8_t *positive = cw_alloc(ctx, n, sizeof *positive);
-    if (ctx->status == CW_OK)
-        for (int64_t i = 0; i < n; i++) order[i] = group[i] = (int32_t)i, positive[i] = i < positives;
-    for (int64_t b = 0; b < draws && cw_poll(ctx) == CW_OK; b++) {
-        cw_stream s = cw_rng_stream(key, CW_RNG_USER, (uint64_t)b, 2);
-        uint32_t block[4];
-        for (int64_t i = n - 1, e = 0; i > 0; i--, e++) { /* Fisher-Yates */
-            int64_t j = draw_below(block, s, (uint64_t)e, i + 1);
-            int32_t t = order[i];
-            order[i] = order[j], order[j] = t;
-        }
-        cw_ranking r = {.n = n, .order = order, .group = group, .positive = positive};
-        cw_rank_metrics(auprc + b, early + b, &r, NULL);
-    }
-    cw_free(ctx, positive);
-    cw_free(ctx, group);
-    cw_free(ctx, order);
     return ctx->status;
 }
