@@ -396,8 +396,8 @@ benchmarkMethods <- function() {
 #'   `early` (mean of early precision ratios), `auroc` (mean), `meanRank` (1
 #'   is best, nulls not ranked), `best` (sets where it is highest),
 #'   `withinBest` (sets where the highest of the methods is not above its
-#'   interval), `aboveChance` and `aboveMarginal` (sets), `seconds` (sum). `show()` prints
-#'   this.
+#'   interval), `aboveChance` and `aboveMarginal` (sets), `seconds` (sum).
+#'   `show()` prints this.
 #' @seealso [benchmarkGRN()], [plotBenchmark()], [writeBenchmark()]
 #' @examples
 #' cells <- simulateCells(nCells = 200, nGenes = 40, nTFs = 8, seed = 1)
@@ -799,8 +799,9 @@ writeBenchmark <- function(x, file, overwrite = FALSE) {
     "the same for precision among as many edges as are known. AUROC: mean area",
     "under the ROC curve, 0.5 is chance. Mean rank: 1 would be best on every",
     "set. Within best: sets where the best method's value is not above this",
-    "one's interval. Above chance: above 97.5% of random rankings. Above marginal: above one number per TF plus one per",
-    "gene. In brackets: nulls. Means are over the sets all methods finished."
+    "one's interval. Above chance: above 97.5% of random rankings. Above",
+    "marginal: above one number per TF plus one per gene. In brackets: nulls.",
+    "Means are over the sets all methods finished."
 )
 
 .ratioNote <- paste(

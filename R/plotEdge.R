@@ -335,7 +335,7 @@ plotRankRecovery <- function(x, reference, methods = NULL, expression = NULL,
 
 .recoveryColours <- c(
     "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
-    "#000000", "#F0E442"
+    "#000000", "#999933", "#882255", "#44AA99", "#661100", "#88CCEE"
 )
 
 .drawRecovery <- function(curves, positive, own, title) {
