@@ -114,7 +114,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
     readout <- .oneOf(readout, c("auto", "delay", "kinetics"), "readout")
     .checkText(timeUnit, "timeUnit")
     options <- .tauOptions(settings, readout)
-    param <- .effendiSettings(param, dir, method)
+    param <- .effendiArgument(param, dir, method)
     key <- .newKey(seed)
     threads <- .threads(threads)
     started <- proc.time()[["elapsed"]]
@@ -191,7 +191,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
     options
 }
 
-.effendiSettings <- function(param, dir, method) {
+.effendiArgument <- function(param, dir, method) {
     if (method == "anchored") {
         for (arg in c("param", "dir")) {
             if (!is.null(get(arg))) {

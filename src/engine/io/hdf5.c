@@ -9,7 +9,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* ---- disk space --------------------------------------------------------------------------------------------------- */
+/* ---- disk space ------------------------------------------------------------------------------------------------- */
 
 double cw_disk_free(const char *path)
 {
@@ -23,7 +23,7 @@ cw_status cw_file_reserve(cw_ctx *ctx, const char *path)
     struct stat info;
     int fd = open(path, O_RDWR);
     if (fd < 0 || fstat(fd, &info) != 0) cw_fail(ctx, CW_ERR_IO, "%s: %s", path, strerror(errno));
-    /* macOS has no posix_fallocate; there a full disk shows when it is written to */
+        /* macOS has no posix_fallocate; there a full disk shows when it is written to */
 #if !defined(__APPLE__)
     int why = ctx->status == CW_OK && info.st_size > 0 ? posix_fallocate(fd, 0, info.st_size) : 0;
     if (why == ENOSPC || why == EDQUOT || why == EFBIG || why == EIO)
@@ -54,7 +54,7 @@ struct cw_h5 {
     void *report_data;
 };
 
-/* ---- errors ------------------------------------------------------------------------------------------------------- */
+/* ---- errors ----------------------------------------------------------------------------------------------------- */
 
 /* The innermost description on the library's error stack says what the system said. */
 static herr_t keep_first(unsigned n, const H5E_error2_t *e, void *text)
@@ -71,7 +71,7 @@ static cw_status library_fail(cw_ctx *ctx, cw_status status, const char *what, c
     return cw_fail(ctx, status, "%s %s: %s", what, name, text);
 }
 
-/* ---- files -------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------ */
 
 static cw_h5 *start(cw_ctx *ctx)
 {
@@ -128,17 +128,22 @@ cw_status cw_h5_close(cw_ctx *ctx, cw_h5 *h)
     return ctx->status;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------------- */
+/* ---- tables ----------------------------------------------------------------------------------------------------- */
 
 /* The type in the file; to be closed by the caller. */
 static hid_t file_type(cw_h5_type type, int64_t width)
 {
     switch (type) {
-    case CW_H5_U16: return H5Tcopy(H5T_STD_U16LE);
-    case CW_H5_I32: return H5Tcopy(H5T_STD_I32LE);
-    case CW_H5_F32: return H5Tcopy(H5T_IEEE_F32LE);
-    case CW_H5_F64: return H5Tcopy(H5T_IEEE_F64LE);
-    case CW_H5_TEXT: break;
+    case CW_H5_U16:
+        return H5Tcopy(H5T_STD_U16LE);
+    case CW_H5_I32:
+        return H5Tcopy(H5T_STD_I32LE);
+    case CW_H5_F32:
+        return H5Tcopy(H5T_IEEE_F32LE);
+    case CW_H5_F64:
+        return H5Tcopy(H5T_IEEE_F64LE);
+    case CW_H5_TEXT:
+        break;
     }
     hid_t t = H5Tcopy(H5T_C_S1);
     H5Tset_size(t, (size_t)width);
@@ -150,11 +155,16 @@ static hid_t file_type(cw_h5_type type, int64_t width)
 static hid_t memory_type(cw_h5_type type, int64_t width)
 {
     switch (type) {
-    case CW_H5_U16: return H5Tcopy(H5T_NATIVE_UINT16);
-    case CW_H5_I32: return H5Tcopy(H5T_NATIVE_INT32);
-    case CW_H5_F32: return H5Tcopy(H5T_NATIVE_FLOAT);
-    case CW_H5_F64: return H5Tcopy(H5T_NATIVE_DOUBLE);
-    case CW_H5_TEXT: break;
+    case CW_H5_U16:
+        return H5Tcopy(H5T_NATIVE_UINT16);
+    case CW_H5_I32:
+        return H5Tcopy(H5T_NATIVE_INT32);
+    case CW_H5_F32:
+        return H5Tcopy(H5T_NATIVE_FLOAT);
+    case CW_H5_F64:
+        return H5Tcopy(H5T_NATIVE_DOUBLE);
+    case CW_H5_TEXT:
+        break;
     }
     return file_type(type, width);
 }
@@ -174,8 +184,10 @@ cw_status cw_h5_make(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_shape 
         H5Pset_chunk(create, shape->rank, piece);
     }
     hid_t set = H5Dcreate2(h->file, name, type, space, links, create, H5P_DEFAULT);
-    if (set < 0) library_fail(ctx, CW_ERR_IO, "can't make the table", name);
-    else if (H5Dclose(set) < 0) library_fail(ctx, CW_ERR_IO, "can't make the table", name);
+    if (set < 0)
+        library_fail(ctx, CW_ERR_IO, "can't make the table", name);
+    else if (H5Dclose(set) < 0)
+        library_fail(ctx, CW_ERR_IO, "can't make the table", name);
     H5Pclose(links), H5Pclose(create), H5Sclose(space), H5Tclose(type);
     return ctx->status;
 }
@@ -219,8 +231,8 @@ static int type_of(cw_h5_shape *shape, hid_t type)
         if (equal) return 1;
     }
     shape->type = CW_H5_TEXT;
-    return H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 && H5Tget_strpad(type) == H5T_STR_NULLPAD &&
-           shape->width >= 1 && shape->width <= 1 << 30;
+    return H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
+           H5Tget_strpad(type) == H5T_STR_NULLPAD && shape->width >= 1 && shape->width <= 1 << 30;
 }
 
 /* The table, open, and its shape, if it is one that can be read here; -1 otherwise. */
@@ -262,7 +274,8 @@ int cw_h5_find(cw_h5_shape *shape, cw_h5 *h, const char *name)
 typedef enum direction { READ, WRITE } direction;
 
 /* n rows from `first` on of an open table */
-static int move_rows(hid_t set, const cw_h5_shape *shape, void *rows, hid_t type, int64_t first, int64_t n, direction way)
+static int move_rows(hid_t set, const cw_h5_shape *shape, void *rows, hid_t type, int64_t first, int64_t n,
+                     direction way)
 {
     hsize_t from[3] = {(hsize_t)first, 0, 0};
     hsize_t count[3] = {(hsize_t)n, (hsize_t)shape->dim[1], (hsize_t)shape->dim[2]};
@@ -320,13 +333,15 @@ cw_status cw_h5_gather(cw_ctx *ctx, void *rows, cw_h5 *h, const char *name, cw_h
     return move_all(ctx, rows, h, name, type, row, 0, n, READ);
 }
 
-#else /* ---- without HDF5 ----------------------------------------------------------------------------------------- */
+#else /* ---- without HDF5 -----------------------------------------------------------------------------------------   \
+       */
 
 const char *cw_hdf5_version(void) { return ""; }
 
 static cw_status none(cw_ctx *ctx)
 {
-    return cw_fail(ctx, CW_ERR_STATE, "causeway was built without HDF5: install Rhdf5lib or libhdf5 and build it again");
+    return cw_fail(ctx, CW_ERR_STATE,
+                   "causeway was built without HDF5: install Rhdf5lib or libhdf5 and build it again");
 }
 
 cw_h5 *cw_h5_create(cw_ctx *ctx, const char *path) { return (void)path, (void)none(ctx), NULL; }
