@@ -8,7 +8,7 @@
 )
 
 .cellInput <- function(x, assay.type = NULL, symbols = NULL,
-    verbose = FALSE) {
+    verbose = FALSE, strict = TRUE) {
     input <- if (methods::is(x, "SummarizedExperiment")) {
         .fromSummarizedExperiment(x, assay.type, verbose)
     } else if (inherits(x, "Seurat")) {
@@ -26,7 +26,7 @@
     input$geneData <- as.data.frame(input$geneData, optional = TRUE)
     .checkMatrix(input$matrix)
     input <- .nameCells(input, verbose)
-    .nameGenes(input, symbols, verbose)
+    .nameGenes(input, symbols, verbose, strict)
 }
 
 .fromSummarizedExperiment <- function(x, assay.type, verbose) {

@@ -20,8 +20,9 @@
 }
 
 ## Fills `names` (what the model matches), `symbols` (labels and TF look-up)
-## and `type` of an input from .cellInput().
-.nameGenes <- function(input, symbols, verbose) {
+## and `type` of an input from .cellInput(). `strict`: names that differ in
+## case or Ensembl version only are an error too.
+.nameGenes <- function(input, symbols, verbose, strict = TRUE) {
     n <- nrow(input$matrix)
     names <- input$names
     column <- .symbolVector(input, symbols, n)
@@ -55,7 +56,7 @@
     input$names <- names
     input$clean <- .cleanNames(names, type)
     input$symbols <- if (type == "symbol") input$clean else column$values
-    .checkGeneNames(input)
+    .checkGeneNames(input, strict)
     input
 }
 
@@ -93,13 +94,17 @@
     list(name = "symbols", values = as.character(symbols))
 }
 
-.checkGeneNames <- function(input) {
+.checkGeneNames <- function(input, strict) {
     twice <- unique(input$names[duplicated(input$names)])
     if (length(twice)) {
         .stopArgument("x", "has duplicated gene names: ", .some(twice),
-            ". Keep one row each, x[!duplicated(names), ], or use ",
-            "identifiers that are unique as row names."
+            ". Keep one row each, x[!duplicated(names), ], use ",
+            "identifiers that are unique as row names, or let ",
+            "reconcileGenes() add their counts up."
         )
+    }
+    if (!strict) {
+        return(invisible())
     }
     twice <- duplicated(input$clean) | duplicated(input$clean, fromLast = TRUE)
     if (any(twice)) {
@@ -108,7 +113,7 @@
         )
         .stopArgument("x", "has names that mean the same gene (case, spaces ",
             "and Ensembl versions do not count): ", shown,
-            ". Keep one of each."
+            ". Keep one of each, or let reconcileGenes() add their counts up."
         )
     }
     invisible()

@@ -84,6 +84,9 @@ setMethod("inferGRN", c("ANY", "FoundationModel"), function(x, model,
     )
     prepared <- .prepareCells(model, x, "infer", args, verbose)
     prepared <- .pickCells(prepared, cells)
+    if (!is.null(model@state$student)) {
+        prepared <- .readStates(model@state$student, prepared)
+    }
     .checkMemory(model, min(batchSize, ncol(prepared$values)),
         nrow(prepared$values), FALSE, "batchSize",
         if (backing == "memory") .grnBytes(model, prepared) else
@@ -148,10 +151,13 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
     prepared
 }
 
+## Weights kept of each row; of a student, whose rows are full, the 64 largest.
 .gateWidth <- function(model) {
     s <- model@config$sfm
     k <- s$topk
-    if (is.null(k) || is.na(k)) s$num_factors else min(k, s$num_factors)
+    if (is.null(k) || is.na(k)) k <- s$num_factors
+    if (!is.null(model@state$student)) k <- min(k, 64)
+    min(k, s$num_factors)
 }
 
 ## Bytes of the result: index (2) and weight (4) of k factors per row.
@@ -185,7 +191,8 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
     for (i in seq_along(starts)) {
         batch <- at[starts[[i]]:min(length(at), starts[[i]] + batchSize - 1L)]
         parts[[i]] <- .Call(cw_r_model_infer, model@ptr,
-            .tokenBatch(prepared, batch), list()
+            .tokenBatch(prepared, batch),
+            list(keep = as.numeric(.gateWidth(model)))
         )
         if (!is.null(bar)) {
             .progressTick(bar, batch[[length(batch)]])

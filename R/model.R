@@ -141,6 +141,7 @@ setMethod("newModel", "ANY", function(param, ...) {
     state$run <- NULL
     state$log <- NULL
     state$tokens <- NULL
+    state$student <- NULL
     new("FoundationModel",
         ptr = ptr, config = config, vocab = vocab, tfs = tfs, state = state
     )
@@ -334,8 +335,8 @@ setMethod("show", "FoundationModel", function(object) {
     s <- object@config$sfm
     state <- object@state
     cat("FoundationModel: SFM, ", s$num_layers, " layers, width ",
-        s$embed_dim, ", ", s$num_factors, " factors, top ", s$topk,
-        " per gene\n",
+        s$embed_dim, ", ", s$num_factors, " factors",
+        if (!is.null(s$topk)) c(", top ", s$topk, " per gene"), "\n",
         sep = ""
     )
     n <- nrow(object@vocab) - 1L

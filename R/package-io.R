@@ -506,7 +506,7 @@ setMethod("saveModel", "FoundationModel", function(model, dir,
     content <- list(
         version = 1L, maxLength = state$maxLength, key = state$key,
         species = state$species, status = state$status,
-        tokens = state$tokens, run = state$run
+        tokens = state$tokens, run = state$run, student = state$student
     )
     if (!is.null(state$log)) {
         log <- state$log[!is.na(state$log[, "step"]), , drop = FALSE]
@@ -563,6 +563,7 @@ setMethod("saveModel", "FoundationModel", function(model, dir,
     state$key <- as.numeric(x$key)
     state$species <- x$species
     state$tokens <- if (length(x$tokens)) as.integer(x$tokens)
+    state$student <- .checkReader(x$student, files$trainState)
     if (length(x$history)) {
         log <- do.call(cbind, lapply(x$history, as.numeric))
         state$log <- log[, .logColumns, drop = FALSE]

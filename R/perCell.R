@@ -205,7 +205,7 @@ setValidity("StateGRN", function(object) {
 #' @param model a [PerCellGRNParam()].
 #' @param assay.type,symbols,species as for [trainModel()].
 #' @param tfs the TFs: NULL for the catalogue of the species, or symbols.
-#' @param nTargets most variable genes read beside the TFs.
+#' @param nTargets most variable genes read beside the TFs; `Inf`: all.
 #' @param keep,genes names of genes to read also, or exactly.
 #' @param maxTFs most variable TFs used at most; cost grows with the cube of
 #'   TFs x (1 + states).
@@ -238,7 +238,8 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     .checkFlag(alreadyNormalised, "alreadyNormalised")
     maxTFs <- .checkNumber(maxTFs, "maxTFs", 1, whole = TRUE)
     prepared <- .stateInput(x, assay.type, symbols, species, tfs,
-        .checkNumber(nTargets, "nTargets", 0, whole = TRUE), keep, genes,
+        if (identical(nTargets, Inf)) Inf else
+            .checkNumber(nTargets, "nTargets", 0, whole = TRUE), keep, genes,
         preprocess, alreadyNormalised, verbose
     )
     prepared <- .limitTFs(prepared, maxTFs, verbose)
@@ -368,6 +369,10 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
             "per state; lower 'maxTFs' or 'nStates'."
         )
     }
+    states <- if (is.null(s$w)) s$high else nrow(s$w)
+    .checkEstimatorMemory(.Call(cw_r_ridge_forecast,
+        as.numeric(c(ncol(v), nrow(v), length(tf), states)), threads
+    ), "networks per state")
     options <- list(
         a = .priorGrid(s$a, length(tf)), rho = s$rho,
         permutations = as.numeric(s$permutations),

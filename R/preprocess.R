@@ -172,17 +172,20 @@
 
 ## ---- highly variable genes -------------------------------------------------
 
-## Normalised dispersion in the manner of scanpy's "seurat" flavor: log of
-## variance / mean, standardised within 20 equal bins of log1p(mean). A bin of
-## one gene gets 1, as there. n cells; larger is more variable.
+## Normalised dispersion in the manner of scanpy's "seurat" flavor, from sums
+## of the values and their squares over n cells; larger is more variable. 0
+## where scanpy has NaN.
 .normalisedDispersion <- function(sum, square, n, bins = 20L) {
-    mean <- sum / n
     variance <- pmax(0, (square - sum^2 / n) / (n - 1))
-    mean[mean == 0] <- 1e-12
-    dispersion <- variance / mean
-    dispersion[dispersion == 0] <- NA
-    dispersion <- log(dispersion)
-    mean <- log1p(mean)
+    raw <- .rawDispersion(sum / n, variance, TRUE)
+    out <- .binnedDispersion(raw$mean, raw$dispersion, bins)
+    out[!is.finite(out)] <- 0
+    out
+}
+
+## Log of variance / mean, standardised within equal bins of log1p(mean). A bin
+## with one value gets 1, as there.
+.binnedDispersion <- function(mean, dispersion, bins = 20L) {
     span <- range(mean)
     if (diff(span) == 0) {
         bin <- rep(1L, length(mean))
@@ -200,10 +203,7 @@
     spread[alone] <- centre[alone]
     centre[alone] <- 0
     bin <- as.character(bin)
-    out <- (dispersion - centre[bin]) / spread[bin]
-    out <- as.numeric(out)
-    out[!is.finite(out)] <- 0
-    out
+    as.numeric((dispersion - centre[bin]) / spread[bin])
 }
 
 ## ---- the whole -------------------------------------------------------------
@@ -283,8 +283,9 @@
         .stopArgument("x", "and the model speak of different genes: ", known,
             " of ", length(tokens), " genes of 'x' are among the model's ",
             size, "; unknown are ", .some(lost),
-            ". Is it another species or another naming? 'symbols' names a ",
-            "column of rowData(x) with the other names."
+            ". Is it another species or another naming? reconcileGenes() ",
+            "translates names, and 'symbols' names a column of rowData(x) ",
+            "with other ones."
         )
     }
     if (length(lost)) {

@@ -122,20 +122,26 @@ simulateCells <- function(nCells = 2000, nGenes = 140, nTFs = 24,
     )
 }
 
-#' The true network of simulated cells
+#' The truth behind simulated cells
 #'
-#' An edge is active in a cell when it works in more than half of what the
-#' cell's context is made of, and its TF is on in more than half of it.
+#' Of cells from [simulateCells()] their networks: an edge is active in a cell
+#' when it works in more than half of what the cell's context is made of, and
+#' its TF is on in more than half of it. Of cells from [simulateMultiome()] the
+#' delays of their genes.
 #'
-#' @param x cells from [simulateCells()], also a subset of them.
+#' @param x cells from [simulateCells()] or [simulateMultiome()], also a subset
+#'   of them.
 #' @param cell NULL for all cells, or one cell by number or name.
 #' @param switching if TRUE, only whether the edge works, whether or not its TF
 #'   is on.
 #' @return Without `cell` a logical matrix, edges x cells; its rows are those of
 #'   `metadata(x)$simulation$edges`. With `cell` a logical matrix, TFs x
-#'   genes. Stops when `x` has no record of a simulation or `cell` isn't one
-#'   of its cells.
-#' @seealso [simulateCells()]
+#'   genes. For cells from `simulateMultiome()`, where `cell` and `switching`
+#'   mean nothing, a data.frame with a row per gene of `x`: `gene`, `tau` (the
+#'   course is 10 long), `kind` (`on`, `off`, `pulse`, `flat`, `rnaOnly`,
+#'   `atacOnly`), `dynamic`, `kinetic`, `repressed`, `altered`. Stops when `x`
+#'   has no record of a simulation or `cell` isn't one of its cells.
+#' @seealso [simulateCells()], [simulateMultiome()]
 #' @examples
 #' cells <- simulateCells(nCells = 50, nGenes = 30, nTFs = 6, seed = 2)
 #' rowMeans(simulatedTruth(cells))[1:5]
@@ -147,8 +153,11 @@ simulatedTruth <- function(x, cell = NULL, switching = FALSE) {
     }
     if (is.null(truth)) {
         .stopArgument("x", "holds no simulation: it must come from ",
-            "simulateCells()."
+            "simulateCells() or simulateMultiome()."
         )
+    }
+    if (identical(truth$kind, "multiome")) {
+        return(.multiomeTruth(x))
     }
     .checkFlag(switching, "switching")
     names <- colnames(x)

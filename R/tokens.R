@@ -120,7 +120,7 @@
 .tokenBatch <- function(prepared, at, conditions = prepared$conditions) {
     list(
         ids = prepared$tokens,
-        values = prepared$values[, at, drop = FALSE],
+        values = .valuesRead(prepared, at),
         conditions = conditions[, at, drop = FALSE],
         nonTF = prepared$nonTF, padding = NULL
     )

@@ -31,6 +31,20 @@
 #'   finished run; the learning rate's schedule is then stretched. `resume =
 #'   FALSE`, or other settings, begin a new run from the present weights.
 #'
+#' @section Teacher and student: from one data set alone the published recipe
+#'   learns little; a model taught by a better estimator keeps what that found
+#'   and applies it to cells it never saw. With `teacher = ` a [StateGRN-class]
+#'   (or [PooledGRN-class]) made from the same cells, the model gets one factor
+#'   for each TF and one for none, and learns by cross entropy which factors
+#'   each gene belongs to in each state; ELBO, DAG, sparsity and balancing play
+#'   no part, and `param`'s `factors`, `topk` and dropout rates are replaced.
+#'   The student reads a cell as the mean profile of its state; the states of
+#'   new cells are those of the 30 nearest of up to 2,000 of its own, so a
+#'   cell's network does not depend on the cells that come with it. Arguments
+#'   are then `epochs` (`NULL`: about 600 steps), `batchSize`, `learningRate`
+#'   (5e-3), `weightDecay`, `clip`, `preprocess`, `alreadyNormalised`,
+#'   `verbose`; a stopped run isn't resumed. It keeps the teacher's errors too.
+#'
 #' @param model a [FoundationModel-class], or an [SFMParam()]: the model is
 #'   then made from the cells first.
 #' @param x the cells, as for [newModel()].
@@ -132,10 +146,20 @@ setMethod("trainModel", c("FoundationModel", "ANY"), function(model, x,
 #' @rdname trainModel
 #' @aliases trainModel,SFMParam,ANY-method
 #' @param threads threads of the engine, as for [newModel()].
+#' @param teacher for `SFMParam`: `NULL`, or the networks the model is to learn,
+#'   see "Teacher and student".
 #' @export
 setMethod("trainModel", c("SFMParam", "ANY"), function(model, x, ...,
     species = NULL, tfs = NULL, assay.type = NULL, symbols = NULL,
-    threads = NULL, seed = NULL) {
+    threads = NULL, seed = NULL, teacher = NULL) {
+    if (!is.null(teacher)) {
+        if (!is.null(tfs)) {
+            .stopArgument("tfs", "can't be chosen: they are the teacher's.")
+        }
+        return(.distil(model, x, teacher, species, assay.type, symbols,
+            threads, seed, ...
+        ))
+    }
     made <- newModel(model, x,
         species = if (is.null(species)) "human" else species, tfs = tfs,
         seed = seed, threads = threads, assay.type = assay.type,

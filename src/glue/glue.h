@@ -56,6 +56,7 @@ SEXP cw_r_forecast(SEXP ptr, SEXP cells, SEXP genes, SEXP train);
 SEXP cw_r_memory(SEXP ptr);
 SEXP cw_r_train_begin(SEXP ptr, SEXP options);
 SEXP cw_r_train_micro(SEXP ptr, SEXP batch, SEXP options);
+SEXP cw_r_train_distil(SEXP ptr, SEXP batch, SEXP v, SEXP options);
 SEXP cw_r_train_apply(SEXP ptr);
 SEXP cw_r_train_save(SEXP ptr, SEXP file);
 SEXP cw_r_train_load(SEXP ptr, SEXP file);
@@ -68,7 +69,8 @@ SEXP cw_r_train_load(SEXP ptr, SEXP file);
         {"cw_r_model_forward", (DL_FUNC)&cw_r_model_forward, 3},                                                       \
         {"cw_r_model_gradients", (DL_FUNC)&cw_r_model_gradients, 4}, {"cw_r_forecast", (DL_FUNC)&cw_r_forecast, 4},    \
         {"cw_r_memory", (DL_FUNC)&cw_r_memory, 1}, {"cw_r_train_begin", (DL_FUNC)&cw_r_train_begin, 2},                \
-        {"cw_r_train_micro", (DL_FUNC)&cw_r_train_micro, 3}, {"cw_r_train_apply", (DL_FUNC)&cw_r_train_apply, 1},      \
+        {"cw_r_train_micro", (DL_FUNC)&cw_r_train_micro, 3}, {"cw_r_train_distil", (DL_FUNC)&cw_r_train_distil, 4},    \
+        {"cw_r_train_apply", (DL_FUNC)&cw_r_train_apply, 1},                                                           \
         {"cw_r_train_save", (DL_FUNC)&cw_r_train_save, 2}, {"cw_r_train_load", (DL_FUNC)&cw_r_train_load, 2}
 
 /* ---- networks (r_network.c) ------------------------------------------------------------------------------------- */
@@ -83,9 +85,6 @@ SEXP cw_r_network_activity(SEXP view, SEXP cells, SEXP values, SEXP top, SEXP th
 SEXP cw_r_network_strength(SEXP view, SEXP cells, SEXP threads);
 SEXP cw_r_network_sums(SEXP view, SEXP cells, SEXP threads);
 SEXP cw_r_network_moments(SEXP view, SEXP cells, SEXP threads);
-SEXP cw_r_rank_metrics(SEXP order, SEXP group, SEXP positive);
-SEXP cw_r_rank_bootstrap(SEXP order, SEXP group, SEXP positive, SEXP key, SEXP draws);
-SEXP cw_r_rank_random(SEXP n, SEXP positives, SEXP key, SEXP draws);
 
 #define CW_NETWORK_ENTRIES                                                                                             \
     {"cw_r_network_check", (DL_FUNC)&cw_r_network_check, 2}, {"cw_r_network_cell", (DL_FUNC)&cw_r_network_cell, 3},    \
@@ -96,10 +95,7 @@ SEXP cw_r_rank_random(SEXP n, SEXP positives, SEXP key, SEXP draws);
         {"cw_r_network_activity", (DL_FUNC)&cw_r_network_activity, 5},                                                 \
         {"cw_r_network_strength", (DL_FUNC)&cw_r_network_strength, 3},                                                 \
         {"cw_r_network_sums", (DL_FUNC)&cw_r_network_sums, 3},                                                         \
-        {"cw_r_network_moments", (DL_FUNC)&cw_r_network_moments, 3},                                                   \
-        {"cw_r_rank_metrics", (DL_FUNC)&cw_r_rank_metrics, 3},                                                         \
-        {"cw_r_rank_bootstrap", (DL_FUNC)&cw_r_rank_bootstrap, 5},                                                     \
-        {"cw_r_rank_random", (DL_FUNC)&cw_r_rank_random, 4}
+        {"cw_r_network_moments", (DL_FUNC)&cw_r_network_moments, 3}
 
 /* ---- tables in HDF5 files (r_hdf5.c) --------------------------------------------------------------------------- */
 SEXP cw_r_h5_create(SEXP path, SEXP tables);
@@ -117,18 +113,82 @@ SEXP cw_r_disk_free(SEXP path);
 SEXP cw_r_forest(SEXP x, SEXP tf, SEXP target, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_forest_forecast(SEXP sizes, SEXP options);
 SEXP cw_r_ridge_pooled(SEXP x, SEXP tf, SEXP grid, SEXP threads);
+SEXP cw_r_ridge_known(SEXP x, SEXP tf, SEXP known, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads);
 
 #define CW_ESTIMATOR_ENTRIES                                                                                           \
     {"cw_r_forest", (DL_FUNC)&cw_r_forest, 6}, {"cw_r_forest_forecast", (DL_FUNC)&cw_r_forest_forecast, 2},            \
         {"cw_r_ridge_pooled", (DL_FUNC)&cw_r_ridge_pooled, 4},                                                         \
+        {"cw_r_ridge_known", (DL_FUNC)&cw_r_ridge_known, 6},                                                           \
         {"cw_r_ridge_forecast", (DL_FUNC)&cw_r_ridge_forecast, 2}
 
 /* ---- networks per cell state, simulated cells (r_ridge.c) ---------------------------------------------------------- */
 SEXP cw_r_percell(SEXP view, SEXP tf, SEXP w, SEXP point, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_centre(SEXP view, SEXP tf, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads);
 
 #define CW_RIDGE_ENTRIES                                                                                               \
-    {"cw_r_percell", (DL_FUNC)&cw_r_percell, 7}, {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
+    {"cw_r_percell", (DL_FUNC)&cw_r_percell, 7}, {"cw_r_centre", (DL_FUNC)&cw_r_centre, 5},                            \
+        {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
+
+/* ---- simulated chromatin and RNA (r_multiome.c) ----------------------------------------------------------------- */
+SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads);
+
+#define CW_MULTIOME_ENTRIES {"cw_r_multiome", (DL_FUNC)&cw_r_multiome, 4}
+
+/* ---- chromatin-to-RNA delays (r_tau.c) ------------------------------------------------------------------------------- */
+SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_tau_readout(SEXP features, SEXP chromatin, SEXP rna, SEXP depth_a, SEXP depth_r, SEXP lambda, SEXP threads);
+SEXP cw_r_tau_features(SEXP points, SEXP flow, SEXP grid, SEXP readout, SEXP threads);
+SEXP cw_r_tau_posterior(SEXP deviance, SEXP grid, SEXP usable);
+SEXP cw_r_tau_amortise(SEXP deviance, SEXP grid, SEXP usable, SEXP embedding, SEXP fresh);
+SEXP cw_r_tau_project(SEXP projection, SEXP modality, SEXP which);
+SEXP cw_r_tau_forecast(SEXP sizes);
+
+#define CW_TAU_ENTRIES                                                                                                 \
+    {"cw_r_tau_fit", (DL_FUNC)&cw_r_tau_fit, 7}, {"cw_r_tau_readout", (DL_FUNC)&cw_r_tau_readout, 7},                  \
+        {"cw_r_tau_features", (DL_FUNC)&cw_r_tau_features, 5},                                                         \
+        {"cw_r_tau_posterior", (DL_FUNC)&cw_r_tau_posterior, 3},                                                       \
+        {"cw_r_tau_amortise", (DL_FUNC)&cw_r_tau_amortise, 5}, {"cw_r_tau_project", (DL_FUNC)&cw_r_tau_project, 3},    \
+        {"cw_r_tau_forecast", (DL_FUNC)&cw_r_tau_forecast, 1}
+
+/* ---- rankings, nulls, shifts (r_ranking.c) ---------------------------------------------------------------------- */
+SEXP cw_r_rank_sort(SEXP score);
+SEXP cw_r_rank_metrics(SEXP order, SEXP group, SEXP positive);
+SEXP cw_r_rank_by(SEXP order, SEXP group, SEXP positive, SEXP member, SEXP members);
+SEXP cw_r_rank_bootstrap(SEXP order, SEXP group, SEXP positive, SEXP key, SEXP draws, SEXP threads);
+SEXP cw_r_rank_random(SEXP n, SEXP positives, SEXP key, SEXP draws, SEXP threads);
+SEXP cw_r_null_permute(SEXP x, SEXP group, SEXP groups, SEXP key, SEXP draw);
+SEXP cw_r_null_shuffle(SEXP score, SEXP tf, SEXP by_tf, SEXP key, SEXP draw);
+SEXP cw_r_null_rewire(SEXP tf, SEXP gene, SEXP tf_gene, SEXP genes, SEXP attempts, SEXP key, SEXP draw);
+SEXP cw_r_null_above(SEXP observed, SEXP null, SEXP tf, SEXP threads);
+SEXP cw_r_wasserstein(SEXP x, SEXP label, SEXP stratum, SEXP strata, SEXP options, SEXP key, SEXP threads);
+
+#define CW_RANKING_ENTRIES                                                                                             \
+    {"cw_r_rank_sort", (DL_FUNC)&cw_r_rank_sort, 1}, {"cw_r_rank_metrics", (DL_FUNC)&cw_r_rank_metrics, 3},            \
+        {"cw_r_rank_by", (DL_FUNC)&cw_r_rank_by, 5}, {"cw_r_rank_bootstrap", (DL_FUNC)&cw_r_rank_bootstrap, 6},        \
+        {"cw_r_rank_random", (DL_FUNC)&cw_r_rank_random, 5}, {"cw_r_null_permute", (DL_FUNC)&cw_r_null_permute, 5},    \
+        {"cw_r_null_shuffle", (DL_FUNC)&cw_r_null_shuffle, 5}, {"cw_r_null_rewire", (DL_FUNC)&cw_r_null_rewire, 7},    \
+        {"cw_r_null_above", (DL_FUNC)&cw_r_null_above, 4}, {"cw_r_wasserstein", (DL_FUNC)&cw_r_wasserstein, 7}
+
+/* ---- Effendi (r_effendi.c) ----------------------------------------------------------------------------------------- */
+SEXP cw_r_effendi_new(SEXP config, SEXP key, SEXP threads);
+SEXP cw_r_effendi_data(SEXP ptr, SEXP data);
+SEXP cw_r_effendi_begin(SEXP ptr, SEXP stage, SEXP options, SEXP key);
+SEXP cw_r_effendi_step(SEXP ptr, SEXP atac, SEXP rna);
+SEXP cw_r_effendi_tensors(SEXP ptr);
+SEXP cw_r_effendi_file(SEXP ptr, SEXP file, SEXP prefixes, SEXP save);
+SEXP cw_r_effendi_predict(SEXP ptr, SEXP x, SEXP latent, SEXP embedding, SEXP flow, SEXP what);
+SEXP cw_r_effendi_flow(SEXP ptr, SEXP z, SEXP duration, SEXP flow);
+SEXP cw_r_effendi_base(SEXP ptr, SEXP embedding, SEXP flow);
+
+#define CW_EFFENDI_ENTRIES                                                                                             \
+    {"cw_r_effendi_new", (DL_FUNC)&cw_r_effendi_new, 3}, {"cw_r_effendi_data", (DL_FUNC)&cw_r_effendi_data, 2},        \
+        {"cw_r_effendi_begin", (DL_FUNC)&cw_r_effendi_begin, 4},                                                       \
+        {"cw_r_effendi_step", (DL_FUNC)&cw_r_effendi_step, 3},                                                         \
+        {"cw_r_effendi_tensors", (DL_FUNC)&cw_r_effendi_tensors, 1},                                                   \
+        {"cw_r_effendi_file", (DL_FUNC)&cw_r_effendi_file, 4},                                                         \
+        {"cw_r_effendi_predict", (DL_FUNC)&cw_r_effendi_predict, 6},                                                   \
+        {"cw_r_effendi_flow", (DL_FUNC)&cw_r_effendi_flow, 4}, {"cw_r_effendi_base", (DL_FUNC)&cw_r_effendi_base, 3}
 
 #endif

@@ -4,8 +4,20 @@
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
 
-static const R_CallMethodDef entries[] = {CW_ENGINE_ENTRIES, CW_MODEL_ENTRIES, CW_NETWORK_ENTRIES,
-                                         CW_ESTIMATOR_ENTRIES, CW_RIDGE_ENTRIES, CW_HDF5_ENTRIES, {NULL, NULL, 0}};
+/* one line each, so that two people who add one don't meet */
+static const R_CallMethodDef entries[] = {
+    CW_ENGINE_ENTRIES,
+    CW_MODEL_ENTRIES,
+    CW_NETWORK_ENTRIES,
+    CW_RANKING_ENTRIES,
+    CW_HDF5_ENTRIES,
+    CW_ESTIMATOR_ENTRIES,
+    CW_RIDGE_ENTRIES,
+    CW_MULTIOME_ENTRIES,
+    CW_TAU_ENTRIES,
+    CW_EFFENDI_ENTRIES,
+    {NULL, NULL, 0},
+};
 
 attribute_visible void R_init_causeway(DllInfo *info)
 {

@@ -294,12 +294,13 @@ static int all_finite(const cw_tensor *x)
 SEXP cw_r_model_infer(SEXP ptr, SEXP batch, SEXP options)
 {
     static const char *const names[] = {"uIndex", "uWeight", "vIndex", "vWeight"};
-    (void)options;
     cw_handle *h = cw_handle_of(ptr);
     cw_r_batch b = cw_r_batch_read(batch, R_NilValue);
     if (!b.ids_shared || b.padding) Rf_error("internal error: networks need one list of genes without padding");
     int64_t tfs = 0, k = cw_sfm_gate_width(&h->model->config), m = h->model->config.factors;
     for (int64_t g = 0; g < b.genes; g++) tfs += !b.non_tf[g];
+    double keep = cw_glue_number(options, "keep", (double)k); /* weights kept of each row */
+    if (keep >= 1 && keep < (double)k) k = (int64_t)keep;
     double rows[2] = {(double)b.cells * (double)tfs, (double)b.cells * (double)b.genes};
     SEXP list = PROTECT(cw_glue_list(4, names));
     for (int i = 0; i < 4; i++)
@@ -314,10 +315,11 @@ SEXP cw_r_model_infer(SEXP ptr, SEXP batch, SEXP options)
             cw_fail(h->ctx, CW_ERR_NUMERIC,
                     "'model' gives numbers that are not finite for these cells: its weights are "
                     "damaged (NaN, infinite or huge); load or train it again");
+        float *scratch = cw_arena_take(h->tape->arena, m * (int64_t)sizeof(float));
         if (h->ctx->status == CW_OK) {
-            cw_gate_pack((uint16_t *)RAW(VECTOR_ELT(list, 0)), (float *)RAW(VECTOR_ELT(list, 1)), y.u->data, packed.tfs,
-                         m, k);
-            cw_gate_pack((uint16_t *)RAW(VECTOR_ELT(list, 2)), (float *)RAW(VECTOR_ELT(list, 3)), y.v->data,
+            cw_gate_pack((uint16_t *)RAW(VECTOR_ELT(list, 0)), (float *)RAW(VECTOR_ELT(list, 1)), scratch, y.u->data,
+                         packed.tfs, m, k);
+            cw_gate_pack((uint16_t *)RAW(VECTOR_ELT(list, 2)), (float *)RAW(VECTOR_ELT(list, 3)), scratch, y.v->data,
                          packed.actives, m, k);
         }
     }

@@ -96,6 +96,40 @@ SEXP cw_r_percell(SEXP view, SEXP tf, SEXP w, SEXP point, SEXP options, SEXP key
     return out;
 }
 
+/* The same arguments but w and point. -> list(values: double (genes, cells) standardised and centred, or NULL where the
+ * gate stayed closed; numbers: states, centred, gate's gain). */
+SEXP cw_r_centre(SEXP view, SEXP tf, SEXP options, SEXP key, SEXP threads)
+{
+    static const char *const names[] = {"values", "numbers"};
+    SEXP p = cw_glue_get(view, "p"), i = cw_glue_get(view, "i"), x = cw_glue_get(view, "x");
+    int64_t genes = (int64_t)cw_glue_number(view, "genes", 0), cells = (int64_t)cw_glue_number(view, "cells", 0);
+    if (TYPEOF(p) != INTSXP || TYPEOF(i) != INTSXP || TYPEOF(x) != REALSXP || TYPEOF(tf) != INTSXP ||
+        Rf_xlength(p) != cells + 1)
+        Rf_error("internal error: not the slots of a dgCMatrix");
+    cw_percell_options o = percell_options(options, cw_glue_key(key));
+    SEXP out = PROTECT(cw_glue_list(2, names));
+    SEXP values = Rf_allocMatrix(REALSXP, (int)genes, (int)cells);
+    set(out, 0, values);
+    set(out, 1, Rf_allocVector(REALSXP, 3));
+    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_percell r = {0};
+    float *dense = as_dense(ctx, p, i, x, genes, cells);
+    if (ctx->status == CW_OK)
+        cw_percell_centre(ctx, &r, dense, INTEGER(tf), NULL, NULL, &o, cells, genes, Rf_xlength(tf), 0, 0);
+    if (ctx->status == CW_OK) {
+        for (int64_t n = 0; r.centred && n < genes * cells; n++) REAL(values)[n] = dense[n];
+        const double numbers[3] = {(double)r.states, r.centred, r.gate_gain};
+        memcpy(REAL(VECTOR_ELT(out, 1)), numbers, sizeof numbers);
+    }
+    int centred = r.centred;
+    cw_percell_free(ctx, &r);
+    cw_free(ctx, dense);
+    cw_glue_leave(ctx);
+    if (!centred) set(out, 0, R_NilValue);
+    UNPROTECT(1);
+    return out;
+}
+
 static cw_simulate_options simulate_options(SEXP o, uint64_t key)
 {
     cw_simulate_options s = cw_simulate_defaults();

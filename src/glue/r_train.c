@@ -115,6 +115,32 @@ SEXP cw_r_train_micro(SEXP ptr, SEXP batch, SEXP options)
     return out;
 }
 
+/* v: the teacher's shares, factors x genes x cells. The loss. */
+SEXP cw_r_train_distil(SEXP ptr, SEXP batch, SEXP v, SEXP options)
+{
+    cw_handle *h = cw_handle_of(ptr);
+    cw_trainer *trainer = trainer_of(h);
+    cw_r_batch b = cw_r_batch_read(batch, R_NilValue);
+    double count = (double)b.cells * (double)b.genes * (double)h->model->config.factors;
+    if (TYPEOF(v) != REALSXP || (double)Rf_xlength(v) != count || b.padding)
+        Rf_error("internal error: the teacher's shares must be factors x genes x cells");
+    SEXP out = PROTECT(Rf_ScalarReal(NA_REAL));
+    cw_glue_resume(h->ctx);
+    int64_t micro = (int64_t)cw_glue_number(options, "micro", 0);
+    if (micro == 0) cw_trainer_abandon(trainer); /* what a stopped step may have left */
+    cw_sfm_input input = cw_r_batch_stage(h, &b);
+    float *target = cw_arena_take(h->staging, Rf_xlength(v) * (int64_t)sizeof(float));
+    for (R_xlen_t i = 0; target && i < Rf_xlength(v); i++) target[i] = (float)REAL(v)[i];
+    double loss = 0;
+    cw_trainer_distil(trainer, &input, (cw_sfm_teacher){target}, micro, (float)cw_glue_number(options, "gradWeight", 1),
+                      &loss);
+    if (h->ctx->status != CW_OK) cw_trainer_abandon(trainer);
+    REAL(out)[0] = loss;
+    cw_glue_pause(h->ctx);
+    UNPROTECT(1);
+    return out;
+}
+
 SEXP cw_r_train_apply(SEXP ptr)
 {
     static const char *const names[] = {"gradNorm", "lr", "step", "discarded", "disabledDag", "disabledSparsity"};

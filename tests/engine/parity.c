@@ -421,6 +421,8 @@ static void run_sfm(const char *dir)
     cw_ctx_free(c.ctx);
 }
 
+#include "parity_effendi.h"
+
 /* ---- the tree of cases ---- */
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
@@ -431,6 +433,7 @@ static void visit(const char *dir, int depth)
     snprintf(path, sizeof path, "%s/case.safetensors", dir);
     if (exists(path)) {
         if (find(path, sizeof path, dir, "models/sfm", "sfm_config.json")) run_sfm(dir);
+        else if (is_effendi(dir)) run_effendi(dir, getenv("CAUSEWAY_KERNELS"), 2);
         else printf("%s: of a kind this version has no model for: not compared\n", dir);
     }
     DIR *d = depth < 8 ? opendir(dir) : NULL;

@@ -332,11 +332,6 @@ static void test_refusals(void)
         cw_network_strength(ctx, act, &s.f, NULL, 3);
         cw_network_sums(ctx, act, v, &s.f, NULL, 3);
         cw_network_moments(ctx, v, q, &s.f, NULL, 3);
-        cw_rank_random(ctx, v, q, 5, 2, 7, 3);
-        int32_t order[] = {1, 0, 2}, group[] = {0, 1, 1};
-        uint8_t positive[] = {1, 0, 0};
-        cw_ranking r = {3, order, group, positive};
-        cw_rank_bootstrap(ctx, v, q, &r, 7, 3);
         calls = ctx->memory.calls;
         int failed = ctx->status == CW_ERR_MEMORY;
         if (failed != (at < calls) || ctx->memory.bytes != 0) {
@@ -345,62 +340,8 @@ static void test_refusals(void)
         }
         cw_ctx_free(ctx);
     }
-    CHECK(calls > 20 && calls < 40, "%lld allocations", (long long)calls);
+    CHECK(calls > 14 && calls < 40, "%lld allocations", (long long)calls);
     drop_sample(&s);
-}
-
-static void test_rankings(void)
-{
-    /* Candidates 0..5 ranked 2, {0, 4}, 1, 3, 5 with a tie; positives 0, 1. By hand:
-     * groups (1 of 0+), (2 with 1+), (1 with 1+): AP = 1/2 * 1/3 + 1/2 * 2/4; early: K = 2, one of the tied fits. */
-    int32_t order[] = {2, 0, 4, 1, 3, 5}, group[] = {0, 1, 1, 2, 3, 4};
-    uint8_t positive[] = {1, 1, 0, 0, 0, 0};
-    cw_ranking r = {6, order, group, positive};
-    double area = -1, early = -1;
-    cw_rank_metrics(&area, &early, &r, NULL);
-    CHECK(fabs(area - (1.0 / 6 + 1.0 / 4)) < 1e-12, "AUPRC %g", area);
-    CHECK(fabs(early - 0.25) < 1e-12, "early precision %g", early);
-    /* Weights are copies: candidate 1 twice and candidate 4 never. */
-    int32_t weight[] = {1, 2, 1, 1, 0, 1};
-    cw_rank_metrics(&area, &early, &r, weight);
-    CHECK(fabs(area - (1.0 / 3 * 1 / 2 + 2.0 / 3 * 3 / 4)) < 1e-12, "AUPRC %g", area);
-    CHECK(fabs(early - 2.0 / 3) < 1e-12, "early precision %g: of three, none, one, and half of the doubled one", early);
-    /* All tied: precision is the positive rate. */
-    int32_t one[6] = {0};
-    r.group = one;
-    cw_rank_metrics(&area, &early, &r, NULL);
-    CHECK(fabs(area - 1.0 / 3) < 1e-12 && fabs(early - 1.0 / 3) < 1e-12, "all tied: %g, %g", area, early);
-    uint8_t none[6] = {0};
-    r.positive = none;
-    cw_rank_metrics(&area, &early, &r, NULL);
-    CHECK(area == 0 && early == 0, "no positives: %g, %g", area, early);
-
-    /* Random rankings: early precision has mean = positive rate; bootstrap of a perfect ranking is always 1. */
-    enum { N = 501, P = 50, B = 400 };
-    static double a[B], e[B], a2[B], e2[B];
-    static int32_t o[N], g[N];
-    static uint8_t p[N];
-    cw_ctx *ctx = new_ctx(NULL);
-    CHECK(cw_rank_random(ctx, a, e, N, P, 99, B) == CW_OK, "%s", ctx->text);
-    double mean = 0;
-    for (int b = 0; b < B; b++) mean += e[b] / B;
-    CHECK(fabs(mean - (double)P / N) < 0.008, "random early precision %g, positive rate %g", mean, (double)P / N);
-    for (int i = 0; i < N; i++) o[i] = g[i] = i, p[i] = i < P;
-    cw_ranking perfect = {N, o, g, p};
-    CHECK(cw_rank_bootstrap(ctx, a, e, &perfect, 5, B) == CW_OK, "%s", ctx->text);
-    int ones = 0;
-    for (int b = 0; b < B; b++) ones += fabs(a[b] - 1) < 1e-12 && fabs(e[b] - 1) < 1e-12;
-    CHECK(ones == B, "%d of %d are 1", ones, B);
-    for (int i = 0; i < N; i++) o[i] = i, p[i] = i % 10 == 3;
-    CHECK(cw_rank_bootstrap(ctx, a, e, &perfect, 5, B) == CW_OK, "%s", ctx->text);
-    CHECK(cw_rank_bootstrap(ctx, a2, e2, &perfect, 5, B) == CW_OK, "%s", ctx->text);
-    CHECK(memcmp(a, a2, sizeof a) == 0 && memcmp(e, e2, sizeof e) == 0, "the same key gives the same draws");
-    double low = 1, high = 0;
-    for (int b = 0; b < B; b++) low = fmin(low, a[b]), high = fmax(high, a[b]);
-    CHECK(low < high && low > 0.03 && high < 0.35, "bootstrap from %g to %g", low, high);
-    o[7] = N;
-    CHECK(cw_rank_bootstrap(ctx, a, e, &perfect, 5, B) == CW_ERR_ARGUMENT, "a candidate that isn't");
-    cw_ctx_free(ctx);
 }
 
 int main(void)
@@ -421,6 +362,5 @@ int main(void)
         }
     test_regulons();
     test_refusals();
-    test_rankings();
     return test_end();
 }

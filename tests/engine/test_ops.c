@@ -3,7 +3,7 @@
 #include "autodiff/ops.h"
 #include "test.h"
 
-#define MAX_IN 8
+#define MAX_IN 9
 #define KEY 77u
 
 /* Inputs are leaves held outside the tape, so that they can be moved for differences. */
@@ -78,6 +78,9 @@ BUILD(b_zin, cw_zi_normal_nll(t, x[0], zi_values, 2))
 BUILD(b_dag, cw_dag_loss(t, x[0], x[1], factor_rows()))
 BUILD(b_sparsity, cw_sparsity_loss(t, x[0], x[1], factor_rows()))
 BUILD(b_cross_entropy, cw_cross_entropy_loss(t, x[0], targets))
+static const float shares[35] = {0.5f, 0.5f, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0.1f, 0.2f, 0.3f, 0.1f, 0.1f, 0.1f, 0.1f,
+                                 0, 0, 0, 0, 0, 0, 0, 0.25f, 0.25f, 0, 0, 0, 0, 1};
+BUILD(b_soft_cross_entropy, cw_soft_cross_entropy_loss(t, x[0], shares, 1.3f))
 BUILD(b_bce, cw_bce_loss(t, x[0], soft_targets))
 BUILD(b_act_silu, cw_activate(t, x[0], CW_ACT_SILU))
 BUILD(b_act_gelu, cw_activate(t, x[0], CW_ACT_GELU))
@@ -86,6 +89,34 @@ BUILD(b_act_leaky, cw_activate(t, x[0], CW_ACT_LEAKY_RELU))
 BUILD(b_act_tanh, cw_activate(t, x[0], CW_ACT_TANH))
 BUILD(b_act_sigmoid, cw_activate(t, x[0], CW_ACT_SIGMOID))
 BUILD(b_act_softplus, cw_activate(t, x[0], CW_ACT_SOFTPLUS))
+
+/* the flow: z w1 b1 w2 b2 w3 b3, then duration and shares where there are */
+#define FIELD ((cw_flow_field){x[1], x[2], x[3], x[4], x[5], x[6]})
+#define EULER(n, scale) ((cw_flow_spec){CW_FLOW_EULER, n, scale})
+#define RK4(n, scale) ((cw_flow_spec){CW_FLOW_RK4, n, scale})
+BUILD(b_flow_euler, cw_flow(t, x[0], FIELD, x[7], x[8], EULER(5, 1.0f)))
+BUILD(b_flow_rk4, cw_flow(t, x[0], FIELD, x[7], x[8], RK4(5, 1.0f)))
+BUILD(b_flow_back, cw_flow(t, x[0], FIELD, x[7], NULL, RK4(3, -1.0f)))
+BUILD(b_flow_plain, cw_flow(t, x[0], FIELD, NULL, NULL, EULER(3, 1.4f)))
+BUILD(b_flow_bare, cw_flow(t, x[0], ((cw_flow_field){x[1], NULL, x[2], NULL, x[3], NULL}), x[4], NULL, EULER(2, 1.0f)))
+BUILD(b_flow_path, cw_flow_path(t, x[0], FIELD, RK4(4, 1.0f)))
+BUILD(b_flow_path_euler, cw_flow_path(t, x[0], FIELD, EULER(7, -0.8f)))
+BUILD(b_flow_share, cw_flow_share(t, x[0], 2.0f, 8))
+static const float direction_a[] = {1, 0.5f, -0.3f, 0.2f, 2, 0.1f, -1, 1, 1, 0.4f, -0.2f, 3};
+BUILD(b_sliced, cw_sliced_w2(t, x[0], x[1], direction_a, 4))
+static const float unit_u[] = {0.8f, -0.6f, 0}, unit_v[] = {0.5f, 0.5f, 0.5f, 0.5f};
+BUILD(b_spectral, cw_spectral_norm(t, x[0], unit_u, unit_v))
+BUILD(b_info_nce, cw_info_nce(t, x[0], x[1], 0.5f))
+static const float read_mask[] = {1, 0, 1.5f, 1, 1, 1, 0, 2, 1, 1, 0.5f, 1};
+/* path start lift drift emb bias tau */
+BUILD(b_readout, cw_gene_readout(t, ((cw_gene_reading){x[0], x[1], x[2], x[3], x[4], x[5]}), x[6], read_mask, 2.0f, 8))
+BUILD(b_readout_bare, cw_gene_readout(t, ((cw_gene_reading){x[0], x[1], x[2], NULL, x[3], NULL}), x[4], NULL, 2.0f, 8))
+BUILD(b_affine, cw_affine(t, x[0], -1.7f, 0.3f))
+BUILD(b_squared, cw_mean_squared(t, x[0], x[1]))
+BUILD(b_squared_self, cw_mean_squared(t, x[0], cw_affine(t, x[0], 2.0f, 0.1f)))
+BUILD(b_absolute, cw_mean_absolute(t, x[0]))
+BUILD(b_median, cw_lower_median(t, x[0], 0))
+BUILD(b_median_rows, cw_lower_median(t, x[0], 1))
 
 static cw_tensor *prior(cw_tape *t, cw_tensor *const *x, int64_t top)
 {
@@ -158,6 +189,34 @@ static void signs(float **x)
     for (int i = 0; i < 27; i++) x[1][i] *= i % 3 == 1 ? -1.0f : 1.0f;
 }
 
+/* all values 0.13 apart and none near 0, so that no difference changes their order */
+static void spread(float **x)
+{
+    for (int64_t i = 0; i < 15; i++) x[0][i] = 0.13f * (float)((i * 7) % 15) - 0.9f;
+}
+/* readings in the middle of the grid's steps, one beyond its end, one at its start */
+static void readings(float **x)
+{
+    for (int64_t i = 0; i < 15; i++) x[0][i] = 0.25f * (float)((i * 4) % 9) + 0.07f + 0.006f * (float)i;
+}
+static void readings_6(float **x) { readings(x + 6); }
+static void readings_4(float **x) { readings(x + 4); }
+static void readings_at_rest(float **x)
+{
+    readings(x + 4);
+    for (int i = 1; i < 12; i += 2) x[1][i] *= -1.0f;
+}
+/* weights with u^T w v far from 0 */
+static void far_norm(float **x)
+{
+    for (int64_t i = 0; i < 12; i++) x[0][i] += i < 4 ? 1.0f : -0.5f;
+}
+/* projections that stay in order: rows a good way apart along every direction */
+static void in_order(float **x)
+{
+    for (int64_t i = 0; i < 15; i++) x[0][i] = 0.5f * x[0][i] + 1.5f * (float)(i / 3) * (i % 3 == 1 ? 1.0f : 0.4f);
+}
+
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers" /* what a case leaves out is 0 */
 #endif
@@ -226,7 +285,58 @@ static const op_case cases[] = {
     {"dag_loss", b_dag, 2, {{3, 3, 0.3f, 1}, {9, 3, 0.3f, 1}}, .fill = signs},
     {"sparsity_loss", b_sparsity, 2, {{3, 3}, {9, 3}}},
     {"cross_entropy", b_cross_entropy, 1, {{5, 7}}},
+    {"soft_cross_entropy", b_soft_cross_entropy, 1, {{5, 7}}},
     {"bce", b_bce, 1, {{2, 3}}},
+#define FLOW_IN(n) {n, 5}, {4, 5}, {1, 4}, {3, 4}, {1, 3}, {5, 3}, {1, 5}
+    {"flow, Euler", b_flow_euler, 9, {FLOW_IN(3), {1, 1, 0.4f, 1}, {3, 5, 0, 1}}, .keep = 126},
+    {"flow, Runge-Kutta", b_flow_rk4, 9, {FLOW_IN(3), {3, 1, 0.4f, 1}, {3, 5, 0, 1}}, .keep = 126},
+    {"flow of three tiles", b_flow_euler, 9, {FLOW_IN(67), {67, 1, 0.4f, 1}, {67, 5, 0, 1}}, .keep = 126, .tol = 4e-3},
+    {"flow back", b_flow_back, 8, {FLOW_IN(3), {1, 1, 0.4f, 1}}, .keep = 126},
+    {"flow without duration", b_flow_plain, 7, {FLOW_IN(2)}, .keep = 126},
+    {"flow without biases", b_flow_bare, 5, {{2, 5}, {4, 5}, {3, 4}, {5, 3}, {1, 1, 0.4f, 1}}, .keep = 14},
+    {"flow with a frozen field",
+     b_flow_euler,
+     9,
+     {{3, 5}, {4, 5, 0, 0, 1}, {1, 4, 0, 0, 1}, {3, 4, 0, 0, 1}, {1, 3, 0, 0, 1}, {5, 3, 0, 0, 1}, {1, 5, 0, 0, 1},
+      {1, 1, 0.4f, 1}, {3, 5, 0, 1}},
+     .keep = 126},
+    {"flow path", b_flow_path, 7, {FLOW_IN(3)}, .keep = 126},
+    {"flow path, Euler, back", b_flow_path_euler, 7, {FLOW_IN(33)}, .keep = 126, .tol = 4e-3},
+    {"flow_share", b_flow_share, 1, {{3, 5}}, .fill = readings, .step = 0.002, .tol = 4e-3},
+    {"sliced_w2", b_sliced, 2, {{5, 3}, {5, 3, 0, 0, 1}}, .fill = in_order},
+    {"sliced_w2, more y", b_sliced, 2, {{5, 3}, {8, 3, 0, 0, 1}}, .fill = in_order},
+    {"sliced_w2, fewer y", b_sliced, 2, {{5, 3}, {3, 3, 0, 0, 1}}, .fill = in_order},
+    {"sliced_w2, one y", b_sliced, 2, {{5, 3}, {1, 3, 0, 0, 1}}, .fill = in_order},
+    {"sliced_w2, one x", b_sliced, 2, {{1, 3}, {4, 3, 0, 0, 1}}},
+    {"spectral_norm", b_spectral, 1, {{3, 4}}, .fill = far_norm},
+    {"info_nce", b_info_nce, 2, {{5, 3}, {5, 3, 0, 0, 1}}},
+    {"gene_readout",
+     b_readout,
+     7,
+     {{24, 3, 0.2f, 0.5f}, {3, 4, 0.5f, 1}, {4, 3, 0.1f, 0.4f}, {1, 4, 0.1f, 0.2f}, {5, 4}, {1, 5}, {3, 5}},
+     .fill = readings_6,
+     .step = 0.004,
+     .tol = 4e-3},
+    {"gene_readout, half of the layer at rest",
+     b_readout_bare,
+     5,
+     {{24, 3, 0.2f, 0.5f}, {3, 4, 3, 4}, {4, 3, 0.1f, 0.4f}, {5, 4}, {3, 5}},
+     .fill = readings_at_rest,
+     .step = 0.004,
+     .tol = 4e-3},
+    {"gene_readout of a wide layer",
+     b_readout_bare,
+     5,
+     {{24, 3, 0.2f, 0.5f}, {3, 37, 0.5f, 1}, {37, 3, 0.1f, 0.4f}, {5, 37}, {3, 5}},
+     .fill = readings_4,
+     .step = 0.004,
+     .tol = 4e-3},
+    {"affine", b_affine, 1, {{5, 3}}},
+    {"mean_squared", b_squared, 2, {{5, 3}, {5, 3}}},
+    {"mean_squared of one's own", b_squared_self, 1, {{5, 3}}},
+    {"mean_absolute", b_absolute, 1, {{5, 3}}, .fill = away_from_zero},
+    {"lower_median", b_median, 1, {{5, 3}}, .fill = spread},
+    {"lower_median of rows", b_median_rows, 1, {{3, 5}}, .fill = spread},
     {"a chain with dropped parts", b_chain, 4, {{5, 3}, {1, 3}, {4, 6}, {4, 2}}, .keep = 14},
 };
 #define CASES ((int)(sizeof cases / sizeof *cases))

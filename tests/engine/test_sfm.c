@@ -731,13 +731,13 @@ static void test_pack(void)
 {
     enum { ROWS = 13, M = 11 };
     for (int64_t k = 1; k <= M; k += 2) {
-        float gate[ROWS * M] = {0}, back[ROWS * M] = {0}, w[ROWS * M];
+        float gate[ROWS * M] = {0}, back[ROWS * M] = {0}, w[ROWS * M], scratch[M];
         uint16_t index[ROWS * M];
         memset(index, 0xff, sizeof index), memset(w, 0xff, sizeof w);
         for (int i = 0; i < ROWS; i++)
             for (int64_t j = 0; j < (i % 4 == 3 ? k / 2 : k); j++)
                 gate[i * M + (i * 3 + j * 4) % M] = 0.1f + (float)j; /* 4 and 11 are coprime */
-        cw_gate_pack(index, w, gate, ROWS, M, k);
+        cw_gate_pack(index, w, scratch, gate, ROWS, M, k);
         int rising = 1;
         for (int i = 0; i < ROWS; i++)
             for (int64_t j = 0; j < k; j++) {
@@ -747,6 +747,60 @@ static void test_pack(void)
             }
         CHECK(rising && memcmp(gate, back, sizeof gate) == 0, "k = %lld", (long long)k);
     }
+    /* more entries than are kept: the largest, among equal ones the first */
+    const float full[2 * 5] = {0.1f, 0.3f, 0.2f, 0.3f, 0.1f, 0.2f, 0.2f, 0.2f, 0.2f, 0.2f};
+    float w[6], scratch[5];
+    uint16_t index[6];
+    cw_gate_pack(index, w, scratch, full, 2, 5, 3);
+    const uint16_t kept[6] = {1, 2, 3, 0, 1, 2};
+    CHECK(memcmp(index, kept, sizeof kept) == 0 && w[0] == 0.3f && w[1] == 0.2f && w[2] == 0.3f && w[5] == 0.2f,
+          "%d %d %d", index[0], index[1], index[2]);
+}
+
+/* ---- distillation: the factors become the teacher's ---- */
+
+static void test_distil(void)
+{
+    cw_sfm_config c = small_config();
+    cw_train_options o = small_options();
+    enum { CELLS = 3, GENES = 15 }; /* 3 TFs */
+    c.factors = 4, c.topk = 0;
+    o.lr = 1e-2f, o.total_steps = 300, o.weight_decay = 0;
+    data d = random_data(&c, CELLS, GENES, 0, 0, 31);
+    float v[CELLS * GENES * 4];
+    double entropy = 0;
+    for (int i = 0; i < CELLS * GENES; i++) { /* a share for the gene's TF that depends on the cell, the rest idle */
+        for (int j = 0; j < 4; j++) v[i * 4 + j] = 0;
+        float share = 0.15f + 0.3f * (float)(i / GENES);
+        v[i * 4 + i % 3] = share, v[i * 4 + 3] = 1 - share;
+        entropy -= share * log(share) + (1 - share) * log(1 - share);
+    }
+    entropy /= CELLS * GENES;
+    rig r = new_rig(&c, &o, NULL, -1);
+    double first = 0, loss = 0;
+    cw_step_report report;
+    for (int i = 0; i < 300; i++) {
+        cw_trainer_distil(r.trainer, &d.in, (cw_sfm_teacher){v}, 0, 1.0f, &loss);
+        if (i == 0) first = loss;
+        cw_trainer_apply(r.trainer, &report);
+    }
+    CHECK(r.ctx->status == CW_OK, "%s", r.ctx->text);
+    CHECK(first > entropy + 0.5 && loss < entropy + 0.05 && loss > entropy - 1e-4, "loss %g -> %g, entropy %g", first,
+          loss, entropy);
+    int64_t nu, nv;
+    float *f = factors(&r, &d, &nu, &nv);
+    double worst = 0;
+    for (int64_t i = 0; f && i < nu; i++) worst = fmax(worst, fabs(f[i] - (i / 4 % 3 == i % 4)));
+    CHECK(f && worst < 0.05, "u is off by %g", worst);
+    worst = f ? largest_difference(f + nu, v, nv) : INFINITY;
+    CHECK(worst < 0.1, "v is off by %g", worst);
+    free(f);
+    CHECK(free_rig(&r) == 0, "bytes left");
+    c.factors = 3; /* as many TFs: none is left for "no TF" */
+    r = new_rig(&c, &o, NULL, -1);
+    CHECK(cw_trainer_distil(r.trainer, &d.in, (cw_sfm_teacher){v}, 0, 1.0f, &loss) == CW_ERR_SHAPE, "too few factors");
+    CHECK(free_rig(&r) == 0, "bytes left");
+    free_data(&d);
 }
 
 /* ---- (11) checkpoints ---- */
@@ -1046,6 +1100,7 @@ int main(void)
     test_not_finite();
     test_balance();
     test_pack();
+    test_distil();
     test_checkpoint();
     test_forecast();
     test_gene_order();

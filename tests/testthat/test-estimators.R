@@ -227,3 +227,41 @@ test_that("signs are asked for properly", {
     expect_error(edgeSign(grn, 3), "'edges'")
     expect_error(edgeSign(grn, data.frame(Gene1 = "TF1", Gene2 = "ZZ")), "ZZ")
 })
+
+test_that("the default centres on states where that helps, and says so", {
+    cells <- simulateCells(nCells = 800, nGenes = 100, nTFs = 10, seed = 4)
+    edges <- do.call(rbind, strsplit(rownames(simulatedTruth(cells)), ">",
+        fixed = TRUE
+    ))
+    reference <- data.frame(Gene1 = edges[, 1], Gene2 = edges[, 2])
+    param <- CombinedGRNParam(list(TreeGRNParam(trees = 60), RidgeGRNParam()))
+    grn <- function(...) inferGRN(cells, param, seed = 1, ...)
+    ratio <- function(x) {
+        as.data.frame(evaluateGRN(x, reference, "model", nBoot = 0))$auprcRatio
+    }
+    gated <- grn()
+    never <- grn(centre = FALSE)
+    expect_true(metadata(gated)$centring$centred)
+    expect_gt(metadata(gated)$centring$states, 1)
+    expect_gt(metadata(gated)$centring$gain, 5e-4)
+    expect_false(metadata(never)$centring$centred)
+    expect_gt(ratio(gated), 1.3 * ratio(never))
+    expect_identical(as.matrix(grn(centre = TRUE)), as.matrix(gated))
+    ## too few cells, and single estimators: not asked
+    few <- inferGRN(cells[, 1:300], param, seed = 1)
+    expect_false(metadata(few)$centring$centred)
+    expect_false(metadata(inferGRN(cells, RidgeGRNParam()))$centring$centred)
+    expect_error(grn(centre = NA), "'centre' must be TRUE or FALSE")
+})
+
+test_that("ranks keep zeros at zero on both sides of them", {
+    column <- function(x) list(dim = c(5L, 1L), p = c(0L, sum(x != 0)),
+        x = x[x != 0]
+    )
+    for (x in list(c(0, 2, 0, 5, 2), c(-1, 0, 3, 0, -4), c(-1, 2, 3, -5, 4))) {
+        r <- causeway:::.rankColumns(column(x))
+        want <- rank(x)
+        if (any(x == 0)) want <- want - want[match(0, x)]
+        expect_equal(r, want[x != 0])
+    }
+})

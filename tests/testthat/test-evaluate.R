@@ -129,7 +129,7 @@ test_that("what can't be evaluated is refused, with the reason", {
     expect_error(evaluateGRN(PooledGRN(s, filtered = TRUE), ref), "is filtered")
     expect_error(evaluateGRN(grn, ref[0, ]), "no edge")
     expect_error(evaluateGRN(grn, data.frame(a = 1)), "needs the columns")
-    expect_error(evaluateGRN(grn, "MYOG"), "must be a data.frame")
+    expect_error(evaluateGRN(grn, "MYOG"), "must be a data.frame.*no file")
     expect_error(
         evaluateGRN(grn, data.frame(Gene1 = "a", Gene2 = "b")),
         "2 of 2 genes unknown"

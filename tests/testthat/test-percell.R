@@ -211,3 +211,17 @@ test_that("the prior shrinks with the number of TFs", {
     expect_identical(.priorGrid(0.5, 240L), 0.5)
     expect_output(show(PerCellGRNParam()), "by the number of TFs")
 })
+
+test_that("what can't fit is refused before it starts, all genes can be read", {
+    cells <- simulateCells(nCells = 300, nGenes = 60, nTFs = 6, seed = 9)
+    old <- options(causeway.memoryLimit = 1e5)
+    on.exit(options(old))
+    expect_error(inferGRN(cells, PerCellGRNParam(permutations = 1)),
+        "networks per state need about .* use fewer"
+    )
+    options(old)
+    grn <- inferGRN(cells, PerCellGRNParam(permutations = 1), nTargets = Inf,
+        seed = 1
+    )
+    expect_length(geneNames(grn), 60)
+})

@@ -484,6 +484,40 @@ cw_tensor *cw_cross_entropy_loss(cw_tape *t, cw_tensor *x, const int32_t *target
     return scalar(t, node, sum * share);
 }
 
+/* ---- cross entropy against distributions. kept: d loss / d x for a weight of 1, (n,d) ---- */
+
+static void soft_ce_backward(cw_tape *t, cw_node *node)
+{
+    cw_tensor *x = node->in[0];
+    float *dx = cw_tape_grad(t, x), g = node->out->grad[0];
+    const float *slope = node->kept[0];
+    for (int64_t i = 0; dx && i < cw_count(x); i++) dx[i] += g * slope[i];
+}
+
+static const cw_op op_soft_ce = {"soft_cross_entropy", soft_ce_backward, NULL};
+
+cw_tensor *cw_soft_cross_entropy_loss(cw_tape *t, cw_tensor *x, const float *target, float scale)
+{
+    cw_node *node = cw_node_new(t, &op_soft_ce, 1, (cw_tensor *[]){x}, 0);
+    if (!node) return NULL;
+    int64_t n = cw_rows(x), d = cw_cols(x);
+    float *slope = cw_node_keep(t, node, 0, n * d);
+    double sum = 0;
+    for (int64_t i = 0; slope && i < n; i++) {
+        const float *row = x->data + i * d, *want = target + i * d;
+        float *out = slope + i * d, top = -INFINITY;
+        for (int64_t j = 0; j < d; j++) top = fmaxf(top, scale * row[j]);
+        double all = 0, mass = 0, inner = 0;
+        for (int64_t j = 0; j < d; j++) {
+            out[j] = expf(scale * row[j] - top);
+            all += out[j], mass += want[j], inner += (double)want[j] * (scale * row[j] - top);
+        }
+        sum += mass * log(all) - inner;
+        for (int64_t j = 0; j < d; j++) out[j] = (float)(scale * (mass * (out[j] / all) - want[j]) / (double)n);
+    }
+    return slope ? scalar(t, node, n ? sum / (double)n : 0.0) : NULL;
+}
+
 /* ---- binary cross entropy on logits. kept: weights (n) ---- */
 
 typedef struct {

@@ -98,7 +98,62 @@ cw_tensor *cw_dag_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows ro
 cw_tensor *cw_sparsity_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows rows);
 /* mean over rows with target >= 0 of -log softmax(x)[target]; x (n,d) */
 cw_tensor *cw_cross_entropy_loss(cw_tape *t, cw_tensor *x, const int32_t *target);
+/* mean over rows of -sum_j target_j log softmax(scale x)_j: x, target (n,d), target constant */
+cw_tensor *cw_soft_cross_entropy_loss(cw_tape *t, cw_tensor *x, const float *target, float scale);
 /* mean binary cross entropy on logits against y (same count) */
 cw_tensor *cw_bce_loss(cw_tape *t, cw_tensor *x, const float *y);
+
+/* ---- op_flow.c: integration of a vector field of three layers ---- */
+typedef enum cw_flow_method { CW_FLOW_EULER = 0, CW_FLOW_RK4 } cw_flow_method;
+/* f(z) = w3 tanh(w2 tanh(w1 z + b1) + b2) + b3: w1 (h1,d), w2 (h2,h1), w3 (d,h2); biases or NULL */
+typedef struct cw_flow_field {
+    cw_tensor *w1, *b1, *w2, *b2, *w3, *b3;
+} cw_flow_field;
+typedef struct cw_flow_spec {
+    cw_flow_method method;
+    int64_t steps; /* >= 1, of equal length */
+    float scale;   /* the time integrated over is scale * duration; -1 goes back */
+} cw_flow_spec;
+/* z (n,d) -> the state after scale * duration, (n,d). `duration`: (1,1), one for all rows; (n,1), each row its own; NULL:
+ * 1. With `share` (n,steps) every step i of a row counts share[i]: z + dt sum_i share_i f_i, see cw_flow_share. */
+cw_tensor *cw_flow(cw_tape *t, cw_tensor *z, cw_flow_field field, cw_tensor *duration, cw_tensor *share,
+                   cw_flow_spec spec);
+/* Tests only: flows keep at most so many values of hidden layers for the backward (usually 4 million), and beyond that
+ * compute them again. */
+void cw_flow_keep_limit(int64_t values);
+/* (steps n, h2), row i n + r: the stage-weighted second hidden layer of row r in step i, so that the state of row r after
+ * k steps is z + dt sum_{i<k} (w3 hbar_i + b3) with dt = scale / steps. */
+cw_tensor *cw_flow_path(cw_tape *t, cw_tensor *z, cw_flow_field field, cw_flow_spec spec);
+/* The shares whose reading is the mean over genes of the trajectory over [0, longest], interpolated linearly between its
+ * steps + 1 states at tau (n,genes), clamped to [0, longest] without gradient beyond -> (n,steps). */
+cw_tensor *cw_flow_share(cw_tape *t, cw_tensor *tau, float longest, int64_t steps);
+/* w / sigma, sigma = u^T w v, u (rows) and v (columns) borrowed constants: with the leading singular vectors, the
+ * spectral norm and its gradient. */
+cw_tensor *cw_spectral_norm(cw_tape *t, cw_tensor *w, const float *u, const float *v);
+
+/* ---- op_readout.c ---- */
+/* What a decoder's first layer p z + b becomes along a flow's path: path (steps n, h) from cw_flow_path; start (n,k) =
+ * p z + b at time 0; lift (k,h) = p w3; drift (k) = p b3 or NULL; and its second: emb (G,k), bias (G) or NULL. */
+typedef struct cw_gene_reading {
+    cw_tensor *path, *start, *lift, *drift, *emb, *bias;
+} cw_gene_reading;
+/* <emb_g, relu(first layer at tau)> + bias_g, tau (n,G) clamped to [0, longest] as in cw_flow_share -> (n,G). mask (n,k),
+ * borrowed, or NULL, scales the hidden layer (dropout, one for all genes of a cell). */
+cw_tensor *cw_gene_readout(cw_tape *t, cw_gene_reading reading, cw_tensor *tau, const float *mask, float longest,
+                           int64_t steps);
+
+/* ---- op_match.c ---- */
+cw_tensor *cw_affine(cw_tape *t, cw_tensor *x, float a, float b);       /* a x + b */
+cw_tensor *cw_mean_squared(cw_tape *t, cw_tensor *x, cw_tensor *y);     /* mean (x - y)^2 -> (1,1) */
+cw_tensor *cw_mean_absolute(cw_tape *t, cw_tensor *x);                  /* mean |x| -> (1,1) */
+/* The lower of the two middle values where there are two; of all values -> (1,1), or of each row -> (rows,1). */
+cw_tensor *cw_lower_median(cw_tape *t, cw_tensor *x, int by_row);
+/* Mean over `count` directions (count,d; any length; borrowed until the call returns) and over levels of the squared
+ * difference of the two projected samples' quantiles. x (n,d), y (m,d) a constant. The smaller sample is read at
+ * max(n,m) places by linear interpolation. */
+cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *direction, int64_t count);
+/* Symmetric InfoNCE of the cosines of x's and y's rows over the temperature, row i of one belonging to row i of the
+ * other; y a constant. */
+cw_tensor *cw_info_nce(cw_tape *t, cw_tensor *x, cw_tensor *y, float temperature);
 
 #endif

@@ -2,7 +2,6 @@
 #include "network.h"
 
 #include "../core/select.h"
-#include "../core/rng.h"
 #include "../kernels/cpu/cpu.h"
 #include "../kernels/kernels.h"
 
@@ -621,117 +620,5 @@ cw_status cw_network_moments(cw_ctx *ctx, double *sum, double *squares, const cw
         sum[j] = s, squares[j] = q;
     }
     work_close(ctx, &w);
-    return ctx->status;
-}
-
-/* ---- rankings ------------------------------------------------------------------------------------------------- */
-
-/* What is known while going down a ranking, group by group. */
-typedef struct rank_walk {
-    double all_positive;   /* weight of all positives */
-    double seen, positive; /* weight above and including the groups so far */
-    double area, early;    /* early: positives among the first all_positive */
-} rank_walk;
-
-static void walk_group(rank_walk *w, double weight, double positive)
-{
-    double before = w->seen;
-    w->seen += weight, w->positive += positive;
-    if (positive > 0.0) w->area += positive / w->all_positive * (w->positive / w->seen);
-    if (before < w->all_positive && weight > 0.0) {
-        double room = w->all_positive - before;
-        w->early += weight <= room ? positive : positive * (room / weight);
-    }
-}
-
-void cw_rank_metrics(double *auprc, double *early, const cw_ranking *r, const int32_t *weight)
-{
-    rank_walk w = {0};
-    for (int64_t i = 0; i < r->n; i++)
-        if (r->positive[i]) w.all_positive += weight ? weight[i] : 1;
-    double here = 0.0, positive = 0.0;
-    for (int64_t i = 0; i < r->n && w.all_positive > 0.0; i++) {
-        int32_t candidate = r->order[i];
-        double v = weight ? weight[candidate] : 1;
-        here += v;
-        if (r->positive[candidate]) positive += v;
-        if (i + 1 == r->n || r->group[i + 1] != r->group[i]) {
-            walk_group(&w, here, positive);
-            here = positive = 0.0;
-        }
-    }
-    *auprc = w.area;
-    *early = w.all_positive > 0.0 ? w.early / w.all_positive : 0.0;
-}
-
-/* Element i of a stream, uniform in 0 .. n-1 (n < 2^31; the bias is below n / 2^32). Four elements share a block, kept
- * in `block` between calls; i must go up by one. */
-static inline int64_t draw_below(uint32_t block[4], cw_stream s, uint64_t i, int64_t n)
-{
-    if (i % 4 == 0) cw_rng_block(block, s, i / 4);
-    return (int64_t)(((uint64_t)block[i % 4] * (uint64_t)n) >> 32);
-}
-
-static cw_status check_ranking(cw_ctx *ctx, const cw_ranking *r)
-{
-    if (ctx->status != CW_OK) return ctx->status;
-    if (r->n < 1 || r->n > INT32_MAX)
-        return cw_fail(ctx, CW_ERR_SHAPE, "a ranking of %lld candidates", (long long)r->n);
-    for (int64_t i = 0; i < r->n; i++)
-        if (r->order[i] < 0 || r->order[i] >= r->n)
-            return cw_fail(ctx, CW_ERR_ARGUMENT, "a ranking holds candidate %d of %lld", (int)r->order[i],
-                           (long long)r->n);
-    return CW_OK;
-}
-
-cw_status cw_rank_bootstrap(cw_ctx *ctx, double *auprc, double *early, const cw_ranking *r, uint64_t key, int64_t draws)
-{
-    if (check_ranking(ctx, r) != CW_OK) return ctx->status;
-    int32_t *weight = cw_alloc(ctx, r->n, sizeof *weight);   /* times each candidate was drawn */
-    int32_t *stratum = cw_alloc(ctx, r->n, sizeof *stratum); /* positives from the front, negatives after them */
-    int64_t positives = 0, filled[2];
-    for (int64_t i = 0; i < r->n; i++) positives += r->positive[i] != 0;
-    filled[0] = positives, filled[1] = 0;
-    for (int64_t i = 0; stratum && i < r->n; i++) stratum[filled[r->positive[i] != 0]++] = (int32_t)i;
-    for (int64_t b = 0; b < draws && cw_poll(ctx) == CW_OK; b++) {
-        cw_stream s = cw_rng_stream(key, CW_RNG_USER, (uint64_t)b, 1);
-        uint32_t block[4];
-        memset(weight, 0, (size_t)r->n * sizeof *weight);
-        for (int64_t i = 0; i < r->n; i++) {
-            int64_t first = i < positives ? 0 : positives, size = i < positives ? positives : r->n - positives;
-            weight[stratum[first + draw_below(block, s, (uint64_t)i, size)]]++;
-        }
-        cw_rank_metrics(auprc + b, early + b, r, weight);
-    }
-    cw_free(ctx, stratum);
-    cw_free(ctx, weight);
-    return ctx->status;
-}
-
-cw_status cw_rank_random(cw_ctx *ctx, double *auprc, double *early, int64_t n, int64_t positives, uint64_t key,
-                         int64_t draws)
-{
-    if (ctx->status != CW_OK) return ctx->status;
-    if (n < 1 || n > INT32_MAX || positives < 0 || positives > n)
-        return cw_fail(ctx, CW_ERR_SHAPE, "%lld positives among %lld candidates", (long long)positives, (long long)n);
-    int32_t *order = cw_alloc(ctx, n, sizeof *order);
-    int32_t *group = cw_alloc(ctx, n, sizeof *group);
-    uint8_t *positive = cw_alloc(ctx, n, sizeof *positive);
-    if (ctx->status == CW_OK)
-        for (int64_t i = 0; i < n; i++) order[i] = group[i] = (int32_t)i, positive[i] = i < positives;
-    for (int64_t b = 0; b < draws && cw_poll(ctx) == CW_OK; b++) {
-        cw_stream s = cw_rng_stream(key, CW_RNG_USER, (uint64_t)b, 2);
-        uint32_t block[4];
-        for (int64_t i = n - 1, e = 0; i > 0; i--, e++) { /* Fisher-Yates */
-            int64_t j = draw_below(block, s, (uint64_t)e, i + 1);
-            int32_t t = order[i];
-            order[i] = order[j], order[j] = t;
-        }
-        cw_ranking r = {.n = n, .order = order, .group = group, .positive = positive};
-        cw_rank_metrics(auprc + b, early + b, &r, NULL);
-    }
-    cw_free(ctx, positive);
-    cw_free(ctx, group);
-    cw_free(ctx, order);
     return ctx->status;
 }

@@ -74,29 +74,4 @@ cw_status cw_network_sums(cw_ctx *ctx, double *row, double *column, const cw_fac
 cw_status cw_network_moments(cw_ctx *ctx, double *sum, double *squares, const cw_factors *f, const int32_t *cell,
                              int64_t n);
 
-/* ---- how well a ranking finds known edges --------------------------------------------------------------------- */
-
-/* A ranking of n candidates, best first. */
-typedef struct cw_ranking {
-    int64_t n;
-    const int32_t *order;    /* (n): the candidate at each rank, a permutation of 0 .. n-1 */
-    const int32_t *group;    /* (n): tie group at each rank; equal where scores are equal, non-decreasing */
-    const uint8_t *positive; /* (n): by candidate, 1 for a known edge */
-} cw_ranking;
-
-/* auprc: average precision by steps, sum over tie groups of (recall gained) x (precision at the group's end).
- * early: precision among the first K, K = the weight of all positives; a tie group across that border counts pro rata.
- * weight (n) by candidate, NULL: 1 each. Both are 0 without positives. Can't fail. */
-void cw_rank_metrics(double *auprc, double *early, const cw_ranking *r, const int32_t *weight);
-
-/* The same for `draws` bootstrap samples, stratified: positives and negatives are drawn with replacement each among
- * their own. auprc, early (draws). Draw b depends on (key, b) and on `positive` only, so two rankings of the same
- * candidates get the same samples and can be compared in pairs. */
-cw_status cw_rank_bootstrap(cw_ctx *ctx, double *auprc, double *early, const cw_ranking *r, uint64_t key,
-                            int64_t draws);
-
-/* The same for `draws` random rankings without ties of n candidates of which `positives` are known edges. */
-cw_status cw_rank_random(cw_ctx *ctx, double *auprc, double *early, int64_t n, int64_t positives, uint64_t key,
-                         int64_t draws);
-
 #endif

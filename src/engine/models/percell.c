@@ -78,11 +78,10 @@ static cw_status take_results(cw_ctx *ctx, cw_percell *out, const cw_percell_opt
     return ctx->status;
 }
 
-cw_status cw_percell_fit(cw_ctx *ctx, cw_percell *out, float *x, const int32_t *tf, const float *w, const float *point,
-                         const cw_percell_options *options, int64_t cells, int64_t genes, int64_t tfs, int64_t states,
-                         int64_t dims)
+cw_status cw_percell_centre(cw_ctx *ctx, cw_percell *out, float *x, const int32_t *tf, const float *w,
+                            const float *point, const cw_percell_options *o, int64_t cells, int64_t genes, int64_t tfs,
+                            int64_t states, int64_t dims)
 {
-    const cw_percell_options *o = options;
     memset(out, 0, sizeof *out);
     if (cw_ridge_standardise(ctx, x, cells, genes) != CW_OK ||
         find_states(ctx, out, x, w, point, &o->states, cells, genes, states, dims) != CW_OK)
@@ -90,7 +89,14 @@ cw_status cw_percell_fit(cw_ctx *ctx, cw_percell *out, float *x, const int32_t *
     float *copy = o->centring == CW_CENTRE_GATED ? cw_alloc(ctx, cells * genes, sizeof *copy) : NULL;
     if (ctx->status == CW_OK) pass_gate(ctx, out, x, copy, tf, o, cells, genes, tfs);
     cw_free(ctx, copy);
-    if (ctx->status != CW_OK) return ctx->status;
+    return ctx->status;
+}
+
+cw_status cw_percell_fit(cw_ctx *ctx, cw_percell *out, float *x, const int32_t *tf, const float *w, const float *point,
+                         const cw_percell_options *o, int64_t cells, int64_t genes, int64_t tfs, int64_t states,
+                         int64_t dims)
+{
+    if (cw_percell_centre(ctx, out, x, tf, w, point, o, cells, genes, tfs, states, dims) != CW_OK) return ctx->status;
     if (!out->centred && o->centring == CW_CENTRE_GATED) { /* closed: one state, the pooled network */
         out->states = 1;
         for (int64_t c = 0; c < cells; c++) out->w[c] = 1.0f;

@@ -32,6 +32,12 @@ typedef struct cw_percell {
     double *null_gain; /* (permutations) */
 } cw_percell;
 
+/* States and centring alone: x (cells, genes) becomes standardised, and centred on its states where the gate (or the
+ * option) says so; `out` has w, states, components, silhouettes, the gate's gain and whether x was centred. */
+cw_status cw_percell_centre(cw_ctx *ctx, cw_percell *out, float *x, const int32_t *tf, const float *w,
+                            const float *point, const cw_percell_options *options, int64_t cells, int64_t genes,
+                            int64_t tfs, int64_t states, int64_t dims);
+
 /* x (cells, genes) normalised expression, destroyed. w (cells, states) given memberships, or NULL: found from point
  * (cells, dims), or where that is NULL too from principal components. Fills `out`, which is freed with cw_percell_free,
  * also after a failure. */

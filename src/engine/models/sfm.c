@@ -1,6 +1,8 @@
 /* sfm.c: see sfm.h. */
 #include "sfm.h"
 
+#include "../core/select.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -338,6 +340,27 @@ cw_sfm_losses cw_sfm_loss(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, cw
     return loss;
 }
 
+cw_tensor *cw_sfm_distil_loss(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, cw_sfm_output y,
+                              cw_sfm_teacher teacher)
+{
+    if (t->ctx->status != CW_OK) return NULL;
+    int64_t m = s->config.factors, most = b->cells ? b->tfs / b->cells : 0;
+    if (b->actives != b->cells * b->genes || most >= m) {
+        cw_fail(t->ctx, CW_ERR_SHAPE, "distillation: %lld TFs need as many factors and one more, not %lld",
+                (long long)most, (long long)m);
+        return NULL;
+    }
+    float *own = cw_arena_take(t->arena, b->tfs * m * (int64_t)sizeof(float));
+    if (!own) return NULL;
+    memset(own, 0, (size_t)(b->tfs * m) * sizeof(float));
+    for (int64_t c = 0; c < b->cells; c++)
+        for (int64_t i = b->tf.start[c]; i < b->tf.start[c + 1]; i++) own[i * m + (i - b->tf.start[c])] = 1.0f;
+    float scale = 1.0f / (s->config.router_temperature > 1e-12f ? s->config.router_temperature : 1e-12f);
+    cw_tensor *u = cw_soft_cross_entropy_loss(t, y.tf_logits, own, scale);
+    cw_tensor *v = cw_soft_cross_entropy_loss(t, y.gene_logits, teacher.v, scale);
+    return u && v ? cw_add_scaled(t, u, v, 1.0f) : NULL;
+}
+
 float cw_vgae_value(float raw, int column)
 {
     if (column == 0) return raw;
@@ -348,14 +371,25 @@ float cw_vgae_value(float raw, int column)
 
 /* ---- packed gates ---- */
 
-void cw_gate_pack(uint16_t *index, float *w, const float *gate, int64_t rows, int64_t factors, int64_t k)
+/* The k-th largest of a row; `scratch` is as long as the row. */
+static float least_kept(const float *row, float *scratch, int64_t factors, int64_t k)
+{
+    memcpy(scratch, row, (size_t)factors * sizeof *row);
+    return cw_select_largest(scratch, factors, k);
+}
+
+void cw_gate_pack(uint16_t *index, float *w, float *scratch, const float *gate, int64_t rows, int64_t factors, int64_t k)
 {
     for (int64_t i = 0; i < rows; i++) {
-        int64_t at = 0;
+        const float *row = gate + i * factors;
+        float least = k < factors ? least_kept(row, scratch, factors, k) : 0.0f;
+        int64_t at = 0, above = 0;
+        for (int64_t m = 0; m < factors; m++) above += row[m] > least;
+        int64_t ties = k - above; /* places left for entries equal to the least: the first ones take them */
         for (int64_t m = 0; m < factors && at < k; m++) {
-            if (!(gate[i * factors + m] > 0.0f)) continue;
+            if (!(row[m] > 0.0f) || row[m] < least || (row[m] == least && ties-- <= 0)) continue;
             index[i * k + at] = (uint16_t)m;
-            w[i * k + at++] = gate[i * factors + m];
+            w[i * k + at++] = row[m];
         }
         for (; at < k; at++) index[i * k + at] = 0, w[i * k + at] = 0.0f;
     }

@@ -133,6 +133,18 @@ typedef struct cw_sfm_losses {
 cw_sfm_losses cw_sfm_loss(const cw_sfm *model, cw_tape *tape, const cw_sfm_batch *batch, cw_sfm_output output,
                           const cw_sfm_loss_spec *spec, const cw_observer *observer);
 
+/* What a student is taught: factors, not their product. Factor i < factors - 1 belongs to the i-th TF of the gene list,
+ * the last to no TF; v* (cells, genes, factors) says how each gene's regulation is shared among them, rows sum to 1. The
+ * genes are one list for all cells, without padding. */
+typedef struct cw_sfm_teacher {
+    const float *v;
+} cw_sfm_teacher;
+
+/* Mean cross entropy of the TF gates against their own factor plus that of the gene gates against v*: the scores
+ * u v^T then are v*'s. Balancing's beta plays no part. A scalar, or NULL on a failed context. */
+cw_tensor *cw_sfm_distil_loss(const cw_sfm *model, cw_tape *tape, const cw_sfm_batch *batch, cw_sfm_output output,
+                              cw_sfm_teacher teacher);
+
 /* Column j of the VGAE's raw outputs ("vgae.stats": mu, s; "vgae.out": mu, s, drop logit) as what it stands for: mu,
  * sigma = softplus(s) + 1e-6, p = sigmoid(logit). */
 float cw_vgae_value(float raw, int column);
@@ -142,10 +154,12 @@ void cw_sfm_balance_gather(cw_sfm *model, cw_tape *tape, cw_sfm_output output);
 void cw_sfm_balance_apply(cw_sfm *model);
 void cw_sfm_balance_forget(cw_sfm *model);
 
-/* The k entries of each gate row: index (rows, k) and weight (rows, k); rows with fewer non-zero entries are filled
- * with weight 0. k = gate width when topk is 0. */
-int64_t cw_sfm_gate_width(const cw_sfm_config *config); /* entries per row */
-void cw_gate_pack(uint16_t *index, float *weight, const float *gate, int64_t rows, int64_t factors, int64_t k);
+/* The k largest entries of each gate row, in the order of the factors: index (rows, k) and weight (rows, k); rows with
+ * fewer non-zero entries are filled with weight 0. */
+int64_t cw_sfm_gate_width(const cw_sfm_config *config); /* entries of a row that can be non-zero */
+/* scratch: (factors). */
+void cw_gate_pack(uint16_t *index, float *weight, float *scratch, const float *gate, int64_t rows, int64_t factors,
+                  int64_t k);
 
 /* Bytes the engine will hold at the peak of one batch, within a few per cent, `train` with gradients and moments. */
 int64_t cw_sfm_forecast(const cw_sfm_config *config, int64_t cells, int64_t genes, int64_t tfs, int train);

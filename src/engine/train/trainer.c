@@ -92,6 +92,24 @@ cw_status cw_trainer_micro(cw_trainer *tr, const cw_sfm_input *input, int64_t mi
     return cw_tape_backward(tr->tape, 5, loss, weight);
 }
 
+cw_status cw_trainer_distil(cw_trainer *tr, const cw_sfm_input *input, cw_sfm_teacher teacher, int64_t micro,
+                            float grad_weight, double *loss)
+{
+    cw_ctx *ctx = tr->model->ctx;
+    *loss = 0;
+    if (ctx->status != CW_OK) return ctx->status;
+    cw_tape_reset(tr->tape, 1, 1, tr->key, ((uint64_t)tr->step << 12) + (uint64_t)micro);
+    cw_sfm_batch batch;
+    if (cw_sfm_batch_build(&batch, tr->tape->arena, input, &tr->model->config) != CW_OK) return ctx->status;
+    cw_sfm_output y = cw_sfm_forward(tr->model, tr->tape, &batch, NULL);
+    cw_tensor *l = cw_sfm_distil_loss(tr->model, tr->tape, &batch, y, teacher);
+    if (ctx->status != CW_OK) return ctx->status;
+    *loss = cw_tape_scalar(l);
+    if (!isfinite(*loss))
+        return cw_fail(ctx, CW_ERR_NUMERIC, "the distillation loss is not finite at step %lld", (long long)tr->step);
+    return cw_tape_backward(tr->tape, 1, &l, &grad_weight);
+}
+
 static double grad_norm(const cw_trainer *tr)
 {
     double sum = 0;

@@ -48,6 +48,9 @@ void cw_trainer_free(cw_trainer *trainer);
 /* Adds grad_weight times the gradient of elbo + prior_weight prior + lambda_dag dag + lambda_sparsity sparsity. */
 cw_status cw_trainer_micro(cw_trainer *trainer, const cw_sfm_input *input, int64_t micro, float prior_weight,
                            float grad_weight, cw_loss_values *values);
+/* The same for distillation: adds grad_weight times the gradient of cw_sfm_distil_loss, whose value is *loss. */
+cw_status cw_trainer_distil(cw_trainer *trainer, const cw_sfm_input *input, cw_sfm_teacher teacher, int64_t micro,
+                            float grad_weight, double *loss);
 cw_status cw_trainer_apply(cw_trainer *trainer, cw_step_report *report);
 void cw_trainer_abandon(cw_trainer *trainer); /* forgets the gradients gathered since the last apply */
 

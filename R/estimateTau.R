@@ -1,0 +1,629 @@
+## Delays of genes: from containers to the engine's fit and back into them.
+
+#' Estimate chromatin-to-RNA delays
+#'
+#' From cells with both chromatin accessibility and RNA: by how much the RNA
+#' of each gene lags its own chromatin, and whether the data can tell.
+#'
+#' @details
+#' The default method (`"anchored"`) reads a gene's RNA as its own linked
+#' chromatin, seen back along the flow of cell states:
+#' r(z) = alpha + beta c(phi_-tau(z)). Cell states are what chromatin and RNA
+#' share; the flow comes from where RNA lies behind chromatin over all genes,
+#' without a pseudotime or a root. Every fit is judged before it is shown: see
+#' [TauFit-class] for the verdict and what it needs. Delays are identified up
+#' to one unit, the median delay, and are never given in hours unless the cells
+#' carry clock time (`time`).
+#'
+#' The method `"effendi"` trains the model of the written specification. Its
+#' losses are symmetric in genes: permuting tau over genes leaves them
+#' unchanged, so its delays can't rank genes, and it is never called
+#' identifiable. Its settings are [EffendiParam()]'s. Where `embedding` or
+#' `geneEmbedding` are NULL it takes log-normalised RNA's principal components,
+#' LSI of chromatin, and the genes' loadings.
+#'
+#' With `time`, arrival times of cells along the flow are regressed on it; the
+#' slope gives clock units per model unit, with a standard error from leaving
+#' out one metacell at a time. It supposes that cells move with the clock. When
+#' the two disagree there is a warning; when the flow doesn't advance with the
+#' clock, no calibration.
+#'
+#' With `geneEmbedding` the anchored method shrinks delays towards what the
+#' embedding predicts, as far as the data support it.
+#'
+#' @param x a SingleCellExperiment with chromatin in an altExp, a
+#'   MultiAssayExperiment, a Seurat object with a chromatin assay, or RNA
+#'   counts (genes x cells: matrix, dgCMatrix, DelayedMatrix or
+#'   SummarizedExperiment) together with `atac`.
+#' @param atac chromatin counts (peaks x cells, matched to `x` by cell names);
+#'   for a MultiAssayExperiment or Seurat object the name of the experiment or
+#'   assay. NULL: the one whose features look like peaks.
+#' @param links data.frame with columns `gene` and `peak`; NULL: made by
+#'   [linkPeaks()] from `genes`.
+#' @param genes annotation as for [linkPeaks()]; NULL: coordinates that come
+#'   with the data (row ranges, or the annotation of a ChromatinAssay).
+#' @param window bases, as for [linkPeaks()].
+#' @param method `"anchored"` or `"effendi"`.
+#' @param readout `"delay"` (RNA repeats chromatin later), `"kinetics"` (RNA
+#'   approaches chromatin at rate 1/tau) or `"auto"`: the one that fits better
+#'   over all genes.
+#' @param embedding NULL, or list with parts `rna` and `atac`: matrices (cells
+#'   x dimensions) or names of reductions, in place of principal components
+#'   and LSI.
+#' @param geneEmbedding NULL, or matrix (genes x dimensions, with gene names as
+#'   row names).
+#' @param param settings of `"effendi"`, [EffendiParam()].
+#' @param time NULL, or clock time of each cell: a vector (by name, or in the
+#'   order of the RNA's cells), or a column of the cell data. NA: not known.
+#' @param timeUnit what `time` counts.
+#' @param genesUse names of the genes whose delay is wanted; NULL: all with a
+#'   link. The others still shape the cell states.
+#' @param rna name of the RNA experiment or assay.
+#' @param altExp name of the altExp with chromatin.
+#' @param assay.type name of the assay or layer of counts; for both, or as
+#'   `c(rna = , atac = )`. NULL: `"counts"`, else the first.
+#' @param settings list of settings of the anchored method: `metacells` (0:
+#'   cells / 15 within 80 to 400), `landmarks`, `lambda`, `components`,
+#'   `shuffles`, `minAxes`, `maxAxes`, `neighbours`, `iterations`, `gridMax`,
+#'   `gridSize`, `peakWeights`, `leadSplits`, `network`.
+#' @param dir folder for the checkpoints of `"effendi"`; NULL: none.
+#' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
+#'   whole number.
+#' @param threads threads of the engine; NULL: option `causeway.threads`, else
+#'   at most 2. Results don't depend on it.
+#' @param verbose show messages.
+#' @param ... not used.
+#' @return A [TauFit-class]; its genes are those with a count.
+#' @section Errors: cells that aren't paired (with the number that match and
+#'   what would make them match); fewer than 200 cells with both; peaks
+#'   without coordinates and no `links`; sequence names in different styles;
+#'   no gene in the annotation; links that name nothing in the data; NA,
+#'   negative or log-normalised values; duplicated names; constant `time`; not
+#'   enough memory. Cells without structure (one cluster), wrong links or
+#'   pairing are no errors: the verdict says so.
+#' @seealso [TauFit-class], [linkPeaks()], [addTau()]
+#' @references The method is described in the package's vignette on methods.
+#' @examples
+#' # counts without any lag or structure: the verdict must refuse
+#' rna <- matrix(rpois(40 * 240, 2), 40,
+#'     dimnames = list(paste0("gene", 1:40), paste0("cell", 1:240))
+#' )
+#' atac <- matrix(rpois(80 * 240, 1), 80,
+#'     dimnames = list(paste0("chr1:", 1:80, "000-", 1:80, "500"),
+#'         colnames(rna)
+#'     )
+#' )
+#' links <- data.frame(gene = rep(rownames(rna), 2), peak = rownames(atac))
+#' fit <- estimateTau(rna, atac, links, seed = 1)
+#' fit
+#' @export
+setGeneric("estimateTau", function(x, ...) standardGeneric("estimateTau"))
+
+#' @rdname estimateTau
+#' @export
+setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
+    genes = NULL, window = 1e5, method = c("anchored", "effendi"),
+    readout = c("auto", "delay", "kinetics"), embedding = NULL,
+    geneEmbedding = NULL, param = NULL, time = NULL, timeUnit = "hours",
+    genesUse = NULL, rna = NULL, altExp = NULL, assay.type = NULL,
+    settings = list(), dir = NULL, seed = NULL, threads = NULL,
+    verbose = interactive(), ...) {
+    .noDots(...)
+    .checkFlag(verbose, "verbose")
+    method <- .oneOf(method, c("anchored", "effendi"), "method")
+    readout <- .oneOf(readout, c("auto", "delay", "kinetics"), "readout")
+    .checkText(timeUnit, "timeUnit")
+    options <- .tauOptions(settings, readout)
+    param <- .effendiArgument(param, dir, method)
+    key <- .newKey(seed)
+    threads <- .threads(threads)
+    started <- proc.time()[["elapsed"]]
+    input <- .tauInput(x, atac, rna, altExp, assay.type, verbose = verbose)
+    input <- .cleanCounts(input, verbose)
+    input$links <- .useGenes(input,
+        .tauLinks(input, links, genes, window, verbose), genesUse
+    )
+    input$embedding <- .tauEmbedding(input, embedding)
+    input$time <- .tauTime(input, time)
+    input$geneEmbedding <- .tauGeneEmbedding(input, geneEmbedding)
+    .say(verbose, .count(length(input$cells), "cell"), ", ",
+        .count(length(input$genes), "gene"), ", ",
+        .count(length(input$peaks), "peak"), ", ",
+        .count(nrow(input$links), "link"), "."
+    )
+    engine <- .fitAnchored(input, options, key, threads)
+    fit <- .anchoredObject(input, engine, options, timeUnit, key, started)
+    if (method == "effendi") {
+        fit <- .effendiObject(input, fit, param, dir, key, threads, verbose,
+            started
+        )
+    }
+    if (!isTRUE(fit@verdict$identifiable)) {
+        .say(verbose, "Delays are NOT identifiable: ",
+            .reasonText(fit@verdict), "."
+        )
+    }
+    fit
+})
+
+## ---- arguments -------------------------------------------------------------
+
+## Defaults and ranges of the anchored method; `whole` ones are counted.
+.tauDefaults <- list(
+    metacells = c(0, 0, 1e5), landmarks = c(30, 2, 500),
+    lambda = c(0.3, 0, 1e6), components = c(30, 2, 500),
+    shuffles = c(5, 1, 1000), minAxes = c(2, 1, 100), maxAxes = c(10, 1, 100),
+    neighbours = c(10, 1, 200), iterations = c(8, 1, 1000),
+    gridMax = c(4, 0.1, 1000), gridSize = c(31, 3, 1001),
+    peakWeights = c(1, 0, 1), leadSplits = c(6, 1, 1000), network = c(0, 0, 1)
+)
+
+.tauOptions <- function(settings, readout) {
+    if (!is.list(settings) || length(settings) && is.null(names(settings))) {
+        .stopArgument("settings", "must be a list of named settings; it is ",
+            .show(settings), "."
+        )
+    }
+    bad <- setdiff(names(settings), names(.tauDefaults))
+    if (length(bad)) {
+        .stopArgument("settings", "has no setting called ", .some(bad),
+            "; there are ", .some(names(.tauDefaults), 20L), "."
+        )
+    }
+    continuous <- c("lambda", "gridMax")
+    options <- lapply(setNames(nm = names(.tauDefaults)), function(name) {
+        d <- .tauDefaults[[name]]
+        value <- settings[[name]]
+        if (is.null(value)) {
+            return(d[[1L]])
+        }
+        if (is.logical(value)) {
+            value <- as.numeric(value)
+        }
+        as.numeric(.checkNumber(value, paste0("settings$", name), d[[2L]],
+            d[[3L]], whole = !name %in% continuous
+        ))
+    })
+    if (options$minAxes > options$maxAxes) {
+        .stopArgument("settings$minAxes", "is above maxAxes.")
+    }
+    options$readout <- match(readout, c("auto", "delay", "kinetics")) - 1
+    options
+}
+
+.effendiArgument <- function(param, dir, method) {
+    if (method == "anchored") {
+        for (arg in c("param", "dir")) {
+            if (!is.null(get(arg))) {
+                .stopArgument(arg, "is for method = \"effendi\"; leave it ",
+                    "NULL, or name that method."
+                )
+            }
+        }
+        return(NULL)
+    }
+    if (is.null(param)) {
+        return(EffendiParam())
+    }
+    if (!methods::is(param, "EffendiParam")) {
+        .stopArgument("param", "must come from EffendiParam(); it is a ",
+            class(param)[[1L]], "."
+        )
+    }
+    param
+}
+
+.useGenes <- function(input, links, genesUse) {
+    if (is.null(genesUse)) {
+        return(links)
+    }
+    if (!is.character(genesUse) || !length(genesUse)) {
+        .stopArgument("genesUse", "must be gene names; it is ",
+            .show(genesUse), "."
+        )
+    }
+    unknown <- setdiff(genesUse, c(input$genes, input$dropped))
+    if (length(unknown)) {
+        .stopArgument("genesUse", "names genes that aren't in 'x': ",
+            .some(unknown), "."
+        )
+    }
+    links <- links[links$gene %in% genesUse, , drop = FALSE]
+    if (!nrow(links)) {
+        .stopArgument("genesUse", "names no gene with a linked peak.")
+    }
+    rownames(links) <- NULL
+    links
+}
+
+## Rows in the order of the input's genes; NA rows for genes it doesn't hold.
+.tauGeneEmbedding <- function(input, e) {
+    if (is.null(e)) {
+        return(NULL)
+    }
+    e <- as.matrix(e)
+    if (!is.numeric(e) || !ncol(e) || !all(is.finite(e))) {
+        .stopArgument("geneEmbedding", "must hold finite numbers, genes x ",
+            "dimensions; it is ", .show(e), "."
+        )
+    }
+    if (is.null(rownames(e))) {
+        if (nrow(e) != length(input$genes)) {
+            .stopArgument("geneEmbedding", "needs gene names as row names.")
+        }
+        at <- seq_len(nrow(e))
+    } else {
+        at <- match(input$genes, rownames(e))
+    }
+    if (all(is.na(at))) {
+        .stopArgument("geneEmbedding", "holds none of the genes: its are like ",
+            .some(rownames(e), 3L), "; the data's like ",
+            .some(input$genes, 3L), "."
+        )
+    }
+    e <- e[at, , drop = FALSE]
+    rownames(e) <- input$genes
+    e
+}
+
+## ---- the anchored method ---------------------------------------------------
+
+## A sparse matrix as the engine reads it.
+.sparseView <- function(m) {
+    list(p = m@p, i = m@i, x = m@x, rows = nrow(m), columns = ncol(m))
+}
+
+.fitAnchored <- function(input, options, key, threads) {
+    links <- list(
+        gene = match(input$links$gene, input$genes) - 1L,
+        peak = match(input$links$peak, input$peaks) - 1L
+    )
+    .checkTauMemory(input, options)
+    fit <- .Call(cw_r_tau_fit, .sparseView(input$atac), .sparseView(input$rna),
+        links, input$embedding, options, key, threads
+    )
+    perGene <- c("chromatin", "rna", "smoothChromatin", "smoothRna",
+        "fittedChromatin", "fittedRna"
+    )
+    for (name in intersect(perGene, names(fit))) {
+        colnames(fit[[name]]) <- input$genes
+    }
+    fit$genes <- input$genes
+    fit$peaks <- input$peaks
+    fit$options <- options
+    fit
+}
+
+## What the engine will need, before it starts.
+.checkTauMemory <- function(input, options) {
+    sizes <- c(
+        cells = length(input$cells), genes = length(input$genes),
+        peaks = length(input$peaks), links = nrow(input$links),
+        nonzeroAtac = length(input$atac@x), nonzeroRna = length(input$rna@x),
+        metacells = options$metacells, landmarks = options$landmarks,
+        gridSize = options$gridSize, components = options$components
+    )
+    need <- .Call(cw_r_tau_forecast, as.numeric(sizes))
+    limit <- .memoryLimit()
+    if (need > limit) {
+        stop("not enough memory: delays of ", sizes[["genes"]], " genes from ",
+            sizes[["cells"]], " cells and ", sizes[["peaks"]], " peaks need ",
+            "about ", .bytes(need), ", and ", .bytes(limit), " may be used. ",
+            "Take fewer genes or peaks, fewer 'metacells' in 'settings', or ",
+            "raise options(causeway.memoryLimit = bytes).",
+            call. = FALSE
+        )
+    }
+    invisible(need)
+}
+
+.anchoredObject <- function(input, fit, options, timeUnit, key, started) {
+    fit <- .amortised(fit, input$geneEmbedding)
+    table <- .tauTable(fit, input)
+    verdict <- .tauVerdict(list(
+        axes = fit$axes, usable = sum(fit$usable, na.rm = TRUE),
+        concord = fit$concord, lead = fit$lead, leadZ = fit$leadZ,
+        gain = fit$gain, heterogeneity = fit$heterogeneity
+    ))
+    links <- input$links
+    links$weight <- as.numeric(fit$peakWeight)
+    unit <- list(name = "median delay", scale = NA_real_, error = NA_real_,
+        method = "median of usable genes = 1"
+    )
+    if (!is.null(input$time)) {
+        unit <- .calibrated(unit, fit, input$time, timeUnit, verdict)
+    }
+    new("TauFit",
+        table = table, verdict = verdict, method = "anchored", unit = unit,
+        readout = as.character(fit$readout), fit = fit, links = links,
+        genes = input$genes, cells = input$cells, cellData = input$cellData,
+        metadata = list(
+            engine = .engineText(), seed = .keyText(key), settings = options,
+            coverage = .tauCoverage(input, fit),
+            baselines = .tauBaselines(table, fit),
+            seconds = proc.time()[["elapsed"]] - started
+        )
+    )
+}
+
+.tauCoverage <- function(input, fit) {
+    list(
+        cells = length(input$cells),
+        rnaCells = input$parts$rna$size[[2L]],
+        chromatinCells = input$parts$atac$size[[2L]],
+        genes = length(input$genes), genesWithoutCount = input$dropped,
+        genesLinked = length(unique(input$links$gene)),
+        genesUsable = sum(fit$usable, na.rm = TRUE),
+        peaks = length(input$peaks),
+        peaksLinked = length(unique(input$links$peak)),
+        links = nrow(input$links)
+    )
+}
+
+## Spearman of the delays with each baseline, over usable genes.
+.tauBaselines <- function(table, fit) {
+    vapply(c(xcorr = "xcorr", switchTime = "switchTime"), function(name) {
+        b <- fit$baselines[[name]]
+        if (is.null(b)) NA_real_ else .spearman(table$tau, b)
+    }, numeric(1))
+}
+
+.spearman <- function(a, b) {
+    ok <- is.finite(a) & is.finite(b)
+    if (sum(ok) < 5L || length(unique(a[ok])) < 2L ||
+        length(unique(b[ok])) < 2L) {
+        return(NA_real_)
+    }
+    stats::cor(a[ok], b[ok], method = "spearman")
+}
+
+## ---- table -----------------------------------------------------------------
+
+## A gene is usable when chromatin and RNA each explain more than this much
+## deviance and correlate by more than that.
+.tauSignal <- c(signal = 60, correlation = 0.2)
+
+.tauTable <- function(fit, input) {
+    usable <- fit$usable %in% TRUE
+    blank <- function(v) ifelse(usable & is.finite(v), v, NA_real_)
+    peaks <- tabulate(match(input$links$gene, input$genes),
+        length(input$genes)
+    )
+    sd <- blank(fit$sd)
+    rim <- if (is.null(fit$rim)) FALSE else fit$rim %in% TRUE
+    beta <- blank(fit$beta)
+    S4Vectors::DataFrame(
+        gene = input$genes, tau = blank(fit$tau), sd = sd,
+        low = blank(fit$low), high = blank(fit$high), mode = blank(fit$mode),
+        usable = usable,
+        reported = usable & !is.na(sd) & sd < .wideDelay & !rim,
+        flag = .tauFlags(fit, usable, sd, rim, beta, peaks),
+        beta = beta, alpha = blank(fit$alpha),
+        signalChromatin = fit$signalChromatin, signalRna = fit$signalRna,
+        correlation = fit$correlation, peaks = peaks
+    )
+}
+
+.wideDelay <- 0.4
+
+.tauFlags <- function(fit, usable, sd, rim, beta, peaks) {
+    marks <- list(
+        wide = is.na(sd) | sd >= .wideDelay, rim = rim, repressed = beta < 0
+    )
+    flag <- character(length(usable))
+    for (mark in names(marks)) {
+        at <- usable & marks[[mark]] %in% TRUE
+        flag[at] <- paste0(flag[at], ifelse(nzchar(flag[at]), ", ", ""), mark)
+    }
+    weak <- function(x) is.na(x) | x <= .tauSignal[["signal"]]
+    apart <- fit$correlation < -.tauSignal[["correlation"]]
+    reason <- ifelse(peaks == 0L, "no linked peak",
+        ifelse(weak(fit$signalChromatin) & weak(fit$signalRna),
+            "no chromatin signal, no RNA signal",
+            ifelse(weak(fit$signalChromatin), "no chromatin signal",
+                ifelse(weak(fit$signalRna), "no RNA signal",
+                    "chromatin and RNA disagree"
+                )
+            )
+        )
+    )
+    opposed <- reason == "chromatin and RNA disagree" & apart %in% TRUE
+    ifelse(usable, flag, ifelse(opposed, "not usable: repressed",
+        paste0("not usable: ", reason)
+    ))
+}
+
+## ---- gene embeddings -------------------------------------------------------
+
+## Delays shrunken towards what a gene embedding predicts.
+.amortised <- function(fit, embedding) {
+    if (is.null(embedding)) {
+        return(fit)
+    }
+    known <- rowSums(is.na(embedding)) == 0L
+    use <- fit$usable %in% TRUE & known
+    if (sum(use) < .tauThresholds[["usable"]]) {
+        .stopArgument("geneEmbedding", "covers ", sum(use), " usable genes; ",
+            .tauThresholds[["usable"]], " are needed. Leave it NULL."
+        )
+    }
+    e <- embedding
+    e[!known, ] <- 0
+    am <- .Call(cw_r_tau_amortise, fit$deviance[[fit$readout]], fit$grid, use,
+        unname(e), matrix(0, 0L, ncol(e))
+    )
+    fit$amortised <- c(am, list(embedding = embedding, plain =
+        fit[c("tau", "sd", "low", "high")]))
+    tau <- am$tau[use]
+    ## the posterior is near log-normal: its interval from mean and sd
+    s <- sqrt(log1p((am$sd[use] / tau)^2))
+    m <- log(tau) - s^2 / 2
+    fit$tau[use] <- tau
+    fit$sd[use] <- am$sd[use]
+    fit$low[use] <- exp(m - stats::qnorm(0.95) * s)
+    fit$high[use] <- exp(m + stats::qnorm(0.95) * s)
+    fit
+}
+
+## ---- clock time ------------------------------------------------------------
+
+## Slope of arrival times along the flow on clock time, over cells; 1 / slope
+## is clock time in one model unit. The clock is taken as exact.
+.calibrated <- function(unit, fit, time, timeUnit, verdict) {
+    left <- function(reason, warn = TRUE) {
+        if (warn) {
+            warning("'time' isn't used: ", reason, ".", call. = FALSE)
+        }
+        unit$reason <- reason
+        unit
+    }
+    if (!isTRUE(verdict$identifiable)) {
+        return(left("delays are not identifiable", FALSE))
+    }
+    cells <- is.finite(time) & is.finite(fit$time[fit$metacell])
+    if (!any(cells)) {
+        return(left("no cell has both a clock time and a place on the flow"))
+    }
+    s <- .clockSlope(fit$time, fit$metacell[cells], time[cells])
+    if (!is.finite(s$z) || s$slope <= 0 || s$z < 3) {
+        return(left(paste0("the flow doesn't advance with the clock (",
+            "Spearman ", .rho(s$rho), ")"
+        )))
+    }
+    if (s$rho < 0.5) {
+        warning("flow and clock agree poorly (Spearman ", .rho(s$rho), "): ",
+            timeUnit, " are uncertain beyond their error.",
+            call. = FALSE
+        )
+    }
+    list(name = timeUnit, scale = 1 / s$slope, error = s$error / s$slope^2,
+        method = paste0("regression of arrival times of ", sum(cells),
+            " cells on clock time; error by leaving out one metacell at a time"
+        ), spearman = s$rho
+    )
+}
+
+## arrival: per metacell; the jackknife leaves out whole metacells.
+.clockSlope <- function(arrival, metacell, clock) {
+    clock <- clock - mean(clock)
+    size <- length(arrival)
+    at <- factor(metacell, levels = seq_len(size))
+    add <- function(v) as.vector(tapply(v, at, sum, default = 0))
+    a <- ifelse(is.finite(arrival), arrival, 0)
+    n <- tabulate(metacell, size)
+    c1 <- add(clock)
+    c2 <- add(clock^2)
+    slope <- function(n, c1, c2, t1, ct) {
+        (ct - c1 * t1 / n) / (c2 - c1^2 / n)
+    }
+    whole <- slope(sum(n), sum(c1), sum(c2), sum(n * a), sum(c1 * a))
+    used <- n > 0
+    without <- slope(sum(n) - n, sum(c1) - c1, sum(c2) - c2,
+        sum(n * a) - n * a, sum(c1 * a) - c1 * a
+    )[used]
+    error <- sqrt((sum(used) - 1) / sum(used) *
+        sum((without - mean(without))^2))
+    list(slope = whole, error = error, z = whole / error,
+        rho = stats::cor(arrival[metacell], clock, method = "spearman")
+    )
+}
+
+## ---- back into the container -----------------------------------------------
+
+#' Put delays into a container
+#'
+#' Writes delays and flags of a fit into the feature data of the RNA.
+#'
+#' @param x a SingleCellExperiment (or other SummarizedExperiment),
+#'   MultiAssayExperiment or Seurat object.
+#' @param fit a [TauFit-class].
+#' @param rna name of the RNA experiment or assay, as for [estimateTau()].
+#' @param force write numbers of a fit that isn't identifiable?
+#' @param ... not used.
+#' @return `x`, of the same class, with columns `tau`, `tauSd`, `tauLow`,
+#'   `tauHigh`, `tauFlag` in `rowData()` (of the RNA experiment; in the
+#'   feature meta data of a Seurat assay). Genes outside the fit, and all
+#'   genes when delays aren't identifiable (with a warning), have NA. In
+#'   containers with `metadata()` the verdict and unit are in
+#'   `metadata(x)$tau`.
+#' @section Errors: no gene of the fit in `x`.
+#' @seealso [estimateTau()]
+#' @examples
+#' fit <- new("TauFit",
+#'     table = S4Vectors::DataFrame(gene = c("A", "B"), tau = c(0.5, 1.5),
+#'         sd = 0.1, low = c(0.3, 1.3), high = c(0.7, 1.7), usable = TRUE,
+#'         reported = TRUE, flag = ""),
+#'     verdict = list(identifiable = TRUE), method = "anchored",
+#'     genes = c("A", "B"), unit = list(name = "median delay"),
+#'     cellData = S4Vectors::DataFrame()
+#' )
+#' x <- SingleCellExperiment::SingleCellExperiment(
+#'     list(counts = matrix(1, 3, 2, dimnames = list(c("B", "C", "A"), NULL)))
+#' )
+#' SummarizedExperiment::rowData(addTau(x, fit))
+#' @export
+addTau <- function(x, fit, rna = NULL, force = FALSE, ...) {
+    .noDots(...)
+    .checkTauFit(fit)
+    if (methods::is(x, "SummarizedExperiment")) {
+        return(.tauIntoSE(x, fit, force))
+    }
+    if (inherits(x, "MultiAssayExperiment")) {
+        names <- names(x)
+        if (is.null(rna)) {
+            rna <- .guessRna(names, .guessChromatin(names, function(n) {
+                rownames(x[[n]])
+            }))
+        }
+        rna <- .chosen(rna, names, "rna", "an experiment")
+        if (!methods::is(x[[rna]], "SummarizedExperiment")) {
+            .stopArgument("x", "has a plain matrix for \"", rna, "\", without ",
+                "room for gene data; make it a SingleCellExperiment."
+            )
+        }
+        x[[rna]] <- .tauIntoSE(x[[rna]], fit, force)
+        return(x)
+    }
+    if (inherits(x, "Seurat")) {
+        return(.tauIntoSeurat(x, fit, rna, force))
+    }
+    .stopArgument("x", "must be a SingleCellExperiment, a ",
+        "MultiAssayExperiment or a Seurat object; it is a ", class(x)[[1L]],
+        "."
+    )
+}
+
+.tauColumns <- function(names, fit, force) {
+    values <- tau(fit, force = force)
+    at <- match(names, values$gene)
+    if (all(is.na(at))) {
+        .stopArgument("fit", "has no gene of 'x': its are like ",
+            .some(fit@genes, 3L), "; those of 'x' like ", .some(names, 3L), "."
+        )
+    }
+    data.frame(tau = values$tau[at], tauSd = values$sd[at],
+        tauLow = values$low[at], tauHigh = values$high[at],
+        tauFlag = values$flag[at]
+    )
+}
+
+.tauIntoSE <- function(x, fit, force) {
+    columns <- .tauColumns(rownames(x), fit, force)
+    for (name in colnames(columns)) {
+        SummarizedExperiment::rowData(x)[[name]] <- columns[[name]]
+    }
+    S4Vectors::metadata(x)$tau <- list(verdict = fit@verdict, unit = fit@unit)
+    x
+}
+
+.tauIntoSeurat <- function(x, fit, rna, force) {
+    names <- names(methods::slot(x, "assays"))
+    if (is.null(rna)) {
+        rna <- if ("RNA" %in% names) "RNA" else SeuratObject::DefaultAssay(x)
+    }
+    rna <- .chosen(rna, names, "rna", "an assay")
+    columns <- .tauColumns(rownames(x[[rna]]), fit, force)
+    rownames(columns) <- rownames(x[[rna]])
+    x[[rna]] <- SeuratObject::AddMetaData(x[[rna]], metadata = columns)
+    x
+}

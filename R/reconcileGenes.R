@@ -1,0 +1,537 @@
+## Names of genes: symbols, aliases, previous symbols, Ensembl and Entrez
+## identifiers, one-to-one homologs, by the tables in inst/extdata.
+
+## Tables read so far; by species, and "homologs".
+.tables <- new.env(parent = emptyenv())
+
+.readTable <- function(name) {
+    file <- system.file("extdata", paste0(name, ".tsv.xz"),
+        package = "causeway", mustWork = TRUE
+    )
+    utils::read.delim(file, colClasses = "character", quote = "",
+        comment.char = "", na.strings = NULL
+    )
+}
+
+## data.frame(symbol, ensembl, entrez, previous, alias) with one row per gene
+## and the values of a cell separated by "|"; and the ways to a gene.
+.geneIndex <- function(species) {
+    if (!is.null(.tables[[species]])) {
+        return(.tables[[species]])
+    }
+    genes <- .readTable(paste0("genes_", species))
+    for (column in setdiff(c("entrez", "previous", "alias"), names(genes))) {
+        genes[[column]] <- ""
+    }
+    prefix <- c(human = "ENSG", mouse = "ENSMUSG")[[species]]
+    ids <- .listed(genes$ensembl)
+    ids$name <- sprintf("%s%011.0f", prefix, as.numeric(ids$name))
+    index <- list(
+        genes = genes, prefix = prefix,
+        ensembl = ids, entrez = .listed(genes$entrez),
+        symbol = .upperNames(genes$symbol, seq_along(genes$symbol)),
+        previous = .listed(genes$previous, TRUE),
+        alias = .listed(genes$alias, TRUE)
+    )
+    index$main <- rep(NA_character_, nrow(genes))
+    first <- !duplicated(ids$gene)
+    index$main[ids$gene[first]] <- ids$name[first]
+    assign(species, index, envir = .tables)
+    index
+}
+
+## data.frame(name, gene) of cells that hold values separated by "|".
+.listed <- function(x, upper = FALSE) {
+    parts <- strsplit(x, "|", fixed = TRUE)
+    gene <- rep(seq_along(x), lengths(parts))
+    if (upper) .upperNames(unlist(parts), gene) else
+        data.frame(name = unlist(parts), gene = gene)
+}
+
+.upperNames <- function(name, gene) {
+    unique(data.frame(name = toupper(name), gene = gene))
+}
+
+.homologTable <- function() {
+    if (is.null(.tables$homologs)) {
+        assign("homologs", .readTable("homologs"), envir = .tables)
+    }
+    .tables$homologs
+}
+
+#' Bring gene names up to date, or to another naming or species
+#'
+#' Translates gene names to current symbols or Ensembl identifiers: current,
+#' previous and alias symbols, Ensembl identifiers with or without version,
+#' Entrez identifiers (human), and on request to the one-to-one homologs in
+#' the other species. What is not certain is reported and not guessed.
+#'
+#' @details
+#' A name is taken, in this order, for a current symbol, for the previous
+#' symbol of one gene, for the alias of one gene; capitals don't count, but an
+#' exact match goes first. An alias (or previous symbol) of several genes is
+#' `"ambiguous"` and has no output. A previous symbol that is also the alias
+#' of other genes is taken as the previous symbol, and these others are
+#' listed. Names that spreadsheets have turned into dates (`1-Mar`) are
+#' `"date"`: they can't be undone with certainty, because MARCH1 and MARC1 both
+#' become `1-Mar`.
+#'
+#' Rows that get the same name are merged: their counts are added up. Only
+#' assays of whole numbers, or called counts, tpm, fpkm, rpkm or cpm, can be
+#' added up; when rows are to be merged, others are dropped with a warning.
+#' `rowData` is that of the first row. Where an Ensembl identifier is wanted
+#' and a symbol has several, the one HGNC (mouse: GENCODE, the first) gives.
+#'
+#' @param x gene names, or a container of cells with genes in rows: a
+#'   SingleCellExperiment, SummarizedExperiment, Seurat object, matrix,
+#'   dgCMatrix or DelayedMatrix.
+#' @param to `"symbol"` or `"ensembl"`.
+#' @param species of the names given: `"human"` or `"mouse"`; `NULL`: the one
+#'   in which more names are known as written.
+#' @param from `NULL`: found name by name; or `"symbol"`, `"ensembl"`,
+#'   `"entrez"` for all of them.
+#' @param homologs `NULL`, or `"mouse to human"` or `"human to mouse"`.
+#' @param minCoverage the least share of names that must get an output.
+#' @param lost `"drop"` rows without an output, or `"keep"` them under their
+#'   own name.
+#' @param symbols `NULL` (row names), or the name of a column of `rowData(x)`
+#'   to read the names from.
+#' @param verbose show a summary.
+#' @return For names a data.frame with a row per name:
+#'   * `input`, and `output`, `NA` where there is none;
+#'   * `how`: `"symbol"`, `"previous"`, `"alias"`, `"ensembl"`, `"entrez"`,
+#'     or without output `"ambiguous"`, `"no homolog"`, `"no identifier"`,
+#'     `"date"`, `"lost"`;
+#'   * `others`: further genes the name could stand for, separated by `|`.
+#'
+#'   Its attribute `"summary"` counts `how`. For a container the same kind of
+#'   container with the outputs as row names, lost rows dropped, equal names
+#'   merged, and in `metadata(x)$reconcileGenes` a list of `summary`, `table`
+#'   (the data.frame, with `merged`: shares its output with others), `species`,
+#'   `to` and `homologs`. A Seurat object is made anew from the counts and
+#'   meta data (its other layers and reductions speak of the old names), with
+#'   the list in `Misc(x, "reconcileGenes")`; a matrix has no such place: call
+#'   `reconcileGenes(rownames(x))` for the table.
+#' @section Errors: fewer outputs than `minCoverage`, with the likely reason
+#'   (another species, dates, another naming); no names; an unknown `from`,
+#'   `to`, `species` or `homologs`.
+#' @source Human: HGNC complete set of 2020-05-27 (CC0) and org.Hs.eg.db 3.16.0
+#'   (Entrez Gene of 2022-09-12, Artistic-2.0), whose symbols go first. Mouse:
+#'   GENCODE symbols and identifiers, aliases of MGI (CC BY 4.0) through
+#'   HGNChelper (GPL), which does not tell previous symbols from aliases;
+#'   org.Mm.eg.db is not in Debian. Homologs: the table of the package
+#'   saezlab/dorothea (GPL-3), one-to-one pairs only. See
+#'   `system.file("scripts", "make-gene-tables.R", package = "causeway")`.
+#' @seealso [preprocess()], [newModel()]
+#' @examples
+#' names <- c("TP53", "MLL", "p53", "ENSG00000141510.18", "1-Mar", "SEPT2",
+#'     "nothing")
+#' reconcileGenes(names, species = "human")
+#' reconcileGenes(c("Trp53", "Myod1"), homologs = "mouse to human")
+#'
+#' counts <- matrix(1:6, 3, dimnames = list(c("KMT2A", "MLL", "MYC"), NULL))
+#' reconcileGenes(counts)
+#' @export
+reconcileGenes <- function(x, to = c("symbol", "ensembl"), species = NULL,
+    from = NULL, homologs = NULL, minCoverage = 0.5,
+    lost = c("drop", "keep"), symbols = NULL, verbose = interactive()) {
+    options <- list(
+        to = .oneOf(to, c("symbol", "ensembl"), "to"), species = species,
+        from = from, homologs = homologs,
+        minCoverage = .checkNumber(minCoverage, "minCoverage", 0, 1),
+        lost = .oneOf(lost, c("drop", "keep"), "lost")
+    )
+    .checkFlag(verbose, "verbose")
+    options <- .reconcileOptions(options)
+    if (is.character(x) || is.factor(x)) {
+        table <- .reconcileNames(as.character(x), options)
+        .sayNames(table, options, verbose)
+        return(table)
+    }
+    .reconcileContainer(x, options, symbols, verbose)
+}
+
+.reconcileOptions <- function(o) {
+    if (!is.null(o$from)) {
+        o$from <- .oneOf(o$from, c("symbol", "ensembl", "entrez"), "from")
+    }
+    if (!is.null(o$homologs)) {
+        o$homologs <- .oneOf(o$homologs, c("mouse to human", "human to mouse"),
+            "homologs"
+        )
+        own <- sub(" to.*", "", o$homologs)
+        if (!is.null(o$species) && .resolveSpecies(o$species) != own) {
+            .stopArgument("homologs", "is \"", o$homologs, "\", but 'species' ",
+                "is ", .resolveSpecies(o$species), "."
+            )
+        }
+        o$species <- own
+    }
+    if (!is.null(o$species)) {
+        o$species <- .resolveSpecies(o$species)
+    }
+    o
+}
+
+## ---- names -----------------------------------------------------------------
+
+.isDateName <- function(x) {
+    month <- "(jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)"
+    grepl(paste0("^([0-9]{1,4}[-/. ]", month, "|", month,
+        "[-/. ][0-9]{1,4}|[0-9]{1,4}[-/][0-9]{1,2}([-/][0-9]{1,4})?)$"
+    ), tolower(x))
+}
+
+.nameKinds <- function(x, from) {
+    if (!is.null(from)) {
+        return(rep(from, length(x)))
+    }
+    kind <- rep("symbol", length(x))
+    kind[grepl("^ENS[A-Z]*G[0-9]{6,}", toupper(x))] <- "ensembl"
+    digits <- grepl("^[0-9]+$", x)
+    if (sum(digits) > length(x) / 2) {
+        kind[digits] <- "entrez"
+    }
+    kind
+}
+
+## Species in which more of the names are known as they are written.
+.guessSpecies <- function(x, kind) {
+    known <- vapply(c(human = "human", mouse = "mouse"), function(s) {
+        index <- .geneIndex(s)
+        sum(x[kind == "symbol"] %in% index$genes$symbol) +
+            sum(startsWith(toupper(x[kind == "ensembl"]), index$prefix)) +
+            sum(x[kind == "entrez"] %in% index$entrez$name)
+    }, numeric(1))
+    names(known)[[which.max(known)]]
+}
+
+.reconcileNames <- function(x, o) {
+    given <- x
+    x <- trimws(x)
+    if (!length(x)) {
+        .stopArgument("x", "has no gene names.")
+    }
+    x[is.na(x)] <- ""
+    kind <- .nameKinds(x, o$from)
+    species <- o$species
+    if (is.null(species)) {
+        species <- .guessSpecies(x, kind)
+    }
+    found <- .findGenes(x, kind, .geneIndex(species))
+    last <- .outputs(found, species, o)
+    date <- is.na(last$output) & last$how == "lost" & .isDateName(x)
+    last$how[date] <- "date"
+    out <- data.frame(input = given, output = last$output, how = last$how,
+        others = last$others
+    )
+    attr(out, "summary") <- table(factor(out$how, c("symbol", "previous",
+        "alias", "ensembl", "entrez", "ambiguous", "no homolog",
+        "no identifier", "date", "lost"
+    )))
+    attr(out, "species") <- species
+    .checkSpecies(x, species)
+    .checkCoverage(out, kind, species, o)
+    out
+}
+
+## Capitals don't count in a look-up, so that mouse names would pass for human
+## ones; most of them written as in the other species only is an error.
+.checkSpecies <- function(x, species) {
+    other <- setdiff(c("human", "mouse"), species)
+    own <- mean(x %in% .geneIndex(species)$genes$symbol)
+    foreign <- x %in% .geneIndex(other)$genes$symbol
+    if (mean(foreign) > 0.5 && own < 0.25 * mean(foreign)) {
+        .stopArgument("x", "has names written as ", other, " genes (",
+            .some(x[foreign], 3L), "), and 'species' says ", species,
+            ". Say species = \"", other, "\", or homologs = \"", other,
+            " to ", species, "\" to translate them."
+        )
+    }
+}
+
+## Row of the gene table for each name (NA), how it was found, other genes.
+.findGenes <- function(x, kind, index) {
+    out <- list(
+        gene = rep(NA_integer_, length(x)), how = rep("lost", length(x)),
+        others = rep("", length(x))
+    )
+    ways <- list(
+        list("symbol", data.frame(name = index$genes$symbol,
+            gene = seq_len(nrow(index$genes))
+        ), x),
+        list("symbol", index$symbol, toupper(x)),
+        list("previous", index$previous, toupper(x)),
+        list("alias", index$alias, toupper(x)),
+        list("ensembl", index$ensembl, sub("[._].*$", "", toupper(x))),
+        list("entrez", index$entrez, x)
+    )
+    for (way in ways) {
+        here <- if (way[[1L]] %in% c("ensembl", "entrez")) way[[1L]] else
+            "symbol"
+        open <- which(kind == here & out$how == "lost" & nzchar(x))
+        hit <- .lookUp(way[[3L]][open], way[[2L]])
+        some <- !is.na(hit$count)
+        at <- open[some]
+        single <- hit$count[some] == 1L
+        out$gene[at[single]] <- hit$gene[some][single]
+        out$how[at] <- ifelse(single, way[[1L]], "ambiguous")
+        out$others[at[!single]] <- .symbolLists(
+            way[[3L]][at[!single]], way[[2L]], index, NA
+        )
+        if (way[[1L]] == "previous") {
+            out$others[at[single]] <- .symbolLists(
+                way[[3L]][at[single]], index$alias, index,
+                out$gene[at[single]]
+            )
+        }
+    }
+    out
+}
+
+.lookUp <- function(names, table) {
+    table <- table[table$name %in% names, , drop = FALSE]
+    first <- match(names, table$name)
+    list(
+        gene = table$gene[first],
+        count = tabulate(match(table$name, unique(table$name)))[
+            match(names, unique(table$name))
+        ]
+    )
+}
+
+## The symbols that names stand for in `table`, less each one's own gene.
+.symbolLists <- function(names, table, index, own) {
+    if (!length(names)) {
+        return(character())
+    }
+    table <- table[table$name %in% names, , drop = FALSE]
+    genes <- split(table$gene, table$name)[names]
+    unname(mapply(function(g, o) {
+        paste(index$genes$symbol[setdiff(g, o)], collapse = "|")
+    }, genes, own))
+}
+
+.outputs <- function(found, species, o) {
+    index <- .geneIndex(species)
+    gene <- found$gene
+    how <- found$how
+    if (!is.null(o$homologs)) {
+        pairs <- .homologTable()
+        target <- setdiff(names(pairs), species)
+        partner <- pairs[[target]][
+            match(index$genes$symbol[gene], pairs[[species]])
+        ]
+        how[!is.na(gene) & is.na(partner)] <- "no homolog"
+        index <- .geneIndex(target)
+        gene <- match(partner, index$genes$symbol)
+    }
+    output <- if (o$to == "symbol") index$genes$symbol[gene] else
+        index$main[gene]
+    how[!is.na(gene) & is.na(output)] <- "no identifier"
+    list(output = output, how = how, others = found$others)
+}
+
+## Refuses with the likely reason.
+.checkCoverage <- function(out, kind, species, o) {
+    good <- !is.na(out$output)
+    if (mean(good) >= o$minCoverage) {
+        return(invisible())
+    }
+    .stopArgument("x", "has ", sum(good), " of ", length(good), " names (",
+        format(100 * mean(good), digits = 2L), "%) that translate; ",
+        "minCoverage is ", o$minCoverage, ". ",
+        .coverageReason(out, kind, species, o), "Not translated: ",
+        .some(out$input[!good]), "."
+    )
+}
+
+.coverageReason <- function(out, kind, species, o) {
+    other <- setdiff(c("human", "mouse"), species)
+    x <- trimws(out$input)
+    index <- .geneIndex(other)
+    foreign <- mean(x %in% index$genes$symbol |
+        startsWith(toupper(x), paste0(index$prefix, "0")), na.rm = TRUE)
+    prefix <- c(human = "ENSG0", mouse = "ENSMUSG0")[[species]]
+    ensembl <- kind == "ensembl"
+    lost <- mean(out$how == "no homolog")
+    if (lost > 0.3) {
+        paste0(sum(out$how == "no homolog"), " have no one-to-one homolog. ")
+    } else if (foreign > 0.3) {
+        paste0("They look like ", other, " genes: species = \"", other,
+            "\", or homologs = \"", other, " to ", species, "\". ")
+    } else if (mean(ensembl & !startsWith(toupper(x), prefix)) > 0.3) {
+        paste0("They are Ensembl identifiers of another species (",
+            .some(x[ensembl], 1L), "); human and mouse are known here. ")
+    } else if (mean(.isDateName(x)) > 0.05) {
+        paste0("Some are dates, ", .some(x[.isDateName(x)], 2L),
+            ": a spreadsheet has changed them; go back to the original ",
+            "file. ")
+    } else if (mean(grepl("^(cg|rs|[0-9]+_(s_|x_|a_)?at$|chr)", x)) > 0.3 ||
+        mean(grepl("_at$", x)) > 0.3) {
+        "They look like probes or positions, not genes. "
+    } else if (mean(out$how == "ambiguous") > 0.3) {
+        paste0(sum(out$how == "ambiguous"), " are aliases of several genes. ")
+    } else {
+        "Is it another species or another naming? "
+    }
+}
+
+.sayNames <- function(table, o, verbose) {
+    counts <- attr(table, "summary")
+    counts <- counts[counts > 0]
+    .say(verbose, sum(!is.na(table$output)), " of ", nrow(table), " names (",
+        attr(table, "species"), ") translated: ",
+        paste(counts, names(counts), collapse = ", "), "."
+    )
+}
+
+## ---- containers ------------------------------------------------------------
+
+.reconcileContainer <- function(x, o, symbols, verbose) {
+    names <- .containerNames(x, symbols)
+    table <- .reconcileNames(names, o)
+    .sayNames(table, o, verbose)
+    output <- table$output
+    if (o$lost == "keep") {
+        output[is.na(output)] <- names[is.na(output)]
+    }
+    table$merged <- !is.na(output) & output %in% output[duplicated(output)]
+    rows <- which(!is.na(output))
+    .say(verbose && any(table$merged), sum(table$merged), " rows merged into ",
+        length(unique(output[table$merged])), "."
+    )
+    report <- list(
+        summary = attr(table, "summary"), table = table,
+        species = attr(table, "species"), to = o$to, homologs = o$homologs
+    )
+    .mergeContainer(x, output, rows, report)
+}
+
+.containerNames <- function(x, symbols) {
+    data <- if (methods::is(x, "SummarizedExperiment")) {
+        SummarizedExperiment::rowData(x)
+    }
+    ok <- !is.null(data) || inherits(x, "Seurat") || is.matrix(x) ||
+        methods::is(x, "Matrix") || methods::is(x, "DelayedArray")
+    if (!ok) {
+        .stopArgument("x", "must be gene names, a SingleCellExperiment, a ",
+            "SummarizedExperiment, a Seurat object, or a matrix with genes ",
+            "in rows; it is a ", class(x)[[1L]], "."
+        )
+    }
+    if (!is.null(symbols)) {
+        .checkText(symbols, "symbols")
+        if (!(symbols %in% names(data))) {
+            .stopArgument("symbols", "is \"", symbols, "\", which is not a ",
+                "column of rowData(x)."
+            )
+        }
+        return(as.character(data[[symbols]]))
+    }
+    if (is.null(rownames(x))) {
+        .stopArgument("x", "has no row names to reconcile; 'symbols' names a ",
+            "column of rowData(x)."
+        )
+    }
+    rownames(x)
+}
+
+.mergeContainer <- function(x, output, rows, report) {
+    if (inherits(x, "Seurat")) {
+        return(.mergeSeurat(x, output, rows, report))
+    }
+    if (!methods::is(x, "SummarizedExperiment")) {
+        return(.mergeRows(x, output, rows))
+    }
+    first <- rows[!duplicated(output[rows])]
+    out <- x[first, ]
+    rownames(out) <- output[first]
+    if (length(first) < length(rows)) {
+        ## by position: assays may have no or equal names
+        all <- as.list(SummarizedExperiment::assays(x, withDimnames = FALSE))
+        twice <- rows[output[rows] %in% output[rows][duplicated(output[rows])]]
+        able <- vapply(seq_along(all), function(i) {
+            .canAdd(all[[i]][twice, , drop = FALSE], names(all)[i])
+        }, logical(1))
+        if (!all(able)) {
+            warning("rows are merged, and assays ", .some(names(all)[!able]),
+                " can't be added up: dropped.",
+                call. = FALSE
+            )
+        }
+        merged <- lapply(all[able], .mergeRows, output = output, rows = rows)
+        SummarizedExperiment::assays(out, withDimnames = FALSE) <- merged
+    }
+    S4Vectors::metadata(out)$reconcileGenes <- report
+    out
+}
+
+## Can rows of this assay be added up? Whole numbers, or by its name.
+.canAdd <- function(m, name) {
+    linear <- c("counts", "tpm", "fpkm", "rpkm", "cpm")
+    if (length(name) && tolower(name) %in% linear) {
+        return(TRUE)
+    }
+    for (columns in .columnChunks(m)) {
+        v <- .columnChunk(m, columns)@x
+        if (!all(is.finite(v) & v >= 0 & v == floor(v))) {
+            return(FALSE)
+        }
+    }
+    TRUE
+}
+
+## The rows by output, equal ones added up, in order of first appearance; of
+## the kind of matrix it was.
+.mergeRows <- function(m, output, rows) {
+    names <- unique(output[rows])
+    twice <- output[rows] %in% output[rows][duplicated(output[rows])]
+    single <- rows[!twice]
+    out <- m[single, , drop = FALSE]
+    if (any(twice)) {
+        group <- match(output[rows[twice]], unique(output[rows[twice]]))
+        sums <- .addRows(m, rows[twice], group)
+        out <- .bindRows(out, sums)
+        at <- c(output[single], unique(output[rows[twice]]))
+        out <- out[match(names, at), , drop = FALSE]
+    }
+    rownames(out) <- names
+    out
+}
+
+## Sums of rows by group as a dgCMatrix, in blocks of columns.
+.addRows <- function(m, rows, group) {
+    add <- Matrix::sparseMatrix(i = group, j = seq_along(rows), x = 1)
+    parts <- lapply(.columnChunks(m), function(columns) {
+        methods::as(add %*% .columnChunk(m, columns, rows), "CsparseMatrix")
+    })
+    out <- do.call(cbind, unname(parts))
+    colnames(out) <- colnames(m)
+    out
+}
+
+.bindRows <- function(m, sums) {
+    if (methods::is(m, "DelayedArray")) {
+        return(rbind(m, DelayedArray::DelayedArray(sums)))
+    }
+    if (is.matrix(m)) {
+        type <- storage.mode(m)
+        sums <- as.matrix(sums)
+        if (type == "integer" && max(sums) <= .Machine$integer.max) {
+            storage.mode(sums) <- type
+        }
+    }
+    rbind(m, sums)
+}
+
+.mergeSeurat <- function(x, output, rows, report) {
+    name <- SeuratObject::DefaultAssay(x)
+    counts <- .seuratLayer(x[[name]], "counts", asNamespace("SeuratObject"))
+    counts <- .mergeRows(counts, output, rows)
+    out <- SeuratObject::CreateSeuratObject(counts, assay = name,
+        meta.data = x[[]]
+    )
+    SeuratObject::Misc(out, "reconcileGenes") <- report
+    out
+}

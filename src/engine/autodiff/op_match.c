@@ -1,0 +1,327 @@
+/* op_match.c: what a flow is judged by: squared and absolute differences, the median, the distance of two samples by
+ * their one-dimensional projections, and the contrast of pairs. Sums run in double and in a fixed order. */
+#include "ops.h"
+
+#include "../core/select.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static cw_tensor *scalar(cw_tape *t, cw_node *node, double value)
+{
+    node->out = cw_tape_matrix(t, 1, 1);
+    if (!node->out) return NULL;
+    node->out->data[0] = (float)value;
+    return cw_node_done(t, node);
+}
+
+static int same_count(cw_tape *t, const char *op, int64_t a, int64_t b)
+{
+    if (a == b) return 1;
+    cw_fail(t->ctx, CW_ERR_SHAPE, "%s: %lld and %lld values", op, (long long)a, (long long)b);
+    return 0;
+}
+
+/* ---- a x + b ---- */
+
+typedef struct {
+    float a;
+} affine_saved;
+
+static void affine_backward(cw_tape *t, cw_node *node)
+{
+    float *dx = cw_tape_grad(t, node->in[0]);
+    if (dx) t->k->axpy(&t->exec, dx, node->out->grad, ((affine_saved *)node->saved)->a, cw_count(node->out));
+}
+
+static const cw_op op_affine = {"affine", affine_backward, NULL};
+
+cw_tensor *cw_affine(cw_tape *t, cw_tensor *x, float a, float b)
+{
+    cw_node *node = cw_node_new(t, &op_affine, 1, (cw_tensor *[]){x}, sizeof(affine_saved));
+    if (!node) return NULL;
+    ((affine_saved *)node->saved)->a = a;
+    node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
+    if (!node->out) return NULL;
+    for (int64_t i = 0; i < cw_count(x); i++) node->out->data[i] = a * x->data[i] + b;
+    return cw_node_done(t, node);
+}
+
+/* ---- mean squared difference ---- */
+
+static void squared_backward(cw_tape *t, cw_node *node)
+{
+    cw_tensor *x = node->in[0], *y = node->in[1];
+    int64_t n = cw_count(x);
+    const float *xd = cw_tape_data(t, x), *yd = cw_tape_data(t, y);
+    float *dx = cw_tape_grad(t, x), *dy = cw_tape_grad(t, y);
+    double scale = 2.0 * node->out->grad[0] / (double)n;
+    for (int64_t i = 0; i < n && xd && yd; i++) {
+        float g = (float)(scale * ((double)xd[i] - yd[i]));
+        if (dx) dx[i] += g;
+        if (dy) dy[i] -= g;
+    }
+}
+
+static const cw_op op_squared = {"mean_squared", squared_backward, NULL};
+
+cw_tensor *cw_mean_squared(cw_tape *t, cw_tensor *x, cw_tensor *y)
+{
+    cw_node *node = cw_node_new(t, &op_squared, 2, (cw_tensor *[]){x, y}, 0);
+    if (!node || !same_count(t, "mean_squared", cw_count(x), cw_count(y))) return NULL;
+    double sum = 0;
+    for (int64_t i = 0; i < cw_count(x); i++) {
+        double d = (double)x->data[i] - y->data[i];
+        sum += d * d;
+    }
+    return scalar(t, node, sum / (double)cw_count(x));
+}
+
+/* ---- mean absolute value ---- */
+
+static void absolute_backward(cw_tape *t, cw_node *node)
+{
+    cw_tensor *x = node->in[0];
+    int64_t n = cw_count(x);
+    const float *xd = cw_tape_data(t, x);
+    float *dx = cw_tape_grad(t, x), g = node->out->grad[0] / (float)n;
+    for (int64_t i = 0; dx && xd && i < n; i++) dx[i] += xd[i] > 0 ? g : xd[i] < 0 ? -g : 0.0f;
+}
+
+static const cw_op op_absolute = {"mean_absolute", absolute_backward, NULL};
+
+cw_tensor *cw_mean_absolute(cw_tape *t, cw_tensor *x)
+{
+    cw_node *node = cw_node_new(t, &op_absolute, 1, (cw_tensor *[]){x}, 0);
+    if (!node) return NULL;
+    double sum = 0;
+    for (int64_t i = 0; i < cw_count(x); i++) sum += fabs((double)x->data[i]);
+    return scalar(t, node, sum / (double)cw_count(x));
+}
+
+/* ---- lower median; its gradient goes to the entry it is. saved: that entry of each group ---- */
+
+static void median_backward(cw_tape *t, cw_node *node)
+{
+    const int64_t *at = node->saved;
+    float *dx = cw_tape_grad(t, node->in[0]);
+    for (int64_t g = 0; dx && g < cw_count(node->out); g++) dx[at[g]] += node->out->grad[g];
+}
+
+static const cw_op op_median = {"lower_median", median_backward, NULL};
+
+cw_tensor *cw_lower_median(cw_tape *t, cw_tensor *x, int by_row)
+{
+    int64_t groups = x && by_row ? cw_rows(x) : 1;
+    cw_node *node = cw_node_new(t, &op_median, 1, (cw_tensor *[]){x}, (size_t)groups * sizeof(int64_t));
+    if (!node) return NULL;
+    int64_t n = cw_count(x) / (groups ? groups : 1), *at = node->saved;
+    if (n < 1) {
+        cw_fail(t->ctx, CW_ERR_ARGUMENT, "lower_median: no values");
+        return NULL;
+    }
+    node->out = cw_tape_matrix(t, groups, 1);
+    float *copy = cw_arena_take(t->arena, n * (int64_t)sizeof *copy);
+    if (!node->out || !copy) return NULL;
+    for (int64_t g = 0; g < groups; g++) {
+        const float *v = x->data + g * n;
+        memcpy(copy, v, (size_t)n * sizeof *copy);
+        /* of n values the (n - 1) / 2 + 1 st from below is the n - (n - 1) / 2 th from above */
+        float m = cw_select_largest(copy, n, n - (n - 1) / 2);
+        int64_t i = 0;
+        while (i + 1 < n && v[i] != m) i++;
+        at[g] = g * n + i;
+        node->out->data[g] = m;
+    }
+    cw_arena_give(t->arena, copy);
+    return cw_node_done(t, node);
+}
+
+/* ---- sliced Wasserstein-2 (Bonneel et al. 2015). kept: [0] the gradient of x's projections (P,n) ---- */
+
+typedef struct {
+    float *direction; /* (P,d), of length 1 */
+    int64_t count;
+} sliced_saved;
+
+typedef struct {
+    float value;
+    int32_t row;
+} ranked;
+
+static int by_value(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    if (x->value != y->value) return x->value < y->value ? -1 : 1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static void rank_values(ranked *out, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) out[i] = (ranked){x[i], (int32_t)i};
+    qsort(out, (size_t)n, sizeof *out, by_value);
+}
+
+/* Level k of `levels` of a sorted sample of n: its place, and the share of the next one. */
+static int64_t level_at(double *share, int64_t k, int64_t levels, int64_t n)
+{
+    double p = levels > 1 ? (double)k * (double)(n - 1) / (double)(levels - 1) : 0.0;
+    int64_t i = (int64_t)p;
+    if (i > n - 2) i = n > 1 ? n - 2 : 0;
+    *share = n > 1 ? p - (double)i : 0.0;
+    return i;
+}
+
+/* The mean over levels of the squared difference of two sorted samples' quantiles; dx (n) gets its gradient by x, where
+ * it isn't NULL. */
+static double quantile_distance(float *dx, const ranked *x, int64_t n, const ranked *y, int64_t m)
+{
+    int64_t levels = n > m ? n : m;
+    double sum = 0;
+    for (int64_t k = 0; k < levels; k++) {
+        double a, b;
+        int64_t i = level_at(&a, k, levels, n), j = level_at(&b, k, levels, m);
+        double left = x[i].value + (n > 1 ? a * ((double)x[i + 1].value - x[i].value) : 0.0);
+        double right = y[j].value + (m > 1 ? b * ((double)y[j + 1].value - y[j].value) : 0.0);
+        double d = left - right, g = 2.0 * d / (double)levels;
+        sum += d * d;
+        if (!dx) continue;
+        dx[x[i].row] += (float)((1.0 - a) * g);
+        if (n > 1) dx[x[i + 1].row] += (float)(a * g);
+    }
+    return sum / (double)levels;
+}
+
+static void sliced_backward(cw_tape *t, cw_node *node)
+{
+    const sliced_saved *s = node->saved;
+    cw_tensor *x = node->in[0];
+    int64_t n = cw_rows(x), d = cw_cols(x);
+    float *dx = cw_tape_grad(t, x), g = node->out->grad[0] / (float)s->count;
+    if (dx) t->k->gemm(&t->exec, dx, d, node->kept[0], n, 1, s->direction, d, 0, g, 1.0f, n, d, s->count);
+}
+
+static const cw_op op_sliced = {"sliced_w2", sliced_backward, NULL};
+
+cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *direction, int64_t count)
+{
+    cw_node *node = cw_node_new(t, &op_sliced, 2, (cw_tensor *[]){x, y}, sizeof(sliced_saved));
+    if (!node) return NULL;
+    int64_t n = cw_rows(x), m = cw_rows(y), d = cw_cols(x);
+    if (cw_cols(y) != d || n < 1 || m < 1 || count < 1 || y->needs_grad || n > INT32_MAX || m > INT32_MAX) {
+        cw_fail(t->ctx, CW_ERR_SHAPE, "sliced_w2: samples of %lld x %lld and %lld x %lld, %lld directions",
+                (long long)n, (long long)d, (long long)m, (long long)cw_cols(y), (long long)count);
+        return NULL;
+    }
+    sliced_saved *s = node->saved;
+    s->count = count;
+    s->direction = cw_node_keep(t, node, 1, count * d);
+    float *grad = cw_node_keep(t, node, 0, count * n),
+          *px = cw_arena_take(t->arena, count * (n + m) * (int64_t)sizeof *px);
+    double *part = cw_arena_take(t->arena, count * (int64_t)sizeof *part);
+    ranked *order = cw_arena_take(t->arena, count * (n + m) * (int64_t)sizeof *order);
+    if (!s->direction || !grad || !px || !part || !order) return NULL;
+    for (int64_t p = 0; p < count; p++) {
+        double length = 0;
+        for (int64_t j = 0; j < d; j++) length += (double)direction[p * d + j] * direction[p * d + j];
+        double scale = length > 0 ? 1.0 / sqrt(length) : 0.0;
+        for (int64_t j = 0; j < d; j++) s->direction[p * d + j] = (float)(direction[p * d + j] * scale);
+    }
+    float *py = px + count * n;
+    t->k->gemm(&t->exec, px, n, s->direction, d, 0, x->data, d, 1, 1.0f, 0.0f, count, n, d);
+    t->k->gemm(&t->exec, py, m, s->direction, d, 0, y->data, d, 1, 1.0f, 0.0f, count, m, d);
+    memset(grad, 0, (size_t)(count * n) * sizeof *grad);
+#pragma omp parallel for schedule(static) num_threads(t->exec.threads) if (count * (n + m) > 10000)
+    for (int64_t p = 0; p < count; p++) {
+        ranked *a = order + p * (n + m), *b = a + n;
+        rank_values(a, px + p * n, n);
+        rank_values(b, py + p * m, m);
+        part[p] = quantile_distance(t->recording ? grad + p * n : NULL, a, n, b, m);
+    }
+    double sum = 0;
+    for (int64_t p = 0; p < count; p++) sum += part[p];
+    cw_arena_give(t->arena, px), cw_arena_give(t->arena, part), cw_arena_give(t->arena, order);
+    return scalar(t, node, sum / (double)count);
+}
+
+/* ---- contrast of pairs: symmetric InfoNCE of cosines (Radford et al. 2021). kept: [0] x, [1] y of length 1, [2] the
+ * gradient of the cosines (n,n) ---- */
+
+typedef struct {
+    float *length; /* of x's rows */
+    float temperature;
+} contrast_saved;
+
+static void contrast_backward(cw_tape *t, cw_node *node)
+{
+    const contrast_saved *s = node->saved;
+    cw_tensor *x = node->in[0];
+    int64_t n = cw_rows(x), d = cw_cols(x);
+    float *dx = cw_tape_grad(t, x), *dunit = cw_arena_take(t->arena, n * d * (int64_t)sizeof *dunit);
+    if (!dx || !dunit) return;
+    t->k->gemm(&t->exec, dunit, d, node->kept[2], n, 0, node->kept[1], d, 0, node->out->grad[0] / s->temperature, 0.0f,
+               n, d, n);
+    for (int64_t i = 0; i < n; i++) {
+        const float *u = node->kept[0] + i * d;
+        double along = 0;
+        for (int64_t j = 0; j < d; j++) along += (double)dunit[i * d + j] * u[j];
+        for (int64_t j = 0; j < d; j++) dx[i * d + j] += (float)((dunit[i * d + j] - along * u[j]) / s->length[i]);
+    }
+    cw_arena_give(t->arena, dunit);
+}
+
+static const cw_op op_contrast = {"info_nce", contrast_backward, NULL};
+
+static void unit_rows(float *out, float *length, const float *x, int64_t n, int64_t d)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (int64_t j = 0; j < d; j++) sum += (double)x[i * d + j] * x[i * d + j];
+        double l = sum > 1e-24 ? sqrt(sum) : 1e-12;
+        if (length) length[i] = (float)l;
+        for (int64_t j = 0; j < d; j++) out[i * d + j] = (float)(x[i * d + j] / l);
+    }
+}
+
+/* Adds -log softmax(S / temperature)[i] of n values at `step` to the sum, and (softmax - 1_i) scale to g. */
+static double contrast_line(float *g, const float *S, int64_t i, int64_t n, int64_t step, double temperature,
+                            double scale)
+{
+    double top = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < n; j++) top = fmax(top, S[j * step] / temperature);
+    for (int64_t j = 0; j < n; j++) sum += exp(S[j * step] / temperature - top);
+    for (int64_t j = 0; j < n; j++)
+        g[j * step] += (float)(scale * (exp(S[j * step] / temperature - top) / sum - (j == i)));
+    return log(sum) + top - S[i * step] / temperature;
+}
+
+cw_tensor *cw_info_nce(cw_tape *t, cw_tensor *x, cw_tensor *y, float temperature)
+{
+    cw_node *node = cw_node_new(t, &op_contrast, 2, (cw_tensor *[]){x, y}, sizeof(contrast_saved));
+    if (!node || !same_count(t, "info_nce", cw_count(x), cw_count(y))) return NULL;
+    int64_t n = cw_rows(x), d = cw_cols(x);
+    if (n < 1 || cw_rows(y) != n || y->needs_grad || !(temperature > 0)) {
+        cw_fail(t->ctx, CW_ERR_ARGUMENT, "info_nce: %lld and %lld rows, temperature %g", (long long)n,
+                (long long)cw_rows(y), (double)temperature);
+        return NULL;
+    }
+    contrast_saved *s = node->saved;
+    s->temperature = temperature;
+    s->length = cw_arena_take(t->arena, n * (int64_t)sizeof *s->length);
+    float *u = cw_node_keep(t, node, 0, n * d), *v = cw_node_keep(t, node, 1, n * d),
+          *g = cw_node_keep(t, node, 2, n * n);
+    float *S = cw_arena_take(t->arena, n * n * (int64_t)sizeof *S);
+    if (!s->length || !u || !v || !g || !S) return NULL;
+    unit_rows(u, s->length, x->data, n, d);
+    unit_rows(v, NULL, y->data, n, d);
+    t->k->gemm(&t->exec, S, n, u, d, 0, v, d, 1, 1.0f, 0.0f, n, n, d);
+    memset(g, 0, (size_t)(n * n) * sizeof *g);
+    double sum = 0, scale = 0.5 / (double)n;
+    for (int64_t i = 0; i < n; i++) {
+        sum += contrast_line(g + i * n, S + i * n, i, n, 1, temperature, scale);
+        sum += contrast_line(g + i, S + i, i, n, n, temperature, scale);
+    }
+    cw_arena_give(t->arena, S);
+    return scalar(t, node, scale * sum);
+}

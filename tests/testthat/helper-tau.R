@@ -1,0 +1,65 @@
+## Small paired counts without structure, and an engine's answer made up for
+## tests of what R makes of it.
+tauCounts <- function(genes = 30, peaks = 60, cells = 230, rate = 1.5) {
+    names <- paste0("AAACCCTTTGGG", chartr("0123456789", "ACGTACGTAC",
+        sprintf("%04d", seq_len(cells))
+    ), seq_len(cells), "-1")
+    rna <- matrix(rpois(genes * cells, rate), genes,
+        dimnames = list(paste0("gene", seq_len(genes)), names)
+    )
+    at <- 1000 * seq_len(peaks)
+    atac <- matrix(rpois(peaks * cells, rate / 2), peaks,
+        dimnames = list(sprintf("chr1:%d-%d", at, at + 500), names)
+    )
+    list(
+        rna = methods::as(rna + 0, "dgCMatrix"),
+        atac = methods::as(atac + 0, "dgCMatrix"),
+        links = data.frame(gene = rep_len(rownames(rna), peaks),
+            peak = rownames(atac)
+        )
+    )
+}
+
+tauGenes <- function(genes = 30) {
+    data.frame(gene = paste0("gene", seq_len(genes)), chr = "chr1",
+        start = 2000 * seq_len(genes), end = 2000 * seq_len(genes) + 900,
+        strand = "+"
+    )
+}
+
+tauSCE <- function(d) {
+    x <- SingleCellExperiment::SingleCellExperiment(list(counts = d$rna))
+    SingleCellExperiment::altExp(x, "other") <-
+        SingleCellExperiment::SingleCellExperiment(list(counts = d$rna[1:3, ]))
+    SingleCellExperiment::altExp(x, "ATAC") <-
+        SingleCellExperiment::SingleCellExperiment(list(counts = d$atac))
+    x
+}
+
+## The shape of cw_r_tau_fit's answer for `input`, all genes usable.
+tauAnswer <- function(input, metacells = 20) {
+    g <- length(input$genes)
+    m <- matrix(1, metacells, g)
+    tau <- seq(0.3, 2, length.out = g)
+    list(
+        axes = 3L, usable = rep(TRUE, g), concord = 0.9, lead = 0.85,
+        leadZ = 7, gain = 12, heterogeneity = 4, readout = "delay",
+        tau = tau, sd = rep(0.2, g), low = tau - 0.3, high = tau + 0.3,
+        mode = tau, beta = rep(1, g), alpha = rep(0, g), rim = rep(FALSE, g),
+        signalChromatin = rep(200, g), signalRna = rep(300, g),
+        correlation = rep(0.8, g), peakWeight = rep(1, nrow(input$links)),
+        metacell = rep_len(seq_len(metacells), length(input$cells)),
+        time = seq_len(metacells) / 4, chromatin = m, rna = m,
+        baselines = list(xcorr = tau^2, switchTime = -tau)
+    )
+}
+
+tauFit <- function(change = list(), time = NULL, d = tauCounts()) {
+    input <- .cleanCounts(.tauInput(d$rna, d$atac), FALSE)
+    input$links <- .givenLinks(input, d$links, FALSE)
+    answer <- utils::modifyList(tauAnswer(input), change)
+    input$time <- .tauTime(input, time)
+    .anchoredObject(input, answer, .tauOptions(list(), "auto"), "hours",
+        .newKey(1), 0
+    )
+}

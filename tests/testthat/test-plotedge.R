@@ -1,0 +1,90 @@
+## Edges over cells, and known edges along a ranking.
+
+example <- exampleGRN()
+
+test_that("plotEdge draws the scores and both expressions", {
+    p <- plotEdge(example, "MYOG", "CKM")
+    expect_s3_class(p, "ggplot")
+    expect_silent(ggplot2::ggplot_build(p))
+    expect_identical(nlevels(p$data$panel), 3L)
+    score <- vapply(1:40, function(c) {
+        cellNetwork(example, c)["MYOG", "CKM"]
+    }, 0)
+    most <- quantile(score[score > 0], 0.99)
+    got <- p$data[p$data$panel == levels(p$data$panel)[[1L]], ]
+    expect_equal(sort(got$shade), sort(unname(pmin(score / most, 1))))
+    ## high values last, that is on top
+    expect_false(is.unsorted(got$shade))
+    expect_s3_class(plotEdge(example, "MYOG", "MYOG"), "ggplot")
+})
+
+test_that("coordinates: of a matrix, by name, of a container, computed", {
+    place <- cbind(a = 40:1, b = 1:40)
+    plain <- .cellCoordinates(example, place, 1)
+    expect_identical(unname(plain), unname(place))
+    rownames(place) <- rev(cellNames(example))
+    expect_identical(unname(.cellCoordinates(example, place, 1)[, 1L]), 1:40)
+    sce <- SingleCellExperiment::SingleCellExperiment(
+        list(counts = matrix(1, 2, 40, dimnames = list(NULL,
+            cellNames(example)
+        ))), reducedDims = list(UMAP = unname(place[40:1, ]))
+    )
+    got <- .cellCoordinates(example, sce, "UMAP")
+    expect_identical(colnames(got), c("UMAP 1", "UMAP 2"))
+    expect_equal(unname(got[, 1L]), 1:40)
+    p <- .principalPlane(example@expression)
+    e <- t(as.matrix(example@expression))
+    want <- prcomp(e[, apply(e, 2, sd) > 1e-9], scale. = TRUE)$x[, 1:2]
+    expect_equal(abs(diag(cor(p, want))), c(1, 1), tolerance = 1e-6,
+        ignore_attr = TRUE
+    )
+    flat <- example@expression * 0
+    expect_true(all(.principalPlane(flat) == 0))
+    expect_error(plotEdge(example, "MYOG", "CKM", sce, "PCA"), "'dimred'")
+    expect_error(plotEdge(example, "MYOG", "CKM", place[1:9, ]), "lack 31")
+    expect_error(plotEdge(example, "MYOG", "CKM", cbind(1:40)),
+        "'coordinates' must be"
+    )
+    expect_error(plotEdge(example, "CKM", "MYOG"), "'tfs' has names")
+    expect_error(plotEdge(example, "MYOG", "NONE"), "'target' is \"NONE\"")
+    expect_error(plotEdge(1, "MYOG", "CKM"), "'x' must be")
+})
+
+test_that("recovery counts known edges, ties shared", {
+    got <- .recoveryCurve(c(5, 4, 4, 4, 1), c(TRUE, TRUE, FALSE, FALSE, TRUE))
+    expect_identical(got$n, c(1, 2, 3, 4, 5))
+    expect_equal(got$found, c(1, 1 + 1 / 3, 1 + 2 / 3, 2, 3))
+    all <- .recoveryCurve(rep(1, 10), rep(c(TRUE, FALSE), 5))
+    expect_equal(all$found, all$n / 2)
+})
+
+test_that("plotRankRecovery compares on the same candidates", {
+    reference <- data.frame(TF = rep(tfNames(example)[1:2], each = 4),
+        target = geneNames(example)[c(9, 17, 25, 33, 10, 18, 26, 34)]
+    )
+    p <- plotRankRecovery(example, reference)
+    expect_silent(ggplot2::ggplot_build(p))
+    at <- .recoveryPairs(as.matrix(poolGRN(example)),
+        .referenceEdges(reference)
+    )
+    facts <- evaluateGRN(example, reference, nBoot = 0)@facts
+    expect_identical(length(at$at), facts$candidates)
+    expect_identical(sum(at$positive), facts$positives)
+    expect_setequal(levels(p$data$method),
+        c("network", "pearson", "spearman", "marginal")
+    )
+    pooled <- poolGRN(example)
+    two <- plotRankRecovery(list(a = pooled, b = example), reference)
+    expect_identical(levels(two$data$method), c("a", "b", "marginal"))
+    expect_error(plotRankRecovery(pooled, reference, "pearson"),
+        "'expression' is needed"
+    )
+    expect_error(plotRankRecovery(list(pooled), reference), "'x' must be")
+    expect_error(plotRankRecovery(list(a = pooled, b = PooledGRN(
+        as.matrix(pooled)[-1L, ])), reference), "different TFs or genes")
+    expect_error(plotRankRecovery(PooledGRN(as.matrix(pooled),
+        filtered = TRUE), reference), "unfiltered")
+    expect_error(plotRankRecovery(pooled, data.frame(TF = "A", target = "B")),
+        "'reference' has no edge"
+    )
+})
