@@ -423,9 +423,10 @@ setClass("TauValidation", slots = c(table = "data.frame",
         reverse <- losses$reverse[is.finite(losses$reverse)]
         out$loss <- if (length(reverse)) reverse[[length(reverse)]]
     }
-    out$broken <- sum(!is.finite(engine$tau)) + sum(!is.finite(
-        unlist(losses[setdiff(names(losses), c("stage", "epoch"))])
-    ))
+    ## NA is a loss that is off
+    values <- unlist(losses[setdiff(names(losses), c("stage", "epoch"))])
+    out$broken <- sum(!is.finite(engine$tau)) +
+        sum(is.nan(values) | is.infinite(values))
     out$reconstructed <- engine$reconstruction
     out
 }
