@@ -38,7 +38,7 @@ static void golden(void)
         run_effendi(dirs[i], "cpu", 3);
         cw_flow_keep_limit(0); /* everything is computed again */
         run_effendi(dirs[i], "cpu", 2);
-        cw_flow_keep_limit(4 << 20);
+        cw_flow_keep_limit(8 << 20);
     }
     CHECK(!is_effendi("../fixtures/sfm_a"), "an SFM is taken for an Effendi");
     printf("%lld values, largest error / tolerance %.3g\n", (long long)compared, worst);
@@ -172,6 +172,7 @@ static void options(void)
         check_option("attention", (cw_effendi_config){.tau_heads = 2}, tables[k]);
         check_option("adapter", (cw_effendi_config){.adapter_hidden = 3}, tables[k]);
         check_option("peaks", (cw_effendi_config){.peaks = PEAKS}, tables[k]);
+        check_option("attention readout", (cw_effendi_config){.readout_tokens = 3}, tables[k]);
         check_option("all", (cw_effendi_config){.gene_readout = 1, .tau_heads = 4, .adapter_hidden = 3, .peaks = PEAKS},
                      tables[k]);
     }
@@ -286,6 +287,9 @@ static void refusals(void)
     bad.dim = 0;
     CHECK(!cw_effendi_new(s.ctx, &bad, 1), "a model of width 0");
     expect_error(s.ctx, CW_ERR_ARGUMENT, "width 0");
+    bad = s.m->config, bad.gene_readout = 1, bad.readout_tokens = 2;
+    CHECK(!cw_effendi_new(s.ctx, &bad, 1), "two readouts");
+    expect_error(s.ctx, CW_ERR_ARGUMENT, "2 tokens and per gene");
     bad = s.m->config, bad.tau_heads = 3;
     CHECK(!cw_effendi_new(s.ctx, &bad, 1), "three heads of width 8");
     expect_error(s.ctx, CW_ERR_ARGUMENT, "3 heads");

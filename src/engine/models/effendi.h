@@ -50,8 +50,10 @@ typedef struct cw_effendi {
     cw_effendi_linear field[3];
     cw_tensor *u[3], *v[3]; /* the power iteration's vectors */
     cw_effendi_linear tau_mlp[2], cell_mod[3], decoder[2];
-    cw_effendi_linear attention[2], adapter[2], atac_decoder[2], readout[4]; /* with their options only */
-    cw_tensor *tau_bar;                                                      /* stage 1's delay, (1) */
+    /* with their options only; readout: key, value, query, out */
+    cw_effendi_linear attention[2], adapter[2], atac_decoder[2], readout[4];
+    cw_tensor *readout_delay;
+    cw_tensor *tau_bar; /* stage 1's delay, (1) */
 } cw_effendi;
 
 /* A model with fresh weights (PyTorch's linear initial values) from streams of `key`; NULL with the error recorded. */
