@@ -435,6 +435,7 @@ setClass("TauValidation", slots = c(table = "data.frame",
     engine <- .tauEngine(fit, flow = FALSE)
     out <- list(needs = "a flow, which this fit doesn't have")
     flow <- is.matrix(engine$velocity) && all(is.finite(engine$velocity)) &&
+        all(is.finite(engine$z)) &&
         any(engine$velocity != 0)
     shown <- is.finite(as.data.frame(fit)$tau)
     out$broken <- sum(!is.finite(c(engine$z, engine$velocity)),
