@@ -125,8 +125,8 @@ EffendiParam <- function(dim = NULL, atacDim = NULL, alignHidden = 512,
     dropout = 0.1, weightDecay = 0, method = c("euler", "rk4"),
     nSteps = 200, nStepsField = 20, tauMax = 2,
     spectral = c("power", "exact"), powerIterations = 1,
-    readout = c("mean", "gene", "attention"), attentionHeads = 0, adapterHidden = 0,
-    readoutTokens = 8, wContrast = 0, temperature = 0.1, wPeaks = 0) {
+    readout = c("mean", "gene", "attention"), attentionHeads = 0,
+    adapterHidden = 0, readoutTokens = 8, wContrast = 0, temperature = 0.1, wPeaks = 0) {
     s <- as.list(environment())
     for (name in names(.effendiRanges)) {
         r <- .effendiRanges[[name]]
@@ -141,20 +141,6 @@ EffendiParam <- function(dim = NULL, atacDim = NULL, alignHidden = 512,
     s$spectral <- .oneOf(spectral, c("power", "exact"), "spectral")
     s$readout <- .oneOf(readout, c("mean", "gene", "attention"), "readout")
     new("EffendiParam", settings = s)
-}
-
-## The first of `choices` for the default (all of them), else one of them.
-.oneOf <- function(x, choices, arg) {
-    if (identical(x, choices)) {
-        return(choices[[1L]])
-    }
-    if (!is.character(x) || length(x) != 1L || !(x %in% choices)) {
-        .stopArgument(arg, "must be one of ",
-            paste0("\"", choices, "\"", collapse = ", "), "; it is ",
-            .show(x), "."
-        )
-    }
-    x
 }
 
 #' @rdname EffendiParam
@@ -352,13 +338,19 @@ setMethod("show", "EffendiParam", function(object) {
         .progressTick(bar, epoch, paste("loss", signif(mean[["total"]], 4)))
         mean
     })
-    .effendiLog(log, stage)
+    .effendiLog(log, stage, s)
 }
 
-.effendiLog <- function(log, stage) {
+## A loss that is off is NA, as in trainingHistory().
+.effendiLog <- function(log, stage, s) {
     values <- matrix(unlist(log), ncol = 10L, byrow = TRUE)
     colnames(values) <- c(.effendiLosses, "tauBar", "gradNorm")
-    off <- if (stage == 0L) c("ode", "recon", "tau") else "sw2"
+    off <- c(
+        if (stage == 0L) c("ode", "recon", "tau") else "sw2",
+        if (stage > 0L && !s$reverseInStage2) "reverse",
+        if (s$wContrast == 0) "contrast",
+        if (stage == 0L || s$wPeaks == 0) "peaks"
+    )
     values[, off] <- NA
     data.frame(
         stage = rep(.effendiStages[[stage + 1L]], nrow(values)),
