@@ -126,7 +126,8 @@ EffendiParam <- function(dim = NULL, atacDim = NULL, alignHidden = 512,
     nSteps = 200, nStepsField = 20, tauMax = 2,
     spectral = c("power", "exact"), powerIterations = 1,
     readout = c("mean", "gene", "attention"), attentionHeads = 0,
-    adapterHidden = 0, readoutTokens = 8, wContrast = 0, temperature = 0.1, wPeaks = 0) {
+    adapterHidden = 0, readoutTokens = 8, wContrast = 0, temperature = 0.1,
+    wPeaks = 0) {
     s <- as.list(environment())
     for (name in names(.effendiRanges)) {
         r <- .effendiRanges[[name]]

@@ -203,6 +203,36 @@ static void readout_is_decoder(void)
     close_setting(&s);
 }
 
+/* Exchanging the delays of genes leaves every loss as it is, unless genes are read at their own. */
+static void exchangeable(void)
+{
+    for (int own = 0; own < 2; own++) {
+        setting s;
+        double recon[2], ode[2];
+        open_setting(&s, (cw_effendi_config){.gene_readout = own}, "cpu", 1);
+        for (int turned = 0; turned < 2; turned++) {
+            cw_tape *t = s.tape;
+            cw_tape_reset(t, 0, 0, 1, 0);
+            cw_effendi_field f = cw_effendi_field_make(s.m, t, &test_flow);
+            cw_tensor *z = cw_effendi_align(s.m, t, cw_tape_constant(t, s.data.z_atac, CELLS, 6));
+            cw_tensor *emb = cw_tape_constant(t, s.data.gene_emb, GENES, 8), *tau = cw_tape_matrix(t, CELLS, GENES);
+            for (int64_t i = 0; i < CELLS * GENES; i++) {
+                int64_t g = turned ? (i % GENES + 4) % GENES : i % GENES;
+                tau->data[i] = 0.1f + 0.3f * (float)g + 0.01f * (float)(i / GENES);
+            }
+            cw_effendi_terms terms = {0};
+            cw_effendi_losses l =
+                cw_effendi_loss(s.m, t, z, tau, emb, cw_tape_constant(t, s.data.z_rna, CELLS, 8),
+                                cw_tape_constant(t, s.data.expression, CELLS, GENES), NULL, &f, &test_flow, &terms);
+            recon[turned] = cw_tape_scalar(l.recon), ode[turned] = cw_tape_scalar(l.ode);
+        }
+        double off = fabs(recon[0] - recon[1]);
+        CHECK(ode[0] == ode[1] && (own ? off > 1e-5 : off < 1e-7), "readout %d: %g %g, %g %g", own, ode[0], ode[1],
+              recon[0], recon[1]);
+        close_setting(&s);
+    }
+}
+
 /* ---- training ---- */
 
 static const cw_effendi_options train_options = {
@@ -344,6 +374,7 @@ int main(void)
     golden();
     options();
     readout_is_decoder();
+    exchangeable();
     stages();
     refusals();
     short_memory();

@@ -8,8 +8,8 @@
  * names. The mean over genes is taken on the flow's grid (autodiff/op_flow.c), so no (cells, genes, width) array
  * exists.
  *
- * What the delays mean: the loss sees tau only through its median and through that mean, so exchanging the delays of
- * two genes changes it only as far as their embeddings tell genes apart. They can't rank genes. The options (per-gene
+ * What the delays mean: the loss sees a cell's delays only through their median and through that mean, so exchanging
+ * the delays of two genes leaves it exactly as it is (a test does so). They can't rank genes. The options (per-gene
  * readout among them) are the specification's roadmap. */
 #ifndef CW_EFFENDI_H
 #define CW_EFFENDI_H
