@@ -322,8 +322,8 @@ static void update_pace(fitted *r, const double *tau, const double *sd, const do
 }
 
 /* Delays by one readout: the velocity is rescaled until the typical delay is 1. The last pass takes all genes. */
-static cw_status read_out(cw_arena *arena, fitted *r, cw_tau *t, const double *vl, const double *place,
-                          const int32_t *gene, i64 n, cw_tau_readout kind, double lambda)
+static cw_status read_out(cw_arena *arena, fitted *r, cw_tau *t, const cw_tau_lagfree *weights, const double *vl,
+                          const double *place, const int32_t *gene, i64 n, cw_tau_readout kind, double lambda)
 {
     cw_ctx *ctx = cw_arena_ctx(arena);
     i64 T = t->T, J = t->flow.J, M = t->flow.M, G = t->G, d = t->flow.d;
@@ -341,7 +341,7 @@ static cw_status read_out(cw_arena *arena, fitted *r, cw_tau *t, const double *v
         for (i64 i = 0; i < J * d; i++) flow.velocity[i] = vl[i] * r->pace[i / d];
         /* F(0) is the basis of the chromatin too: at the denoised places */
         if (features(arena, r->F, raw, t->z_denoised, &flow, t->grid, kind, T) != CW_OK ||
-            cw_tau_profile(arena, r->dev, r->beta, r->alpha, last ? r->w : NULL, r->F, r->F, &t->fit,
+            cw_tau_profile(arena, r->dev, r->beta, r->alpha, last ? r->w : NULL, r->F, r->F, weights,
                            last ? NULL : gene, lambda, count, T, J) != CW_OK ||
             cw_tau_prior(arena, r->prior, r->dev, last ? t->fit.usable : every, count, T) != CW_OK ||
             cw_tau_posterior(arena, r->tau, r->sd, r->low, r->high, r->mode, r->dev, r->prior, t->grid, count, T) != CW_OK)
@@ -572,6 +572,29 @@ static cw_status take_results(cw_arena *arena, cw_tau *t)
     return CW_OK;
 }
 
+/* The lag-free fits again, at the metacells' denoised places, where the delayed ones are made: weights and dispersions of
+ * single genes. What is usable stays as it was. */
+static cw_status fit_denoised(cw_arena *arena, cw_tau_lagfree *again, cw_tau *t, const double *vl, double lambda)
+{
+    cw_ctx *ctx = cw_arena_ctx(arena);
+    const double start[1] = {0.0};
+    cw_tau_flow flow = t->flow;
+    flow.velocity = take(arena, flow.J * flow.d);
+    double *B = take(arena, flow.M * flow.J);
+    if (cw_tau_lagfree_new(arena, again, t->G, flow.M) != CW_OK) return ctx->status;
+    memcpy(flow.velocity, vl, (size_t)(flow.J * flow.d) * sizeof *vl);
+    if (cw_tau_backtrace(arena, B, NULL, NULL, flow.z, &flow, start, 1, flow.M) != CW_OK) return ctx->status;
+    cw_tau_lagfree_fit(arena, again, t->fit.a, t->fit.r, t->depth_a, t->depth_r, B, lambda, flow.J);
+    cw_arena_give(arena, B), cw_arena_give(arena, flow.velocity);
+    return ctx->status;
+}
+
+static void lagfree_give(cw_arena *arena, cw_tau_lagfree *f)
+{
+    void *done[] = {f->a, f->r, f->fa, f->fr, f->wa, f->wr, f->signal_a, f->signal_r, f->cor, f->counted, f->usable};
+    for (size_t i = 0; i < sizeof done / sizeof *done; i++) cw_arena_give(arena, done[i]);
+}
+
 /* Everything beyond the lag-free fits; n >= LEAST_GENES usable genes. */
 static cw_status fit_delays(cw_arena *arena, cw_tau *t, const double *B0, const int32_t *gene, i64 n,
                             const cw_tau_options *o)
@@ -589,11 +612,14 @@ static cw_status fit_delays(cw_arena *arena, cw_tau *t, const double *B0, const 
         cw_tau_derivative(arena, dd, &lag, f, v, near, k) != CW_OK)
         return ctx->status;
     places_of_change(place, dd, B0, f, n);
+    cw_tau_lagfree weights;
+    if (fit_denoised(arena, &weights, t, vl, o->lambda) != CW_OK) return ctx->status;
     fitted r[2] = {{0}, {0}};
     for (int kind = CW_TAU_DELAY; kind <= CW_TAU_KINETICS; kind++)
         if (o->readout == CW_TAU_AUTO || (int)o->readout == kind)
-            if (read_out(arena, &r[kind - 1], t, vl, place, gene, n, (cw_tau_readout)kind, o->lambda) != CW_OK)
+            if (read_out(arena, &r[kind - 1], t, &weights, vl, place, gene, n, (cw_tau_readout)kind, o->lambda) != CW_OK)
                 return ctx->status;
+    lagfree_give(arena, &weights);
     t->verdict.deviance_delay = r[0].dev ? r[0].total : NAN, t->verdict.deviance_kinetics = r[1].dev ? r[1].total : NAN;
     t->dev_delay = r[0].dev, t->dev_kinetics = r[1].dev;
     int best = !r[0].dev || (r[1].dev && r[1].total < r[0].total);
