@@ -60,8 +60,8 @@ setClass("EffendiParam", slots = c(settings = "list"))
 #'
 #' | argument | in the specification | default |
 #' |---|---|---|
-#' | `dim` | `DIM` | width of the RNA embedding (512 there) |
-#' | `atacDim` | `HYENADNA_D_MODEL` | width of the chromatin embedding (256 there) |
+#' | `dim` | `DIM` | that of the RNA embedding (512) |
+#' | `atacDim` | `HYENADNA_D_MODEL` | that of the chromatin (256) |
 #' | `alignHidden` | `ALIGN_HIDDEN` | 512 |
 #' | `tauHidden` | `TAU_HIDDEN` | 128 |
 #' | `tauModScale` | `TAU_MOD_SCALE` | 0.1 |
@@ -512,7 +512,9 @@ setMethod("show", "EffendiParam", function(object) {
             .effendiCheckpoint(model, dir, stage, FALSE)
             next
         }
-        losses <- rbind(losses, .effendiStage(model, stage, sizes, key, verbose))
+        losses <- rbind(losses,
+            .effendiStage(model, stage, sizes, key, verbose)
+        )
         if (!is.null(dir)) {
             .effendiCheckpoint(model, dir, stage, TRUE)
             .effendiWriteRun(dir, list(
@@ -737,4 +739,101 @@ setMethod("show", "EffendiParam", function(object) {
         reversibilityRelative = mean(error / sqrt(rowSums(z^2))),
         reverseLoss = mean((z - back)^2), finite = all(is.finite(back))
     )
+}
+
+## ---- a gene's perturbation, through the chromatin --------------------------
+
+## Accessibility (cells, peaks) that the model decodes from chromatin.
+.effendiPeaks <- function(model, z, latent = FALSE) {
+    if (model$peaks < 1L) {
+        stop("this Effendi model has no peak decoder; fit it with ",
+            "EffendiParam(wPeaks = 1) and the peaks of the cells.",
+            call. = FALSE
+        )
+    }
+    z <- .effendiMatrix(z, "z", cols = if (latent) model$dim else model$atac)
+    none <- matrix(0, 1L, model$dim)
+    .effendiPredict(model, z, none, "peaks", latent)$peaks
+}
+
+## A linear encoder of peaks by ridge regression in the cells' space: zAtac
+## (cells, atac) from peaks (cells, peaks), on at most `most` cells. For LSI,
+## whose own loadings do the same exactly, give these instead.
+.effendiEncoder <- function(peaks, zAtac, most = 2000, ridge = 0.01) {
+    rows <- unique(round(seq(1, nrow(peaks), length.out = min(most,
+        nrow(peaks)
+    ))))
+    x <- as.matrix(peaks[rows, , drop = FALSE])
+    y <- as.matrix(zAtac[rows, , drop = FALSE])
+    centre <- colMeans(x)
+    x <- x - rep(centre, each = nrow(x))
+    offset <- colMeans(y)
+    kernel <- tcrossprod(x)
+    diag(kernel) <- diag(kernel) + ridge * mean(diag(kernel))
+    list(
+        loadings = crossprod(x, solve(kernel, y - rep(offset,
+            each = nrow(y)
+        ))),
+        centre = centre, offset = offset
+    )
+}
+
+## RNA states, moved by alpha * direction where one is given, run back to
+## chromatin; the accessibility decoded there is scaled by 1 + delta * weight
+## at `peaks` (those of a factor's eRegulon); what changes is encoded again,
+## aligned and added; forward and decoded. `encoder`: loadings (peaks, atac),
+## centre (peaks) and offset (atac). Returns effects (cells, genes) on
+## expression, of the whole cascade and of its RNA part alone.
+.effendiCascade <- function(model, zRna, geneEmbedding, peaks, weights,
+    delta, encoder, direction = NULL, alpha = 1) {
+    emb <- .effendiMatrix(geneEmbedding, "geneEmbedding", cols = model$dim)
+    zRna <- .effendiMatrix(zRna, "zRna", cols = model$dim)
+    .checkNumber(delta, "delta", -1e6, 1e6)
+    if (is.null(direction)) {
+        direction <- numeric(model$dim)
+    }
+    if (length(direction) != model$dim || !all(is.finite(direction))) {
+        .stopArgument("direction", "must be ", model$dim, " finite numbers.")
+    }
+    scale <- .effendiPeakScale(model, peaks, weights, delta)
+    before <- .effendiReverse(model, zRna)
+    shift <- rep(alpha * as.numeric(direction), each = nrow(zRna))
+    moved <- .effendiReverse(model, zRna + shift)
+    open <- .effendiPeaks(model, moved, TRUE)
+    after <- pmin(open * rep(scale, each = nrow(open)), 1)
+    encode <- function(x) {
+        x <- (x - rep(encoder$centre, each = nrow(x))) %*% encoder$loadings
+        x <- x + rep(encoder$offset, each = nrow(x))
+        .effendiPredict(model, x, emb, "zA")$zA
+    }
+    decode <- function(z) .effendiPredict(model, z, emb, "yHat", TRUE)$yHat
+    chromatin <- moved + encode(after) - encode(open)
+    base <- decode(before)
+    rna <- decode(moved) - base
+    effect <- decode(chromatin) - base
+    dimnames(rna) <- dimnames(effect) <- list(rownames(zRna), rownames(emb))
+    list(
+        CE = effect, CErna = rna, accessibility = colMeans(after - open),
+        displacement = sqrt(rowSums((chromatin - before)^2))
+    )
+}
+
+## 1 + delta * weight at the factor's peaks, 1 elsewhere, never below 0.
+.effendiPeakScale <- function(model, peaks, weights, delta) {
+    good <- is.numeric(peaks) && length(peaks) > 0L &&
+        all(peaks %in% seq_len(model$peaks))
+    if (!good) {
+        .stopArgument("peaks", "must be numbers of the model's ",
+            model$peaks, " peaks; they are ", .show(peaks), "."
+        )
+    }
+    if (!is.numeric(weights) || length(weights) != length(peaks) ||
+        !all(is.finite(weights))) {
+        .stopArgument("weights", "must be ", length(peaks), " finite numbers, ",
+            "one for each peak."
+        )
+    }
+    scale <- rep(1, model$peaks)
+    scale[peaks] <- pmax(1 + delta * weights, 0)
+    scale
 }

@@ -2,12 +2,14 @@
  * REPEATS]
  *
  * Stage 2.2 (all parameters train) with all four losses, default hidden widths, random data; the peer is
- * peer_effendi_torch.py. One CSV line: stage, method, sizes, seconds of the median and fastest step, peak bytes. */
+ * peer_effendi_torch.py, which reads weights and data from the FILE written here and has to find the same loss (so
+ * dropout is off). One CSV line: stage, method, sizes, seconds of the median and fastest step, peak bytes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "core/threads.h"
+#include "io/safetensors.h"
 #include "train/effendi_trainer.h"
 
 static double now(void)
@@ -28,6 +30,22 @@ static float *noise(int64_t n, float sd, uint64_t stream)
     return x;
 }
 
+/* Weights and data for the peer. */
+static void write_all(cw_ctx *ctx, const char *path, const cw_effendi *m, const cw_effendi_data *d)
+{
+    cw_safetensors_item item[64];
+    int64_t n = 0;
+    for (int64_t i = 0; i < m->params.count && n < 56; i++) {
+        const cw_tensor *x = &m->params.item[i]->tensor;
+        item[n++] = (cw_safetensors_item){m->params.item[i]->name, CW_ST_F32, x->ndim, {x->dim[0], x->dim[1]}, x->data};
+    }
+    item[n++] = (cw_safetensors_item){"z_atac", CW_ST_F32, 2, {d->cells, m->config.atac}, d->z_atac};
+    item[n++] = (cw_safetensors_item){"z_rna", CW_ST_F32, 2, {d->cells, m->config.dim}, d->z_rna};
+    item[n++] = (cw_safetensors_item){"gene_emb", CW_ST_F32, 2, {d->genes, m->config.dim}, d->gene_emb};
+    item[n++] = (cw_safetensors_item){"gene_expr", CW_ST_F32, 2, {d->cells, d->genes}, d->expression};
+    cw_safetensors_write(ctx, path, item, NULL, n, 0);
+}
+
 int main(int argc, char **argv)
 {
     int64_t size[] = {128, 1654, 512, 200, 2, 9};
@@ -45,7 +63,7 @@ int main(int argc, char **argv)
                                 .tau_hidden = 128,
                                 .decoder_hidden = 256,
                                 .mod_scale = 0.1f,
-                                .dropout = 0.1f,
+                                .dropout = 0,
                                 .gene_readout = getenv("GENE_READOUT") != NULL};
     float *za = noise(cells * 256, 1, 1), *zr = noise(cells * dim, 1, 2), *emb = noise(genes * dim, 1.0f / 22.6f, 3);
     float *y = malloc((size_t)(cells * genes) * sizeof *y);
@@ -80,8 +98,10 @@ int main(int argc, char **argv)
                                 .flow = {.steps = size[3], .iterations = 1, .tau_max = 2.0f}};
         cw_effendi_trainer tr;
         cw_effendi_values v = {0};
+        if (stage == 2 && getenv("WRITE")) write_all(ctx, getenv("WRITE"), m, &data);
         cw_effendi_begin(&tr, m, tape, (cw_effendi_stage)stage, &o, 5);
         cw_effendi_step(&tr, &data, row, cells, row, cells, &v); /* warms up; shapes the arena */
+        double total = v.total;
         cw_memory_reset_peak(ctx);
         for (int64_t i = 0; i < repeats; i++) {
             double from = now();
@@ -94,7 +114,7 @@ int main(int argc, char **argv)
                : stage == 1 ? "2.1"
                             : "2.2",
                ctx->kernels->name, (long long)cells, (long long)genes, (long long)dim, (long long)size[3], ctx->threads,
-               seconds[repeats / 2], seconds[0], (long long)ctx->memory.peak, v.total);
+               seconds[repeats / 2], seconds[0], (long long)ctx->memory.peak, total);
         if (ctx->status != CW_OK) printf("error: %s\n", ctx->text);
         cw_tape_free(tape);
         cw_effendi_free(m);

@@ -76,7 +76,8 @@ SEXP cw_r_train_load(SEXP ptr, SEXP file);
 /* ---- networks (r_network.c) ------------------------------------------------------------------------------------- */
 SEXP cw_r_network_check(SEXP view, SEXP threads);
 SEXP cw_r_network_cell(SEXP view, SEXP cell, SEXP threads);
-SEXP cw_r_network_pool(SEXP view, SEXP cells, SEXP threads);
+SEXP cw_r_network_checksums(SEXP view, SEXP threads);
+SEXP cw_r_network_add(SEXP total, SEXP view, SEXP cells, SEXP threads);
 SEXP cw_r_network_top(SEXP view, SEXP cells, SEXP top, SEXP self, SEXP threads);
 SEXP cw_r_network_count(SEXP view, SEXP cells, SEXP threshold, SEXP self, SEXP threads);
 SEXP cw_r_network_above(SEXP view, SEXP cells, SEXP threshold, SEXP self, SEXP room, SEXP threads);
@@ -87,7 +88,8 @@ SEXP cw_r_network_moments(SEXP view, SEXP cells, SEXP threads);
 
 #define CW_NETWORK_ENTRIES                                                                                             \
     {"cw_r_network_check", (DL_FUNC)&cw_r_network_check, 2}, {"cw_r_network_cell", (DL_FUNC)&cw_r_network_cell, 3},    \
-        {"cw_r_network_pool", (DL_FUNC)&cw_r_network_pool, 3}, {"cw_r_network_top", (DL_FUNC)&cw_r_network_top, 5},    \
+        {"cw_r_network_checksums", (DL_FUNC)&cw_r_network_checksums, 2},                                               \
+        {"cw_r_network_add", (DL_FUNC)&cw_r_network_add, 4}, {"cw_r_network_top", (DL_FUNC)&cw_r_network_top, 5},    \
         {"cw_r_network_count", (DL_FUNC)&cw_r_network_count, 5},                                                       \
         {"cw_r_network_above", (DL_FUNC)&cw_r_network_above, 6},                                                       \
         {"cw_r_network_activity", (DL_FUNC)&cw_r_network_activity, 5},                                                 \
@@ -95,15 +97,29 @@ SEXP cw_r_network_moments(SEXP view, SEXP cells, SEXP threads);
         {"cw_r_network_sums", (DL_FUNC)&cw_r_network_sums, 3},                                                         \
         {"cw_r_network_moments", (DL_FUNC)&cw_r_network_moments, 3}
 
+/* ---- tables in HDF5 files (r_hdf5.c) --------------------------------------------------------------------------- */
+SEXP cw_r_h5_create(SEXP path, SEXP tables);
+SEXP cw_r_h5_shapes(SEXP path, SEXP names);
+SEXP cw_r_h5_write(SEXP path, SEXP names, SEXP first, SEXP data);
+SEXP cw_r_h5_read(SEXP path, SEXP names, SEXP rows);
+SEXP cw_r_disk_free(SEXP path);
+
+#define CW_HDF5_ENTRIES                                                                                                \
+    {"cw_r_h5_create", (DL_FUNC)&cw_r_h5_create, 2}, {"cw_r_h5_shapes", (DL_FUNC)&cw_r_h5_shapes, 2},                  \
+        {"cw_r_h5_write", (DL_FUNC)&cw_r_h5_write, 4}, {"cw_r_h5_read", (DL_FUNC)&cw_r_h5_read, 3},                    \
+        {"cw_r_disk_free", (DL_FUNC)&cw_r_disk_free, 1}
+
 /* ---- pooled estimators (r_estimators.c) ------------------------------------------------------------------------ */
 SEXP cw_r_forest(SEXP x, SEXP tf, SEXP target, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_forest_forecast(SEXP sizes, SEXP options);
 SEXP cw_r_ridge_pooled(SEXP x, SEXP tf, SEXP grid, SEXP threads);
+SEXP cw_r_ridge_known(SEXP x, SEXP tf, SEXP known, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads);
 
 #define CW_ESTIMATOR_ENTRIES                                                                                           \
     {"cw_r_forest", (DL_FUNC)&cw_r_forest, 6}, {"cw_r_forest_forecast", (DL_FUNC)&cw_r_forest_forecast, 2},            \
         {"cw_r_ridge_pooled", (DL_FUNC)&cw_r_ridge_pooled, 4},                                                         \
+        {"cw_r_ridge_known", (DL_FUNC)&cw_r_ridge_known, 6},                                                           \
         {"cw_r_ridge_forecast", (DL_FUNC)&cw_r_ridge_forecast, 2}
 
 /* ---- networks per cell state, simulated cells (r_ridge.c) ---------------------------------------------------------- */

@@ -118,6 +118,9 @@ typedef struct cw_flow_spec {
  * 1. With `share` (n,steps) every step i of a row counts share[i]: z + dt sum_i share_i f_i, see cw_flow_share. */
 cw_tensor *cw_flow(cw_tape *t, cw_tensor *z, cw_flow_field field, cw_tensor *duration, cw_tensor *share,
                    cw_flow_spec spec);
+/* Tests only: flows keep at most so many values of hidden layers for the backward (usually 4 million), and beyond that
+ * compute them again. */
+void cw_flow_keep_limit(int64_t values);
 /* (steps n, h2), row i n + r: the stage-weighted second hidden layer of row r in step i, so that the state of row r after
  * k steps is z + dt sum_{i<k} (w3 hbar_i + b3) with dt = scale / steps. */
 cw_tensor *cw_flow_path(cw_tape *t, cw_tensor *z, cw_flow_field field, cw_flow_spec spec);
