@@ -114,7 +114,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
     readout <- .oneOf(readout, c("auto", "delay", "kinetics"), "readout")
     .checkText(timeUnit, "timeUnit")
     options <- .tauOptions(settings, readout)
-    param <- .effendiSettings(param, dir, method)
+    param <- .effendiArgument(param, dir, method)
     key <- .newKey(seed)
     threads <- .threads(threads)
     started <- proc.time()[["elapsed"]]
@@ -191,7 +191,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
     options
 }
 
-.effendiSettings <- function(param, dir, method) {
+.effendiArgument <- function(param, dir, method) {
     if (method == "anchored") {
         for (arg in c("param", "dir")) {
             if (!is.null(get(arg))) {
@@ -319,6 +319,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
 
 .anchoredObject <- function(input, fit, options, timeUnit, key, started) {
     fit <- .amortised(fit, input$geneEmbedding)
+    fit$counts <- .geneCounts(input, fit$peakWeight)
     table <- .tauTable(fit, input)
     verdict <- .tauVerdict(list(
         axes = fit$axes, usable = sum(fit$usable, na.rm = TRUE),
@@ -343,6 +344,21 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
             baselines = .tauBaselines(table, fit),
             seconds = proc.time()[["elapsed"]] - started
         )
+    )
+}
+
+## What groups of cells are read from later: weighted counts of each gene's
+## peaks and RNA counts, genes x cells, and depths.
+.geneCounts <- function(input, weight) {
+    weigh <- Matrix::sparseMatrix(
+        i = match(input$links$gene, input$genes),
+        j = match(input$links$peak, input$peaks), x = as.numeric(weight),
+        dims = c(length(input$genes), length(input$peaks))
+    )
+    list(
+        chromatin = Matrix::drop0(weigh %*% input$atac), rna = input$rna,
+        depthChromatin = unname(Matrix::colSums(input$atac)),
+        depthRna = unname(Matrix::colSums(input$rna))
     )
 }
 

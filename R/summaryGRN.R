@@ -105,8 +105,13 @@ setMethod("summary", "CellGRN", function(object, top = 1000,
     if (length(at) < 2L || possible < 1) {
         return(NA_real_)
     }
-    moments <- .Call(cw_r_network_moments, .networkView(x), at - 1L,
-        .threads()
+    moments <- lapply(.cellBlocks(x, at), function(block) {
+        part <- .cellView(x, block)
+        .Call(cw_r_network_moments, part$view, part$cells, .threads())
+    })
+    moments <- list(
+        sum = unlist(lapply(moments, `[[`, "sum")),
+        squares = unlist(lapply(moments, `[[`, "squares"))
     )
     mean <- .poolCells(x, as.integer(at))@scores
     mean <- mean[!.selfEdges(mean)]

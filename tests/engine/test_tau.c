@@ -213,9 +213,9 @@ static void gold_flow(cw_arena *arena)
     for (int m = 1; m < M; m++) up += time[m] > time[m - 1];
     CHECK(up > .8 * M && time[0] < 1e-9 + .1 * time[M - 1], "%g of %d rise", up, M - 1);
     /* weights of three peaks of one gene */
-    double rate[3 * M], depth[M], profile[M], swapped[3];
+    double rate[3 * M], depth[M], profile[2 * M], swapped[3];
     for (int m = 0; m < M; m++) {
-        depth[m] = 50 + wave(m, .4, .1), profile[m] = a[m * G];
+        depth[m] = 50 + wave(m, .4, .1), profile[m] = profile[M + m] = a[m * G];
         for (int p = 0; p < 3; p++) rate[p * M + m] = 4 * fabs(wave(m * 3 + p, .6, .2)) / depth[m];
     }
     const int32_t gene[] = {0, 0, 0}, peak[] = {5, 0, 2};

@@ -11,7 +11,7 @@
 #include <omp.h>
 #endif
 
-enum { DENOISE = 8, SUBSTEPS = 2, POOL_TILE = 16 };
+enum { DENOISE = 8, SUBSTEPS = 2, POOL_TILE = 16, TRIALS = 6 };
 /* what the streams are for */
 enum { USE_KMEANS = 130, USE_SPLIT };
 
@@ -56,7 +56,6 @@ static double median(double *x, int64_t n)
 typedef struct clusters {
     double *centre; /* (k, dims) */
     double *gap;    /* (n) squared distance to the nearest centre */
-    double *trial;  /* (n) the same were one more centre added */
     double *mass;   /* (k) */
     int32_t *label; /* (n) */
 } clusters;
@@ -84,30 +83,29 @@ static int64_t draw(const double *gap, const double *weight, double u, int64_t n
     return pick;
 }
 
-/* k-means++, each centre the best of 2 + log k candidates. */
+/* k-means++, each centre the best of TRIALS candidates. */
 static void first_centres(clusters *c, const double *point, const double *weight, cw_stream s, int threads, int64_t n,
                           int64_t dims, int64_t k)
 {
-    int64_t trials = 2 + (int64_t)log((double)k);
     (void)threads;
     for (int64_t i = 0; i < n; i++) c->gap[i] = 1.0;
     for (int64_t j = 0; j < k; j++) {
-        int64_t best = -1;
-        double least = INFINITY;
-        for (int64_t t = 0; t < (j ? trials : 1); t++) {
-            int64_t pick = draw(c->gap, weight, unit(s, (uint64_t)(j * trials + t)), n);
-            double sum = 0.0;
-#pragma omp parallel for schedule(static) num_threads(threads) if (n * dims > 20000)
+        int64_t pick[TRIALS], best = 0, trials = j ? TRIALS : 1;
+        double sum[TRIALS];
+        for (int64_t t = 0; t < trials; t++) pick[t] = draw(c->gap, weight, unit(s, (uint64_t)(j * TRIALS + t)), n);
+#pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1 && n * dims > 10000)
+        for (int64_t t = 0; t < trials; t++) {
+            sum[t] = 0.0;
             for (int64_t i = 0; i < n; i++) {
-                double g = distance2(point + i * dims, point + pick * dims, dims);
-                c->trial[i] = j && c->gap[i] < g ? c->gap[i] : g;
+                double g = distance2(point + i * dims, point + pick[t] * dims, dims);
+                sum[t] += weight_of(weight, i) * (j && c->gap[i] < g ? c->gap[i] : g);
             }
-            for (int64_t i = 0; i < n; i++) sum += weight_of(weight, i) * c->trial[i];
-            if (sum < least) least = sum, best = pick;
         }
-        memcpy(c->centre + j * dims, point + best * dims, (size_t)dims * sizeof *c->centre);
+        for (int64_t t = 1; t < trials; t++)
+            if (sum[t] < sum[best]) best = t;
+        memcpy(c->centre + j * dims, point + pick[best] * dims, (size_t)dims * sizeof *c->centre);
         for (int64_t i = 0; i < n; i++) {
-            double g = distance2(point + i * dims, point + best * dims, dims);
+            double g = distance2(point + i * dims, point + pick[best] * dims, dims);
             if (!j || g < c->gap[i]) c->gap[i] = g;
         }
     }
@@ -118,7 +116,7 @@ static int assign(clusters *c, const double *point, int threads, int64_t n, int6
 {
     int changed = 0;
     (void)threads;
-#pragma omp parallel for schedule(static) num_threads(threads) reduction(| : changed)
+#pragma omp parallel for schedule(static) num_threads(threads) reduction(| : changed) if (threads > 1 && n * k * dims > 50000)
     for (int64_t i = 0; i < n; i++) {
         int32_t at = 0;
         double least = INFINITY;
@@ -161,7 +159,7 @@ cw_status cw_tau_kmeans(cw_arena *arena, double *centre, int32_t *label, const d
     if (ctx->status != CW_OK) return ctx->status;
     int64_t d = (int64_t)sizeof(double);
     clusters c = {.centre = cw_arena_take(arena, k * dims * d), .gap = cw_arena_take(arena, n * d),
-                  .trial = cw_arena_take(arena, n * d), .mass = cw_arena_take(arena, k * d),
+                  .mass = cw_arena_take(arena, k * d),
                   .label = cw_arena_take(arena, n * (int64_t)sizeof *label)};
     if (ctx->status != CW_OK) return ctx->status;
     double best = INFINITY;
@@ -182,7 +180,7 @@ cw_status cw_tau_kmeans(cw_arena *arena, double *centre, int32_t *label, const d
             memcpy(label, c.label, (size_t)n * sizeof *label);
         }
     }
-    void *done[] = {c.centre, c.gap, c.trial, c.mass, c.label};
+    void *done[] = {c.centre, c.gap, c.mass, c.label};
     for (size_t i = 0; i < sizeof done / sizeof *done; i++) cw_arena_give(arena, done[i]);
     return cw_poll(ctx);
 }
@@ -209,14 +207,14 @@ void cw_tau_soft(double *B, const double *point, const double *landmark, double 
                  int threads)
 {
     (void)threads;
-#pragma omp parallel for schedule(static) num_threads(threads) if (n * J > 5000)
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1 && n * J > 20000)
     for (int64_t i = 0; i < n; i++) soft(B + i * J, point + i * d, landmark, h, NULL, J, d);
 }
 
 void cw_tau_neighbours(int32_t *near, const double *z, int64_t M, int64_t d, int64_t k, int threads)
 {
     (void)threads;
-#pragma omp parallel for schedule(static) num_threads(threads)
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1 && M * M * d > 50000)
     for (int64_t i = 0; i < M; i++) {
         int32_t *row = near + i * k;
         int64_t found = 0;

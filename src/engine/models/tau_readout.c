@@ -10,7 +10,7 @@
 #include <omp.h>
 #endif
 
-enum { LANES = 8, TILE = 64, ROUNDS = 4, PRIOR_STEPS = 60, REACH = 6, EM_STEPS = 30, RIDGES = 22 };
+enum { LANES = 8, TILE = 64, ROUNDS = 4, SUMS = 7, PRIOR_STEPS = 60, REACH = 6, EM_STEPS = 30, RIDGES = 22 };
 #define SIGNAL_LEAST 60.0
 #define CORRELATION_LEAST 0.2
 
@@ -177,7 +177,7 @@ typedef double lane[LANES];
 typedef struct lanes {
     lane *K0, *K1, *L; /* (J (J + 1) / 2): chromatin's and RNA's normal matrices; working memory */
     lane *y0, *y1, *bs, *w; /* (J) */
-    lane mr_start, beta_start, ma, swr, ry, saa, srr; /* sums of weights and responses */
+    lane mr_start, beta_start, ma, swr, ry, saa, srr; /* sums of weights and responses; SUMS of them */
     lane dev, beta, alpha;
 } lanes;
 
@@ -287,21 +287,26 @@ static void load(lane *out, const double *from, int64_t wide, int64_t n, int64_t
         for (int g = 0; g < LANES; g++) out[j][g] = from[(g < n ? g : 0) * stride + j]; /* idle lanes repeat the first */
 }
 
-/* Sums of one gene that no feature enters. */
-static void load_sums(lanes *s, int g, const cw_tau_lagfree *f, int64_t gene)
+/* Sums of one gene that no feature enters, in the order of the lanes' members from mr_start on. */
+static void sums_of(double *s, const cw_tau_lagfree *f, int64_t gene)
 {
     int64_t M = f->M, at = gene * M;
-    double swa = 0.0, ma = 0.0, mean, sa, sr;
-    s->swr[g] = s->ry[g] = s->saa[g] = s->srr[g] = 0.0;
+    double swa = 0.0, ma = 0.0, swr = 0.0, ry = 0.0, saa = 0.0, srr = 0.0, mean, sa, sr;
     for (int64_t m = 0; m < M; m++) {
         double wa = f->wa[at + m], wr = f->wr[at + m], a = f->a[at + m], r = f->r[at + m];
-        swa += wa, ma += wa * a;
-        s->saa[g] += wa * a * a;
-        s->swr[g] += wr, s->ry[g] += wr * r, s->srr[g] += wr * r * r;
+        swa += wa, ma += wa * a, saa += wa * a * a;
+        swr += wr, ry += wr * r, srr += wr * r * r;
     }
     moments(&mean, &sa, f->fa + at, M), moments(&mean, &sr, f->fr + at, M);
-    s->ma[g] = ma / swa, s->mr_start[g] = s->ry[g] / s->swr[g];
-    s->beta_start[g] = sr / fmax(sa, 1e-6);
+    const double all[SUMS] = {ry / swr, sr / fmax(sa, 1e-6), ma / swa, swr, ry, saa, srr};
+    memcpy(s, all, sizeof all);
+}
+
+static void load_sums(lanes *s, const double *sums, int64_t n)
+{
+    double *to[SUMS] = {s->mr_start, s->beta_start, s->ma, s->swr, s->ry, s->saa, s->srr};
+    for (int i = 0; i < SUMS; i++)
+        for (int g = 0; g < LANES; g++) to[i][g] = sums[(g < n ? g : 0) * SUMS + i];
 }
 
 typedef struct profile {
@@ -321,7 +326,9 @@ static void profile_tile(const profile *p, tile *t, const double *F, const doubl
     const cw_tau_lagfree *f = p->f;
     int64_t M = f->M, J = p->J, P = J * (J + 1) / 2;
     lanes s;
+    double sums[TILE * SUMS];
     lane *at = (lane *)t->lanes;
+    for (int64_t i = 0; i < count; i++) sums_of(sums + i * SUMS, f, gene_of(p, i0 + i));
     s.K0 = at, s.K1 = at + P, s.L = at + 2 * P, s.y0 = at + 3 * P;
     s.y1 = s.y0 + J, s.bs = s.y1 + J, s.w = s.bs + J;
     for (int modality = 0; modality < 2; modality++) {
@@ -342,7 +349,7 @@ static void profile_tile(const profile *p, tile *t, const double *F, const doubl
         cw_dense_product(1, t->bs, t->w, 0, F + k * M * J, 0, 0.0, count, J, M);
         for (int64_t g0 = 0; g0 < count; g0 += LANES) {
             int64_t n = count - g0 < LANES ? count - g0 : LANES;
-            for (int g = 0; g < LANES; g++) load_sums(&s, g, f, gene_of(p, i0 + g0 + (g < n ? g : 0)));
+            load_sums(&s, sums + g0 * SUMS, n);
             load(s.K0, t->K0 + g0 * P, P, n, P), load(s.K1, t->K1 + g0 * P, P, n, P);
             load(s.y0, t->y0 + g0 * J, J, n, J), load(s.y1, t->y1 + g0 * J, J, n, J);
             load(s.bs, t->bs + g0 * J, J, n, J);
