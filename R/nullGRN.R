@@ -87,8 +87,9 @@ setClass("GRNNull", slots = c(
 #'   `alreadyNormalised` as they were given to [inferGRN()].
 #' @return A [GRNNull-class].
 #' @section Errors: filtered networks; networks whose scores are all equal;
-#'   for expression, no `cells`, an estimator that isn't known, cells or
-#'   settings that don't give `x` when it is inferred again.
+#'   for expression, no `cells`, an estimator that isn't known, a network
+#'   inferred with a prior, cells or settings that don't give `x` when it is
+#'   inferred again.
 #' @references Maslov and Sneppen (2002) Science 296, 910-913.
 #' @seealso [edgeFDR()], [stabilityGRN()], [evaluateGRN()]
 #' @examples
@@ -273,6 +274,13 @@ setMethod("nullGRN", "PooledGRN", function(x,
             "RidgeGRNParam(); it is a ", class(param)[[1L]], "."
         )
     }
+    strength <- meta$priorEvidence$strength
+    if (length(strength) && strength > 1) {
+        .stopArgument("x", "was inferred with a prior network, which permuted ",
+            "expression would keep: its edges would come back in the null. ",
+            "Make the null of the network without it."
+        )
+    }
     param
 }
 
@@ -287,7 +295,8 @@ setMethod("nullGRN", "PooledGRN", function(x,
             s$weights
         ))
     }
-    do.call(class, s)
+    ## a prior that the evidence rejected is as none
+    do.call(class, if (class == "RidgeGRNParam") s["variance"] else s)
 }
 
 ## The cells as the estimator reads them, and the places of the network's TFs

@@ -166,6 +166,11 @@ test_that("the estimator is read from the network, trees too", {
             causeway:::.paramOf(g, NULL), param
         )
     }
+    with <- inferGRN(cells, RidgeGRNParam(), nTargets = 20, seed = 8)
+    with@metadata$priorEvidence <- list(strength = 10)
+    expect_error(nullGRN(with, "expression", cells = cells), "with a prior")
+    with@metadata$priorEvidence$strength <- 1
+    expect_equal(nullGRN(with, "expression", n = 1, cells = cells)@n, 1L)
     plain <- PooledGRN(as.matrix(grn))
     expect_error(nullGRN(plain, "expression", cells = cells), "'param' is")
     null <- nullGRN(plain, "expression", n = 2, cells = cells,
