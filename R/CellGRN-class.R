@@ -2,6 +2,21 @@
 
 setOldClass("igraph")
 
+## Factors in a file: its path, its identity, and which of its `total` cells
+## the object's are.
+setClass("HDF5Factors", slots = c(
+    file = "character", id = "character", total = "integer", at = "integer"
+))
+
+## Factors made when asked for: the model, a fingerprint of its weights, and
+## what it reads beside the expression values.
+setClass("LazyFactors", slots = c(
+    model = "FoundationModel", hash = "character", tokens = "integer",
+    nonTF = "logical", conditions = "matrix", batchSize = "integer"
+))
+
+setClassUnion("FactorBacking", c("list", "HDF5Factors", "LazyFactors"))
+
 #' Gene regulatory networks, one per cell
 #'
 #' The result of [inferGRN()]. The network of cell `c` is
@@ -10,7 +25,18 @@ setOldClass("igraph")
 #' with exactly `k` weights a row. Score matrices are computed when they are
 #' asked for, so the object stays small and survives `saveRDS()`.
 #'
-#' @section Layout of `factors`:
+#' @section Backings:
+#' Where the factors are is the object's own affair; all functions work the
+#' same, a block of cells at a time. *In memory* (the default of
+#' [inferGRN()]); *in an HDF5 file* (`inferGRN(..., file = )`, [saveGRN()],
+#' [loadGRN()]), of which the object keeps the path, so that it is small, and
+#' so that the file must stay; *lazy* (`inferGRN(..., backing = "lazy")`): the
+#' model is kept and makes the factors of a block anew whenever they are asked
+#' for, so such an object does not survive `saveRDS()` (use [saveGRN()]).
+#' The expression values are in memory in all three. Blocks have about
+#' `options(causeway.blockBytes = )` bytes, 64 MB by default.
+#'
+#' @section Layout of `factors` in memory:
 #' A list of four raw vectors, in the byte order of the machine, cell by cell:
 #' `uIndex` holds unsigned 16-bit factor numbers from 0, weight `j` of TF `i`
 #' in cell `c` (all from 0) being item `(c * nTF + i) * k + j`; `uWeight`
@@ -22,7 +48,7 @@ setOldClass("igraph")
 #' @slot cells character, unique cell names.
 #' @slot nFactors integer, number of factors M.
 #' @slot k integer, weights kept per row, at most `nFactors`.
-#' @slot factors list of raw vectors, see below.
+#' @slot factors list of raw vectors, see below, or what says where they are.
 #' @slot expression `dgCMatrix`, genes x cells: the values the model saw
 #'   (log-normalised); baselines and regulon activity are computed from it.
 #' @slot cellData `DataFrame` with one row per cell.
@@ -65,7 +91,7 @@ setOldClass("igraph")
 #' @importClassesFrom S4Vectors DataFrame
 #' @importClassesFrom SingleCellExperiment SingleCellExperiment
 setClass("CellGRN", contains = "PerCellNetworks", slots = c(
-    nFactors = "integer", k = "integer", factors = "list"
+    nFactors = "integer", k = "integer", factors = "FactorBacking"
 ))
 
 .factorParts <- c("uIndex", "uWeight", "vIndex", "vWeight")
@@ -89,6 +115,19 @@ setClass("CellGRN", contains = "PerCellNetworks", slots = c(
 
 .factorsProblem <- function(object) {
     parts <- object@factors
+    n <- length(object@cells)
+    if (is(parts, "HDF5Factors")) {
+        good <- length(parts@file) == 1L && length(parts@id) == 1L &&
+            length(parts@at) == n && !anyNA(parts@at) &&
+            all(parts@at >= 1L & parts@at <= parts@total)
+        return(if (!good) "'factors' names cells that its file doesn't hold")
+    }
+    if (is(parts, "LazyFactors")) {
+        good <- identical(dim(parts@conditions), c(4L, n)) &&
+            length(parts@tokens) == length(object@genes) &&
+            identical(object@genes[!parts@nonTF], object@tfs)
+        return(if (!good) "'factors' doesn't fit the genes and cells")
+    }
     if (!setequal(names(parts), .factorParts)) {
         return(paste0("'factors' must have the parts ",
             paste(.factorParts, collapse = ", ")
@@ -190,29 +229,19 @@ CellGRN <- function(tfs, genes, cells, nFactors, k, factors, expression,
     cellData <- S4Vectors::DataFrame(cellData, check.names = FALSE)
     expression@Dimnames <- list(NULL, NULL)
     rownames(cellData) <- NULL
+    backed <- is(factors, "HDF5Factors") || is(factors, "LazyFactors")
     object <- .orStop(new("CellGRN",
         tfs = as.character(tfs), genes = as.character(genes),
         cells = as.character(cells), nFactors = as.integer(nFactors),
-        k = as.integer(k), factors = as.list(factors)[.factorParts],
+        k = as.integer(k),
+        factors = if (backed) factors else as.list(factors)[.factorParts],
         expression = expression, cellData = cellData,
         metadata = as.list(metadata)
     ))
-    .Call(cw_r_network_check, .networkView(object), .threads())
+    if (!backed) {
+        .Call(cw_r_network_check, .networkView(object), .threads())
+    }
     object
-}
-
-## What the engine reads; see src/glue/r_network.c.
-.networkView <- function(x) {
-    c(
-        list(
-            dims = as.numeric(c(
-                length(x@cells), length(x@tfs), length(x@genes), x@nFactors,
-                x@k
-            )),
-            tfGene = match(x@tfs, x@genes) - 1L
-        ),
-        x@factors
-    )
 }
 
 ## Factors from arrays u (cells x TFs x M) and v (cells x genes x M): the k

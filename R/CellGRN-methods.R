@@ -147,10 +147,7 @@ setMethod("[", c("CellGRN", "ANY", "missing", "ANY"),
                 "; cell names must stay unique."
             )
         }
-        x@factors <- lapply(x@factors, function(part) {
-            dim(part) <- c(length(part) / length(x@cells), length(x@cells))
-            as.vector(part[, at])
-        })
+        x@factors <- .subsetFactors(x, at)
         x@expression <- x@expression[, at, drop = FALSE]
         x@cellData <- x@cellData[at, , drop = FALSE]
         x@cells <- x@cells[at]
@@ -191,7 +188,8 @@ setMethod("cellNetwork", "CellGRN", function(x, cell, ..., threads = NULL) {
         )
     }
     at <- .oneCell(x, cell)
-    scores <- .Call(cw_r_network_cell, .networkView(x), at - 1L,
+    part <- .cellView(x, at)
+    scores <- .Call(cw_r_network_cell, part$view, part$cells,
         .threads(threads)
     )
     dimnames(scores) <- list(x@tfs, x@genes)
@@ -211,7 +209,8 @@ as.matrix.PooledGRN <- function(x, ...) x@scores
 #' Mean network over cells
 #'
 #' The mean of the per-cell networks, computed in the engine as one matrix
-#' product over the stacked (cell, factor) axis, in blocks of cells.
+#' product over the stacked (cell, factor) axis, of which only the kept
+#' weights are multiplied, in blocks of cells.
 #'
 #' @param x a [CellGRN-class].
 #' @param cells cells by number, name or logical; NULL: all.
@@ -247,11 +246,15 @@ setMethod("poolGRN", "CellGRN", function(x, cells = NULL, groups = NULL, ...,
 })
 
 .poolCells <- function(x, at, threads = NULL) {
-    all <- identical(at, seq_along(x@cells))
-    scores <- .Call(cw_r_network_pool, .networkView(x),
-        if (all) NULL else at - 1L, .threads(threads)
+    threads <- .threads(threads)
+    total <- NULL
+    for (block in .cellBlocks(x, at)) {
+        part <- .cellView(x, block)
+        total <- .Call(cw_r_network_add, total, part$view, part$cells, threads)
+    }
+    scores <- matrix(total / length(at), length(x@tfs), byrow = TRUE,
+        dimnames = list(x@tfs, x@genes)
     )
-    dimnames(scores) <- list(x@tfs, x@genes)
     PooledGRN(scores, nCells = length(at), metadata = x@metadata)
 }
 
@@ -278,7 +281,7 @@ setMethod("poolGRN", "CellGRN", function(x, cells = NULL, groups = NULL, ...,
     paste0(format(n, big.mark = ","), " ", what, if (n != 1) "s")
 }
 
-.priorText <- function(meta) {
+.priorWord <- function(meta) {
     prior <- meta$prior
     if (is.null(prior)) {
         return("not recorded")
@@ -298,7 +301,8 @@ setMethod("show", "CellGRN", function(object) {
     cat("  factors: ", object@nFactors, ", ", object@k, " kept per row\n",
         sep = ""
     )
-    cat("  model:   ", model, "; prior ", .priorText(meta), "\n", sep = "")
+    cat("  kept:    ", .backingText(object), "\n", sep = "")
+    cat("  model:   ", model, "; prior ", .priorWord(meta), "\n", sep = "")
     if (ncol(object@cellData)) {
         cat("  cellData: ", .some(colnames(object@cellData)), "\n", sep = "")
     }

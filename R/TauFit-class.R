@@ -130,7 +130,11 @@ setValidity("TauFit", function(object) {
     }
     ok <- vapply(names(need), reached, logical(1))
     known <- !vapply(n, is.na, logical(1))
-    ## what was not computed follows from an earlier failure: not listed twice
+    ## what was not computed follows from an earlier failure: not listed twice;
+    ## concordance of a handful of genes says nothing; z only adds to a lead
+    known[["leadZ"]] <- known[["leadZ"]] && ok[["lead"]]
+    known[["concord"]] <- known[["concord"]] &&
+        (ok[["usable"]] || isTRUE(n$usable / n$concord >= need[["usable"]]))
     reasons <- vapply(names(need)[!ok & known], .verdictReason, "", n = n,
         USE.NAMES = FALSE
     )
@@ -140,11 +144,16 @@ setValidity("TauFit", function(object) {
     c(list(identifiable = all(ok), reasons = reasons), n)
 }
 
+## Without "-0.0".
+.fixed <- function(x, digits) {
+    formatC(round(x, digits) + 0, digits = digits, format = "f")
+}
+
 .verdictReason <- function(what, n) {
-    at <- function(x, digits = 2L) formatC(x, digits = digits, format = "f")
+    at <- function(x, digits = 2L) .fixed(x, digits)
     switch(what,
         axes = paste0("chromatin and RNA share no axis of variation beyond ",
-            "shuffled pairs (unpaired cells, or too few counts?)"
+            "shuffled pairs, as in unpaired cells"
         ),
         usable = paste0("only ", .count(n$usable, "gene"), " change",
             if (isTRUE(n$usable == 1)) "s", " in both chromatin and RNA ",
@@ -152,8 +161,8 @@ setValidity("TauFit", function(object) {
             " are needed"
         ),
         concord = paste0("chromatin and RNA disagree in many genes ",
-            "(concordance ", at(n$concord), ", needed 0.70): links to wrong ",
-            "peaks, for instance of another genome build?"
+            "(concordance ", at(n$concord), ", needed 0.70), as with links to ",
+            "wrong peaks or another genome build"
         ),
         lead = paste0("RNA doesn't follow chromatin in genes held out (lead ",
             at(n$lead), ", needed 0.70; without a delay 0.50)"
@@ -352,7 +361,7 @@ setMethod("show", "TauFit", function(object) {
     v <- x@verdict
     mark <- function(value, digits, need, pass) {
         paste0(if (is.null(value) || is.na(value)) "not computed" else
-            formatC(value, digits = digits, format = "f"),
+            .fixed(value, digits),
         " (needed ", need, ")", if (!isTRUE(pass)) " FAILED")
     }
     t <- .tauThresholds
@@ -386,13 +395,16 @@ setMethod("show", "TauFit", function(object) {
         kinetics = "kinetics (RNA approaches chromatin at rate 1/tau)"
     )
     known <- length(x@readout) == 1L && x@readout %in% names(what)
-    .field("readout", if (known) what[[x@readout]] else "none")
+    flow <- any(is.finite(x@table$tau))
+    .field("readout", if (known && flow) what[[x@readout]] else
+        "none: no flow could be estimated"
+    )
 }
 
 ## Spearman of the estimate with each baseline over usable genes.
 .baselineLine <- function(x) {
     b <- x@metadata$baselines
-    if (is.null(b)) {
+    if (is.null(b) || all(is.na(b))) {
         return(NULL)
     }
     .field("baselines", "Spearman of tau with lag of cross-correlation ",

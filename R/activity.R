@@ -48,16 +48,30 @@ setMethod("regulonActivity", "CellGRN", function(x,
     method <- match.arg(method)
     top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
     threads <- .threads(threads)
-    activity <- if (method == "strength") {
-        .Call(cw_r_network_strength, .networkView(x), NULL, threads)
-    } else {
-        .Call(cw_r_network_activity, .networkView(x), NULL,
-            .standardiser(x@expression), as.numeric(top), threads
+    z <- if (method == "targets") .standardiser(x@expression)
+    parts <- lapply(.cellBlocks(x, seq_along(x@cells)), function(block) {
+        part <- .cellView(x, block)
+        if (method == "strength") {
+            return(.Call(cw_r_network_strength, part$view, part$cells, threads))
+        }
+        .Call(cw_r_network_activity, part$view, part$cells,
+            .standardiserOf(z, x, block, part), as.numeric(top), threads
         )
-    }
+    })
+    activity <- if (length(parts) == 1L) parts[[1L]] else do.call(cbind, parts)
     dimnames(activity) <- list(x@tfs, x@cells)
     activity
 })
+
+## The values of the cells that a view holds.
+.standardiserOf <- function(z, x, block, part) {
+    if (length(part$view$dims) && part$view$dims[[1L]] == length(x@cells)) {
+        return(z)
+    }
+    values <- x@expression[, block, drop = FALSE]
+    z[c("p", "i", "x")] <- list(values@p, values@i, values@x)
+    z
+}
 
 ## What the engine needs to turn expression (genes x cells) into z.
 .standardiser <- function(expression) {

@@ -382,7 +382,7 @@ benchmarkMethods <- function() {
 #'
 #' @slot table data.frame, a row per data set, method and seed: `data`,
 #'   `method`, `null` (is it a null?), `seed`, `auprc`, `auprcRatio`, `auroc`
-#'   (where [evaluateGRN()] gives it), `early` (early precision), `earlyRatio`,
+#'   , `early` (early precision), `earlyRatio`,
 #'   with `...Low` and `...High`; `aboveChance` (AUPRC above 97.5% of random
 #'   rankings), `seconds`, `memory` (bytes), `error`.
 #' @slot sets data.frame, a row per set: `data`, `cells`, `genes`, `tfs`,
@@ -393,11 +393,11 @@ benchmarkMethods <- function() {
 #' @param which `"table"`, `"summary"` or `"sets"`.
 #' @return `as.data.frame()` gives a table; `summary()` one row per method over
 #'   all sets: `sets` without error, `ratio` (geometric mean of AUPRC ratios),
-#'   `early` (of early precision ratios, as mean), `meanRank` (1 is best,
-#'   nulls not ranked), `best` (sets where it is highest), `withinBest` (sets
-#'   where the highest of the methods is not above its interval),
-#'   `aboveChance` and `aboveMarginal` (sets), `seconds` (sum). `show()` prints
-#'   this.
+#'   `early` (mean of early precision ratios), `auroc` (mean), `meanRank` (1
+#'   is best, nulls not ranked), `best` (sets where it is highest),
+#'   `withinBest` (sets where the highest of the methods is not above its
+#'   interval), `aboveChance` and `aboveMarginal` (sets), `seconds` (sum).
+#'   `show()` prints this.
 #' @seealso [benchmarkGRN()], [plotBenchmark()], [writeBenchmark()]
 #' @examples
 #' cells <- simulateCells(nCells = 200, nGenes = 40, nTFs = 8, seed = 1)
@@ -467,6 +467,7 @@ setMethod("summary", "GRNBenchmark", function(object, ...) {
         ratio = unname(exp(colMeans(log(wide[whole, , drop = FALSE])))),
         early = unname(colMeans(.wide(t, "earlyRatio")[whole, ,
             drop = FALSE])),
+        auroc = unname(colMeans(.wide(t, "auroc")[whole, , drop = FALSE])),
         meanRank = rank,
         best = count(wide >= top & !(col(wide) > length(methods))),
         withinBest = count(high >= top),
@@ -500,9 +501,9 @@ as.data.frame.GRNBenchmark <- function(x, row.names = NULL, optional = FALSE,
     out <- character()
     if (nrow(m) > 1L && any(!is.na(m$meanRank))) {
         best <- m[which.min(m$meanRank), ]
-        out <- sprintf(paste("Best mean rank of %d methods over %d of %s:",
-            "%s (%.1f); it is within the interval of the best on %d."),
-            nrow(m), min(m$sets), .count(nSets, "set"), best$method,
+        out <- sprintf(paste("Best mean rank of %d methods on %s: %s (%.1f);",
+            "on %d of them the highest value is not above its interval."),
+            nrow(m), .count(min(m$sets), "set"), best$method,
             best$meanRank, as.integer(best$withinBest)
         )
     }
@@ -531,7 +532,7 @@ as.data.frame.GRNBenchmark <- function(x, row.names = NULL, optional = FALSE,
     data.frame(
         method = ifelse(s$null, paste0("(", s$method, ")"), s$method),
         `AUPRC ratio` = number(s$ratio, 2), `early ratio` = number(s$early, 2),
-        `mean rank` = number(s$meanRank, 1),
+        AUROC = number(s$auroc, 2), `mean rank` = number(s$meanRank, 1),
         `within best` = ifelse(s$null, "", count(s$withinBest)),
         `above chance` = count(s$aboveChance),
         `above marginal` = ifelse(s$null, "", count(s$aboveMarginal)),
@@ -548,9 +549,14 @@ setMethod("show", "GRNBenchmark", function(object) {
         .count(length(unique(object@table$data)), "set"), "\n", sep = ""
     )
     cat(strwrap(.benchmarkVerdict(object), width = 78L), sep = "\n")
-    print(.benchmarkText(summary(object)), row.names = FALSE, right = TRUE)
-    cat(strwrap(paste("AUPRC ratio: geometric mean of AUPRC over the share of",
-        "known edges, about 1 by chance; counts are sets; (nulls)"
+    text <- .benchmarkText(summary(object))
+    names(text) <- c("method", "ratio", "early", "AUROC", "rank", "near best",
+        "> chance", "> marginal", "sets", "seconds"
+    )
+    print(text, row.names = FALSE, right = TRUE)
+    cat(strwrap(paste("ratio: AUPRC over the share of known edges, geometric",
+        "mean, about 1 by chance; near best: sets where the best is not above",
+        "its interval; (nulls)"
     ), width = 78L), sep = "\n")
     failed <- object@table[!is.na(object@table$error), ]
     if (nrow(failed)) {
@@ -790,11 +796,12 @@ writeBenchmark <- function(x, file, overwrite = FALSE) {
 .summaryNote <- paste(
     "AUPRC ratio: area under the precision-recall curve over the share of",
     "known edges, geometric mean over sets; 1 is about chance. Early ratio:",
-    "the same for precision among as many edges as are known. Mean rank: 1",
-    "would be best on every set. Within best: sets where the best method's",
-    "value is not above this one's interval. Above chance: above 97.5% of",
-    "random rankings. Above marginal: above one number per TF plus one per",
-    "gene. In brackets: nulls. Means are over the sets all methods finished."
+    "the same for precision among as many edges as are known. AUROC: mean area",
+    "under the ROC curve, 0.5 is chance. Mean rank: 1 would be best on every",
+    "set. Within best: sets where the best method's value is not above this",
+    "one's interval. Above chance: above 97.5% of random rankings. Above",
+    "marginal: above one number per TF plus one per gene. In brackets: nulls.",
+    "Means are over the sets all methods finished."
 )
 
 .ratioNote <- paste(

@@ -73,7 +73,7 @@ setMethod("edgeTable", "CellGRN", function(x, cells = NULL, threshold = NULL,
 ## Cells whose edges are made at a time.
 .edgeBlock <- function(x) {
     size <- as.numeric(length(x@tfs)) * length(x@genes)
-    as.integer(max(1, min(64, floor(2e7 / size))))
+    as.integer(max(1, min(64, floor(2e7 / size), .blockCells(x))))
 }
 
 .checkRows <- function(x, at, filter, self, threads) {
@@ -92,11 +92,11 @@ setMethod("edgeTable", "CellGRN", function(x, cells = NULL, threshold = NULL,
 
 ## The edges of a block of cells, as a table with cell_id.
 .edgesOfCells <- function(x, at, filter, self, threads = NULL) {
-    view <- .networkView(x)
+    part <- .cellView(x, at)
     threads <- .threads(threads)
     if (is.null(filter$top)) {
-        count <- .Call(cw_r_network_count, view, at - 1L, filter$threshold,
-            self, threads
+        count <- .Call(cw_r_network_count, part$view, part$cells,
+            filter$threshold, self, threads
         )
         if (sum(count) > .Machine$integer.max) {
             .stopArgument("threshold", "leaves ",
@@ -104,8 +104,8 @@ setMethod("edgeTable", "CellGRN", function(x, cells = NULL, threshold = NULL,
                 " edges in a few cells, more than a table can have; raise it."
             )
         }
-        e <- .Call(cw_r_network_above, view, at - 1L, filter$threshold, self,
-            sum(count), threads
+        e <- .Call(cw_r_network_above, part$view, part$cells,
+            filter$threshold, self, sum(count), threads
         )
         cell <- rep(seq_along(at), count)
         order <- order(cell, -e$score)
@@ -113,8 +113,8 @@ setMethod("edgeTable", "CellGRN", function(x, cells = NULL, threshold = NULL,
             score = e$score[order]
         )
     } else {
-        e <- .Call(cw_r_network_top, view, at - 1L, as.numeric(filter$top),
-            self, threads
+        e <- .Call(cw_r_network_top, part$view, part$cells,
+            as.numeric(filter$top), self, threads
         )
     }
     data.frame(

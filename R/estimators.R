@@ -25,7 +25,15 @@
 #'
 #' `RidgeGRNParam()`: ridge regression of every gene on all TFs, the prior
 #' variance of the slopes chosen from `variance` by the exact log evidence
-#' over all genes; score: the absolute slope of standardised genes.
+#' over all genes; score: the absolute slope of standardised genes. With
+#' `prior` the prior variance of the slopes of its edges is multiplied by the
+#' number of `strength` that the evidence prefers. A number above 1 is taken
+#' only if its gain of log evidence over 1 is larger than all gains, and three
+#' standard deviations above the mean gain, of `nulls` priors in which the
+#' known TFs are dealt to other genes; otherwise the prior is not used. The
+#' prior's signs are not used. It moves the edges it holds and hardly any other
+#' (`bench/prior.R`), so score such a network on edges the prior did not hold
+#' ([splitReference()]); `metadata(x)$priorEvidence` has the gains.
 #'
 #' `CorGRNParam()`: absolute correlation; `"partial"` is that of TF and gene
 #' given all other TFs, from correlations shrunken after Schaefer and Strimmer.
@@ -52,6 +60,11 @@
 #' @param byTrees multiply a gene's scores by its number of trees, as
 #'   GRNBoost2 does? Otherwise they add up to 1.
 #' @param variance prior variances of the slopes to choose from.
+#' @param prior NULL, or edges believed beforehand: a data.frame with columns
+#'   `Gene1` (TF) and `Gene2`, such as [priorNetwork()] gives.
+#' @param strength numbers of 1 or more to choose from, see Details; 1, no use
+#'   of the prior, always competes.
+#' @param nulls priors of the null; 0: the highest evidence decides.
 #' @param estimators list of two or more of the objects above.
 #' @param weights a number above 0 for each estimator; NULL: equal, but 3 and
 #'   1 for the default estimators.
@@ -85,9 +98,10 @@ setClass("TreeGRNParam", contains = "GRNParam",
 
 #' @rdname GRNParam-class
 #' @exportClass RidgeGRNParam
-setClass("RidgeGRNParam", contains = "GRNParam",
-    slots = c(variance = "numeric")
-)
+setClass("RidgeGRNParam", contains = "GRNParam", slots = c(
+    variance = "numeric", prior = "data.frame", strength = "numeric",
+    nulls = "numeric"
+))
 
 #' @rdname GRNParam-class
 #' @exportClass CorGRNParam
@@ -163,14 +177,44 @@ TreeGRNParam <- function(method = c("extratrees", "boosting"), trees = NULL,
 
 #' @rdname GRNParam-class
 #' @export
-RidgeGRNParam <- function(variance = c(0.001, 0.003, 0.01)) {
+RidgeGRNParam <- function(variance = c(0.001, 0.003, 0.01), prior = NULL,
+    strength = c(1, 3, 10, 30), nulls = 8) {
     if (!is.numeric(variance) || !length(variance) ||
         !all(is.finite(variance)) || any(variance <= 0)) {
         .stopArgument("variance", "must be numbers above 0; it is ",
             .show(variance), "."
         )
     }
-    new("RidgeGRNParam", variance = as.numeric(variance))
+    if (!is.numeric(strength) || !length(strength) ||
+        !all(is.finite(strength)) || any(strength < 1)) {
+        .stopArgument("strength", "must be numbers from 1 up; it is ",
+            .show(strength), "."
+        )
+    }
+    new("RidgeGRNParam", variance = as.numeric(variance),
+        prior = .checkPrior(prior),
+        strength = sort(unique(c(1, as.numeric(strength)))),
+        nulls = .checkNumber(nulls, "nulls", 0, 1000, TRUE)
+    )
+}
+
+.checkPrior <- function(prior) {
+    if (is.null(prior)) {
+        return(data.frame(Gene1 = character(), Gene2 = character()))
+    }
+    if (!is.data.frame(prior) || !all(c("Gene1", "Gene2") %in% names(prior))) {
+        .stopArgument("prior", "must be a data.frame with columns Gene1 (the ",
+            "factor) and Gene2; it is ", .show(names(prior)), "."
+        )
+    }
+    if (!nrow(prior)) {
+        .stopArgument("prior", "has no edges; NULL means no prior.")
+    }
+    prior <- data.frame(
+        Gene1 = .cleanSymbol(as.character(prior$Gene1)),
+        Gene2 = .cleanSymbol(as.character(prior$Gene2))
+    )
+    unique(prior[!is.na(prior$Gene1) & !is.na(prior$Gene2), ])
 }
 
 #' @rdname GRNParam-class
@@ -241,7 +285,13 @@ setMethod(".estimatorSettings", "TreeGRNParam", function(param) {
     s[setdiff(names(s), if (s$method == "boosting") trees else boost)]
 })
 setMethod(".estimatorSettings", "RidgeGRNParam", function(param) {
-    list(variance = param@variance)
+    out <- list(variance = param@variance)
+    if (nrow(param@prior)) {
+        out$priorEdges <- nrow(param@prior)
+        out$strength <- param@strength
+        out$nulls <- param@nulls
+    }
+    out
 })
 setMethod(".estimatorSettings", "CorGRNParam", function(param) {
     list(method = param@method)
@@ -305,7 +355,9 @@ setMethod("show", "GRNParam", function(object) {
 #'   `settings`, `sign` (matrix of -1, 0, 1; see [edgeSign()]), `targets`
 #'   (data.frame: gene, and for trees the number grown and the out-of-bag R2),
 #'   `seed`, `engine`, `species`, `coverage`, `preprocessing`, `seconds`,
-#'   `centring` (list: centred, states, the gate's gain).
+#'   `centring` (list: centred, states, the gate's gain), and with a prior
+#'   `priorEvidence` (list: edges, given, strength, gain, nullGain, evidence;
+#'   see [GRNParam-class]).
 #' @section Errors: bad cells or names as for [newModel()]; no TF among the
 #'   genes; fewer than two cells; not enough memory. Ctrl-C stops trees within
 #'   a second.
@@ -454,7 +506,8 @@ setMethod("inferGRN", c("GRNParam", "missing"),
     byGene <- Matrix::drop0(as(byGene, "CsparseMatrix"))
     list(
         dim = dim(byGene), p = byGene@p, i = byGene@i, x = byGene@x,
-        tf = which(!prepared$nonTF) - 1L, genes = prepared$values
+        tf = which(!prepared$nonTF) - 1L, genes = prepared$values,
+        labels = prepared$labels
     )
 }
 
@@ -557,12 +610,24 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
 }
 
 setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
+    x <- view[c("dim", "p", "i", "x")]
+    known <- if (nrow(param@prior)) .knownEdges(param, view)
     sizes <- as.numeric(c(view$dim, length(view$tf)))
+    if (!is.null(known)) {
+        sizes <- c(sizes, length(param@variance) * length(param@strength),
+            max(diff(known$start))
+        )
+    }
     need <- .Call(cw_r_ridge_forecast, sizes, threads)
     .checkEstimatorMemory(need, "the regressions")
-    fit <- .Call(cw_r_ridge_pooled, view[c("dim", "p", "i", "x")], view$tf,
-        param@variance, threads
-    )
+    fit <- if (is.null(known)) {
+        .Call(cw_r_ridge_pooled, x, view$tf, param@variance, threads)
+    } else {
+        .Call(cw_r_ridge_known, x, view$tf, known, list(
+            variance = param@variance, strength = param@strength,
+            nulls = param@nulls
+        ), key, threads)
+    }
     slope <- t(fit$slope)
     list(
         scores = abs(slope), sign = sign(slope),
@@ -571,10 +636,45 @@ setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
             evidence = ifelse(fit$evidence == 0, 0,
                 fit$evidence + view$dim[[1L]] / 2
             ),
-            variance = fit$chosen
-        )
+            variance = fit$chosen[[1L]]
+        ),
+        prior = if (!is.null(known)) .priorReport(param, fit, known)
     )
 })
+
+## The prior's edges between genes that are here, by target, as the engine
+## reads them.
+.knownEdges <- function(param, view) {
+    names <- .cleanSymbol(view$labels)
+    tf <- match(param@prior$Gene1, names[view$tf + 1L])
+    gene <- match(param@prior$Gene2, names)
+    here <- !is.na(tf) & !is.na(gene)
+    here[here] <- view$tf[tf[here]] + 1L != gene[here]
+    if (!any(here)) {
+        .stopArgument("prior", "has no edge from a factor to a gene among ",
+            "those used; its first are ",
+            .some(paste(param@prior$Gene1, param@prior$Gene2), 3L),
+            ", the factors ", .some(view$labels[view$tf + 1L], 3L),
+            ". Another species? reconcileGenes() translates names."
+        )
+    }
+    edges <- unique(data.frame(gene = gene[here], tf = tf[here]))
+    edges <- edges[order(edges$gene, edges$tf), ]
+    list(
+        start = c(0L, cumsum(tabulate(edges$gene, length(names)))),
+        tf = edges$tf - 1L
+    )
+}
+
+.priorReport <- function(param, fit, known) {
+    list(
+        edges = length(known$tf), given = nrow(param@prior),
+        strength = fit$chosen[[2L]], gain = fit$chosen[[3L]],
+        nullGain = fit$nullGain, evidence = data.frame(
+            strength = param@strength, evidence = fit$best
+        )
+    )
+}
 
 setMethod(".estimate", "CorGRNParam", function(param, view, key, threads) {
     at <- view$tf + 1L
@@ -590,8 +690,8 @@ setMethod(".estimate", "CorGRNParam", function(param, view, key, threads) {
 ## TFs x genes: correlation given all other TFs. With P the inverse of the
 ## TFs' shrunken correlations R, beta = P r_g and s = 1 - r_g' beta it is
 ## beta_t / sqrt(s P_tt + beta_t^2), for TFs -P_tu / sqrt(P_tt P_uu).
-.partialCorrelations <- function(expression, tfAt) {
-    lambda <- .shrinkage(Matrix::t(expression), tfAt)
+.partialCorrelations <- function(expression, tfAt,
+    lambda = .shrinkage(Matrix::t(expression), tfAt)) {
     r <- (1 - lambda) * .correlations(expression, tfAt, "pearson")
     tfs <- r[, tfAt, drop = FALSE]
     diag(tfs) <- 1
@@ -648,7 +748,8 @@ setMethod(".estimate", "CombinedGRNParam", function(param, view, key,
     list(
         scores = Reduce(`*`, scores),
         sign = fits[[from]]$sign,
-        targets = if (length(targets)) do.call(cbind, targets)
+        targets = if (length(targets)) do.call(cbind, targets),
+        prior = fits[[from]]$prior
     )
 })
 
@@ -667,9 +768,21 @@ setMethod(".estimate", "CombinedGRNParam", function(param, view, key,
         settings = .estimatorSettings(param), sign = sign, targets = targets,
         seed = .keyText(key), engine = .engineText(),
         species = prepared$report$species, coverage = prepared$report,
-        prior = "none", preprocessing = prepared$report$settings,
+        prior = .priorUse(fit$prior), priorEvidence = fit$prior,
+        preprocessing = prepared$report$settings,
         seconds = seconds, centring = centring
     ))
+}
+
+.priorUse <- function(prior) {
+    if (is.null(prior)) {
+        return("none")
+    }
+    paste0(prior$edges, " edges, ", if (prior$strength > 1) {
+        paste0("variance x ", prior$strength)
+    } else {
+        "rejected by the evidence"
+    })
 }
 
 #' Activation or repression

@@ -27,9 +27,23 @@
 #' @param genes names of exactly the genes to read; `NULL`: those the model
 #'   was trained on. One without a count in these cells is read as 0.
 #' @param batchSize cells per call of the engine.
+#' @param file path of an HDF5 file to write the networks to while they are
+#'   made: memory then does not grow with them.
+#' @param backing `"memory"`, `"hdf5"` (the same as giving `file`) or `"lazy"`:
+#'   where the networks are kept, see [CellGRN-class].
+#' @param resume go on with `file` after a call that was interrupted? The
+#'   model, genes, cells and settings must be the same.
+#' @param overwrite replace `file` if it exists?
 #' @param verbose show messages and progress.
 #' @param ... not used.
 #' @return A `CellGRN`.
+#' @section Writing to a file: The expression values and `cellData` go into the
+#'   file too, so that [loadGRN()] needs nothing else; columns of `cellData`
+#'   that are not plain vectors, factors, dates or times stay out, with a
+#'   message. Disk space for the whole is taken at the beginning. After Ctrl-C
+#'   or an error what is complete stays in the file, and `resume = TRUE` goes
+#'   on from there; when nothing is complete, or when the disk is full, the
+#'   file is removed. A message says which.
 #' @section Errors: bad cells or gene names as for [newModel()]; genes named
 #'   in `genes` that `x` or the model lacks; a model of other genes; a dead
 #'   model (after `readRDS()`); more genes than the model takes; not enough
@@ -49,9 +63,11 @@ setMethod("inferGRN", c("ANY", "FoundationModel"), function(x, model,
     assay.type = NULL, symbols = NULL, species = NULL, platform = NULL,
     tissue = NULL, disease = NULL, cells = NULL, tfs = NULL,
     nTargets = NULL, keep = NULL, genes = NULL, batchSize = 8,
-    alreadyNormalised = FALSE, preprocess = list(),
+    alreadyNormalised = FALSE, preprocess = list(), file = NULL,
+    backing = NULL, resume = FALSE, overwrite = FALSE,
     verbose = interactive()) {
     .alive(model)
+    backing <- .chooseBacking(backing, file, resume, overwrite)
     .checkFlag(verbose, "verbose")
     batchSize <- .checkNumber(batchSize, "batchSize", 1, 65536, TRUE)
     if (is.null(genes) && is.null(nTargets)) {
@@ -72,13 +88,16 @@ setMethod("inferGRN", c("ANY", "FoundationModel"), function(x, model,
         prepared <- .readStates(model@state$student, prepared)
     }
     .checkMemory(model, min(batchSize, ncol(prepared$values)),
-        nrow(prepared$values), FALSE, "batchSize", .grnBytes(model, prepared)
+        nrow(prepared$values), FALSE, "batchSize",
+        if (backing == "memory") .grnBytes(model, prepared) else
+            min(.grnBytes(model, prepared), .blockBytes())
     )
     .say(verbose, "Networks of ", ncol(prepared$values), " cells: ",
         prepared$report$tfs, " TFs x ", nrow(prepared$values), " genes."
     )
-    factors <- .inferFactors(model, prepared, batchSize, verbose)
-    .assembleGRN(model, prepared, factors)
+    .inferBacked(model, prepared, backing, batchSize, verbose, file, resume,
+        overwrite
+    )
 })
 
 #' @rdname inferGRN
@@ -147,39 +166,54 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
     as.numeric(ncol(prepared$values)) * rows * .gateWidth(model) * 6
 }
 
-.inferFactors <- function(model, prepared, batchSize, verbose) {
-    n <- ncol(prepared$values)
-    starts <- seq(1L, n, by = batchSize)
-    parts <- vector("list", length(starts))
-    bar <- .progressStart("Inferring ", n, verbose)
-    on.exit(.progressDone(bar))
-    for (i in seq_along(starts)) {
-        at <- seq(starts[[i]], min(n, starts[[i]] + batchSize - 1L))
-        parts[[i]] <- .Call(cw_r_model_infer, model@ptr,
-            .tokenBatch(prepared, at), list(keep = as.numeric(.gateWidth(model)))
+.inferBacked <- function(model, prepared, backing, batchSize, verbose, file,
+    resume, overwrite) {
+    parts <- .grnParts(model, prepared)
+    parts$factors <- if (backing == "lazy") {
+        .newLazyFactors(model, prepared, batchSize)
+    } else if (backing == "hdf5") {
+        .inferToFile(model, prepared, parts, batchSize, verbose, file, resume,
+            overwrite
         )
-        .progressTick(bar, at[[length(at)]])
+    } else {
+        n <- ncol(prepared$values)
+        bar <- .progressStart("Inferring ", n, verbose)
+        on.exit(.progressDone(bar))
+        .inferFactors(model, prepared, seq_len(n), batchSize, bar)
     }
-    names <- c("uIndex", "uWeight", "vIndex", "vWeight")
-    setNames(lapply(names, function(name) {
-        do.call(c, lapply(parts, `[[`, name))
-    }), names)
+    do.call(CellGRN, parts)
 }
 
-.assembleGRN <- function(model, prepared, factors) {
-    expression <- prepared$values
-    dimnames(expression) <- list(prepared$labels, prepared$cells)
+## Factors of the cells `at` (rising numbers), four raw vectors.
+.inferFactors <- function(model, prepared, at, batchSize, bar = NULL) {
+    starts <- seq(1L, length(at), by = batchSize)
+    parts <- vector("list", length(starts))
+    for (i in seq_along(starts)) {
+        batch <- at[starts[[i]]:min(length(at), starts[[i]] + batchSize - 1L)]
+        parts[[i]] <- .Call(cw_r_model_infer, model@ptr,
+            .tokenBatch(prepared, batch),
+            list(keep = as.numeric(.gateWidth(model)))
+        )
+        if (!is.null(bar)) {
+            .progressTick(bar, batch[[length(batch)]])
+        }
+    }
+    setNames(lapply(.factorParts, function(name) {
+        do.call(c, lapply(parts, `[[`, name))
+    }), .factorParts)
+}
+
+## All of a CellGRN but its factors.
+.grnParts <- function(model, prepared) {
     state <- model@state
-    engine <- engineInfo()
-    engine$threads <- as.integer(.Call(cw_r_memory, model@ptr)[["threads"]])
     cellData <- S4Vectors::DataFrame(prepared$cellData)
     rownames(cellData) <- prepared$cells
-    CellGRN(
+    list(
         tfs = prepared$labels[!prepared$nonTF], genes = prepared$labels,
         cells = prepared$cells,
         nFactors = as.integer(model@config$sfm$num_factors),
-        k = as.integer(.gateWidth(model)), factors = factors,
-        expression = expression, cellData = cellData,
+        k = as.integer(.gateWidth(model)),
+        expression = prepared$values, cellData = cellData,
         metadata = list(
             model = "SFM", modelSource = state$source,
             modelStatus = state$status, modelHash = .modelHash(model),

@@ -45,7 +45,10 @@ plotEdge <- function(x, tf, target, coordinates = NULL, dimred = 1,
     place <- .cellCoordinates(x, coordinates, dimred)
     at <- cbind(match(tf, tfNames(x)), match(target, geneNames(x)))
     columns <- .networkColumns(x, seq_along(cellNames(x)))
-    score <- as.vector(.edgeScores(x, columns$first, at))[columns$of]
+    parts <- lapply(.columnBlocks(length(columns$first)), function(part) {
+        .edgeScores(x, columns$first[part], at)
+    })
+    score <- unlist(parts, use.names = FALSE)[columns$of]
     value <- function(gene) {
         as.vector(x@expression[match(gene, geneNames(x)), ])
     }
@@ -335,20 +338,14 @@ plotRankRecovery <- function(x, reference, methods = NULL, expression = NULL,
 
 .recoveryColours <- c(
     "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
-    "#000000", "#F0E442"
+    "#000000", "#999933", "#882255", "#44AA99", "#661100", "#88CCEE"
 )
 
 .drawRecovery <- function(curves, positive, own, title) {
     known <- sum(positive)
-    n <- unique(curves$n)
-    chance <- data.frame(n = n, mean = n * mean(positive),
-        low = stats::qhyper(0.025, known, sum(!positive), n),
-        high = stats::qhyper(0.975, known, sum(!positive), n)
-    )
     curves$method <- factor(curves$method, unique(curves$method))
     curves$own <- curves$method %in% own
     least <- 0.5
-    shown <- curves[curves$found >= least, ]
     if (is.null(title)) {
         title <- sprintf("%s known among %s candidate edges",
             format(known, big.mark = ","),
@@ -357,16 +354,10 @@ plotRankRecovery <- function(x, reference, methods = NULL, expression = NULL,
     }
     .data <- ggplot2::.data
     colours <- rep_len(.recoveryColours, nlevels(curves$method))
-    ggplot2::ggplot(shown, ggplot2::aes(.data$n)) +
-        ggplot2::geom_ribbon(
-            ggplot2::aes(ymin = pmax(.data$low, least),
-                ymax = pmax(.data$high, least)
-            ), data = chance, fill = "grey85"
-        ) +
-        ggplot2::geom_line(ggplot2::aes(y = .data$mean),
-            data = chance[chance$mean >= least, ], colour = "grey45",
-            linetype = 2
-        ) +
+    ggplot2::ggplot(curves[curves$found >= least, ],
+        ggplot2::aes(.data$n)
+    ) +
+        .chanceBand(unique(curves$n), known, length(positive), least) +
         ggplot2::geom_vline(xintercept = known, linetype = 3) +
         ggplot2::geom_line(
             ggplot2::aes(y = .data$found, colour = .data$method,
@@ -391,4 +382,24 @@ plotRankRecovery <- function(x, reference, methods = NULL, expression = NULL,
                 colour = "grey30"
             )
         )
+}
+
+## What random rankings find among the n highest: mean and 95%.
+.chanceBand <- function(n, known, all, least) {
+    chance <- data.frame(n = n, mean = n * known / all,
+        low = stats::qhyper(0.025, known, all - known, n),
+        high = stats::qhyper(0.975, known, all - known, n)
+    )
+    .data <- ggplot2::.data
+    list(
+        ggplot2::geom_ribbon(
+            ggplot2::aes(ymin = pmax(.data$low, least),
+                ymax = pmax(.data$high, least)
+            ), data = chance, fill = "grey85"
+        ),
+        ggplot2::geom_line(ggplot2::aes(y = .data$mean),
+            data = chance[chance$mean >= least, ], colour = "grey45",
+            linetype = 2
+        )
+    )
 }

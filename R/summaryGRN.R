@@ -105,8 +105,13 @@ setMethod("summary", "CellGRN", function(object, top = 1000,
     if (length(at) < 2L || possible < 1) {
         return(NA_real_)
     }
-    moments <- .Call(cw_r_network_moments, .networkView(x), at - 1L,
-        .threads()
+    moments <- lapply(.cellBlocks(x, at), function(block) {
+        part <- .cellView(x, block)
+        .Call(cw_r_network_moments, part$view, part$cells, .threads())
+    })
+    moments <- list(
+        sum = unlist(lapply(moments, `[[`, "sum")),
+        squares = unlist(lapply(moments, `[[`, "squares"))
     )
     mean <- .poolCells(x, as.integer(at))@scores
     mean <- mean[!.selfEdges(mean)]
@@ -237,7 +242,7 @@ setMethod("show", "GRNSummary", function(object) {
     }
     cover <- meta$coverage
     cat("Model: ", if (is.null(meta$model)) "SFM" else text("model"),
-        "; prior ", .priorText(meta), "; seed ", text("seed"), "\n", sep = ""
+        "; prior ", .priorWord(meta), "; seed ", text("seed"), "\n", sep = ""
     )
     cat("Engine: ", text("engine"), "\n", sep = "")
     if (!is.null(cover$matched) && !is.null(cover$total)) {

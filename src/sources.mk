@@ -10,7 +10,7 @@ ENGINE_SOURCES = \
   engine/kernels/cpu/cpu_optimizer.c \
   engine/autodiff/tape.c engine/autodiff/op_basic.c engine/autodiff/op_linear.c engine/autodiff/op_norm.c \
   engine/autodiff/op_attention.c engine/autodiff/op_encode.c engine/autodiff/op_factor.c engine/autodiff/op_loss.c \
-  engine/autodiff/op_flow.c engine/autodiff/op_match.c \
+  engine/autodiff/op_flow.c engine/autodiff/op_match.c engine/autodiff/op_readout.c \
   engine/nn/params.c engine/nn/transformer.c \
   engine/models/sfm_config.c engine/models/sfm.c engine/models/sfm_batch.c engine/models/balance.c engine/models/gene_order.c \
   engine/models/network.c engine/models/forest.c \
@@ -18,8 +18,8 @@ ENGINE_SOURCES = \
   engine/models/dense.c engine/models/ridge.c engine/models/states.c engine/models/percell.c engine/models/simulate.c \
   engine/models/multiome.c engine/models/tau.c engine/models/tau_embed.c engine/models/tau_flow.c \
   engine/models/tau_readout.c engine/models/effendi.c \
-  engine/train/trainer.c \
-  engine/io/json.c engine/io/safetensors.c engine/io/csv.c engine/io/vocab.c engine/io/checkpoint.c engine/io/hdf5.c
+  engine/train/trainer.c engine/train/effendi_trainer.c engine/io/json.c engine/io/safetensors.c \
+  engine/io/csv.c engine/io/vocab.c engine/io/checkpoint.c engine/io/hdf5.c
 
 GLUE_SOURCES = \
   glue/init.c \
@@ -28,8 +28,10 @@ GLUE_SOURCES = \
   glue/r_model.c \
   glue/r_train.c \
   glue/r_network.c \
-  glue/r_ridge.c \
+  glue/r_ranking.c \
+  glue/r_hdf5.c \
   glue/r_estimators.c \
+  glue/r_ridge.c \
   glue/r_multiome.c \
   glue/r_tau.c \
-  glue/r_ranking.c
+  glue/r_effendi.c

@@ -76,7 +76,8 @@ SEXP cw_r_train_load(SEXP ptr, SEXP file);
 /* ---- networks (r_network.c) ------------------------------------------------------------------------------------- */
 SEXP cw_r_network_check(SEXP view, SEXP threads);
 SEXP cw_r_network_cell(SEXP view, SEXP cell, SEXP threads);
-SEXP cw_r_network_pool(SEXP view, SEXP cells, SEXP threads);
+SEXP cw_r_network_checksums(SEXP view, SEXP threads);
+SEXP cw_r_network_add(SEXP total, SEXP view, SEXP cells, SEXP threads);
 SEXP cw_r_network_top(SEXP view, SEXP cells, SEXP top, SEXP self, SEXP threads);
 SEXP cw_r_network_count(SEXP view, SEXP cells, SEXP threshold, SEXP self, SEXP threads);
 SEXP cw_r_network_above(SEXP view, SEXP cells, SEXP threshold, SEXP self, SEXP room, SEXP threads);
@@ -87,7 +88,8 @@ SEXP cw_r_network_moments(SEXP view, SEXP cells, SEXP threads);
 
 #define CW_NETWORK_ENTRIES                                                                                             \
     {"cw_r_network_check", (DL_FUNC)&cw_r_network_check, 2}, {"cw_r_network_cell", (DL_FUNC)&cw_r_network_cell, 3},    \
-        {"cw_r_network_pool", (DL_FUNC)&cw_r_network_pool, 3}, {"cw_r_network_top", (DL_FUNC)&cw_r_network_top, 5},    \
+        {"cw_r_network_checksums", (DL_FUNC)&cw_r_network_checksums, 2},                                               \
+        {"cw_r_network_add", (DL_FUNC)&cw_r_network_add, 4}, {"cw_r_network_top", (DL_FUNC)&cw_r_network_top, 5},    \
         {"cw_r_network_count", (DL_FUNC)&cw_r_network_count, 5},                                                       \
         {"cw_r_network_above", (DL_FUNC)&cw_r_network_above, 6},                                                       \
         {"cw_r_network_activity", (DL_FUNC)&cw_r_network_activity, 5},                                                 \
@@ -95,15 +97,29 @@ SEXP cw_r_network_moments(SEXP view, SEXP cells, SEXP threads);
         {"cw_r_network_sums", (DL_FUNC)&cw_r_network_sums, 3},                                                         \
         {"cw_r_network_moments", (DL_FUNC)&cw_r_network_moments, 3}
 
+/* ---- tables in HDF5 files (r_hdf5.c) --------------------------------------------------------------------------- */
+SEXP cw_r_h5_create(SEXP path, SEXP tables);
+SEXP cw_r_h5_shapes(SEXP path, SEXP names);
+SEXP cw_r_h5_write(SEXP path, SEXP names, SEXP first, SEXP data);
+SEXP cw_r_h5_read(SEXP path, SEXP names, SEXP rows);
+SEXP cw_r_disk_free(SEXP path);
+
+#define CW_HDF5_ENTRIES                                                                                                \
+    {"cw_r_h5_create", (DL_FUNC)&cw_r_h5_create, 2}, {"cw_r_h5_shapes", (DL_FUNC)&cw_r_h5_shapes, 2},                  \
+        {"cw_r_h5_write", (DL_FUNC)&cw_r_h5_write, 4}, {"cw_r_h5_read", (DL_FUNC)&cw_r_h5_read, 3},                    \
+        {"cw_r_disk_free", (DL_FUNC)&cw_r_disk_free, 1}
+
 /* ---- pooled estimators (r_estimators.c) ------------------------------------------------------------------------ */
 SEXP cw_r_forest(SEXP x, SEXP tf, SEXP target, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_forest_forecast(SEXP sizes, SEXP options);
 SEXP cw_r_ridge_pooled(SEXP x, SEXP tf, SEXP grid, SEXP threads);
+SEXP cw_r_ridge_known(SEXP x, SEXP tf, SEXP known, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads);
 
 #define CW_ESTIMATOR_ENTRIES                                                                                           \
     {"cw_r_forest", (DL_FUNC)&cw_r_forest, 6}, {"cw_r_forest_forecast", (DL_FUNC)&cw_r_forest_forecast, 2},            \
         {"cw_r_ridge_pooled", (DL_FUNC)&cw_r_ridge_pooled, 4},                                                         \
+        {"cw_r_ridge_known", (DL_FUNC)&cw_r_ridge_known, 6},                                                           \
         {"cw_r_ridge_forecast", (DL_FUNC)&cw_r_ridge_forecast, 2}
 
 /* ---- networks per cell state, simulated cells (r_ridge.c) ---------------------------------------------------------- */
@@ -154,5 +170,25 @@ SEXP cw_r_wasserstein(SEXP x, SEXP label, SEXP stratum, SEXP strata, SEXP option
         {"cw_r_rank_random", (DL_FUNC)&cw_r_rank_random, 5}, {"cw_r_null_permute", (DL_FUNC)&cw_r_null_permute, 5},    \
         {"cw_r_null_shuffle", (DL_FUNC)&cw_r_null_shuffle, 5}, {"cw_r_null_rewire", (DL_FUNC)&cw_r_null_rewire, 7},    \
         {"cw_r_null_above", (DL_FUNC)&cw_r_null_above, 4}, {"cw_r_wasserstein", (DL_FUNC)&cw_r_wasserstein, 7}
+
+/* ---- Effendi (r_effendi.c) ----------------------------------------------------------------------------------------- */
+SEXP cw_r_effendi_new(SEXP config, SEXP key, SEXP threads);
+SEXP cw_r_effendi_data(SEXP ptr, SEXP data);
+SEXP cw_r_effendi_begin(SEXP ptr, SEXP stage, SEXP options, SEXP key);
+SEXP cw_r_effendi_step(SEXP ptr, SEXP atac, SEXP rna);
+SEXP cw_r_effendi_tensors(SEXP ptr);
+SEXP cw_r_effendi_file(SEXP ptr, SEXP file, SEXP prefixes, SEXP save);
+SEXP cw_r_effendi_predict(SEXP ptr, SEXP x, SEXP latent, SEXP embedding, SEXP flow, SEXP what);
+SEXP cw_r_effendi_flow(SEXP ptr, SEXP z, SEXP duration, SEXP flow);
+SEXP cw_r_effendi_base(SEXP ptr, SEXP embedding, SEXP flow);
+
+#define CW_EFFENDI_ENTRIES                                                                                             \
+    {"cw_r_effendi_new", (DL_FUNC)&cw_r_effendi_new, 3}, {"cw_r_effendi_data", (DL_FUNC)&cw_r_effendi_data, 2},        \
+        {"cw_r_effendi_begin", (DL_FUNC)&cw_r_effendi_begin, 4},                                                       \
+        {"cw_r_effendi_step", (DL_FUNC)&cw_r_effendi_step, 3},                                                         \
+        {"cw_r_effendi_tensors", (DL_FUNC)&cw_r_effendi_tensors, 1},                                                   \
+        {"cw_r_effendi_file", (DL_FUNC)&cw_r_effendi_file, 4},                                                         \
+        {"cw_r_effendi_predict", (DL_FUNC)&cw_r_effendi_predict, 6},                                                   \
+        {"cw_r_effendi_flow", (DL_FUNC)&cw_r_effendi_flow, 4}, {"cw_r_effendi_base", (DL_FUNC)&cw_r_effendi_base, 3}
 
 #endif

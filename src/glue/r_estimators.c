@@ -99,14 +99,62 @@ SEXP cw_r_ridge_pooled(SEXP x_, SEXP tf, SEXP grid, SEXP threads)
     return list;
 }
 
-/* Bytes the above will take: sizes is c(cells, genes, TFs); with states as a fourth, those of cw_r_percell. */
+/* x, tf as above. known: list(start = integer (genes + 1), tf = integer from 0). options: list(variance, strength: the
+ * grids; nulls). list(slope, evidence, best (strengths), nullGain (nulls), chosen = c(variance, strength, gain)). */
+SEXP cw_r_ridge_known(SEXP x_, SEXP tf, SEXP known, SEXP options, SEXP key, SEXP threads)
+{
+    static const char *const names[] = {"slope", "evidence", "best", "nullGain", "chosen"};
+    cw_columns x = columns_of(x_);
+    SEXP start = cw_glue_get(known, "start"), who = cw_glue_get(known, "tf");
+    SEXP a = cw_glue_get(options, "variance"), strength = cw_glue_get(options, "strength");
+    if (TYPEOF(tf) != INTSXP || TYPEOF(start) != INTSXP || TYPEOF(who) != INTSXP || TYPEOF(a) != REALSXP ||
+        TYPEOF(strength) != REALSXP || Rf_xlength(start) != x.genes + 1)
+        Rf_error("internal error: known edges of the wrong type");
+    cw_known_options o = {.a = REAL(a), .strength = REAL(strength), .a_count = Rf_xlength(a),
+                          .strength_count = Rf_xlength(strength), .key = cw_glue_key(key),
+                          .nulls = (int64_t)cw_glue_number(options, "nulls", 0)};
+    const R_xlen_t sizes[] = {0, (R_xlen_t)x.genes, (R_xlen_t)o.strength_count, (R_xlen_t)o.nulls, 3};
+    SEXP list = PROTECT(cw_glue_list(5, names));
+    SET_VECTOR_ELT(list, 0, Rf_allocMatrix(REALSXP, (int)x.genes, (int)Rf_xlength(tf)));
+    for (int i = 1; i < 5; i++) SET_VECTOR_ELT(list, i, Rf_allocVector(REALSXP, sizes[i]));
+    cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
+    cw_known found = {0};
+    int64_t *from = cw_alloc(ctx, x.genes + 1, sizeof *from);
+    float *dense = cw_calloc(ctx, x.cells * x.genes, sizeof *dense);
+    if (from && dense) {
+        for (int64_t g = 0; g <= x.genes; g++) from[g] = INTEGER(start)[g];
+        for (int64_t g = 0; g < x.genes; g++)
+            for (int64_t i = x.start[g]; i < x.start[g + 1]; i++) dense[x.cell[i] * x.genes + g] = (float)x.value[i];
+        cw_known_edges edges = {from, INTEGER(who)};
+        if (cw_ridge_standardise(ctx, dense, x.cells, x.genes) == CW_OK)
+            cw_ridge_known(ctx, REAL(VECTOR_ELT(list, 0)), REAL(VECTOR_ELT(list, 1)), REAL(VECTOR_ELT(list, 2)),
+                           REAL(VECTOR_ELT(list, 3)), &found, dense, INTEGER(tf), &edges, &o, x.cells, x.genes,
+                           Rf_xlength(tf));
+        double *chosen = REAL(VECTOR_ELT(list, 4));
+        chosen[0] = found.a, chosen[1] = found.strength, chosen[2] = found.gain;
+    }
+    cw_free(ctx, dense);
+    cw_free(ctx, from);
+    cw_glue_leave(ctx);
+    UNPROTECT(1);
+    return list;
+}
+
+/* Bytes the ridge will take: sizes is c(cells, genes, TFs); with states as a fourth, those of cw_r_percell; with known
+ * edges c(cells, genes, TFs, values times strengths tried, the most TFs known of one gene). */
 SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads)
 {
-    if (TYPEOF(sizes) != REALSXP || Rf_xlength(sizes) < 3) Rf_error("internal error: a forecast needs three sizes");
-    const double *s = REAL(sizes), states = Rf_xlength(sizes) > 3 ? s[3] : 0;
+    R_xlen_t given = Rf_xlength(sizes);
+    if (TYPEOF(sizes) != REALSXP || given < 3 || given > 5)
+        Rf_error("internal error: a forecast needs three to five sizes");
+    const double *s = REAL(sizes), states = given == 4 ? s[3] : 0;
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
-    double bytes = 4 * s[0] * s[1] +
-                   (double)cw_ridge_bytes(ctx, (int64_t)s[0], (int64_t)s[1], (int64_t)s[2], (int64_t)states);
+    double bytes = 4 * s[0] * s[1];
+    if (given == 5) {
+        cw_known_options o = {.a_count = (int64_t)s[3], .strength_count = 1};
+        bytes += (double)cw_ridge_known_bytes(ctx, &o, (int64_t)s[1], (int64_t)s[2], (int64_t)s[4]);
+    } else
+        bytes += (double)cw_ridge_bytes(ctx, (int64_t)s[0], (int64_t)s[1], (int64_t)s[2], (int64_t)states);
     /* the values before centring, and every state's slopes and memberships in the engine and in R */
     if (states > 0) bytes += 4 * s[0] * s[1] + states * (16 * s[1] * s[2] + 12 * s[0]);
     cw_glue_leave(ctx);

@@ -82,33 +82,52 @@ SEXP cw_r_network_check(SEXP view, SEXP threads)
     return R_NilValue;
 }
 
-/* -> matrix (tfs, genes). cell: one 0-based integer; cw_r_network_pool: 0-based integers or NULL. */
-static SEXP one_matrix(const cw_factors *f, const int32_t *cell, int64_t n, int pooled, SEXP threads)
+/* -> integer (cells): checksums of the factors */
+SEXP cw_r_network_checksums(SEXP view, SEXP threads)
 {
-    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)f->tfs, (int)f->genes));
+    cw_factors f = as_factors(view);
+    SEXP out = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)f.cells));
     cw_ctx *ctx = cw_glue_enter(as_threads(threads));
-    float *score = cw_alloc(ctx, f->tfs * f->genes, sizeof *score);
-    cw_status status = pooled ? cw_network_pool(ctx, score, f, cell, n) : cw_network_cell(ctx, score, f, cell[0]);
-    if (status == CW_OK) copy_matrix(REAL(out), score, f->tfs, f->genes);
+    cw_factors_sums(ctx, INTEGER(out), &f);
+    cw_glue_leave(ctx);
+    UNPROTECT(1);
+    return out;
+}
+
+/* cell: one 0-based integer -> matrix (tfs, genes) */
+SEXP cw_r_network_cell(SEXP view, SEXP cell, SEXP threads)
+{
+    cw_factors f = as_factors(view);
+    if (TYPEOF(cell) != INTSXP || Rf_xlength(cell) != 1) Rf_error("internal error: one cell is needed");
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)f.tfs, (int)f.genes));
+    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    float *score = cw_alloc(ctx, f.tfs * f.genes, sizeof *score);
+    if (cw_network_cell(ctx, score, &f, INTEGER(cell)[0]) == CW_OK) copy_matrix(REAL(out), score, f.tfs, f.genes);
     cw_free(ctx, score);
     cw_glue_leave(ctx);
     UNPROTECT(1);
     return out;
 }
 
-SEXP cw_r_network_cell(SEXP view, SEXP cell, SEXP threads)
+/* total: double, TF x gene row by row, or NULL for zeros. -> total plus the sum of the cells' networks; where nobody
+ * else holds `total` it is added to in place. */
+SEXP cw_r_network_add(SEXP total, SEXP view, SEXP cells, SEXP threads)
 {
     cw_factors f = as_factors(view);
-    if (TYPEOF(cell) != INTSXP || Rf_xlength(cell) != 1) Rf_error("internal error: one cell is needed");
-    return one_matrix(&f, INTEGER(cell), 1, 0, threads);
-}
-
-SEXP cw_r_network_pool(SEXP view, SEXP cells, SEXP threads)
-{
-    cw_factors f = as_factors(view);
-    int64_t n;
+    int64_t n, size = f.tfs * f.genes;
     const int32_t *cell = as_cells(cells, &f, &n);
-    return one_matrix(&f, cell, n, 1, threads);
+    if (Rf_isNull(total)) {
+        total = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)size));
+        memset(REAL(total), 0, (size_t)size * sizeof(double));
+    } else {
+        if (TYPEOF(total) != REALSXP || (int64_t)Rf_xlength(total) != size) Rf_error("internal error: total");
+        total = PROTECT(MAYBE_SHARED(total) ? Rf_duplicate(total) : total);
+    }
+    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_network_add(ctx, REAL(total), &f, cell, n);
+    cw_glue_leave(ctx);
+    UNPROTECT(1);
+    return total;
 }
 
 /* -> list(cell, tf, gene = integer, 1-based; score): edges of the cells one after the other; `cell` counts within

@@ -38,7 +38,8 @@ static void round_trip(void)
     h = cw_h5_open(ctx, path, 0);
     cw_h5_shape shape;
     CHECK(cw_h5_find(&shape, h, "u/index") && shape.rank == 3 && shape.dim[0] == ROWS && shape.dim[2] == K &&
-              shape.row_bytes == 12 && shape.type == CW_H5_U16, "shape");
+              shape.row_bytes == 12 && shape.type == CW_H5_U16,
+          "shape");
     CHECK(cw_h5_find(&shape, h, "none") && shape.dim[0] == 0, "an empty table");
     CHECK(!cw_h5_find(&shape, h, "nothing") && !cw_h5_find(&shape, h, "a/b") && !cw_h5_find(&shape, h, "value/x"),
           "what isn't there");
@@ -52,8 +53,8 @@ static void round_trip(void)
     cw_h5_read(ctx, back, h, "value", CW_H5_F64, 0, 5);
     cw_h5_read(ctx, said, h, "a/b/words", CW_H5_TEXT, 0, 3);
     cw_h5_read(ctx, back, h, "none", CW_H5_I32, 0, 0);
-    CHECK(ctx->status == CW_OK && memcmp(back, value, sizeof value) == 0 && memcmp(said, text, sizeof text) == 0,
-          "%s", ctx->text);
+    CHECK(ctx->status == CW_OK && memcmp(back, value, sizeof value) == 0 && memcmp(said, text, sizeof text) == 0, "%s",
+          ctx->text);
     CHECK(cw_h5_read(ctx, got, h, "u/index", CW_H5_U16, 2, 6) == CW_ERR_FORMAT, "too many rows");
     cw_ctx_clear(ctx);
     CHECK(cw_h5_read(ctx, got, h, "u/index", CW_H5_I32, 0, 1) == CW_ERR_FORMAT, "another type");
@@ -100,8 +101,8 @@ static void refusals(void)
     H5Dclose(H5Dcreate2(f, "filtered", H5T_STD_I32LE, s, H5P_DEFAULT, p, H5P_DEFAULT));
     H5Pclose(p), H5Sclose(s), H5Sclose(four), H5Sclose(large), H5Sclose(scalar), H5Sclose(null), H5Tclose(text);
     H5Fclose(f);
-    static const char *const bad[] = {"big-endian", "variable", "four", "scalar", "null",    "large",
-                                      "soft",       "elsewhere", "external", "filtered", ".", "/", ""};
+    static const char *const bad[] = {"big-endian", "variable", "four",     "scalar", "null", "large", "soft",
+                                      "elsewhere",  "external", "filtered", ".",      "/",    ""};
     cw_h5 *h = cw_h5_open(ctx, path, 0);
     cw_h5_shape shape;
     CHECK(h && cw_h5_find(&shape, h, "plain"), "a plain table: %s", ctx->text);

@@ -106,6 +106,13 @@ static const float direction_a[] = {1, 0.5f, -0.3f, 0.2f, 2, 0.1f, -1, 1, 1, 0.4
 BUILD(b_sliced, cw_sliced_w2(t, x[0], x[1], direction_a, 4))
 static const float unit_u[] = {0.8f, -0.6f, 0}, unit_v[] = {0.5f, 0.5f, 0.5f, 0.5f};
 BUILD(b_spectral, cw_spectral_norm(t, x[0], unit_u, unit_v))
+BUILD(b_info_nce, cw_info_nce(t, x[0], x[1], 0.5f))
+static const float read_mask[] = {1, 0, 1.5f, 1, 1, 1, 0, 2, 1, 1, 0.5f, 1};
+/* path start lift drift emb bias tau */
+BUILD(b_readout, cw_gene_readout(t, ((cw_gene_reading){x[0], x[1], x[2], x[3], x[4], x[5]}), x[6], read_mask, 2.0f, 8))
+BUILD(b_readout_bare, cw_gene_readout(t, ((cw_gene_reading){x[0], x[1], x[2], NULL, x[3], NULL}), x[4], NULL, 2.0f, 8))
+/* key value query delay out tau, 3 tokens */
+BUILD(b_tokens, cw_token_readout(t, ((cw_token_reading){x[0], x[1], x[2], x[3], x[4]}), x[5], 3))
 BUILD(b_affine, cw_affine(t, x[0], -1.7f, 0.3f))
 BUILD(b_squared, cw_mean_squared(t, x[0], x[1]))
 BUILD(b_squared_self, cw_mean_squared(t, x[0], cw_affine(t, x[0], 2.0f, 0.1f)))
@@ -193,6 +200,13 @@ static void spread(float **x)
 static void readings(float **x)
 {
     for (int64_t i = 0; i < 15; i++) x[0][i] = 0.25f * (float)((i * 4) % 9) + 0.07f + 0.006f * (float)i;
+}
+static void readings_6(float **x) { readings(x + 6); }
+static void readings_4(float **x) { readings(x + 4); }
+static void readings_at_rest(float **x)
+{
+    readings(x + 4);
+    for (int i = 1; i < 12; i += 2) x[1][i] *= -1.0f;
 }
 /* weights with u^T w v far from 0 */
 static void far_norm(float **x)
@@ -297,6 +311,33 @@ static const op_case cases[] = {
     {"sliced_w2, one y", b_sliced, 2, {{5, 3}, {1, 3, 0, 0, 1}}, .fill = in_order},
     {"sliced_w2, one x", b_sliced, 2, {{1, 3}, {4, 3, 0, 0, 1}}},
     {"spectral_norm", b_spectral, 1, {{3, 4}}, .fill = far_norm},
+    {"info_nce", b_info_nce, 2, {{5, 3}, {5, 3, 0, 0, 1}}},
+    {"gene_readout",
+     b_readout,
+     7,
+     {{24, 3, 0.2f, 0.5f}, {3, 4, 0.5f, 1}, {4, 3, 0.1f, 0.4f}, {1, 4, 0.1f, 0.2f}, {5, 4}, {1, 5}, {3, 5}},
+     .fill = readings_6,
+     .step = 0.004,
+     .tol = 4e-3},
+    {"gene_readout, half of the layer at rest",
+     b_readout_bare,
+     5,
+     {{24, 3, 0.2f, 0.5f}, {3, 4, 3, 4}, {4, 3, 0.1f, 0.4f}, {5, 4}, {3, 5}},
+     .fill = readings_at_rest,
+     .step = 0.004,
+     .tol = 4e-3},
+    {"gene_readout of a wide layer",
+     b_readout_bare,
+     5,
+     {{24, 3, 0.2f, 0.5f}, {3, 37, 0.5f, 1}, {37, 3, 0.1f, 0.4f}, {5, 37}, {3, 5}},
+     .fill = readings_4,
+     .step = 0.004,
+     .tol = 4e-3},
+    {"token_readout", b_tokens, 6, {{11, 12}, {11, 12}, {5, 4}, {1, 4}, {5, 4}, {11, 5}}, .tol = 4e-3},
+    {"token_readout, frozen query",
+     b_tokens,
+     6,
+     {{2, 12}, {2, 12}, {5, 4, 0, 0, 1}, {1, 4}, {5, 4, 0, 0, 1}, {2, 5}}},
     {"affine", b_affine, 1, {{5, 3}}},
     {"mean_squared", b_squared, 2, {{5, 3}, {5, 3}}},
     {"mean_squared of one's own", b_squared_self, 1, {{5, 3}}},

@@ -121,12 +121,16 @@ static problem make_problem(int64_t cells, int64_t genes, int64_t tfs, int64_t s
 static void drop_problem(problem *p) { free(p->x), free(p->w), free(p->tf); }
 
 /* log evidence and slopes of gene g by a Cholesky factor of the kept features alone (the prototype's form) */
-static double direct(double *theta, const problem *p, int64_t g, double a, double b, int64_t states)
+static double direct_known(double *theta, const problem *p, int64_t g, double a, double b, int64_t states,
+                           const unsigned char *known, double strength)
 {
     int64_t T = p->tfs, width = T * (1 + states), n = 0, N = p->cells;
     int64_t *keep = malloc((size_t)width * 8);
     for (int64_t i = 0; i < width; i++)
         if (p->tf[i % T] != g) keep[n++] = i;
+    double *sd = malloc((size_t)n * 8);
+    for (int64_t i = 0; i < n; i++)
+        sd[i] = sqrt(keep[i] >= T ? b : known && known[keep[i]] ? a * strength : a);
     double *C = calloc((size_t)(n * n), 8), *f = calloc((size_t)n, 8), *row = malloc((size_t)n * 8), yy = 0;
     for (int64_t c = 0; c < N; c++) {
         double y = p->x[c * p->genes + g];
@@ -144,10 +148,10 @@ static double direct(double *theta, const problem *p, int64_t g, double a, doubl
         double logdet = 0, fit = 0, rss = yy;
         for (int64_t i = 0; i < n; i++)
             for (int64_t j = 0; j < n; j++)
-                A[i * n + j] = C[i * n + j] * sqrt(keep[i] < T ? a : b) * sqrt(keep[j] < T ? a : b) / s + (i == j);
+                A[i * n + j] = C[i * n + j] * sd[i] * sd[j] / s + (i == j);
         CHECK(cw_dense_cholesky(A, n) == 0, "factor");
         for (int64_t i = 0; i < n; i++) {
-            q[i] = f[i] * sqrt(keep[i] < T ? a : b) / s;
+            q[i] = f[i] * sd[i] / s;
             logdet += log(A[i * n + i]);
         }
         double *z = malloc((size_t)n * 8);
@@ -156,7 +160,7 @@ static double direct(double *theta, const problem *p, int64_t g, double a, doubl
         for (int64_t i = 0; i < n; i++) fit += q[i] * z[i];
         evidence = -.5 * (yy / s - fit) - logdet - .5 * (double)N * log(s);
         memset(theta, 0, (size_t)width * 8);
-        for (int64_t i = 0; i < n; i++) theta[keep[i]] = sqrt(keep[i] < T ? a : b) * z[i];
+        for (int64_t i = 0; i < n; i++) theta[keep[i]] = sd[i] * z[i];
         for (int64_t i = 0; i < n; i++) {
             rss -= 2 * theta[keep[i]] * f[i];
             for (int64_t j = 0; j < n; j++) rss += theta[keep[i]] * C[i * n + j] * theta[keep[j]];
@@ -164,8 +168,13 @@ static double direct(double *theta, const problem *p, int64_t g, double a, doubl
         if (step == 0) s = fmax(1e-3, rss / (double)N);
         free(z);
     }
-    free(keep), free(C), free(f), free(row), free(A), free(q);
+    free(keep), free(sd), free(C), free(f), free(row), free(A), free(q);
     return evidence;
+}
+
+static double direct(double *theta, const problem *p, int64_t g, double a, double b, int64_t states)
+{
+    return direct_known(theta, p, g, a, b, states, NULL, 1.0);
 }
 
 static void test_pooled(void)
@@ -451,6 +460,123 @@ static void test_neighbours(void)
     free(x), free(w), free(label);
 }
 
+/* ---- edges believed beforehand ----------------------------------------------------------------------------------- */
+
+typedef struct edges {
+    int64_t *start;
+    int32_t *tf;
+    unsigned char *is; /* (genes, tfs) */
+} edges;
+
+/* Edge (t, g) where rule says so. */
+static edges make_edges(const problem *p, int (*rule)(const problem *, int64_t, int64_t))
+{
+    edges e = {malloc((size_t)(p->genes + 1) * 8), malloc((size_t)(p->genes * p->tfs) * 4),
+               calloc((size_t)(p->genes * p->tfs), 1)};
+    int64_t n = 0;
+    for (int64_t g = 0; g < p->genes; g++) {
+        e.start[g] = n;
+        for (int64_t t = 0; t < p->tfs; t++)
+            if (rule(p, t, g)) e.tf[n++] = (int32_t)t, e.is[g * p->tfs + t] = 1;
+    }
+    e.start[p->genes] = n;
+    return e;
+}
+
+static void drop_edges(edges *e) { free(e->start), free(e->tf), free(e->is); }
+
+static int rule_right(const problem *p, int64_t t, int64_t g) { return (void)p, t < 2 && g % 2 == 0; }
+static int rule_wrong(const problem *p, int64_t t, int64_t g) { return (void)p, t >= 2 && (t + g) % 3 == 0; }
+static int rule_mixed(const problem *p, int64_t t, int64_t g) { return (void)p, g != 3 && (t * 7 + g * 5) % 4 < 2; }
+static int rule_none(const problem *p, int64_t t, int64_t g) { return (void)p, (void)t, (void)g, 0; }
+
+/* Slopes, evidences and choices are those of the definition, for known edges that hold, don't hold, or are none. */
+static void test_known(void)
+{
+    static const double strength[] = {1, 4, 30};
+    int (*const rules[])(const problem *, int64_t, int64_t) = {rule_right, rule_wrong, rule_mixed, rule_none};
+    for (int which = 0; which < 4; which++)
+        for (int threads = 1; threads <= 3; threads += 2) {
+            cw_ctx *ctx = new_ctx(threads);
+            problem p = make_problem(150, 17, 6, 1, 21, 0);
+            edges e = make_edges(&p, rules[which]);
+            int64_t G = p.genes, T = p.tfs;
+            CHECK(cw_ridge_standardise(ctx, p.x, p.cells, G) == CW_OK, "standardise");
+            double *slope = poison((size_t)(T * G) * 8), *evidence = poison((size_t)G * 8), best[3], null_gain[6];
+            cw_known found = {0};
+            cw_known_edges known = {e.start, e.tf};
+            cw_known_options o = {cw_ridge_a, strength, CW_RIDGE_A_COUNT, 3, 6, 5};
+            double *theta = malloc((size_t)T * 8), off = 0, worst = 0, top = -INFINITY, want[2] = {0, 0};
+            CHECK(cw_ridge_known(ctx, slope, evidence, best, null_gain, &found, p.x, p.tf, &known, &o, p.cells, G,
+                                 T) == CW_OK, "%s", ctx->text);
+            for (int j = 0; j < 3; j++) {
+                double most = -INFINITY;
+                for (int i = 0; i < CW_RIDGE_A_COUNT; i++) {
+                    double sum = 0;
+                    for (int64_t g = 0; g < G; g++)
+                        sum += direct_known(theta, &p, g, cw_ridge_a[i], 0, 0, e.is + g * T, strength[j]);
+                    most = fmax(most, sum);
+                    if (sum > top + 1e-9) top = sum, want[0] = cw_ridge_a[i], want[1] = strength[j];
+                }
+                CHECK(fabs(most - best[j]) < 1e-6, "rule %d strength %g: %g, %g", which, strength[j], best[j], most);
+            }
+            if (found.strength > 1.0)
+                CHECK(found.a == want[0] && found.strength == want[1], "rule %d: %g %g, best is %g %g", which, found.a,
+                      found.strength, want[0], want[1]);
+            for (int64_t g = 0; g < G; g++) {
+                off = fmax(off, fabs(evidence[g] - direct_known(theta, &p, g, found.a, 0, 0, e.is + g * T,
+                                                                found.strength)));
+                for (int64_t t = 0; t < T; t++) worst = fmax(worst, fabs(slope[t * G + g] - theta[t]));
+            }
+            CHECK(worst < 1e-9 && off < 1e-7, "rule %d: slopes %g, evidence %g", which, worst, off);
+            if (which == 0) {
+                CHECK(found.strength > 1.0 && best[1] > best[0], "right edges: %g", found.strength);
+                for (int n = 0; n < 6; n++) CHECK(null_gain[n] < found.gain, "%g, %g", null_gain[n], found.gain);
+            }
+            if (which == 1 || which == 3)
+                CHECK(found.strength == 1.0, "wrong or no edges: %g, gain %g, null %g", found.strength, found.gain,
+                      null_gain[0]);
+            free(slope), free(evidence), free(theta), drop_edges(&e), drop_problem(&p);
+            CHECK(ctx->memory.bytes == 0, "%lld bytes left", (long long)ctx->memory.bytes);
+            cw_ctx_free(ctx);
+        }
+}
+
+static void test_known_refusals(void)
+{
+    problem p = make_problem(40, 9, 3, 1, 22, 0);
+    double slope[27], evidence[9], best[2], null_gain[2];
+    static const double weak[] = {1, .5}, fine[] = {1, 2}, late[] = {2, 1};
+    cw_known found;
+    for (int bad = 0; bad < 5; bad++) {
+        edges e = make_edges(&p, rule_right);
+        cw_known_edges known = {e.start, e.tf};
+        cw_known_options o = {cw_ridge_a, bad == 0 ? weak : bad == 4 ? late : fine, 1, bad == 3 ? 0 : 2, 2, 1};
+        cw_ctx *ctx = new_ctx(1);
+        if (bad == 1) e.tf[0] = 7;
+        if (bad == 2) e.tf[1] = e.tf[0];
+        CHECK(cw_ridge_known(ctx, slope, evidence, best, null_gain, &found, p.x, p.tf, &known, &o, 40, 9, 3) ==
+                  CW_ERR_ARGUMENT, "bad %d", bad);
+        CHECK(ctx->memory.bytes == 0, "%lld bytes left", (long long)ctx->memory.bytes);
+        cw_ctx_free(ctx), drop_edges(&e);
+    }
+    int refused = 0, done = 0;
+    edges e = make_edges(&p, rule_right);
+    cw_known_edges known = {e.start, e.tf};
+    cw_known_options o = {cw_ridge_a, fine, 1, 2, 2, 1};
+    for (int64_t at = 0; at < 60 && !done; at++) {
+        cw_ctx *ctx = new_ctx(2);
+        ctx->fail_at = ctx->memory.calls + at;
+        done = cw_ridge_known(ctx, slope, evidence, best, null_gain, &found, p.x, p.tf, &known, &o, 40, 9, 3) == CW_OK;
+        refused += !done;
+        CHECK(done || ctx->status == CW_ERR_MEMORY, "%d: %s", (int)at, ctx->text);
+        CHECK(ctx->memory.bytes == 0, "%lld bytes left", (long long)ctx->memory.bytes);
+        cw_ctx_free(ctx);
+    }
+    CHECK(done && refused > 10, "%d refusals, done %d", refused, done);
+    drop_edges(&e), drop_problem(&p);
+}
+
 /* ---- memory that runs out ---------------------------------------------------------------------------------------- */
 
 static void test_memory(void)
@@ -486,7 +612,8 @@ int main(void)
 {
     int before = cw_blas_enter();
     test_product(), test_eigen(), test_pooled(), test_varying(), test_fallback(), test_threads(), test_constant();
-    test_refusals(), test_states(), test_neighbours(), test_memory();
+    test_refusals(), test_states(), test_neighbours(), test_known(), test_known_refusals();
+    test_memory();
     cw_blas_leave(before);
     return test_end();
 }

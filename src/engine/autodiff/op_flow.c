@@ -8,8 +8,9 @@
  *
  *     z_k = z_0 + dt sum_{i<k} (W3 hbar_i + b3).
  *
- * Rows are independent; they are cut into tiles of FLOW_ROWS that run their whole trajectory on one thread each. The
- * backward keeps every sqrt(steps)-th p and computes what lies between again. */
+ * Rows are independent; they are cut into tiles of FLOW_ROWS that run their whole trajectory on one thread each. For
+ * the backward the hidden layers of all steps are kept where that is little; otherwise every sqrt(steps)-th p is, and
+ * what lies between is computed again. */
 #include "ops.h"
 
 #include <math.h>
@@ -17,7 +18,9 @@
 
 #define FLOW_ROWS 32  /* of a tile: its arrays stay in the second cache */
 #define FLOW_SLOTS 16 /* partial sums of weight gradients; slot s takes tiles s, s + 16, ... in order */
-#define MAX_STAGES 4
+
+static int64_t keep_limit = 8 << 20; /* values of hidden layers that a flow may keep */
+void cw_flow_keep_limit(int64_t values) { keep_limit = values; }
 
 enum { FLOW_Z, FLOW_W1, FLOW_B1, FLOW_W2, FLOW_B2, FLOW_W3, FLOW_B3, FLOW_DURATION, FLOW_SHARE, FLOW_INPUTS };
 
@@ -25,6 +28,7 @@ typedef struct {
     cw_flow_spec spec;
     int path; /* the result is every step's hbar, not a state */
     int64_t segment;
+    int keeps; /* all hidden layers, not checkpoints */
 } flow_saved;
 
 /* What a tile reads. */
@@ -32,6 +36,7 @@ typedef struct flow {
     const cw_kernels *k;
     const float *A, *c, *w2, *b2, *dt, *share; /* A (h1,h2), c (h1), dt (n), share (n,steps) or NULL */
     int64_t n, d, h1, h2, steps, stages, segment;
+    int keeps;
     const float *node, *weight; /* stage j starts at p + node[j] dt g_{j-1} and counts weight[j] */
 } flow;
 
@@ -61,6 +66,7 @@ static flow flow_of(const cw_tape *t, const cw_node *node, const float *A, const
                   .steps = s->spec.steps,
                   .stages = rk4 ? 4 : 1,
                   .segment = s->segment,
+                  .keeps = s->keeps,
                   .node = rk4 ? rk4_node : euler_node,
                   .weight = rk4 ? rk4_weight : euler_weight};
 }
@@ -89,14 +95,17 @@ static void flow_step(const flow *f, float *p, float *u, float *h, float *hbar, 
         f->k->act(&one, u + j * n1, j ? point : p, CW_ACT_TANH, n1);
         f->k->linear(&one, hj, NULL, u + j * n1, f->w2, f->b2, NULL, CW_ACT_TANH, rows, f->h1, f->h2);
         float w = f->weight[j];
-        for (int64_t i = 0; i < n2; i++) hbar[i] = j ? hbar[i] + w * hj[i] : w * hj[i];
+#pragma omp simd
+        for (int64_t i = 0; i < n2; i++) hbar[i] = (j ? hbar[i] : 0.0f) + w * hj[i];
         if (j + 1 == f->stages) break;
         f->k->linear(&one, g, NULL, hj, f->A, f->c, NULL, CW_ACT_NONE, rows, f->h2, f->h1);
         for (int64_t r = 0; r < rows; r++)
+#pragma omp simd
             for (int64_t i = r * f->h1; i < (r + 1) * f->h1; i++) point[i] = p[i] + f->node[j + 1] * dt[r] * g[i];
     }
     f->k->linear(&one, g, NULL, hbar, f->A, f->c, NULL, CW_ACT_NONE, rows, f->h2, f->h1);
     for (int64_t r = 0; r < rows; r++)
+#pragma omp simd
         for (int64_t i = r * f->h1; i < (r + 1) * f->h1; i++) p[i] += dt[r] * g[i];
 }
 
@@ -104,22 +113,33 @@ static void flow_step(const flow *f, float *p, float *u, float *h, float *hbar, 
 
 static int64_t forward_room(const flow *f) { return FLOW_ROWS * (f->stages * (f->h1 + f->h2) + 2 * f->h1 + f->h2); }
 
+/* The first layers of a tile's steps within what is kept, (steps,stages,rows,h1), and the second, of width h2. */
+static float *kept_u(const flow *f, float *kept, int64_t first) { return kept + first * f->steps * f->stages * f->h1; }
+static float *kept_h(const flow *f, float *kept, int64_t first)
+{
+    return kept + (f->n * f->h1 + first * f->h2) * f->steps * f->stages;
+}
+
 /* p (n,h1) is the start of all rows and their end afterwards. total (n,h2): sum of share hbar, or NULL; path
- * (steps,n,h2): every hbar, or NULL; check (segments,n,h1): p at each segment's start, or NULL. */
-static void forward_tile(const flow *f, float *work, float *p, float *total, float *path, float *check, int64_t first)
+ * (steps,n,h2): every hbar, or NULL; kept: see flow_run, or NULL. */
+static void forward_tile(const flow *f, float *work, float *p, float *total, float *path, float *kept, int64_t first)
 {
     int64_t rows = smaller(FLOW_ROWS, f->n - first), n1 = rows * f->h1, n2 = rows * f->h2;
     int64_t steps = path ? f->steps : steps_of(f, first, rows);
     float *u = work, *h = u + f->stages * n1, *hbar = h + f->stages * n2, *g = hbar + n2, *point = g + n1;
     p += first * f->h1;
     for (int64_t i = 0; i < steps; i++) {
-        if (check && i % f->segment == 0)
-            memcpy(check + (i / f->segment * f->n + first) * f->h1, p, (size_t)n1 * sizeof *p);
+        if (kept && f->keeps) {
+            u = kept_u(f, kept, first) + i * f->stages * n1;
+            h = kept_h(f, kept, first) + i * f->stages * n2;
+        } else if (kept && i % f->segment == 0)
+            memcpy(kept + (i / f->segment * f->n + first) * f->h1, p, (size_t)n1 * sizeof *p);
         flow_step(f, p, u, h, hbar, g, point, f->dt + first, rows);
         if (path) memcpy(path + (i * f->n + first) * f->h2, hbar, (size_t)n2 * sizeof *p);
         for (int64_t r = 0; total && r < rows; r++) {
             float share = f->share ? f->share[(first + r) * f->steps + i] : 1.0f;
             float *sum = total + (first + r) * f->h2;
+#pragma omp simd
             for (int64_t j = 0; j < f->h2; j++) sum[j] += share * hbar[r * f->h2 + j];
         }
     }
@@ -179,15 +199,18 @@ static void lift(const cw_tape *t, const cw_node *node, const flow *f, float *to
     }
 }
 
-/* kept: [0] checkpoints (segments,n,h1), [1] total (n,h2), [2] A and c, then dt (n) */
+/* kept: [0] checkpoints (segments,n,h1), or tile by tile all first and then all second layers; [1] total (n,h2), [2] A
+ * and c, then dt (n) */
 static int flow_run(cw_tape *t, cw_node *node)
 {
     flow_saved *s = node->saved;
     int64_t n = cw_rows(node->in[FLOW_Z]), d = cw_cols(node->in[FLOW_Z]);
-    int64_t h1 = cw_rows(node->in[FLOW_W1]), h2 = cw_cols(node->in[FLOW_W3]), segments = 0;
+    int64_t h1 = cw_rows(node->in[FLOW_W1]), h2 = cw_cols(node->in[FLOW_W3]);
+    int64_t layers = s->spec.steps * (s->spec.method == CW_FLOW_RK4 ? 4 : 1) * n * (h1 + h2);
     s->segment = (int64_t)ceil(sqrt((double)s->spec.steps));
-    if (t->recording) segments = (s->spec.steps + s->segment - 1) / s->segment;
-    float *check = segments ? cw_node_keep(t, node, 0, segments * n * h1) : NULL;
+    s->keeps = layers <= keep_limit;
+    int64_t room0 = s->keeps ? layers : (s->spec.steps + s->segment - 1) / s->segment * n * h1;
+    float *kept = t->recording ? cw_node_keep(t, node, 0, room0) : NULL;
     float *total = s->path ? NULL : cw_node_keep(t, node, 1, n * h2), *A = cw_node_keep(t, node, 2, h1 * h2 + h1 + n);
     if (t->ctx->status != CW_OK) return 0;
     float *dt = A + h1 * h2 + h1;
@@ -206,7 +229,7 @@ static int flow_run(cw_tape *t, cw_node *node)
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (threads > 1)
     for (int64_t slot = 0; slot < slots; slot++)
         for (int64_t tile = slot; tile < tiles_of(n); tile += slots)
-            forward_tile(&f, work + slot * room, p, total, path, check, tile * FLOW_ROWS);
+            forward_tile(&f, work + slot * room, p, total, path, kept, tile * FLOW_ROWS);
     if (!s->path) lift(t, node, &f, total);
     cw_arena_give(t->arena, p);
     return t->ctx->status == CW_OK;
@@ -218,7 +241,7 @@ static int flow_run(cw_tape *t, cw_node *node)
 typedef struct flow_grad {
     float *dA, *dc, *dw2, *db2; /* of a slot; NULL where the field is frozen */
     float *lambda;              /* (n,h1): of each row's first p */
-    float *ddt;                 /* (n) */
+    float *ddt;                 /* (n), or NULL */
     float *dshare;              /* (n,steps) or NULL */
     const float *sigma;         /* path: (steps,n,h2), the gradient of every hbar; else (n,h2), that of the share sum */
     const float *drift;         /* (n): <dout, b3>; NULL with a path */
@@ -233,6 +256,7 @@ static int64_t backward_room(const flow *f)
 static double dot(const float *a, const float *b, int64_t n)
 {
     double sum = 0;
+#pragma omp simd reduction(+ : sum)
     for (int64_t i = 0; i < n; i++) sum += (double)a[i] * b[i];
     return sum;
 }
@@ -240,6 +264,7 @@ static double dot(const float *a, const float *b, int64_t n)
 /* y (rows,h) := y (1 - a^2): through tanh, whose value was a */
 static void through_tanh(float *y, const float *a, int64_t n)
 {
+#pragma omp simd
     for (int64_t i = 0; i < n; i++) y[i] *= 1.0f - a[i] * a[i];
 }
 
@@ -256,18 +281,23 @@ static void step_back(const flow *f, float *lambda, double *ddt, const float *u,
     for (int64_t j = f->stages - 1; j >= 0; j--) {
         float *x = dx + j * n1, *q = dq + j * n2, w = f->weight[j], next = f->node[j + 1];
         int last = j + 1 == f->stages;
+#pragma omp simd
         for (int64_t i = 0; i < n1; i++) x[i] = w * lambda[i] + (last ? 0.0f : next * dpoint[i]);
         f->k->gemm(&one, y, h2, x, h1, 0, f->A, h2, 0, 1.0f, 0.0f, rows, h2, h1);
         for (int64_t r = 0; r < rows; r++) {
-            ddt[r] += dot(y + r * h2, h + j * n2 + r * h2, h2) + dot(x + r * h1, f->c, h1);
+            if (ddt) ddt[r] += dot(y + r * h2, h + j * n2 + r * h2, h2) + dot(x + r * h1, f->c, h1);
+#pragma omp simd
             for (int64_t i = r * h2; i < (r + 1) * h2; i++) q[i] = dt[r] * y[i] + w * sigma[i];
+#pragma omp simd
             for (int64_t i = r * h1; i < (r + 1) * h1; i++) x[i] *= dt[r];
         }
         through_tanh(q, h + j * n2, n2);
         f->k->gemm(&one, dpoint, h1, q, h2, 0, f->w2, h1, 0, 1.0f, 0.0f, rows, h1, h2);
         through_tanh(dpoint, u + j * n1, n1);
+#pragma omp simd
         for (int64_t i = 0; i < n1; i++) sum[i] += dpoint[i];
     }
+#pragma omp simd
     for (int64_t i = 0; i < n1; i++) lambda[i] += sum[i];
 }
 
@@ -282,7 +312,7 @@ static void gather_weights(const flow *f, const flow_grad *g, const float *u, co
     if (g->dc) f->k->column_sum(&one, g->dc, dx, stacked, f->h1);
 }
 
-static void backward_tile(const flow *f, const flow_grad *g, float *work, const float *check, int64_t first)
+static void backward_tile(const flow *f, const flow_grad *g, float *work, float *kept, int64_t first)
 {
     int64_t rows = smaller(FLOW_ROWS, f->n - first), h1 = f->h1, h2 = f->h2, n1 = rows * h1, n2 = rows * h2;
     int path = g->drift == NULL;
@@ -295,8 +325,12 @@ static void backward_tile(const flow *f, const flow_grad *g, float *work, const 
     memset(lambda, 0, (size_t)n1 * sizeof *lambda);
     for (int64_t start = (steps - 1) / f->segment * f->segment; start >= 0; start -= f->segment) {
         int64_t count = smaller(f->segment, steps - start);
-        memcpy(p, check + (start / f->segment * f->n + first) * h1, (size_t)n1 * sizeof *p);
-        for (int64_t i = 0; i < count; i++)
+        if (f->keeps) {
+            u = kept_u(f, kept, first) + start * f->stages * n1;
+            h = kept_h(f, kept, first) + start * f->stages * n2;
+        } else
+            memcpy(p, kept + (start / f->segment * f->n + first) * h1, (size_t)n1 * sizeof *p);
+        for (int64_t i = 0; !f->keeps && i < count; i++)
             flow_step(f, p, u + i * f->stages * n1, h + i * f->stages * n2, hbar, gbuf, point, dt, rows);
         for (int64_t i = count - 1; i >= 0; i--) {
             const float *hi = h + i * f->stages * n2, *s = path ? g->sigma + ((start + i) * f->n + first) * h2 : sigma;
@@ -304,18 +338,19 @@ static void backward_tile(const flow *f, const flow_grad *g, float *work, const 
                 const float *base = g->sigma + (first + r) * h2;
                 int64_t at = (first + r) * f->steps + start + i;
                 float share = f->share ? f->share[at] : 1.0f;
+#pragma omp simd
                 for (int64_t j = 0; j < h2; j++) sigma[r * h2 + j] = share * dt[r] * base[j];
                 double read = g->dshare ? g->drift[first + r] : 0.0;
                 for (int64_t j = 0; g->dshare && j < f->stages; j++)
                     read += f->weight[j] * dot(base, hi + j * n2 + r * h2, h2);
                 if (g->dshare) g->dshare[at] += (float)(dt[r] * read);
             }
-            step_back(f, lambda, ddt, u + i * f->stages * n1, hi, dq + i * f->stages * n2, dx + i * f->stages * n1, s,
-                      dt, point, y, rows);
+            step_back(f, lambda, g->ddt ? ddt : NULL, u + i * f->stages * n1, hi, dq + i * f->stages * n2,
+                      dx + i * f->stages * n1, s, dt, point, y, rows);
         }
         gather_weights(f, g, u, h, dq, dx, count * f->stages * rows);
     }
-    for (int64_t r = 0; r < rows; r++) g->ddt[first + r] += (float)ddt[r];
+    for (int64_t r = 0; g->ddt && r < rows; r++) g->ddt[first + r] += (float)ddt[r];
 }
 
 /* Slots' sums into one, in order. */
@@ -370,7 +405,7 @@ static void flow_backward(cw_tape *t, cw_node *node)
     if (node->in[FLOW_SHARE] && !cw_tape_data(t, node->in[FLOW_SHARE])) return; /* dropped: computed again */
     flow f = flow_of(t, node, node->kept[2], node->kept[2] + h1 * h2 + h1);
     int64_t slots = smaller(tiles_of(f.n), FLOW_SLOTS), room = backward_room(&f), size = 2 * h1 * h2 + h1 + h2;
-    int trains = 0;
+    int trains = 0, moves = duration && duration->needs_grad;
     for (int i = FLOW_W1; i <= FLOW_B3; i++) trains |= node->in[i] && node->in[i]->needs_grad;
     float *lambda = cw_arena_take(t->arena, f.n * (h1 + h2 + 2) * (int64_t)sizeof *lambda);
     float *sums = cw_arena_take(t->arena, slots * size * (int64_t)sizeof *sums);
@@ -391,7 +426,7 @@ static void flow_backward(cw_tape *t, cw_node *node)
                        trains ? dw2 : NULL,
                        trains ? dw2 + h1 * h2 : NULL,
                        lambda,
-                       ddt,
+                       moves ? ddt : NULL,
                        dshare,
                        s->path ? node->out->grad : sigma,
                        s->path ? NULL : drift};

@@ -244,3 +244,84 @@ cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *dir
     cw_arena_give(t->arena, px), cw_arena_give(t->arena, part), cw_arena_give(t->arena, order);
     return scalar(t, node, sum / (double)count);
 }
+
+/* ---- contrast of pairs: symmetric InfoNCE of cosines (Radford et al. 2021). kept: [0] x, [1] y of length 1, [2] the
+ * gradient of the cosines (n,n) ---- */
+
+typedef struct {
+    float *length; /* of x's rows */
+    float temperature;
+} contrast_saved;
+
+static void contrast_backward(cw_tape *t, cw_node *node)
+{
+    const contrast_saved *s = node->saved;
+    cw_tensor *x = node->in[0];
+    int64_t n = cw_rows(x), d = cw_cols(x);
+    float *dx = cw_tape_grad(t, x), *dunit = cw_arena_take(t->arena, n * d * (int64_t)sizeof *dunit);
+    if (!dx || !dunit) return;
+    t->k->gemm(&t->exec, dunit, d, node->kept[2], n, 0, node->kept[1], d, 0, node->out->grad[0] / s->temperature, 0.0f,
+               n, d, n);
+    for (int64_t i = 0; i < n; i++) {
+        const float *u = node->kept[0] + i * d;
+        double along = 0;
+        for (int64_t j = 0; j < d; j++) along += (double)dunit[i * d + j] * u[j];
+        for (int64_t j = 0; j < d; j++) dx[i * d + j] += (float)((dunit[i * d + j] - along * u[j]) / s->length[i]);
+    }
+    cw_arena_give(t->arena, dunit);
+}
+
+static const cw_op op_contrast = {"info_nce", contrast_backward, NULL};
+
+static void unit_rows(float *out, float *length, const float *x, int64_t n, int64_t d)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (int64_t j = 0; j < d; j++) sum += (double)x[i * d + j] * x[i * d + j];
+        double l = sum > 1e-24 ? sqrt(sum) : 1e-12;
+        if (length) length[i] = (float)l;
+        for (int64_t j = 0; j < d; j++) out[i * d + j] = (float)(x[i * d + j] / l);
+    }
+}
+
+/* Adds -log softmax(S / temperature)[i] of n values at `step` to the sum, and (softmax - 1_i) scale to g. */
+static double contrast_line(float *g, const float *S, int64_t i, int64_t n, int64_t step, double temperature,
+                            double scale)
+{
+    double top = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < n; j++) top = fmax(top, S[j * step] / temperature);
+    for (int64_t j = 0; j < n; j++) sum += exp(S[j * step] / temperature - top);
+    for (int64_t j = 0; j < n; j++)
+        g[j * step] += (float)(scale * (exp(S[j * step] / temperature - top) / sum - (j == i)));
+    return log(sum) + top - S[i * step] / temperature;
+}
+
+cw_tensor *cw_info_nce(cw_tape *t, cw_tensor *x, cw_tensor *y, float temperature)
+{
+    cw_node *node = cw_node_new(t, &op_contrast, 2, (cw_tensor *[]){x, y}, sizeof(contrast_saved));
+    if (!node || !same_count(t, "info_nce", cw_count(x), cw_count(y))) return NULL;
+    int64_t n = cw_rows(x), d = cw_cols(x);
+    if (n < 1 || cw_rows(y) != n || y->needs_grad || !(temperature > 0)) {
+        cw_fail(t->ctx, CW_ERR_ARGUMENT, "info_nce: %lld and %lld rows, temperature %g", (long long)n,
+                (long long)cw_rows(y), (double)temperature);
+        return NULL;
+    }
+    contrast_saved *s = node->saved;
+    s->temperature = temperature;
+    s->length = cw_arena_take(t->arena, n * (int64_t)sizeof *s->length);
+    float *u = cw_node_keep(t, node, 0, n * d), *v = cw_node_keep(t, node, 1, n * d),
+          *g = cw_node_keep(t, node, 2, n * n);
+    float *S = cw_arena_take(t->arena, n * n * (int64_t)sizeof *S);
+    if (!s->length || !u || !v || !g || !S) return NULL;
+    unit_rows(u, s->length, x->data, n, d);
+    unit_rows(v, NULL, y->data, n, d);
+    t->k->gemm(&t->exec, S, n, u, d, 0, v, d, 1, 1.0f, 0.0f, n, n, d);
+    memset(g, 0, (size_t)(n * n) * sizeof *g);
+    double sum = 0, scale = 0.5 / (double)n;
+    for (int64_t i = 0; i < n; i++) {
+        sum += contrast_line(g + i * n, S + i * n, i, n, 1, temperature, scale);
+        sum += contrast_line(g + i, S + i, i, n, n, temperature, scale);
+    }
+    cw_arena_give(t->arena, S);
+    return scalar(t, node, scale * sum);
+}

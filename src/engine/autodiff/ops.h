@@ -118,6 +118,9 @@ typedef struct cw_flow_spec {
  * 1. With `share` (n,steps) every step i of a row counts share[i]: z + dt sum_i share_i f_i, see cw_flow_share. */
 cw_tensor *cw_flow(cw_tape *t, cw_tensor *z, cw_flow_field field, cw_tensor *duration, cw_tensor *share,
                    cw_flow_spec spec);
+/* Tests only: flows keep at most so many values of hidden layers for the backward (usually 8 million), and beyond that
+ * compute them again. */
+void cw_flow_keep_limit(int64_t values);
 /* (steps n, h2), row i n + r: the stage-weighted second hidden layer of row r in step i, so that the state of row r after
  * k steps is z + dt sum_{i<k} (w3 hbar_i + b3) with dt = scale / steps. */
 cw_tensor *cw_flow_path(cw_tape *t, cw_tensor *z, cw_flow_field field, cw_flow_spec spec);
@@ -127,6 +130,23 @@ cw_tensor *cw_flow_share(cw_tape *t, cw_tensor *tau, float longest, int64_t step
 /* w / sigma, sigma = u^T w v, u (rows) and v (columns) borrowed constants: with the leading singular vectors, the
  * spectral norm and its gradient. */
 cw_tensor *cw_spectral_norm(cw_tape *t, cw_tensor *w, const float *u, const float *v);
+
+/* ---- op_readout.c ---- */
+/* What a decoder's first layer p z + b becomes along a flow's path: path (steps n, h) from cw_flow_path; start (n,k) =
+ * p z + b at time 0; lift (k,h) = p w3; drift (k) = p b3 or NULL; and its second: emb (G,k), bias (G) or NULL. */
+typedef struct cw_gene_reading {
+    cw_tensor *path, *start, *lift, *drift, *emb, *bias;
+} cw_gene_reading;
+/* <emb_g, relu(first layer at tau)> + bias_g, tau (n,G) clamped to [0, longest] as in cw_flow_share -> (n,G). mask (n,k),
+ * borrowed, or NULL, scales the hidden layer (dropout, one for all genes of a cell). */
+cw_tensor *cw_gene_readout(cw_tape *t, cw_gene_reading reading, cw_tensor *tau, const float *mask, float longest,
+                           int64_t steps);
+/* Reading by attention over a cell's own tokens: gene g asks with query_g + tau delay, and what the tokens answer is
+ * weighed with out_g. key, value (n, tokens k), query, out (G,k), delay (k), tau (n,G); scale k^-1/2 -> (n,G). */
+typedef struct cw_token_reading {
+    cw_tensor *key, *value, *query, *delay, *out;
+} cw_token_reading;
+cw_tensor *cw_token_readout(cw_tape *t, cw_token_reading reading, cw_tensor *tau, int64_t tokens);
 
 /* ---- op_match.c ---- */
 cw_tensor *cw_affine(cw_tape *t, cw_tensor *x, float a, float b);       /* a x + b */
@@ -138,5 +158,8 @@ cw_tensor *cw_lower_median(cw_tape *t, cw_tensor *x, int by_row);
  * difference of the two projected samples' quantiles. x (n,d), y (m,d) a constant. The smaller sample is read at
  * max(n,m) places by linear interpolation. */
 cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *direction, int64_t count);
+/* Symmetric InfoNCE of the cosines of x's and y's rows over the temperature, row i of one belonging to row i of the
+ * other; y a constant. */
+cw_tensor *cw_info_nce(cw_tape *t, cw_tensor *x, cw_tensor *y, float temperature);
 
 #endif

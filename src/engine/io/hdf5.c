@@ -9,7 +9,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* ---- disk space --------------------------------------------------------------------------------------------------- */
+/* ---- disk space ------------------------------------------------------------------------------------------------- */
 
 double cw_disk_free(const char *path)
 {
@@ -23,7 +23,7 @@ cw_status cw_file_reserve(cw_ctx *ctx, const char *path)
     struct stat info;
     int fd = open(path, O_RDWR);
     if (fd < 0 || fstat(fd, &info) != 0) cw_fail(ctx, CW_ERR_IO, "%s: %s", path, strerror(errno));
-    /* macOS has no posix_fallocate; there a full disk shows when it is written to */
+        /* macOS has no posix_fallocate; there a full disk shows when it is written to */
 #if !defined(__APPLE__)
     int why = ctx->status == CW_OK && info.st_size > 0 ? posix_fallocate(fd, 0, info.st_size) : 0;
     if (why == ENOSPC || why == EDQUOT || why == EFBIG || why == EIO)
@@ -54,12 +54,16 @@ struct cw_h5 {
     void *report_data;
 };
 
-/* ---- errors ------------------------------------------------------------------------------------------------------- */
+/* ---- errors ----------------------------------------------------------------------------------------------------- */
 
-/* The innermost description on the library's error stack says what the system said. */
+/* The innermost description on the library's error stack, or what it quotes of the system's words. */
 static herr_t keep_first(unsigned n, const H5E_error2_t *e, void *text)
 {
-    if (n == 0 && e->desc) snprintf(text, 200, "%s", e->desc);
+    static const char mark[] = "error message = '";
+    if (n > 0 || !e->desc) return 0;
+    const char *quoted = strstr(e->desc, mark);
+    const char *from = quoted ? quoted + sizeof mark - 1 : e->desc;
+    snprintf(text, 200, "%.*s", (int)strcspn(from, quoted ? "'\n" : "\n"), from);
     return 0;
 }
 
@@ -71,7 +75,7 @@ static cw_status library_fail(cw_ctx *ctx, cw_status status, const char *what, c
     return cw_fail(ctx, status, "%s %s: %s", what, name, text);
 }
 
-/* ---- files -------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------------------ */
 
 static cw_h5 *start(cw_ctx *ctx)
 {
@@ -97,10 +101,9 @@ cw_h5 *cw_h5_create(cw_ctx *ctx, const char *path)
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     h->file = H5Fcreate(path, H5F_ACC_EXCL, H5P_DEFAULT, access);
+    if (h->file < 0) library_fail(ctx, CW_ERR_IO, "can't create", path);
     H5Pclose(access);
-    if (h->file >= 0) return h;
-    library_fail(ctx, CW_ERR_IO, "can't create", path);
-    return give_up(ctx, h);
+    return h->file >= 0 ? h : give_up(ctx, h);
 }
 
 cw_h5 *cw_h5_open(cw_ctx *ctx, const char *path, int write)
@@ -128,17 +131,22 @@ cw_status cw_h5_close(cw_ctx *ctx, cw_h5 *h)
     return ctx->status;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------------- */
+/* ---- tables ----------------------------------------------------------------------------------------------------- */
 
 /* The type in the file; to be closed by the caller. */
 static hid_t file_type(cw_h5_type type, int64_t width)
 {
     switch (type) {
-    case CW_H5_U16: return H5Tcopy(H5T_STD_U16LE);
-    case CW_H5_I32: return H5Tcopy(H5T_STD_I32LE);
-    case CW_H5_F32: return H5Tcopy(H5T_IEEE_F32LE);
-    case CW_H5_F64: return H5Tcopy(H5T_IEEE_F64LE);
-    case CW_H5_TEXT: break;
+    case CW_H5_U16:
+        return H5Tcopy(H5T_STD_U16LE);
+    case CW_H5_I32:
+        return H5Tcopy(H5T_STD_I32LE);
+    case CW_H5_F32:
+        return H5Tcopy(H5T_IEEE_F32LE);
+    case CW_H5_F64:
+        return H5Tcopy(H5T_IEEE_F64LE);
+    case CW_H5_TEXT:
+        break;
     }
     hid_t t = H5Tcopy(H5T_C_S1);
     H5Tset_size(t, (size_t)width);
@@ -150,11 +158,16 @@ static hid_t file_type(cw_h5_type type, int64_t width)
 static hid_t memory_type(cw_h5_type type, int64_t width)
 {
     switch (type) {
-    case CW_H5_U16: return H5Tcopy(H5T_NATIVE_UINT16);
-    case CW_H5_I32: return H5Tcopy(H5T_NATIVE_INT32);
-    case CW_H5_F32: return H5Tcopy(H5T_NATIVE_FLOAT);
-    case CW_H5_F64: return H5Tcopy(H5T_NATIVE_DOUBLE);
-    case CW_H5_TEXT: break;
+    case CW_H5_U16:
+        return H5Tcopy(H5T_NATIVE_UINT16);
+    case CW_H5_I32:
+        return H5Tcopy(H5T_NATIVE_INT32);
+    case CW_H5_F32:
+        return H5Tcopy(H5T_NATIVE_FLOAT);
+    case CW_H5_F64:
+        return H5Tcopy(H5T_NATIVE_DOUBLE);
+    case CW_H5_TEXT:
+        break;
     }
     return file_type(type, width);
 }
@@ -174,8 +187,10 @@ cw_status cw_h5_make(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_shape 
         H5Pset_chunk(create, shape->rank, piece);
     }
     hid_t set = H5Dcreate2(h->file, name, type, space, links, create, H5P_DEFAULT);
-    if (set < 0) library_fail(ctx, CW_ERR_IO, "can't make the table", name);
-    else if (H5Dclose(set) < 0) library_fail(ctx, CW_ERR_IO, "can't make the table", name);
+    if (set < 0)
+        library_fail(ctx, CW_ERR_IO, "can't make the table", name);
+    else if (H5Dclose(set) < 0)
+        library_fail(ctx, CW_ERR_IO, "can't make the table", name);
     H5Pclose(links), H5Pclose(create), H5Sclose(space), H5Tclose(type);
     return ctx->status;
 }
@@ -219,8 +234,8 @@ static int type_of(cw_h5_shape *shape, hid_t type)
         if (equal) return 1;
     }
     shape->type = CW_H5_TEXT;
-    return H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 && H5Tget_strpad(type) == H5T_STR_NULLPAD &&
-           shape->width >= 1 && shape->width <= 1 << 30;
+    return H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0 &&
+           H5Tget_strpad(type) == H5T_STR_NULLPAD && shape->width >= 1 && shape->width <= 1 << 30;
 }
 
 /* The table, open, and its shape, if it is one that can be read here; -1 otherwise. */
@@ -261,17 +276,18 @@ int cw_h5_find(cw_h5_shape *shape, cw_h5 *h, const char *name)
 
 typedef enum direction { READ, WRITE } direction;
 
-/* n rows from `first` on of an open table */
-static int move_rows(hid_t set, const cw_h5_shape *shape, void *rows, hid_t type, int64_t first, int64_t n, direction way)
+/* n rows from `first` on of an open table. Errors are told at once: the library forgets them at its next call. */
+static void move_rows(cw_ctx *ctx, const char *name, hid_t set, const cw_h5_shape *shape, void *rows, hid_t type,
+                      int64_t first, int64_t n, direction way)
 {
     hsize_t from[3] = {(hsize_t)first, 0, 0};
     hsize_t count[3] = {(hsize_t)n, (hsize_t)shape->dim[1], (hsize_t)shape->dim[2]};
     hid_t space = H5Dget_space(set), memory = H5Screate_simple(shape->rank, count, NULL);
-    int good = H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, count, NULL) >= 0;
-    if (good && way == READ) good = H5Dread(set, type, memory, space, H5P_DEFAULT, rows) >= 0;
-    if (good && way == WRITE) good = H5Dwrite(set, type, memory, space, H5P_DEFAULT, rows) >= 0;
+    herr_t status = H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, count, NULL);
+    if (status >= 0 && way == READ) status = H5Dread(set, type, memory, space, H5P_DEFAULT, rows);
+    if (status >= 0 && way == WRITE) status = H5Dwrite(set, type, memory, space, H5P_DEFAULT, rows);
+    if (status < 0) library_fail(ctx, CW_ERR_IO, way == READ ? "reading table" : "writing table", name);
     H5Sclose(memory), H5Sclose(space);
-    return good;
 }
 
 /* row NULL: rows first .. first + n - 1 */
@@ -294,8 +310,8 @@ static cw_status move_all(cw_ctx *ctx, void *rows, cw_h5 *h, const char *name, c
         if (from < 0 || from + run > rows_there)
             cw_fail(ctx, CW_ERR_FORMAT, "table %s has %lld rows, not row %lld", name, (long long)rows_there,
                     (long long)(from + run - 1));
-        else if (!move_rows(set, &shape, (char *)rows + at * shape.row_bytes, memory, from, run, way))
-            library_fail(ctx, CW_ERR_IO, way == READ ? "reading table" : "writing table", name);
+        else
+            move_rows(ctx, name, set, &shape, (char *)rows + at * shape.row_bytes, memory, from, run, way);
         cw_poll(ctx);
     }
     H5Tclose(memory);
@@ -320,13 +336,15 @@ cw_status cw_h5_gather(cw_ctx *ctx, void *rows, cw_h5 *h, const char *name, cw_h
     return move_all(ctx, rows, h, name, type, row, 0, n, READ);
 }
 
-#else /* ---- without HDF5 ----------------------------------------------------------------------------------------- */
+#else /* ---- without HDF5 -----------------------------------------------------------------------------------------   \
+       */
 
 const char *cw_hdf5_version(void) { return ""; }
 
 static cw_status none(cw_ctx *ctx)
 {
-    return cw_fail(ctx, CW_ERR_STATE, "causeway was built without HDF5: install Rhdf5lib or libhdf5 and build it again");
+    return cw_fail(ctx, CW_ERR_STATE,
+                   "causeway was built without HDF5: install Rhdf5lib or libhdf5 and build it again");
 }
 
 cw_h5 *cw_h5_create(cw_ctx *ctx, const char *path) { return (void)path, (void)none(ctx), NULL; }

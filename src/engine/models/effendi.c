@@ -8,8 +8,9 @@
 #include <string.h>
 
 #define NORM_EPS 1e-5f
-#define TAU_FLOOR 1e-3f /* added to every softplus */
-#define TINY 1e-12      /* lengths below are not divided by */
+#define TAU_FLOOR 1e-3f     /* added to every softplus */
+#define FIRST_ITERATIONS 15 /* of a new model; PyTorch does as many */
+#define TINY 1e-12          /* lengths below are not divided by */
 
 /* ---- parameters ---- */
 
@@ -79,6 +80,15 @@ static void add_options(builder *b, const cw_effendi_config *c)
         m->atac_decoder[0] = linear_layer(b, c->decoder_hidden, c->dim, "atac_decoder.0");
         m->atac_decoder[1] = linear_layer(b, c->peaks, c->decoder_hidden, "atac_decoder.2");
     }
+    if (c->readout_tokens > 0) {
+        int64_t k = c->decoder_hidden, all = c->readout_tokens * k;
+        m->readout[0] = linear_layer(b, all, c->dim, "readout.key");
+        m->readout[1] = linear_layer(b, all, c->dim, "readout.value");
+        m->readout[2] = linear_layer(b, k, c->dim, "readout.query");
+        m->readout[3] = linear_layer(b, k, c->dim, "readout.out");
+        m->readout_delay = cw_params_add(&m->params, 1, 1, &k, "readout.delay");
+        cw_init_normal(m->readout_delay, cw_rng_stream(b->key, CW_RNG_INIT, b->streams++, 0), 1.0f);
+    }
 }
 
 static cw_status check_config(cw_ctx *ctx, const cw_effendi_config *c)
@@ -87,48 +97,14 @@ static cw_status check_config(cw_ctx *ctx, const cw_effendi_config *c)
     for (int i = 0; i < 6; i++)
         if (size[i] < 1 || size[i] > 1 << 20)
             return cw_fail(ctx, CW_ERR_ARGUMENT, "effendi: a layer of width %lld", (long long)size[i]);
+    if (c->readout_tokens < 0 || c->readout_tokens > 4096 || (c->readout_tokens > 0 && c->gene_readout))
+        return cw_fail(ctx, CW_ERR_ARGUMENT, "effendi: a readout from %lld tokens%s", (long long)c->readout_tokens,
+                       c->gene_readout ? " and per gene from the flow" : "");
     if (c->tau_heads > 0 && (c->dim % c->tau_heads || c->dim / c->tau_heads > 256))
         return cw_fail(ctx, CW_ERR_ARGUMENT,
                        "effendi: %lld heads don't divide a width of %lld into heads of at most 256",
                        (long long)c->tau_heads, (long long)c->dim);
     return CW_OK;
-}
-
-cw_effendi *cw_effendi_new(cw_ctx *ctx, const cw_effendi_config *config, uint64_t key)
-{
-    if (ctx->status != CW_OK || check_config(ctx, config) != CW_OK) return NULL;
-    cw_effendi *m = cw_calloc(ctx, 1, sizeof *m);
-    if (!m) return NULL;
-    m->ctx = ctx;
-    m->config = *config;
-    cw_params_init(&m->params, ctx);
-    const cw_effendi_config *c = config;
-    builder b = {m, key, 0};
-    m->align[0] = linear_layer(&b, c->align_hidden, c->atac, "align.net.0");
-    m->align[1] = norm_layer(&b, c->align_hidden, "align.net.1");
-    m->align[2] = linear_layer(&b, c->dim, c->align_hidden, "align.net.4");
-    m->align[3] = norm_layer(&b, c->dim, "align.net.5");
-    add_field(&b, c);
-    m->tau_mlp[0] = linear_layer(&b, c->tau_hidden, c->dim, "tau_predictor.tau_mlp.0");
-    m->tau_mlp[1] = linear_layer(&b, 1, c->tau_hidden, "tau_predictor.tau_mlp.2");
-    m->cell_mod[0] = linear_layer(&b, c->tau_hidden, c->dim, "tau_predictor.cell_mod.0");
-    m->cell_mod[1] = norm_layer(&b, c->tau_hidden, "tau_predictor.cell_mod.1");
-    m->cell_mod[2] = linear_layer(&b, c->dim, c->tau_hidden, "tau_predictor.cell_mod.4");
-    m->decoder[0] = linear_layer(&b, c->decoder_hidden, c->dim, "decoder.proj.0");
-    m->decoder[1] = linear_layer(&b, c->dim, c->decoder_hidden, "decoder.proj.3");
-    m->tau_bar = cw_params_add(&m->params, 1, 1, (int64_t[]){1}, "tau_bar");
-    cw_init_constant(m->tau_bar, 0.6931472f + TAU_FLOOR); /* softplus(0), where tau_base begins too */
-    add_options(&b, c);
-    if (ctx->status == CW_OK) return m;
-    cw_effendi_free(m);
-    return NULL;
-}
-
-void cw_effendi_free(cw_effendi *m)
-{
-    if (!m) return;
-    cw_params_free(&m->params);
-    cw_free(m->ctx, m);
 }
 
 /* ---- spectral norms ---- */
@@ -184,19 +160,29 @@ static double leading(cw_tape *t, float *u, float *v, const float *w, int64_t ro
     return sigma;
 }
 
-/* `iterations` times v = W^T u / |.|, u = W v / |.|; without any u and v stay */
-static void power(cw_tape *t, float *u, float *v, const float *w, int64_t iterations, int64_t rows, int64_t cols)
+/* `iterations` times v = W^T u / |.|, u = W v / |.|; without any u and v stay. room (rows + cols) */
+static void power(double *room, float *u, float *v, const float *w, int64_t iterations, int64_t rows, int64_t cols)
 {
-    double *left = cw_arena_take(t->arena, (rows + cols) * (int64_t)sizeof *left), *right = left + rows;
-    if (!left) return;
+    double *left = room, *right = left + rows;
+    if (iterations < 1) return;
     for (int64_t i = 0; i < rows; i++) left[i] = u[i];
     for (int64_t k = 0; k < iterations; k++) {
         apply(right, w, left, 1, rows, cols);
         apply(left, w, right, 0, rows, cols);
     }
-    for (int64_t i = 0; iterations > 0 && i < rows; i++) u[i] = (float)left[i];
-    for (int64_t j = 0; iterations > 0 && j < cols; j++) v[j] = (float)right[j];
-    cw_arena_give(t->arena, left);
+    for (int64_t i = 0; i < rows; i++) u[i] = (float)left[i];
+    for (int64_t j = 0; j < cols; j++) v[j] = (float)right[j];
+}
+
+/* New weights' vectors, from random ones: training follows them from there, one iteration a step. */
+static void start_power(cw_effendi *m)
+{
+    for (int i = 0; i < 3 && m->ctx->status == CW_OK; i++) {
+        int64_t rows = cw_rows(m->field[i].w), cols = cw_cols(m->field[i].w);
+        double *room = cw_alloc(m->ctx, rows + cols, sizeof *room);
+        if (room) power(room, m->u[i]->data, m->v[i]->data, m->field[i].w->data, FIRST_ITERATIONS, rows, cols);
+        cw_free(m->ctx, room);
+    }
 }
 
 cw_effendi_field cw_effendi_field_make(const cw_effendi *m, cw_tape *t, const cw_effendi_flow *flow)
@@ -213,8 +199,10 @@ cw_effendi_field cw_effendi_field_make(const cw_effendi *m, cw_tape *t, const cw
         memcpy(f.v[i], m->v[i]->data, (size_t)cols * sizeof(float));
         if (flow->exact)
             leading(t, f.u[i], f.v[i], w->data, rows, cols);
-        else
-            power(t, f.u[i], f.v[i], w->data, flow->iterations, rows, cols);
+        else {
+            double *room = cw_arena_take(t->arena, (rows + cols) * (int64_t)sizeof *room);
+            if (room) power(room, f.u[i], f.v[i], w->data, flow->iterations, rows, cols);
+        }
         for (int64_t r = 0; r < rows; r++)
             for (int64_t c = 0; c < cols; c++) f.sigma[i] += (double)f.u[i][r] * w->data[r * cols + c] * f.v[i][c];
         divided[i] = cw_spectral_norm(t, w, f.u[i], f.v[i]);
@@ -242,6 +230,44 @@ double cw_effendi_lipschitz(const cw_effendi *m, const cw_effendi_field *field)
     }
     cw_tape_free(t);
     return m->ctx->status == CW_OK ? product : NAN;
+}
+
+cw_effendi *cw_effendi_new(cw_ctx *ctx, const cw_effendi_config *config, uint64_t key)
+{
+    if (ctx->status != CW_OK || check_config(ctx, config) != CW_OK) return NULL;
+    cw_effendi *m = cw_calloc(ctx, 1, sizeof *m);
+    if (!m) return NULL;
+    m->ctx = ctx;
+    m->config = *config;
+    cw_params_init(&m->params, ctx);
+    const cw_effendi_config *c = config;
+    builder b = {m, key, 0};
+    m->align[0] = linear_layer(&b, c->align_hidden, c->atac, "align.net.0");
+    m->align[1] = norm_layer(&b, c->align_hidden, "align.net.1");
+    m->align[2] = linear_layer(&b, c->dim, c->align_hidden, "align.net.4");
+    m->align[3] = norm_layer(&b, c->dim, "align.net.5");
+    add_field(&b, c);
+    m->tau_mlp[0] = linear_layer(&b, c->tau_hidden, c->dim, "tau_predictor.tau_mlp.0");
+    m->tau_mlp[1] = linear_layer(&b, 1, c->tau_hidden, "tau_predictor.tau_mlp.2");
+    m->cell_mod[0] = linear_layer(&b, c->tau_hidden, c->dim, "tau_predictor.cell_mod.0");
+    m->cell_mod[1] = norm_layer(&b, c->tau_hidden, "tau_predictor.cell_mod.1");
+    m->cell_mod[2] = linear_layer(&b, c->dim, c->tau_hidden, "tau_predictor.cell_mod.4");
+    m->decoder[0] = linear_layer(&b, c->decoder_hidden, c->dim, "decoder.proj.0");
+    m->decoder[1] = linear_layer(&b, c->dim, c->decoder_hidden, "decoder.proj.3");
+    m->tau_bar = cw_params_add(&m->params, 1, 1, (int64_t[]){1}, "tau_bar");
+    cw_init_constant(m->tau_bar, 0.6931472f + TAU_FLOOR); /* softplus(0), where tau_base begins too */
+    add_options(&b, c);
+    start_power(m);
+    if (ctx->status == CW_OK) return m;
+    cw_effendi_free(m);
+    return NULL;
+}
+
+void cw_effendi_free(cw_effendi *m)
+{
+    if (!m) return;
+    cw_params_free(&m->params);
+    cw_free(m->ctx, m);
 }
 
 /* ---- parts ---- */
@@ -312,9 +338,48 @@ cw_tensor *cw_effendi_decode_states(const cw_effendi *m, cw_tape *t, cw_tensor *
     return cw_linear(t, linear(t, h, m->decoder[1], CW_ACT_NONE), gene_emb, NULL, CW_ACT_SIGMOID);
 }
 
+/* Every gene from the state at its own delay. The decoder's second layer and the product with gene_emb are one product
+ * per gene, gene_emb w (G, hidden); its first layer follows the flow in the field's hidden width. Dropout is drawn once
+ * per cell. */
+static cw_tensor *decode_genes(const cw_effendi *m, cw_tape *t, cw_tensor *z_a, cw_tensor *tau, cw_tensor *gene_emb,
+                               const cw_effendi_field *field, const cw_effendi_flow *flow)
+{
+    cw_flow_spec spec = {flow->method, flow->steps, flow->tau_max};
+    cw_gene_reading g = {.path = cw_flow_path(t, z_a, field->w, spec)};
+    cw_tensor *w = m->decoder[0].w, *b = m->decoder[1].b;
+    int64_t hidden = m->config.decoder_hidden, n = z_a ? cw_rows(z_a) : 0;
+    if (t->ctx->status != CW_OK) return NULL;
+    g.start = linear(t, z_a, m->decoder[0], CW_ACT_NONE);
+    g.lift = cw_matmul(t, w, field->w.w3);
+    g.drift = cw_linear(t, cw_tape_reshape(t, field->w.b3, 1, m->config.dim), w, NULL, CW_ACT_NONE);
+    g.emb = cw_matmul(t, gene_emb, m->decoder[1].w);
+    g.bias = cw_linear(t, gene_emb, cw_tape_reshape(t, b, 1, m->config.dim), NULL, CW_ACT_NONE);
+    float *mask = NULL;
+    if (t->training && m->config.dropout > 0) {
+        mask = cw_arena_take(t->arena, n * hidden * (int64_t)sizeof *mask);
+        for (int64_t i = 0; mask && i < n * hidden; i++) mask[i] = 1.0f;
+        if (mask) t->k->dropout(&t->exec, mask, mask, m->config.dropout, cw_tape_stream(t, CW_RNG_DROPOUT), n * hidden);
+    }
+    return cw_activate(t, cw_gene_readout(t, g, tau, mask, flow->tau_max, flow->steps), CW_ACT_SIGMOID);
+}
+
+/* Without the flow's grid: genes ask z_a's tokens, each with its delay. */
+static cw_tensor *decode_tokens(const cw_effendi *m, cw_tape *t, cw_tensor *z_a, cw_tensor *tau, cw_tensor *gene_emb)
+{
+    const cw_effendi_linear *l = m->readout;
+    cw_token_reading x = {.key = linear(t, z_a, l[0], CW_ACT_NONE),
+                          .value = linear(t, z_a, l[1], CW_ACT_NONE),
+                          .query = linear(t, gene_emb, l[2], CW_ACT_NONE),
+                          .delay = m->readout_delay,
+                          .out = linear(t, gene_emb, l[3], CW_ACT_NONE)};
+    return cw_activate(t, cw_token_readout(t, x, tau, m->config.readout_tokens), CW_ACT_SIGMOID);
+}
+
 cw_tensor *cw_effendi_decode(const cw_effendi *m, cw_tape *t, cw_tensor *z_a, cw_tensor *tau, cw_tensor *gene_emb,
                              const cw_effendi_field *field, const cw_effendi_flow *flow)
 {
+    if (m->config.readout_tokens > 0) return decode_tokens(m, t, z_a, tau, gene_emb);
+    if (m->config.gene_readout) return decode_genes(m, t, z_a, tau, gene_emb, field, flow);
     cw_flow_spec spec = {flow->method, flow->steps, flow->tau_max};
     cw_tensor *share = cw_flow_share(t, tau, flow->tau_max, flow->steps);
     return cw_effendi_decode_states(m, t, cw_flow(t, z_a, field->w, NULL, share, spec), gene_emb);
@@ -343,6 +408,7 @@ cw_effendi_losses cw_effendi_loss(const cw_effendi *m, cw_tape *t, cw_tensor *z_
         l.z_reversed = cw_effendi_run(t, l.z_integrated, field, l.tau_bar, -1.0f, flow);
         l.reverse = cw_mean_squared(t, z_a, l.z_reversed);
     }
+    if (terms->contrast) l.contrast = cw_info_nce(t, z_a, z_rna, terms->temperature);
     if (peaks) l.peaks = cw_bce_loss(t, cw_effendi_peaks(m, t, z_a), peaks);
     if (t->ctx->status != CW_OK) return (cw_effendi_losses){0};
     return l;
@@ -356,6 +422,7 @@ cw_effendi_losses cw_effendi_match(const cw_effendi *m, cw_tape *t, cw_tensor *z
     l.tau_bar = m->tau_bar;
     l.z_integrated = cw_effendi_run(t, z_a, field, m->tau_bar, 1.0f, flow);
     l.sliced = cw_sliced_w2(t, l.z_integrated, z_rna, direction, count);
+    if (terms->contrast) l.contrast = cw_info_nce(t, z_a, z_rna, terms->temperature);
     if (terms->reverse) {
         l.z_reversed = cw_effendi_run(t, l.z_integrated, field, m->tau_bar, -1.0f, flow);
         l.reverse = cw_mean_squared(t, z_a, l.z_reversed);

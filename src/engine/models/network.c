@@ -76,7 +76,8 @@ static cw_status check_indexes(cw_ctx *ctx, const cw_factors *f, const int32_t *
 #pragma omp parallel for schedule(static) num_threads(ctx->threads) reduction(+ : bad) if (n * (nu + nv) > 1000000)
     for (int64_t b = first; b < first + n; b++) {
         int64_t c = cell ? cell[b] : b;
-        bad += !indexes_valid(f->u_index + c * nu, nu, f->factors) || !indexes_valid(f->v_index + c * nv, nv, f->factors);
+        bad +=
+            !indexes_valid(f->u_index + c * nu, nu, f->factors) || !indexes_valid(f->v_index + c * nv, nv, f->factors);
     }
     for (int64_t b = first; bad && b < first + n && ctx->status == CW_OK; b++) check_index(ctx, f, cell ? cell[b] : b);
     return ctx->status;
@@ -206,7 +207,8 @@ cw_status cw_network_cell(cw_ctx *ctx, float *score, const cw_factors *f, int64_
  * The mean over cells is one product over the stacked (cell, factor) axis, U (tfs, cells factors) times V (cells
  * factors, genes). A row of U has k of every `factors` entries, so the product is taken over those alone: V is made
  * dense, a tile of genes and a few cells at a time so that it stays in the first-level cache, and each TF adds its k
- * rows of it per cell. (Where more than 3/4 of a row is kept, both are made dense for the BLAS.) Tiles are shared out to threads; sums are in float over POOL_CELLS cells, then in double. */
+ * rows of it per cell. (Where more than 3/4 of a row is kept, both are made dense for the BLAS.) Tiles are shared out
+ * to threads; sums are in float over POOL_CELLS cells, then in double. */
 
 typedef struct pool_rows_of {
     int64_t cells, factors, k;
@@ -229,7 +231,7 @@ enum {
 
 typedef struct pool_plan {
     const cw_factors *f;
-    const int32_t *cell;              /* NULL: all */
+    const int32_t *cell;               /* NULL: all */
     int64_t width, side, rows, across; /* genes of a tile, cells dense at a time, TFs of a tile, tiles along genes */
     pool_function add;
 } pool_plan;

@@ -445,6 +445,312 @@ cw_status cw_ridge_pooled(cw_ctx *ctx, double *slope, double *evidence, double *
     return ctx->status;
 }
 
+/* ---- edges believed beforehand ----------------------------------------------------------------------------------- */
+
+/* What one gene's fits need, in coordinates of the eigenvectors of C = F^T F = V^T diag(value) V. With all prior
+ * variances a the posterior covariance is B = V^T diag(d) V, d = 1 / (1/a + value/s). The gene's own TF o is taken out
+ * by B' = B - B e_o e_o^T B / B_oo; a strength c changes the precision of the known slopes E by -k/a, k = 1 - 1/c, so
+ * the covariance becomes B' + B' E M^-1 E^T B', M = (a/k) I - E^T B' E, positive definite because B' <= a I. */
+typedef struct gene_fit {
+    const double *value, *W; /* (tfs), (tfs, tfs) eigenvectors in columns */
+    double *d, *h, *theta;   /* (tfs) each */
+    double *U, *DU;          /* (1 + most, tfs) features of E, then those times d; the last row: the own one */
+    double *M, *r;           /* (most, most), (2 most) */
+} gene_fit;
+
+static void gene_fit_free(cw_ctx *ctx, gene_fit *f)
+{
+    void *all[] = {f->d, f->h, f->theta, f->U, f->DU, f->M, f->r};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) cw_free(ctx, all[i]);
+}
+
+static cw_status gene_fit_new(cw_ctx *ctx, gene_fit *f, const double *value, const double *W, int64_t most,
+                              int64_t tfs)
+{
+    *f = (gene_fit){.value = value, .W = W};
+    f->d = cw_alloc(ctx, tfs, sizeof(double));
+    f->h = cw_alloc(ctx, tfs, sizeof(double));
+    f->theta = cw_alloc(ctx, tfs, sizeof(double));
+    f->U = cw_alloc(ctx, (1 + most) * tfs, sizeof(double));
+    f->DU = cw_alloc(ctx, (1 + most) * tfs, sizeof(double));
+    f->M = cw_alloc(ctx, most * most + 1, sizeof(double));
+    f->r = cw_alloc(ctx, 2 * most + 1, sizeof(double));
+    return ctx->status;
+}
+
+static double dot(const double *a, const double *b, int64_t n)
+{
+    double sum = 0.0;
+    for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
+    return sum;
+}
+
+/* Rows of f->U for the gene: its q known TFs without itself, then `own` if >= 0. Returns q. */
+static int64_t gene_features(gene_fit *f, const int32_t *known, int64_t n_known, int64_t own, int64_t tfs)
+{
+    int64_t q = 0;
+    for (int64_t i = 0; i < n_known; i++)
+        if (known[i] != own) memcpy(f->U + q++ * tfs, f->W + known[i] * tfs, (size_t)tfs * sizeof(double));
+    if (own >= 0) memcpy(f->U + q * tfs, f->W + own * tfs, (size_t)tfs * sizeof(double));
+    return q;
+}
+
+/* Posterior mean f->theta and log evidence at a, c, s. y0 (tfs): V F^T y with the own feature taken out; U holds the q
+ * known features and, if `own`, the gene's own one. Writes the residual sum of squares; NaN if the numbers break. */
+static double gene_posterior(double *rss, gene_fit *f, const double *y0, double yy, double a, double c, double s,
+                             int own, int64_t q, int64_t cells, int64_t tfs)
+{
+    const double *v = f->U + q * tfs;
+    double *dv = f->DU + q * tfs, *z = f->r, *at = f->r + q, logdet = 0.0, bo = 1.0, shift = 0.0, fit = 0.0;
+    double k = 1.0 - 1.0 / c, size = 0.0;
+    for (int64_t i = 0; i < tfs; i++) {
+        f->d[i] = 1.0 / (1.0 / a + f->value[i] / s);
+        logdet -= log(f->d[i] / a);
+        f->h[i] = f->d[i] * y0[i] / s;
+    }
+    if (own) {
+        for (int64_t i = 0; i < tfs; i++) dv[i] = f->d[i] * v[i];
+        bo = dot(v, dv, tfs);
+        logdet += log(bo / a);
+        shift = dot(v, f->h, tfs) / bo;
+    }
+    if (c == 1.0) q = 0;
+    if (q > 0) {
+        for (int64_t p = 0; p < q; p++) {
+            for (int64_t i = 0; i < tfs; i++) f->DU[p * tfs + i] = f->d[i] * f->U[p * tfs + i];
+            at[p] = own ? dot(f->U + p * tfs, dv, tfs) : 0.0; /* e_p^T B e_o */
+            z[p] = dot(f->U + p * tfs, f->h, tfs) - at[p] * shift;
+        }
+        cw_dense_product(1, f->M, f->DU, 0, f->U, 1, 0.0, q, q, tfs);
+        for (int64_t p = 0; p < q; p++)
+            for (int64_t j = 0; j < q; j++)
+                f->M[p * q + j] = (p == j ? a / k : 0.0) - (f->M[p * q + j] - at[p] * at[j] / bo);
+        if (cw_dense_cholesky(f->M, q) != 0) return NAN;
+        cw_dense_solve(z, f->M, q);
+        logdet += (double)q * (log(c) + log(k / a));
+        for (int64_t p = 0; p < q; p++) {
+            logdet += 2.0 * log(f->M[p * q + p]);
+            shift += at[p] * z[p] / bo; /* B' takes the own part out of B E z too */
+        }
+    }
+    memcpy(f->theta, f->h, (size_t)tfs * sizeof(double));
+    for (int64_t p = 0; p < q; p++)
+        for (int64_t i = 0; i < tfs; i++) f->theta[i] += z[p] * f->DU[p * tfs + i];
+    for (int64_t i = 0; i < tfs; i++) {
+        if (own) f->theta[i] -= shift * dv[i];
+        fit += f->theta[i] * y0[i];
+        size += f->value[i] * f->theta[i] * f->theta[i];
+    }
+    *rss = yy - 2.0 * fit + size;
+    return -0.5 * (yy - fit) / s - 0.5 * logdet - 0.5 * (double)cells * log(s);
+}
+
+/* The two steps of the noise, as in fit(). */
+static double gene_evidence(gene_fit *f, const double *y0, double yy, double a, double c, int own, int64_t q,
+                            int64_t cells, int64_t tfs)
+{
+    double rss;
+    gene_posterior(&rss, f, y0, yy, a, c, first_noise, own, q, cells, tfs);
+    double s = fmax(least_noise, rss / (double)cells);
+    return gene_posterior(&rss, f, y0, yy, a, c, s, own, q, cells, tfs);
+}
+
+/* One pass over the genes: their evidences (targets, a_count, strength_count); if slope, also the slopes (targets, tfs)
+ * of the last a and strength, in the eigenvectors' coordinates as y (targets, tfs) = F^T y is. Gene g has the known TFs
+ * of gene dealt[g] (NULL: its own). */
+static cw_status known_pass(cw_ctx *ctx, double *evidence, double *slope, double *y, gene_fit *fits,
+                            const cw_known_edges *e, const int64_t *dealt, const moments *m, const double *a,
+                            const double *strength, int64_t a_count, int64_t strength_count)
+{
+    enum { TILE = 64 };
+    int failed = 0, slots = ctx->threads;
+    for (int64_t g0 = 0; g0 < m->targets && !failed; g0 += TILE) {
+        int64_t g1 = g0 + TILE < m->targets ? g0 + TILE : m->targets;
+        (void)slots;
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic) num_threads(slots) if (slots > 1) reduction(| : failed)
+#endif
+        for (int64_t g = g0; g < g1; g++) {
+#ifdef _OPENMP
+            gene_fit *f = fits + (slots > 1 ? omp_get_thread_num() : 0);
+#else
+            gene_fit *f = fits;
+#endif
+            double *out = evidence + g * a_count * strength_count;
+            memset(out, 0, (size_t)(a_count * strength_count) * sizeof *out);
+            if (slope) memset(slope + g * m->tfs, 0, (size_t)m->tfs * sizeof *slope);
+            if (m->yy[g] == 0.0) continue; /* a constant gene says nothing */
+            int64_t list = dealt ? dealt[g] : g, from = e->start[list], own = m->own[g];
+            int64_t q = gene_features(f, e->tf + from, e->start[list + 1] - from, own, m->tfs);
+            for (int64_t i = 0; i < a_count * strength_count; i++) {
+                out[i] = gene_evidence(f, y + g * m->tfs, m->yy[g], a[i / strength_count], strength[i % strength_count],
+                                       own >= 0, q, m->cells, m->tfs);
+                failed |= !isfinite(out[i]);
+            }
+            if (slope) memcpy(slope + g * m->tfs, f->theta, (size_t)m->tfs * sizeof *slope);
+        }
+        if (cw_poll(ctx) != CW_OK) return ctx->status;
+    }
+    if (failed) return cw_fail(ctx, CW_ERR_NUMERIC, "ridge: the evidence of the known edges isn't a number");
+    return ctx->status;
+}
+
+/* most: TFs known of one gene. */
+static cw_status check_known(cw_ctx *ctx, int64_t *most, const cw_known_edges *e, const cw_known_options *o,
+                             int64_t genes, int64_t tfs)
+{
+    if (o->strength_count < 1 || o->strength[0] != 1.0 || o->nulls < 0)
+        return cw_fail(ctx, CW_ERR_ARGUMENT, "ridge: the first strength of the known edges must be 1");
+    for (int64_t i = 1; i < o->strength_count; i++)
+        if (!(o->strength[i] > 1.0) || !isfinite(o->strength[i]))
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "ridge: strength %g of the known edges isn't above 1", o->strength[i]);
+    *most = 0;
+    for (int64_t g = 0; g < genes; g++) {
+        int64_t n = e->start[g + 1] - e->start[g];
+        if (n < 0 || n > tfs)
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "ridge: gene %lld has %lld known TFs", (long long)g, (long long)n);
+        if (n > *most) *most = n;
+        for (int64_t i = e->start[g]; i < e->start[g + 1]; i++)
+            if (e->tf[i] < 0 || e->tf[i] >= tfs || (i > e->start[g] && e->tf[i] <= e->tf[i - 1]))
+                return cw_fail(ctx, CW_ERR_ARGUMENT, "ridge: the known TFs of gene %lld aren't ascending from 0",
+                               (long long)g);
+    }
+    return CW_OK;
+}
+
+/* Sum over targets of evidence (targets, count) at one place. */
+static double total_at(const double *evidence, int64_t targets, int64_t count, int64_t at)
+{
+    double sum = 0.0;
+    for (int64_t g = 0; g < targets; g++) sum += evidence[g * count + at];
+    return sum;
+}
+
+/* The place of the best a at strength j among totals (a_count, strength_count); the first among equals. */
+static int64_t best_a(const double *total, const cw_known_options *o, int64_t j)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < o->a_count; i++)
+        if (total[i * o->strength_count + j] > total[best * o->strength_count + j]) best = i;
+    return best;
+}
+
+/* Gains at variance a with the known TFs dealt to other genes, over `plain`, the total of strength 1. room (targets,
+ * strength_count). */
+static cw_status dealt_gains(cw_ctx *ctx, double *gain, double plain, double a, double *room, double *y, gene_fit *fits,
+                             const cw_known_edges *e, const moments *m, const cw_known_options *o)
+{
+    int64_t *dealt = cw_alloc(ctx, m->targets, sizeof *dealt), others = o->strength_count - 1;
+    for (int64_t n = 0; dealt && n < o->nulls; n++) {
+        cw_rng_permutation(dealt, m->targets, cw_rng_stream(o->key, CW_RNG_SHUFFLE, (uint64_t)n, 78));
+        if (known_pass(ctx, room, NULL, y, fits, e, dealt, m, &a, o->strength + 1, 1, others) != CW_OK) break;
+        gain[n] = -INFINITY;
+        for (int64_t j = 0; j < others; j++)
+            gain[n] = fmax(gain[n], total_at(room, m->targets, others, j) - plain);
+    }
+    cw_free(ctx, dealt);
+    return ctx->status;
+}
+
+/* Is the gain more than what dealt edges gain? */
+static int stands_out(double gain, const double *null_gain, int64_t nulls)
+{
+    double mean = 0.0, square = 0.0, most = 0.0;
+    for (int64_t n = 0; n < nulls; n++) mean += null_gain[n] / (double)nulls, most = fmax(most, null_gain[n]);
+    for (int64_t n = 0; n < nulls; n++) square += (null_gain[n] - mean) * (null_gain[n] - mean);
+    double sd = nulls > 1 ? sqrt(square / (double)(nulls - 1)) : 0.0;
+    return gain > most && (nulls == 0 || gain > mean + 3.0 * sd);
+}
+
+/* F^T y without the gene's own feature, turned: out (targets, tfs). */
+static void turned_targets(const cw_ctx *ctx, double *out, const moments *m, const double *V)
+{
+    for (int64_t g = 0; g < m->targets; g++)
+        if (m->own[g] >= 0) m->FY[g * m->tfs + m->own[g]] = 0.0;
+    cw_dense_product(ctx->threads, out, m->FY, 0, V, 1, 0.0, m->targets, m->tfs, m->tfs);
+}
+
+/* Chooses a and strength, see ridge.h; all (targets, a_count, strength_count) is working memory. */
+static cw_status known_choose(cw_ctx *ctx, cw_known *found, double *best, double *null_gain, double *all, double *y,
+                              gene_fit *fits, const cw_known_edges *e, const moments *m, const cw_known_options *o)
+{
+    int64_t count = o->a_count * o->strength_count;
+    double *sum = cw_alloc(ctx, count, sizeof *sum);
+    if (!sum || known_pass(ctx, all, NULL, y, fits, e, NULL, m, o->a, o->strength, o->a_count, o->strength_count) !=
+                    CW_OK)
+        goto done;
+    for (int64_t i = 0; i < count; i++) sum[i] = total_at(all, m->targets, count, i);
+    int64_t plain = best_a(sum, o, 0), strongest = 0;
+    double gain = 0.0;
+    for (int64_t j = 0; j < o->strength_count; j++) {
+        best[j] = sum[best_a(sum, o, j) * o->strength_count + j];
+        if (best[j] > best[strongest]) strongest = j;
+        double here = sum[plain * o->strength_count + j] - best[0];
+        if (j == 1 || (j > 1 && here > gain)) gain = here;
+    }
+    *found = (cw_known){.gain = gain};
+    if (o->strength_count > 1 && o->nulls > 0 &&
+        dealt_gains(ctx, null_gain, best[0], o->a[plain], all, y, fits, e, m, o) != CW_OK)
+        goto done;
+    if (o->strength_count < 2 || !stands_out(gain, null_gain, o->nulls)) strongest = 0;
+    found->a = o->a[best_a(sum, o, strongest)], found->strength = o->strength[strongest];
+done:
+    cw_free(ctx, sum);
+    return ctx->status;
+}
+
+cw_status cw_ridge_known(cw_ctx *ctx, double *slope, double *evidence, double *best, double *null_gain,
+                         cw_known *found, const float *x, const int32_t *tf, const cw_known_edges *known,
+                         const cw_known_options *options, int64_t cells, int64_t genes, int64_t tfs)
+{
+    const cw_known_options *o = options;
+    moments m;
+    int64_t most = 0, slots = ctx->threads > 1 ? ctx->threads : 1;
+    if (check_ridge(ctx, tf, o->a, o->a_count, cells, genes, tfs) != CW_OK ||
+        check_known(ctx, &most, known, o, genes, tfs) != CW_OK)
+        return ctx->status;
+    double *value = cw_alloc(ctx, tfs, sizeof *value), *V = cw_alloc(ctx, tfs * tfs, sizeof *V);
+    double *W = cw_alloc(ctx, tfs * tfs, sizeof *W), *work = cw_alloc(ctx, cw_dense_eigen_room(tfs), sizeof *work);
+    double *y = cw_alloc(ctx, genes * tfs, sizeof *y), *theta = cw_alloc(ctx, genes * tfs, sizeof *theta);
+    double *all = cw_alloc(ctx, genes * o->a_count * o->strength_count, sizeof *all);
+    gene_fit *fits = cw_calloc(ctx, slots, sizeof *fits);
+    cw_status made = moments_new(ctx, &m, tf, cells, genes, genes, tfs, 0);
+    for (int64_t i = 0; ctx->status == CW_OK && i < slots; i++) gene_fit_new(ctx, fits + i, value, W, most, tfs);
+    if (made != CW_OK || ctx->status != CW_OK || moments_fill(ctx, &m, x, tf, NULL, NULL, genes) != CW_OK) goto done;
+    memcpy(V, m.C, (size_t)(tfs * tfs) * sizeof *V);
+    if (cw_dense_eigen(value, V, work, tfs, 0) != 0) {
+        cw_fail(ctx, CW_ERR_NUMERIC, "ridge: the decomposition of %lld features did not succeed", (long long)tfs);
+        goto done;
+    }
+    for (int64_t i = 0; i < tfs; i++) {
+        value[i] = fmax(value[i], 0.0);
+        for (int64_t j = 0; j < tfs; j++) W[j * tfs + i] = V[i * tfs + j];
+    }
+    turned_targets(ctx, y, &m, V);
+    if (known_choose(ctx, found, best, null_gain, all, y, fits, known, &m, o) != CW_OK ||
+        known_pass(ctx, evidence, theta, y, fits, known, NULL, &m, &found->a, &found->strength, 1, 1) != CW_OK)
+        goto done;
+    cw_dense_product(ctx->threads, y, theta, 0, V, 0, 0.0, genes, tfs, tfs);
+    for (int64_t g = 0; g < genes; g++)
+        if (m.own[g] >= 0) y[g * tfs + m.own[g]] = 0.0;
+    transpose_slopes(slope, y, genes, tfs, tfs);
+done:
+    for (int64_t i = 0; fits && i < slots; i++) gene_fit_free(ctx, fits + i);
+    moments_free(ctx, &m);
+    void *made_here[] = {fits, all, theta, y, work, W, V, value};
+    for (size_t i = 0; i < sizeof made_here / sizeof *made_here; i++) cw_free(ctx, made_here[i]);
+    return ctx->status;
+}
+
+int64_t cw_ridge_known_bytes(const cw_ctx *ctx, const cw_known_options *options, int64_t genes, int64_t tfs,
+                             int64_t most)
+{
+    int64_t slots = ctx->threads > 1 ? ctx->threads : 1;
+    int64_t made = tfs * tfs + genes * tfs + BLOCK * (tfs + genes);
+    int64_t here = 5 * tfs * tfs + 2 * genes * tfs + genes * options->a_count * options->strength_count;
+    return (int64_t)sizeof(double) * (made + here + slots * (2 * (1 + most) * tfs + most * most + 4 * tfs));
+}
+
 /* sd (states, tfs): root of the mean of x_t^2, weighted by the memberships */
 static void state_spread(double *sd, const float *x, const int32_t *tf, const float *w, int64_t cells, int64_t genes,
                          int64_t tfs, int64_t states)

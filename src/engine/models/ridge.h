@@ -37,6 +37,40 @@ cw_status cw_ridge_pooled(cw_ctx *ctx, double *slope, double *evidence, double *
                           const int32_t *tf, const double *grid, int64_t n_grid, int64_t cells, int64_t genes,
                           int64_t tfs);
 
+/* Edges believed beforehand: the TFs of gene g are tf[start[g] .. start[g + 1]), indices into the network's TFs,
+ * ascending. A gene's edge from itself counts for nothing. */
+typedef struct cw_known_edges {
+    const int64_t *start; /* (genes + 1) */
+    const int32_t *tf;
+} cw_known_edges;
+
+typedef struct cw_known_options {
+    const double *a;        /* (a_count) > 0 */
+    const double *strength; /* (strength_count), the first 1, the others above: what the prior variance of a known
+                               edge is multiplied by */
+    int64_t a_count, strength_count;
+    int64_t nulls; /* times the known TFs are dealt to other genes; 0: no null */
+    uint64_t key;  /* of the dealing */
+} cw_known_options;
+
+typedef struct cw_known {
+    double a, strength; /* chosen */
+    double gain;        /* highest total evidence with strength > 1 less that of 1, at the a best for the latter */
+} cw_known;
+
+/* The pooled network with known edges. a and strength have the highest evidence summed over genes; but strength 1,
+ * which is cw_ridge_pooled, is taken unless the gain is above the largest null gain and three standard deviations above
+ * the mean one: dealt edges gain too where the grid of a is too low. best (strength_count): highest total evidence of
+ * each strength. null_gain (nulls), NULL if there are none. evidence (genes) and slope (tfs, genes) as above. Cost
+ * beside cw_ridge_pooled's: genes (a_count + nulls) strength_count (TFs known per gene)^2 TFs. */
+cw_status cw_ridge_known(cw_ctx *ctx, double *slope, double *evidence, double *best, double *null_gain,
+                         cw_known *found, const float *x, const int32_t *tf, const cw_known_edges *known,
+                         const cw_known_options *options, int64_t cells, int64_t genes, int64_t tfs);
+
+/* Bytes it will take beside its arguments; `most`: TFs known of one gene. */
+int64_t cw_ridge_known_bytes(const cw_ctx *ctx, const cw_known_options *options, int64_t genes, int64_t tfs,
+                             int64_t most);
+
 typedef struct cw_varying_options {
     const double *a;    /* (a_count) > 0 */
     const double *rho;  /* (rho_count) > 0 */
