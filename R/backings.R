@@ -499,7 +499,9 @@
     tables <- .fileTables(parts, settings, id)
     bytes <- sum(vapply(tables, function(t) {
         item <- c(u16 = 2, i32 = 4, f32 = 4, f64 = 8, text = t$width)
-        prod(t$dims) * item[[t$type]]
+        chunk <- max(1, min(t$chunk, t$dims[[1L]])) # pieces are whole
+        rows <- ceiling(t$dims[[1L]] / chunk) * chunk
+        rows * prod(t$dims[-1L]) * item[[t$type]]
     }, numeric(1)))
     .checkDisk(path, bytes)
     done <- FALSE

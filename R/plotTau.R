@@ -270,7 +270,7 @@ plotLag <- function(fit, genes, by = NULL, title = NULL) {
     at <- .lagGenes(genes, table)
     group <- .metacellGroup(fit, engine, by)
     place <- .flowTime(engine)
-    time <- place$time * .clockScale(fit)
+    time <- place$time * .unitScale(fit)
     parts <- lapply(at, .lagCurves, engine = engine, table = table,
         time = time, group = group
     )
@@ -380,7 +380,7 @@ plotLag <- function(fit, genes, by = NULL, title = NULL) {
     }
 }
 
-.clockScale <- function(fit) {
+.unitScale <- function(fit) {
     scale <- methods::slot(fit, "unit")$scale
     if (isTRUE(is.finite(scale))) scale else 1
 }
@@ -463,9 +463,10 @@ plotLag <- function(fit, genes, by = NULL, title = NULL) {
     list(points = points, lines = lines, shift = .steepest(lines))
 }
 
-## Mean of y over x with a Gaussian kernel of a fortieth of the range.
+## Mean of y over x with a Gaussian kernel of a fortieth of the range, or
+## wider where there are few points.
 .kernelMean <- function(to, x, y, weight) {
-    width <- max(diff(range(x)) / 40, 1e-9)
+    width <- max(diff(range(x)) * max(1 / 40, 1.5 / length(x)), 1e-9)
     k <- exp(-0.5 * (outer(to, x, "-") / width)^2)
     k <- sweep(k, 2L, weight, "*") + 1e-300
     as.vector(k %*% y) / rowSums(k)
@@ -692,7 +693,7 @@ plotFlow <- function(fit, x = NULL, dimred = NULL, colour = "time", n = 18,
 .flowColour <- function(fit, engine, colour) {
     if (colour == "time") {
         place <- .flowTime(engine)
-        return(list(value = (place$time * .clockScale(fit))[engine$metacell],
+        return(list(value = (place$time * .unitScale(fit))[engine$metacell],
             name = if (place$loop) "time,\nonce round" else "arrival\ntime"
         ))
     }
@@ -976,7 +977,11 @@ plotTauNull <- function(fit, x = NULL, n = 3, null = NULL, title = NULL, ...) {
             shape = .data$observed
         ), size = 2.6, alpha = 0.8)
     if (nrow(missing)) {
-        missing$at <- need$at[match(missing$panel, need$panel)]
+        missing$at <- vapply(as.character(missing$panel), function(panel) {
+            mean(range(long$value[long$panel == panel],
+                need$at[need$panel == panel]
+            ))
+        }, 0)
         plot <- plot + ggplot2::geom_text(ggplot2::aes(.data$at, .data$kind,
             label = "too few usable genes"
         ), missing, size = 2.6, colour = "grey40", fontface = "italic")

@@ -64,7 +64,7 @@
 #'   peaks x cells; names such as `chr1:1000-1500`). `colData`: `time` (0 to
 #'   10; NA when resting), `branch` (`trunk`, `A`, `B`; `state1` to `state6`
 #'   when resting; `course` otherwise) and `condition` if `altered` asks for
-#'   it. `rowData`: `tau` (that of the first condition or branch), `kind`,
+#'   it. `rowData`: `trueTau` (in the first condition or branch), `kind`,
 #'   `dynamic` (chromatin and RNA really change over these cells), `kinetic`,
 #'   `repressed`, `altered`. `metadata(x)`: `links`, a data.frame `gene`,
 #'   `peak`; `genes`, a data.frame `gene`, `chr`, `start`, `end`, `strand`,
@@ -270,7 +270,7 @@ simulateMultiome <- function(nCells = 3000, nGenes = 300, nPeaks = NULL,
         assays = assays, altExps = list(ATAC = atac),
         mainExpName = "RNA",
         rowData = S4Vectors::DataFrame(
-            tau = s$tau, kind = .genePatterns[s$pattern + 1L],
+            trueTau = s$tau, kind = .genePatterns[s$pattern + 1L],
             dynamic = s$dynamic == 1L, kinetic = s$kinetic == 1L,
             repressed = s$repressed == 1L, altered = s$altered == 1L
         ),
@@ -311,7 +311,7 @@ simulateMultiome <- function(nCells = 3000, nGenes = 300, nPeaks = NULL,
 ## What simulatedTruth() gives for these cells.
 .multiomeTruth <- function(x) {
     data <- SummarizedExperiment::rowData(x)
-    fields <- c("tau", "kind", "dynamic", "kinetic", "repressed", "altered")
+    fields <- c("trueTau", "kind", "dynamic", "kinetic", "repressed", "altered")
     left <- setdiff(fields, colnames(data))
     if (length(left)) {
         .stopArgument("x", "has lost these columns of rowData: ", .some(left),
@@ -319,6 +319,7 @@ simulateMultiome <- function(nCells = 3000, nGenes = 300, nPeaks = NULL,
         )
     }
     out <- cbind(gene = rownames(x), as.data.frame(data[, fields]))
+    names(out)[[2L]] <- "tau"
     rownames(out) <- NULL
     out
 }

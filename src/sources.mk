@@ -18,8 +18,8 @@ ENGINE_SOURCES = \
   engine/models/dense.c engine/models/ridge.c engine/models/states.c engine/models/percell.c engine/models/simulate.c \
   engine/models/multiome.c engine/models/tau.c engine/models/tau_embed.c engine/models/tau_flow.c \
   engine/models/tau_readout.c engine/models/effendi.c \
-  engine/train/trainer.c engine/train/effendi_trainer.c \
-  engine/io/json.c engine/io/safetensors.c engine/io/csv.c engine/io/vocab.c engine/io/checkpoint.c engine/io/hdf5.c
+  engine/train/trainer.c engine/train/effendi_trainer.c engine/io/json.c engine/io/safetensors.c \
+  engine/io/csv.c engine/io/vocab.c engine/io/checkpoint.c engine/io/hdf5.c
 
 GLUE_SOURCES = \
   glue/init.c \

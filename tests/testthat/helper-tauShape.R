@@ -9,9 +9,9 @@ shapedTau <- function(genes = sprintf("gene%03d", 1:40), identifiable = TRUE,
     landmarks <- cbind(seq(0, 10, length.out = 30), 0)
     centre <- rep_len(seq(2, 7, length.out = 11), G)
     rise <- function(t) {
-        vapply(seq_len(G), function(g) stats::plogis(3 * (t[, g] - centre[[g]])),
-            numeric(M)
-        )
+        vapply(seq_len(G), function(g) {
+            stats::plogis(3 * (t[, g] - centre[[g]]))
+        }, numeric(M))
     }
     now <- matrix(at, M, G)
     c <- 2 * rise(now)

@@ -109,7 +109,9 @@ test_that("every option changes the fit and leaves it finite", {
     d <- effendiData(64)
     plain <- fitEffendi(d)$tau
     options <- list(
-        list(readout = "gene"), list(attentionHeads = 2),
+        list(readout = "gene"),
+        list(readout = "attention", readoutTokens = 3),
+        list(attentionHeads = 2),
         list(adapterHidden = 4), list(wContrast = 0.5),
         list(reverseInStage2 = TRUE), list(method = "rk4"),
         list(spectral = "exact"), list(stage2LrField = 0),
@@ -237,6 +239,43 @@ test_that("a fitted model predicts, reverses and intervenes", {
     expect_error(.effendiTau(m, d$zAtac[, -1], d$geneEmbedding),
         "'zAtac' has 8 columns, expected 9"
     )
+})
+
+test_that("a perturbation runs through the chromatin", {
+    d <- effendiData()
+    peaks <- (d$zAtac %*% matrix(rnorm(9 * 20), 9) > 0) * 1
+    fit <- fitEffendi(d, param = smallEffendi(wPeaks = 1, stage2Epochs = 10),
+        peaks = peaks
+    )
+    m <- fit$model
+    open <- .effendiPeaks(m, d$zAtac)
+    expect_identical(dim(open), c(150L, 20L))
+    expect_gt(cor(c(open), c(peaks)), 0.2)
+    encoder <- .effendiEncoder(peaks, d$zAtac)
+    again <- (peaks - rep(encoder$centre, each = 150)) %*% encoder$loadings
+    expect_gt(cor(c(again), c(d$zAtac)), 0.6)
+    run <- function(...) {
+        .effendiCascade(m, d$zRna, d$geneEmbedding, 1:5, rep(1, 5), ...,
+            encoder = encoder
+        )
+    }
+    none <- run(delta = 0)
+    expect_lt(max(abs(none$CE)), 1e-6)
+    shut <- run(delta = -1)
+    expect_gt(max(abs(shut$CE)), 1e-4)
+    expect_true(all(shut$CErna == 0))
+    expect_true(all(shut$accessibility[1:5] < 0))
+    expect_true(all(shut$accessibility[6:20] == 0))
+    both <- run(delta = -1, direction = rep(1, 8))
+    expect_gt(max(abs(both$CErna)), 1e-4)
+    expect_error(run(delta = 1, direction = 1), "'direction' must be 8")
+    expect_error(.effendiCascade(m, d$zRna, d$geneEmbedding, 30, 1, 1,
+        encoder
+    ), "'peaks' must be numbers of the model's 20")
+    expect_error(.effendiCascade(m, d$zRna, d$geneEmbedding, 3, 1:2, 1,
+        encoder
+    ), "'weights' must be 1 finite")
+    expect_error(.effendiPeaks(fitEffendi(d)$model, d$zAtac), "no peak dec")
 })
 
 test_that("a model from another session says what to do", {

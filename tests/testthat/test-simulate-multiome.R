@@ -135,6 +135,6 @@ test_that("bad values are named", {
     expect_error(simulateMultiome(alteredFactor = 5), "'alteredFactor' times")
     expect_error(simulateMultiome(profiles = NA), "'profiles' must be")
     x <- small(seed = 1)
-    SummarizedExperiment::rowData(x)$tau <- NULL
-    expect_error(simulatedTruth(x), "'x' has lost these columns.*tau")
+    SummarizedExperiment::rowData(x)$trueTau <- NULL
+    expect_error(simulatedTruth(x), "'x' has lost these columns.*trueTau")
 })

@@ -56,10 +56,14 @@ struct cw_h5 {
 
 /* ---- errors ----------------------------------------------------------------------------------------------------- */
 
-/* The innermost description on the library's error stack says what the system said. */
+/* The innermost description on the library's error stack, or what it quotes of the system's words. */
 static herr_t keep_first(unsigned n, const H5E_error2_t *e, void *text)
 {
-    if (n == 0 && e->desc) snprintf(text, 200, "%s", e->desc);
+    static const char mark[] = "error message = '";
+    if (n > 0 || !e->desc) return 0;
+    const char *quoted = strstr(e->desc, mark);
+    const char *from = quoted ? quoted + sizeof mark - 1 : e->desc;
+    snprintf(text, 200, "%.*s", (int)strcspn(from, quoted ? "'\n" : "\n"), from);
     return 0;
 }
 
@@ -97,10 +101,9 @@ cw_h5 *cw_h5_create(cw_ctx *ctx, const char *path)
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
     h->file = H5Fcreate(path, H5F_ACC_EXCL, H5P_DEFAULT, access);
+    if (h->file < 0) library_fail(ctx, CW_ERR_IO, "can't create", path);
     H5Pclose(access);
-    if (h->file >= 0) return h;
-    library_fail(ctx, CW_ERR_IO, "can't create", path);
-    return give_up(ctx, h);
+    return h->file >= 0 ? h : give_up(ctx, h);
 }
 
 cw_h5 *cw_h5_open(cw_ctx *ctx, const char *path, int write)
@@ -273,18 +276,18 @@ int cw_h5_find(cw_h5_shape *shape, cw_h5 *h, const char *name)
 
 typedef enum direction { READ, WRITE } direction;
 
-/* n rows from `first` on of an open table */
-static int move_rows(hid_t set, const cw_h5_shape *shape, void *rows, hid_t type, int64_t first, int64_t n,
-                     direction way)
+/* n rows from `first` on of an open table. Errors are told at once: the library forgets them at its next call. */
+static void move_rows(cw_ctx *ctx, const char *name, hid_t set, const cw_h5_shape *shape, void *rows, hid_t type,
+                      int64_t first, int64_t n, direction way)
 {
     hsize_t from[3] = {(hsize_t)first, 0, 0};
     hsize_t count[3] = {(hsize_t)n, (hsize_t)shape->dim[1], (hsize_t)shape->dim[2]};
     hid_t space = H5Dget_space(set), memory = H5Screate_simple(shape->rank, count, NULL);
-    int good = H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, count, NULL) >= 0;
-    if (good && way == READ) good = H5Dread(set, type, memory, space, H5P_DEFAULT, rows) >= 0;
-    if (good && way == WRITE) good = H5Dwrite(set, type, memory, space, H5P_DEFAULT, rows) >= 0;
+    herr_t status = H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, count, NULL);
+    if (status >= 0 && way == READ) status = H5Dread(set, type, memory, space, H5P_DEFAULT, rows);
+    if (status >= 0 && way == WRITE) status = H5Dwrite(set, type, memory, space, H5P_DEFAULT, rows);
+    if (status < 0) library_fail(ctx, CW_ERR_IO, way == READ ? "reading table" : "writing table", name);
     H5Sclose(memory), H5Sclose(space);
-    return good;
 }
 
 /* row NULL: rows first .. first + n - 1 */
@@ -307,8 +310,8 @@ static cw_status move_all(cw_ctx *ctx, void *rows, cw_h5 *h, const char *name, c
         if (from < 0 || from + run > rows_there)
             cw_fail(ctx, CW_ERR_FORMAT, "table %s has %lld rows, not row %lld", name, (long long)rows_there,
                     (long long)(from + run - 1));
-        else if (!move_rows(set, &shape, (char *)rows + at * shape.row_bytes, memory, from, run, way))
-            library_fail(ctx, CW_ERR_IO, way == READ ? "reading table" : "writing table", name);
+        else
+            move_rows(ctx, name, set, &shape, (char *)rows + at * shape.row_bytes, memory, from, run, way);
         cw_poll(ctx);
     }
     H5Tclose(memory);
