@@ -389,7 +389,7 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
     p <- .pooledP(abs(z))
     table$p <- p[, 1L]
     table$q <- stats::p.adjust(table$p, "BH")
-    list(table = table, found = .contrastFound(p))
+    list(table = table, found = .contrastFound(p, z))
 }
 
 ## z: features x (1 + n), as labelled and permuted -> p of all of them among
@@ -402,15 +402,17 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
     matrix(pmin(1, p), nrow(z))
 }
 
-## How many features have q < 0.05, as labelled and with permuted labels.
-.contrastFound <- function(p) {
+## How many features have q < 0.05, as labelled and with permuted labels; p of
+## the mean of z^2 over all features among the permutations.
+.contrastFound <- function(p, z) {
     found <- apply(p, 2L, function(v) {
         sum(stats::p.adjust(v, "BH") < 0.05)
     })
     null <- found[-1L]
+    size <- signif(colMeans(z^2), 10L)
     list(tested = nrow(p), found = found[[1L]], null = mean(null),
         nullMost = max(null),
-        p = (1 + sum(null >= found[[1L]])) / (1 + length(null))
+        p = (1 + sum(size[-1L] >= size[[1L]])) / length(size)
     )
 }
 
@@ -675,8 +677,8 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
 #'   `permuted` (what), `units`, `top`, `targets`, `signed`, `seed`; for
 #'   `edges` and, under `regulators`, for `activity`, `strength` and
 #'   `expression`: `tested`, `found` (q < 0.05), `null` and `nullMost` (mean
-#'   and most found with permuted labels), `p` (share of permutations with as
-#'   many); for edges also `beyondNoise` (q and qNoise < 0.05).
+#'   and most found with permuted labels), `p` (of the mean z^2 over all, among
+#'   the permutations); for edges also `beyondNoise` (q and qNoise < 0.05).
 #' @param x,object a `GRNContrast`.
 #' @param row.names,optional,... not used.
 #' @param which `"edges"` or `"regulators"`.
