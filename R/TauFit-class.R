@@ -131,7 +131,8 @@ setValidity("TauFit", function(object) {
     ok <- vapply(names(need), reached, logical(1))
     known <- !vapply(n, is.na, logical(1))
     ## what was not computed follows from an earlier failure: not listed twice;
-    ## concordance of a handful of genes says nothing
+    ## concordance of a handful of genes says nothing; z only adds to a lead
+    known[["leadZ"]] <- known[["leadZ"]] && ok[["lead"]]
     known[["concord"]] <- known[["concord"]] &&
         (ok[["usable"]] || isTRUE(n$usable / n$concord >= need[["usable"]]))
     reasons <- vapply(names(need)[!ok & known], .verdictReason, "", n = n,
@@ -143,8 +144,13 @@ setValidity("TauFit", function(object) {
     c(list(identifiable = all(ok), reasons = reasons), n)
 }
 
+## Without "-0.0".
+.fixed <- function(x, digits) {
+    formatC(round(x, digits) + 0, digits = digits, format = "f")
+}
+
 .verdictReason <- function(what, n) {
-    at <- function(x, digits = 2L) formatC(x, digits = digits, format = "f")
+    at <- function(x, digits = 2L) .fixed(x, digits)
     switch(what,
         axes = paste0("chromatin and RNA share no axis of variation beyond ",
             "shuffled pairs, as in unpaired cells"
@@ -355,7 +361,7 @@ setMethod("show", "TauFit", function(object) {
     v <- x@verdict
     mark <- function(value, digits, need, pass) {
         paste0(if (is.null(value) || is.na(value)) "not computed" else
-            formatC(value, digits = digits, format = "f"),
+            .fixed(value, digits),
         " (needed ", need, ")", if (!isTRUE(pass)) " FAILED")
     }
     t <- .tauThresholds

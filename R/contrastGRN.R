@@ -315,7 +315,7 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
     collapse <- function(m) {
         if (columns == nrow(m)) m else rowsum(m, of, reorder = TRUE)
     }
-    blocks <- split(seq_len(columns), (seq_len(columns) - 1L) %/% 64L)
+    blocks <- .columnBlocks(columns)
     if (!is.null(design$mean)) {
         mean <- collapse(design$mean)
         units <- Reduce(`+`, lapply(blocks, function(at) {
@@ -336,6 +336,8 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
     }
     parts
 }
+
+.columnBlocks <- function(n) split(seq_len(n), (seq_len(n) - 1L) %/% 64L)
 
 ## Sums of squares around the mean, per group of columns of strata.
 .spread <- function(sum, square, n) {
@@ -449,9 +451,15 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
         sd <- sqrt(x@sd^2 %*% w)
         return(abs(slope) * sd[at[, 1L], , drop = FALSE])
     }
-    out <- vapply(cells, function(cell) cellNetwork(x, cell)[at],
-        numeric(nrow(at))
-    )
+    ## factors on disk, or made anew, are fetched once for all these cells
+    here <- is.list(x@factors)
+    view <- if (here) .networkView(x) else
+        .viewOf(x, length(cells), .factorsAt(x, cells))
+    cells <- if (here) cells else seq_along(cells)
+    threads <- .threads()
+    out <- vapply(as.integer(cells) - 1L, function(cell) {
+        .Call(cw_r_network_cell, view, cell, threads)[at]
+    }, numeric(nrow(at)))
     matrix(out, nrow(at))
 }
 
@@ -643,8 +651,10 @@ setMethod("show", "GRNContrast", function(object) {
     )
     .showTop(object@regulators, "regulators", c("TF", "effect", "low", "high",
         "q", "pSets", "expression"))
-    .showTop(object@edges, "edges", c("Gene1", "Gene2", "ref", "level",
-        "effect", "q"))
+    if (any(object@edges$effect != 0)) {
+        .showTop(object@edges, "edges", c("Gene1", "Gene2", "ref", "level",
+            "effect", "q"))
+    }
     cat("Go on with as.data.frame(x, \"edges\" or \"regulators\"), ",
         "plotContrast()\n", sep = ""
     )

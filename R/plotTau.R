@@ -270,7 +270,7 @@ plotLag <- function(fit, genes, by = NULL, title = NULL) {
     at <- .lagGenes(genes, table)
     group <- .metacellGroup(fit, engine, by)
     place <- .flowTime(engine)
-    time <- place$time * .clockScale(fit)
+    time <- place$time * .unitScale(fit)
     parts <- lapply(at, .lagCurves, engine = engine, table = table,
         time = time, group = group
     )
@@ -380,7 +380,7 @@ plotLag <- function(fit, genes, by = NULL, title = NULL) {
     }
 }
 
-.clockScale <- function(fit) {
+.unitScale <- function(fit) {
     scale <- methods::slot(fit, "unit")$scale
     if (isTRUE(is.finite(scale))) scale else 1
 }
@@ -693,7 +693,7 @@ plotFlow <- function(fit, x = NULL, dimred = NULL, colour = "time", n = 18,
 .flowColour <- function(fit, engine, colour) {
     if (colour == "time") {
         place <- .flowTime(engine)
-        return(list(value = (place$time * .clockScale(fit))[engine$metacell],
+        return(list(value = (place$time * .unitScale(fit))[engine$metacell],
             name = if (place$loop) "time,\nonce round" else "arrival\ntime"
         ))
     }

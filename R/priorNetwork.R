@@ -169,7 +169,7 @@ priorNetwork <- function(species = "human", source = "collectri",
 }
 
 .sha256 <- function(file) {
-    .Call(cw_r_sha256, path.expand(file))
+    cli::hash_file_sha256(path.expand(file))
 }
 
 .cachedPrior <- function(entry, source, cache, download, verbose) {

@@ -19,7 +19,7 @@ ENGINE_SOURCES = \
   engine/models/multiome.c engine/models/tau.c engine/models/tau_embed.c engine/models/tau_flow.c \
   engine/models/tau_readout.c engine/models/effendi.c \
   engine/train/trainer.c engine/train/effendi_trainer.c engine/io/json.c engine/io/safetensors.c \
-  engine/io/csv.c engine/io/vocab.c engine/io/checkpoint.c engine/io/hdf5.c engine/io/sha256.c
+  engine/io/csv.c engine/io/vocab.c engine/io/checkpoint.c engine/io/hdf5.c
 
 GLUE_SOURCES = \
   glue/init.c \
@@ -31,7 +31,7 @@ GLUE_SOURCES = \
   glue/r_ranking.c \
   glue/r_hdf5.c \
   glue/r_estimators.c \
-  glue/r_ridge.c glue/r_files.c \
+  glue/r_ridge.c \
   glue/r_multiome.c \
   glue/r_tau.c \
   glue/r_effendi.c

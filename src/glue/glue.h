@@ -122,11 +122,6 @@ SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads);
         {"cw_r_ridge_known", (DL_FUNC)&cw_r_ridge_known, 6},                                                           \
         {"cw_r_ridge_forecast", (DL_FUNC)&cw_r_ridge_forecast, 2}
 
-/* ---- files (r_files.c) ------------------------------------------------------------------------------------------ */
-SEXP cw_r_sha256(SEXP path);
-
-#define CW_FILE_ENTRIES {"cw_r_sha256", (DL_FUNC)&cw_r_sha256, 1}
-
 /* ---- networks per cell state, simulated cells (r_ridge.c) ---------------------------------------------------------- */
 SEXP cw_r_percell(SEXP view, SEXP tf, SEXP w, SEXP point, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_centre(SEXP view, SEXP tf, SEXP options, SEXP key, SEXP threads);

@@ -12,7 +12,6 @@ static const R_CallMethodDef entries[] = {
     CW_RANKING_ENTRIES,
     CW_HDF5_ENTRIES,
     CW_ESTIMATOR_ENTRIES,
-    CW_FILE_ENTRIES,
     CW_RIDGE_ENTRIES,
     CW_MULTIOME_ENTRIES,
     CW_TAU_ENTRIES,

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#define RIM_SHARE 0.5 /* a gene with more of its change than this at the rim of the window is flagged */
+#define RIM_SHARE 0.4 /* a gene with more of its change than this at the rim of the window is flagged */
 
 /* ---- in ----------------------------------------------------------------------------------------------------------- */
 

@@ -41,7 +41,18 @@ tauAnswer <- function(input, metacells = 20) {
     g <- length(input$genes)
     m <- matrix(1, metacells, g)
     tau <- seq(0.3, 2, length.out = g)
+    grid <- seq(0, 4, length.out = 17)
+    ## a line: 4 metacells to a unit, every one a landmark, back from m to
+    ## m - 4 t and no farther than the first
+    features <- array(0, c(17, metacells, metacells))
+    for (k in seq_along(grid)) {
+        for (i in seq_len(metacells)) {
+            features[k, i, max(1, i - 4 * grid[[k]])] <- 1
+        }
+    }
     list(
+        grid = grid, features = features, size = rep(11.5, metacells),
+        rimMetacells = seq_len(metacells) <= 8,
         axes = 3L, usable = rep(TRUE, g), concord = 0.9, lead = 0.85,
         leadZ = 7, gain = 12, heterogeneity = 4, readout = "delay",
         tau = tau, sd = rep(0.2, g), low = tau - 0.3, high = tau + 0.3,
@@ -60,6 +71,6 @@ tauFit <- function(change = list(), time = NULL, d = tauCounts()) {
     answer <- utils::modifyList(tauAnswer(input), change)
     input$time <- .tauTime(input, time)
     .anchoredObject(input, answer, .tauOptions(list(), "auto"), "hours",
-        .newKey(1), 0
+        .newKey(1), 1L, 0
     )
 }

@@ -260,3 +260,18 @@ test_that("plots", {
     expect_identical(nrow(plotContrast(got, n = 5)$data), 5L)
     expect_error(plotContrast(got, tfs = "NONE"), "'tfs' has names")
 })
+
+test_that("networks in a file give what those in memory give", {
+    file <- tempfile(fileext = ".h5")
+    saveGRN(example, file)
+    stored <- loadGRN(file)
+    expect_false(is.list(stored@factors))
+    a <- contrastGRN(example, "group", top = 20, n = 20, seed = 1)
+    b <- contrastGRN(stored, "group", top = 20, n = 20, seed = 1)
+    expect_equal(frame(b, "edges"), frame(a, "edges"))
+    expect_equal(frame(b, "regulators"), frame(a, "regulators"))
+    expect_equal(plotEdge(stored, "MYOG", "CKM")$data,
+        plotEdge(example, "MYOG", "CKM")$data
+    )
+    unlink(file)
+})

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST_GENES = 20, MOST_AXES = 64, PASSES = 3, GAIN_POINTS = 6, RIM_POINTS = 6, BINS = 100, LAGS = 41 };
+enum { LEAST_GENES = 20, MOST_AXES = 64, PASSES = 3, GAIN_POINTS = 6, RIM_POINTS = 6, BINS = 100, LAGS = 41, SHRINK = 10 };
 #define FIRST_SCALE 2.2 /* regression's velocities are about this much too slow: both curves are smoothed */
 
 typedef int64_t i64;
@@ -253,12 +253,13 @@ static cw_status make_lag(cw_arena *arena, cw_tau_lag *lag, const cw_tau_lagfree
 typedef struct fitted {
     double *F, *dev, *beta, *alpha, *w, *prior; /* (T, M, J), (G, T) three times, (G, T, J), (T) */
     double *tau, *sd, *low, *high, *mode;       /* (G) */
-    double scale, total; /* of the velocity; summed minimal deviance of the usable genes */
+    double *pace;        /* (J) factors of the velocity at the landmarks */
+    double scale, total; /* their mean over cells; summed minimal deviance of the usable genes */
 } fitted;
 
 static void fitted_give(cw_arena *arena, fitted *r)
 {
-    void *done[] = {r->F, r->dev, r->beta, r->alpha, r->w, r->prior, r->tau, r->sd, r->low, r->high, r->mode};
+    void *done[] = {r->F, r->dev, r->beta, r->alpha, r->w, r->prior, r->tau, r->sd, r->low, r->high, r->mode, r->pace};
     for (size_t i = 0; i < sizeof done / sizeof *done; i++) cw_arena_give(arena, done[i]);
 }
 
@@ -266,7 +267,7 @@ static fitted fitted_take(cw_arena *arena, const cw_tau *t)
 {
     i64 G = t->G, T = t->T, J = t->flow.J;
     fitted r = {.F = take(arena, T * t->flow.M * J), .dev = take(arena, G * T), .beta = take(arena, G * T),
-                .alpha = take(arena, G * T), .w = take(arena, G * T * J), .prior = take(arena, T)};
+                .alpha = take(arena, G * T), .w = take(arena, G * T * J), .prior = take(arena, T), .pace = take(arena, J)};
     double **rows[] = {&r.tau, &r.sd, &r.low, &r.high, &r.mode};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) *rows[i] = take(arena, G);
     return r;
@@ -283,34 +284,71 @@ static cw_status features(cw_arena *arena, double *F, double *raw, double *denoi
     return ctx->status;
 }
 
-/* Delays by one readout: the velocity is rescaled until the median over usable genes is 1. The last pass takes all genes. */
-static cw_status read_out(cw_arena *arena, fitted *r, cw_tau *t, const double *vl, const int32_t *gene, i64 n,
-                          cw_tau_readout kind, double lambda)
+/* Where genes change: place (n, J) = share of sum over metacells of size dd^2 B_j; rows sum to 1. */
+static void places_of_change(double *place, const double *dd, const double *B0, const cw_tau_flow *f, i64 n)
+{
+    i64 J = f->J;
+    fill(place, 0.0, n * J);
+    for (i64 m = 0; m < f->M; m++)
+        for (i64 i = 0; i < n; i++) {
+            double w = f->size[m] * dd[m * n + i] * dd[m * n + i];
+            for (i64 j = 0; j < J; j++) place[i * J + j] += w * B0[m * J + j];
+        }
+    for (i64 i = 0; i < n; i++) {
+        double all = 1e-300;
+        for (i64 j = 0; j < J; j++) all += place[i * J + j];
+        for (i64 j = 0; j < J; j++) place[i * J + j] /= all;
+    }
+}
+
+/* The unit of time. The data leave a modulation of the flow's speed over cells open that all genes share; it is fixed by
+ * asking that the typical delay be 1 wherever genes change, and not only on the whole: the velocity at a landmark is
+ * multiplied by the typical delay (mean of log tau, by precision) of the genes that change there, shrunk to the median
+ * over all genes as if by SHRINK more genes. tau, sd (n): posterior under the present velocity. */
+static void update_pace(fitted *r, const double *tau, const double *sd, const double *place, double typical,
+                        const cw_tau_flow *f, i64 n)
+{
+    i64 J = f->J;
+    double middle = log(fmax(typical, 1e-3));
+    for (i64 j = 0; j < J; j++) {
+        double sum = 0.0, all = 1e-300, square = 1e-300;
+        for (i64 i = 0; i < n; i++) {
+            double t = fmax(tau[i], 0.1), w = place[i * J + j] / (0.36 + sd[i] * sd[i] / (t * t));
+            sum += w * (log(t) - middle), all += w, square += w * w;
+        }
+        double genes = all * all / square;
+        r->pace[j] *= exp(middle + sum / all * genes / (genes + SHRINK));
+    }
+}
+
+/* Delays by one readout: the velocity is rescaled until the typical delay is 1. The last pass takes all genes. */
+static cw_status read_out(cw_arena *arena, fitted *r, cw_tau *t, const cw_tau_lagfree *weights, const double *vl,
+                          const double *place, const int32_t *gene, i64 n, cw_tau_readout kind, double lambda)
 {
     cw_ctx *ctx = cw_arena_ctx(arena);
-    i64 T = t->T, J = t->flow.J, M = t->flow.M, G = t->G;
+    i64 T = t->T, J = t->flow.J, M = t->flow.M, G = t->G, d = t->flow.d;
     cw_tau_flow flow = t->flow;
-    flow.velocity = take(arena, J * flow.d);
+    flow.velocity = take(arena, J * d);
     double *raw = take(arena, T * M * J), *sorted = take(arena, n);
     uint8_t *every = cw_arena_take(arena, G);
     *r = fitted_take(arena, t);
-    r->scale = FIRST_SCALE;
     if (ctx->status != CW_OK) return ctx->status;
     memset(every, 1, (size_t)G);
+    fill(r->pace, FIRST_SCALE, J);
     for (int pass = 0; pass < PASSES; pass++) {
         int last = pass == PASSES - 1;
         i64 count = last ? G : n;
-        for (i64 i = 0; i < J * flow.d; i++) flow.velocity[i] = vl[i] * r->scale;
+        for (i64 i = 0; i < J * d; i++) flow.velocity[i] = vl[i] * r->pace[i / d];
         /* F(0) is the basis of the chromatin too: at the denoised places */
         if (features(arena, r->F, raw, t->z_denoised, &flow, t->grid, kind, T) != CW_OK ||
-            cw_tau_profile(arena, r->dev, r->beta, r->alpha, last ? r->w : NULL, r->F, r->F, &t->fit,
+            cw_tau_profile(arena, r->dev, r->beta, r->alpha, last ? r->w : NULL, r->F, r->F, weights,
                            last ? NULL : gene, lambda, count, T, J) != CW_OK ||
             cw_tau_prior(arena, r->prior, r->dev, last ? t->fit.usable : every, count, T) != CW_OK ||
             cw_tau_posterior(arena, r->tau, r->sd, r->low, r->high, r->mode, r->dev, r->prior, t->grid, count, T) != CW_OK)
             return ctx->status;
         if (last) break;
         memcpy(sorted, r->tau, (size_t)n * sizeof *sorted);
-        r->scale *= fmax(median(sorted, n), 1e-3);
+        update_pace(r, r->tau, r->sd, place, median(sorted, n), &flow, n);
     }
     r->total = 0.0;
     for (i64 i = 0; i < n; i++) {
@@ -318,6 +356,8 @@ static cw_status read_out(cw_arena *arena, fitted *r, cw_tau *t, const double *v
         for (i64 k = 0; k < T; k++) least = fmin(least, r->dev[gene[i] * T + k]);
         r->total += least;
     }
+    r->scale = 0.0;
+    for (i64 j = 0; j < J; j++) r->scale += r->pace[j] / (double)J;
     void *done[] = {every, sorted, raw, flow.velocity};
     for (size_t i = 0; i < sizeof done / sizeof *done; i++) cw_arena_give(arena, done[i]);
     return ctx->status;
@@ -394,39 +434,52 @@ static double heterogeneity(const double *dev, const int32_t *gene, i64 n, i64 T
 
 /* ---- the rim of the sampled window -------------------------------------------------------------------------------- */
 
-/* Metacells from which the flow, run back or on by the median delay, comes out of the sampled cells: at the end of that
- * way the local mean of the metacells lies behind by more than half a bandwidth. */
+/* Gaussian weight, with bandwidth h, of all metacells around the point z, by size: their sum; mean (d) their weighted mean. */
+static double around(double *mean, const double *z, const cw_tau_flow *f)
+{
+    double all = 1e-300;
+    fill(mean, 0.0, f->d);
+    for (i64 o = 0; o < f->M; o++) {
+        double gap = 0.0;
+        for (i64 i = 0; i < f->d; i++) gap += (z[i] - f->z[o * f->d + i]) * (z[i] - f->z[o * f->d + i]);
+        double w = f->size[o] * exp(-0.5 * gap / (f->bandwidth * f->bandwidth));
+        all += w;
+        for (i64 i = 0; i < f->d; i++) mean[i] += w * f->z[o * f->d + i];
+    }
+    for (i64 i = 0; i < f->d; i++) mean[i] /= all;
+    return all;
+}
+
+/* Metacells at the rim: those whose history lies before the sampled window (run back by the median delay, the flow comes
+ * out of the cells: their local mean then lies ahead by more than half a bandwidth), and those whose future lies beyond it
+ * (few cells had been there a median delay ago: less than half of the cells there now). */
 static cw_status find_rim(cw_arena *arena, cw_tau *t)
 {
     cw_ctx *ctx = cw_arena_ctx(arena);
-    i64 M = t->flow.M, d = t->flow.d, J = t->flow.J;
-    double grid[RIM_POINTS];
-    for (int k = 0; k < RIM_POINTS; k++) grid[k] = (double)k / (RIM_POINTS - 1);
-    cw_tau_flow flow = t->flow;
-    flow.velocity = take(arena, J * d);
-    double *F = take(arena, RIM_POINTS * M * J), *path = take(arena, RIM_POINTS * M * d), *b = take(arena, M + J);
-    if (ctx->status != CW_OK) return ctx->status;
-    memset(t->at_rim, 0, (size_t)M);
-    for (int way = 0; way < 2; way++) { /* back, then on */
-        for (i64 i = 0; i < J * d; i++) flow.velocity[i] = (way ? -1.0 : 1.0) * t->flow.velocity[i];
-        if (cw_tau_backtrace(arena, F, path, NULL, flow.z, &flow, grid, RIM_POINTS, M) != CW_OK) return ctx->status;
-        for (i64 m = 0; m < M; m++) {
-            const double *end = path + ((RIM_POINTS - 1) * M + m) * d, *B = F + ((RIM_POINTS - 1) * M + m) * J;
-            double along = 0.0, speed = 0.0, all = 0.0;
-            cw_tau_soft(b, end, flow.z, flow.bandwidth, 1, M, d, 1);
-            for (i64 o = 0; o < M; o++) all += b[o] *= flow.size[o];
-            for (i64 i = 0; i < d; i++) {
-                double v = 0.0, gap = -end[i];
-                for (i64 j = 0; j < J; j++) v += B[j] * flow.velocity[j * d + i];
-                for (i64 o = 0; o < M; o++) gap += b[o] / all * flow.z[o * d + i];
-                along += v * gap, speed += v * v;
-            }
-            if (along > 0.5 * flow.bandwidth * sqrt(speed)) t->at_rim[m] = 1;
+    i64 M = t->flow.M, d = t->flow.d, J = t->flow.J, last = RIM_POINTS - 1;
+    double grid[RIM_POINTS], v[MOST_AXES], mean[MOST_AXES];
+    for (int k = 0; k < RIM_POINTS; k++) grid[k] = (double)k / (double)last;
+    double *F = take(arena, RIM_POINTS * M * J), *path = take(arena, RIM_POINTS * M * d);
+    if (ctx->status != CW_OK ||
+        cw_tau_backtrace(arena, F, path, NULL, t->flow.z, &t->flow, grid, RIM_POINTS, M) != CW_OK)
+        return ctx->status;
+    cw_tau_flow before = t->flow; /* the cells where they were */
+    before.z = path + last * M * d;
+    for (i64 m = 0; m < M; m++) {
+        const double *end = path + (last * M + m) * d, *B = F + (last * M + m) * J;
+        double along = 0.0, speed = 0.0;
+        int unknown = around(mean, end, &t->flow) <= 1e-250; /* far from every cell */
+        for (i64 i = 0; i < d; i++) {
+            v[i] = 0.0;
+            for (i64 j = 0; j < J; j++) v[i] += B[j] * t->flow.velocity[j * d + i];
+            along += v[i] * (mean[i] - end[i]), speed += v[i] * v[i];
         }
+        int outside = unknown || along > 0.5 * t->flow.bandwidth * sqrt(speed);
+        double now = around(mean, path + m * d, &t->flow), then = around(mean, path + m * d, &before);
+        t->at_rim[m] = outside || then < 0.5 * now;
     }
-    void *done[] = {b, path, F, flow.velocity};
-    for (size_t i = 0; i < sizeof done / sizeof *done; i++) cw_arena_give(arena, done[i]);
-    return ctx->status;
+    cw_arena_give(arena, path), cw_arena_give(arena, F);
+    return cw_poll(ctx);
 }
 
 /* Share of each usable gene's change along the flow that lies in metacells at the rim. dd (M, n). */
@@ -519,6 +572,29 @@ static cw_status take_results(cw_arena *arena, cw_tau *t)
     return CW_OK;
 }
 
+/* The lag-free fits again, at the metacells' denoised places, where the delayed ones are made: weights and dispersions of
+ * single genes. What is usable stays as it was. */
+static cw_status fit_denoised(cw_arena *arena, cw_tau_lagfree *again, cw_tau *t, const double *vl, double lambda)
+{
+    cw_ctx *ctx = cw_arena_ctx(arena);
+    const double start[1] = {0.0};
+    cw_tau_flow flow = t->flow;
+    flow.velocity = take(arena, flow.J * flow.d);
+    double *B = take(arena, flow.M * flow.J);
+    if (cw_tau_lagfree_new(arena, again, t->G, flow.M) != CW_OK) return ctx->status;
+    memcpy(flow.velocity, vl, (size_t)(flow.J * flow.d) * sizeof *vl);
+    if (cw_tau_backtrace(arena, B, NULL, NULL, flow.z, &flow, start, 1, flow.M) != CW_OK) return ctx->status;
+    cw_tau_lagfree_fit(arena, again, t->fit.a, t->fit.r, t->depth_a, t->depth_r, B, lambda, flow.J);
+    cw_arena_give(arena, B), cw_arena_give(arena, flow.velocity);
+    return ctx->status;
+}
+
+static void lagfree_give(cw_arena *arena, cw_tau_lagfree *f)
+{
+    void *done[] = {f->a, f->r, f->fa, f->fr, f->wa, f->wr, f->signal_a, f->signal_r, f->cor, f->counted, f->usable};
+    for (size_t i = 0; i < sizeof done / sizeof *done; i++) cw_arena_give(arena, done[i]);
+}
+
 /* Everything beyond the lag-free fits; n >= LEAST_GENES usable genes. */
 static cw_status fit_delays(cw_arena *arena, cw_tau *t, const double *B0, const int32_t *gene, i64 n,
                             const cw_tau_options *o)
@@ -529,16 +605,21 @@ static cw_status fit_delays(cw_arena *arena, cw_tau *t, const double *B0, const 
     cw_tau_lag lag;
     int32_t *near = cw_arena_take(arena, M * k * (i64)sizeof *near), *half = cw_arena_take(arena, n * (i64)sizeof *half);
     double *vl = take(arena, f->J * d), *v = take(arena, M * d), *first = take(arena, n), *dd = take(arena, M * n);
-    double *split = take(arena, 2 * f->J * d);
+    double *split = take(arena, 2 * f->J * d), *place = take(arena, n * f->J);
     if (make_lag(arena, &lag, &t->fit, f, gene, n) != CW_OK) return ctx->status;
     cw_tau_neighbours(near, f->z, M, d, k, ctx->threads);
     if (cw_tau_velocity(arena, vl, v, first, &lag, f, B0, near, k, o->iterations) != CW_OK ||
         cw_tau_derivative(arena, dd, &lag, f, v, near, k) != CW_OK)
         return ctx->status;
+    places_of_change(place, dd, B0, f, n);
+    cw_tau_lagfree weights;
+    if (fit_denoised(arena, &weights, t, vl, o->lambda) != CW_OK) return ctx->status;
     fitted r[2] = {{0}, {0}};
     for (int kind = CW_TAU_DELAY; kind <= CW_TAU_KINETICS; kind++)
         if (o->readout == CW_TAU_AUTO || (int)o->readout == kind)
-            if (read_out(arena, &r[kind - 1], t, vl, gene, n, (cw_tau_readout)kind, o->lambda) != CW_OK) return ctx->status;
+            if (read_out(arena, &r[kind - 1], t, &weights, vl, place, gene, n, (cw_tau_readout)kind, o->lambda) != CW_OK)
+                return ctx->status;
+    lagfree_give(arena, &weights);
     t->verdict.deviance_delay = r[0].dev ? r[0].total : NAN, t->verdict.deviance_kinetics = r[1].dev ? r[1].total : NAN;
     t->dev_delay = r[0].dev, t->dev_kinetics = r[1].dev;
     int best = !r[0].dev || (r[1].dev && r[1].total < r[0].total);
@@ -547,8 +628,8 @@ static cw_status fit_delays(cw_arena *arena, cw_tau *t, const double *B0, const 
     t->scale = won->scale, t->features = won->F, t->prior = won->prior;
     t->tau = won->tau, t->sd = won->sd, t->low = won->low, t->high = won->high, t->mode = won->mode;
     settle(t, won);
-    for (i64 i = 0; i < f->J * d; i++) f->velocity[i] = vl[i] * t->scale;
-    for (i64 i = 0; i < M * d; i++) v[i] *= t->scale;
+    for (i64 i = 0; i < f->J * d; i++) f->velocity[i] = vl[i] * won->pace[i / d];
+    cw_dense_product(ctx->threads, v, B0, 0, f->velocity, 0, 0.0, M, d, f->J);
     t->verdict.heterogeneity = heterogeneity(won->dev, gene, n, t->T);
     won->F = won->dev = won->prior = won->tau = won->sd = won->low = won->high = won->mode = NULL;
     r[!best].dev = NULL;
@@ -561,7 +642,7 @@ static cw_status fit_delays(cw_arena *arena, cw_tau *t, const double *B0, const 
     t->verdict.lead_z = (2.0 * t->verdict.lead - 1.0) * sqrt((double)n);
     rim_share(t, dd, gene, n);
     baselines(t, ctx->threads);
-    void *done[] = {near, half, vl, v, first, dd, split, lag.D, lag.m, lag.weight};
+    void *done[] = {near, half, vl, v, first, dd, split, place, lag.D, lag.m, lag.weight};
     for (size_t i = 0; i < sizeof done / sizeof *done; i++) cw_arena_give(arena, done[i]);
     return cw_poll(ctx);
 }

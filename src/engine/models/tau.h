@@ -229,7 +229,7 @@ typedef struct cw_tau {
     cw_tau_flow flow;          /* velocity in final units: phi moves 1 in a median delay; 0 without a flow */
     double *z_denoised;        /* (M, d) */
     double *depth_a, *depth_r; /* (M) counts */
-    double scale;              /* velocity = regression's velocity x scale */
+    double scale;              /* velocity = regression's velocity x a factor with this mean over landmarks */
     double *time;              /* (M) arrival time; NaN without a flow */
     cw_tau_lagfree fit;
     double *fitted_a, *fitted_r; /* (G, M) at the grid point nearest to the posterior mean */
