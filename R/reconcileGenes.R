@@ -78,8 +78,8 @@
 #' of other genes is taken as the previous symbol, and these others are
 #' listed. An Ensembl identifier is the gene that gives it as its first one,
 #' or else the only gene that lists it. Names that spreadsheets have turned
-#' into dates (`1-Mar`) are `"date"`: they can't be undone with certainty, because MARCH1 and MARC1 both
-#' become `1-Mar`.
+#' into dates (`1-Mar`) are `"date"`: they can't be undone with certainty,
+#' because MARCH1 and MARC1 both become `1-Mar`.
 #'
 #' Rows that get the same name are merged: their counts are added up. Only
 #' assays of whole numbers, or called counts, tpm, fpkm, rpkm or cpm, can be
