@@ -581,8 +581,11 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
     z <- .standardiser(x@expression)
     own <- match(tfs, geneNames(x))
     values <- list(
-        activity = if (signed) .signedActivity(x, targets) else
-            regulonActivity(x, top = targets),
+        activity = if (methods::is(x, "StateGRN")) {
+            regulonActivity(x, top = targets, signed = signed)
+        } else {
+            regulonActivity(x, top = targets)
+        },
         strength = regulonActivity(x, method = "strength"),
         expression = (as.matrix(x@expression[own, , drop = FALSE]) -
             z$mean[own]) * z$scale[own]
@@ -609,26 +612,6 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
     found <- lapply(tests, `[[`, "found")
     found$sets <- sum(stats::p.adjust(table$pSets, "BH") < 0.05)
     list(table = table, found = found)
-}
-
-## As regulonActivity() of a StateGRN, repressed targets counting negatively.
-.signedActivity <- function(x, top) {
-    same <- .sameMemberships(x, seq_along(x@cells))
-    z <- .standardiser(x@expression)
-    activity <- matrix(0, length(x@tfs), length(x@cells),
-        dimnames = list(x@tfs, x@cells)
-    )
-    own <- cbind(seq_along(x@tfs), match(x@tfs, x@genes))
-    for (u in seq_along(same$first)) {
-        scores <- .mixedScores(x, x@memberships[same$first[[u]], ])
-        scores[own] <- 0
-        weight <- .topWeights(abs(scores), top) * sign(scores)
-        cells <- which(same$of == u)
-        scaled <- weight * rep(z$scale, each = nrow(weight))
-        values <- scaled %*% x@expression[, cells, drop = FALSE]
-        activity[, cells] <- as.matrix(values) - as.vector(scaled %*% z$mean)
-    }
-    activity
 }
 
 ## p of "the targets of the TF in the mean network differ otherwise than genes

@@ -148,7 +148,7 @@ test_that("regulators: activity, strength and the TF's own expression", {
 
 test_that("with signs repressed targets count negatively", {
     top <- 7
-    got <- .signedActivity(states, top)
+    got <- regulonActivity(states, top = top)
     tf <- tfNames(states)[[3L]]
     s <- cellNetwork(states, 11, signed = TRUE)[tf, ]
     s[[tf]] <- 0
