@@ -493,6 +493,7 @@ setMethod("inferGRN", c("GRNParam", "missing"),
 ## Cells in the form all estimators share, see .preprocess().
 .estimatorCells <- function(x, args, cells, verbose) {
     input <- .cellInput(x, args$assay.type, args$symbols, verbose)
+    .warnSpecies(args$species, args$tfs, input)
     species <- .resolveSpecies(args$species, input$cellData)
     tfs <- .resolveTfs(args$tfs, species)[[species]]
     .warnTfs(args$tfs, c(input$clean, input$symbols))

@@ -257,6 +257,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
 .stateInput <- function(x, assay.type, symbols, species, tfs, nTargets, keep,
     genes, preprocess, logged, verbose) {
     input <- .cellInput(x, assay.type, symbols, verbose)
+    .warnSpecies(species, tfs, input)
     species <- .resolveSpecies(species, input$cellData)
     .warnTfs(tfs, c(input$clean, input$symbols))
     vocab <- .makeVocab(input$clean, input$symbols, input$type)

@@ -112,6 +112,7 @@ preprocess <- function(x, flavor = c("seurat", "seurat_v3", "cell_ranger"),
     ))
     .checkFlag(verbose, "verbose")
     input <- .cellInput(x, assay.type, symbols, verbose, strict = FALSE)
+    .warnSpecies(species, tfs, input)
     species <- .resolveSpecies(species, input$cellData)
     known <- .knownSymbols(input, species, verbose)
     tfs <- .resolveTfs(tfs, species)[[species]]
