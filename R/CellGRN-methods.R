@@ -281,7 +281,7 @@ setMethod("poolGRN", "CellGRN", function(x, cells = NULL, groups = NULL, ...,
     paste0(format(n, big.mark = ","), " ", what, if (n != 1) "s")
 }
 
-.priorText <- function(meta) {
+.priorWord <- function(meta) {
     prior <- meta$prior
     if (is.null(prior)) {
         return("not recorded")
@@ -302,7 +302,7 @@ setMethod("show", "CellGRN", function(object) {
         sep = ""
     )
     cat("  kept:    ", .backingText(object), "\n", sep = "")
-    cat("  model:   ", model, "; prior ", .priorText(meta), "\n", sep = "")
+    cat("  model:   ", model, "; prior ", .priorWord(meta), "\n", sep = "")
     if (ncol(object@cellData)) {
         cat("  cellData: ", .some(colnames(object@cellData)), "\n", sep = "")
     }

@@ -1,30 +1,6 @@
 ## Effendi: the delay model of the specification, trained in the engine. R
 ## counts stages, epochs and batches; the engine does one step per call.
 
-## Argument, default, name in the specification's table ("" = not there).
-.effendiTable <- list(
-    dim = list(NULL, "DIM"), atacDim = list(NULL, "HYENADNA_D_MODEL"),
-    alignHidden = list(512L, "ALIGN_HIDDEN"),
-    tauHidden = list(128L, "TAU_HIDDEN"),
-    tauModScale = list(0.1, "TAU_MOD_SCALE"),
-    decoderHidden = list(256L, "DEC_HIDDEN"),
-    fieldHidden = list(128L, ""), nProjections = list(200L, "N_PROJ_W2"),
-    fieldEpochs = list(50L, "VF_EPOCHS"), fieldLr = list(1e-3, "VF_LR"),
-    stage1Epochs = list(10L, "STAGE1_EPOCHS"),
-    stage2Epochs = list(40L, "STAGE2_EPOCHS"),
-    stage1Lr = list(1e-3, "STAGE1_LR"),
-    stage2LrField = list(1e-6, "STAGE2_LR_VF"),
-    batchSize = list(128L, "BATCH_SIZE"), wOde = list(1, "W_ODE"),
-    wRecon = list(0.5, "W_RECON"), wTau = list(0.01, "W_TAU"),
-    wReverse = list(0.1, "W_REVERSE"), clip = list(50, "EXPLODE_NORM"),
-    reverseInStage2 = list(FALSE, ""), dropout = list(0.1, ""),
-    weightDecay = list(0, ""), nSteps = list(200L, ""),
-    nStepsField = list(100L, ""), tauMax = list(2, ""),
-    powerIterations = list(1L, ""), attentionHeads = list(0L, ""),
-    adapterHidden = list(0L, ""), wContrast = list(0, ""),
-    temperature = list(0.1, ""), wPeaks = list(0, "")
-)
-
 ## Allowed range: c(min, max, whole, open at min).
 .effendiRanges <- list(
     dim = c(1, 65536, 1, 0), atacDim = c(1, 65536, 1, 0),
@@ -41,6 +17,7 @@
     nSteps = c(1, 1e4, 1, 0), nStepsField = c(1, 1e4, 1, 0),
     tauMax = c(0, 1e3, 0, 1), powerIterations = c(1, 100, 1, 0),
     attentionHeads = c(0, 256, 1, 0), adapterHidden = c(0, 65536, 1, 0),
+    readoutTokens = c(1, 4096, 1, 0),
     wContrast = c(0, Inf, 0, 0), temperature = c(0, 100, 0, 1),
     wPeaks = c(0, Inf, 0, 0)
 )
@@ -78,7 +55,8 @@ setClass("EffendiParam", slots = c(settings = "list"))
 #' | `wReverse` | `W_REVERSE` | 0.1 |
 #' | `clip` | `EXPLODE_NORM` | 50 |
 #'
-#' What the specification leaves open: Adam (`weightDecay = 0`); the longest
+#' What the specification leaves open: 20 integration steps in stage 1, as in
+#' the golden cases; Adam (`weightDecay = 0`); the longest
 #' delay read, `tauMax`; spectral norms by one power iteration per step, as
 #' in PyTorch; stage 2 without the reverse loss, as in its table of stages
 #' (its section on losses has it: `reverseInStage2 = TRUE`).
@@ -115,7 +93,10 @@ setClass("EffendiParam", slots = c(settings = "list"))
 #'   iteration (`powerIterations` a step) or `"exact"`.
 #' @param powerIterations see `spectral`.
 #' @param readout `"mean"`: as written, every gene is decoded from the mean
-#'   over genes. `"gene"`: from the state at its own delay.
+#'   over genes. `"gene"`: from the state at its own delay. `"attention"`:
+#'   without the flow's grid, by attention of gene and delay over
+#'   `readoutTokens` tokens made of the aligned chromatin.
+#' @param readoutTokens see `readout`.
 #' @param attentionHeads above 0: genes attend to each other, with so many
 #'   heads, before their delay is predicted.
 #' @param adapterHidden above 0: a trained adapter of this width is added to
@@ -142,10 +123,11 @@ EffendiParam <- function(dim = NULL, atacDim = NULL, alignHidden = 512,
     stage2LrField = 1e-6, batchSize = 128, wOde = 1, wRecon = 0.5,
     wTau = 0.01, wReverse = 0.1, clip = 50, reverseInStage2 = FALSE,
     dropout = 0.1, weightDecay = 0, method = c("euler", "rk4"),
-    nSteps = 200, nStepsField = 100, tauMax = 2,
+    nSteps = 200, nStepsField = 20, tauMax = 2,
     spectral = c("power", "exact"), powerIterations = 1,
-    readout = c("mean", "gene"), attentionHeads = 0, adapterHidden = 0,
-    wContrast = 0, temperature = 0.1, wPeaks = 0) {
+    readout = c("mean", "gene", "attention"), attentionHeads = 0,
+    adapterHidden = 0, readoutTokens = 8, wContrast = 0, temperature = 0.1,
+    wPeaks = 0) {
     s <- as.list(environment())
     for (name in names(.effendiRanges)) {
         r <- .effendiRanges[[name]]
@@ -158,22 +140,8 @@ EffendiParam <- function(dim = NULL, atacDim = NULL, alignHidden = 512,
     .checkFlag(reverseInStage2, "reverseInStage2")
     s$method <- .oneOf(method, c("euler", "rk4"), "method")
     s$spectral <- .oneOf(spectral, c("power", "exact"), "spectral")
-    s$readout <- .oneOf(readout, c("mean", "gene"), "readout")
+    s$readout <- .oneOf(readout, c("mean", "gene", "attention"), "readout")
     new("EffendiParam", settings = s)
-}
-
-## The first of `choices` for the default (all of them), else one of them.
-.oneOf <- function(x, choices, arg) {
-    if (identical(x, choices)) {
-        return(choices[[1L]])
-    }
-    if (!is.character(x) || length(x) != 1L || !(x %in% choices)) {
-        .stopArgument(arg, "must be one of ",
-            paste0("\"", choices, "\"", collapse = ", "), "; it is ",
-            .show(x), "."
-        )
-    }
-    x
 }
 
 #' @rdname EffendiParam
@@ -245,7 +213,8 @@ setMethod("show", "EffendiParam", function(object) {
         decoderHidden = s$decoderHidden, tauModScale = s$tauModScale,
         dropout = s$dropout, tauHeads = s$attentionHeads,
         adapterHidden = s$adapterHidden, peaks = peaks,
-        geneReadout = s$readout == "gene"
+        geneReadout = s$readout == "gene",
+        readoutTokens = if (s$readout == "attention") s$readoutTokens else 0
     )
     ptr <- .Call(cw_r_effendi_new, config, as.double(key),
         as.integer(threads)
@@ -370,13 +339,19 @@ setMethod("show", "EffendiParam", function(object) {
         .progressTick(bar, epoch, paste("loss", signif(mean[["total"]], 4)))
         mean
     })
-    .effendiLog(log, stage)
+    .effendiLog(log, stage, s)
 }
 
-.effendiLog <- function(log, stage) {
+## A loss that is off is NA, as in trainingHistory().
+.effendiLog <- function(log, stage, s) {
     values <- matrix(unlist(log), ncol = 10L, byrow = TRUE)
     colnames(values) <- c(.effendiLosses, "tauBar", "gradNorm")
-    off <- if (stage == 0L) c("ode", "recon", "tau") else "sw2"
+    off <- c(
+        if (stage == 0L) c("ode", "recon", "tau") else "sw2",
+        if (stage > 0L && !s$reverseInStage2) "reverse",
+        if (s$wContrast == 0) "contrast",
+        if (stage == 0L || s$wPeaks == 0) "peaks"
+    )
     values[, off] <- NA
     data.frame(
         stage = rep(.effendiStages[[stage + 1L]], nrow(values)),

@@ -31,8 +31,9 @@
 #' only if its gain of log evidence over 1 is larger than all gains, and three
 #' standard deviations above the mean gain, of `nulls` priors in which the
 #' known TFs are dealt to other genes; otherwise the prior is not used. The
-#' prior's signs are not used. Score such a network on edges the prior did not
-#' hold ([splitReference()]); `metadata(x)$priorEvidence` has the gains.
+#' prior's signs are not used. It moves the edges it holds and hardly any other
+#' (`bench/prior.R`), so score such a network on edges the prior did not hold
+#' ([splitReference()]); `metadata(x)$priorEvidence` has the gains.
 #'
 #' `CorGRNParam()`: absolute correlation; `"partial"` is that of TF and gene
 #' given all other TFs, from correlations shrunken after Schaefer and Strimmer.
@@ -767,13 +768,13 @@ setMethod(".estimate", "CombinedGRNParam", function(param, view, key,
         settings = .estimatorSettings(param), sign = sign, targets = targets,
         seed = .keyText(key), engine = .engineText(),
         species = prepared$report$species, coverage = prepared$report,
-        prior = .priorText(fit$prior), priorEvidence = fit$prior,
+        prior = .priorUse(fit$prior), priorEvidence = fit$prior,
         preprocessing = prepared$report$settings,
         seconds = seconds, centring = centring
     ))
 }
 
-.priorText <- function(prior) {
+.priorUse <- function(prior) {
     if (is.null(prior)) {
         return("none")
     }

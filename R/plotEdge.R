@@ -45,7 +45,10 @@ plotEdge <- function(x, tf, target, coordinates = NULL, dimred = 1,
     place <- .cellCoordinates(x, coordinates, dimred)
     at <- cbind(match(tf, tfNames(x)), match(target, geneNames(x)))
     columns <- .networkColumns(x, seq_along(cellNames(x)))
-    score <- as.vector(.edgeScores(x, columns$first, at))[columns$of]
+    parts <- lapply(.columnBlocks(length(columns$first)), function(part) {
+        .edgeScores(x, columns$first[part], at)
+    })
+    score <- unlist(parts, use.names = FALSE)[columns$of]
     value <- function(gene) {
         as.vector(x@expression[match(gene, geneNames(x)), ])
     }

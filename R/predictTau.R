@@ -33,7 +33,7 @@
 #' x <- simulateMultiome(nCells = 800, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
 #' ## an embedding that knows a little of the delays
-#' truth <- SummarizedExperiment::rowData(x)$tau
+#' truth <- simulatedTruth(x)$tau
 #' e <- cbind(log(truth), sin(seq_along(truth)))
 #' rownames(e) <- rownames(x)
 #' new <- predictTau(fit, genes = rownames(x)[1:5], embedding = e,

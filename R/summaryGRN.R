@@ -242,7 +242,7 @@ setMethod("show", "GRNSummary", function(object) {
     }
     cover <- meta$coverage
     cat("Model: ", if (is.null(meta$model)) "SFM" else text("model"),
-        "; prior ", .priorText(meta), "; seed ", text("seed"), "\n", sep = ""
+        "; prior ", .priorWord(meta), "; seed ", text("seed"), "\n", sep = ""
     )
     cat("Engine: ", text("engine"), "\n", sep = "")
     if (!is.null(cover$matched) && !is.null(cover$total)) {

@@ -114,9 +114,12 @@ tauGeneSets <- function() {
 #'   the promoter: the highest quarter counts as marked; or TRUE and FALSE);
 #'   optionally `openSilent` (TRUE for genes open but not expressed).
 #' @param effects predicted effects for layers 3 and 4: a data.frame with
-#'   columns `gene` and `effect`, such as [intervene()] gives.
-#' @param effectsFromFit FALSE if `effects` come from elsewhere than this fit,
-#'   so that they count even when its delays aren't identifiable.
+#'   columns `gene` and `effect`, as [intervene()] gives; or the name of the
+#'   gene that was perturbed: what `intervene(fit, gene, alpha = -1)`, its
+#'   silencing, predicts (layer 4 only: of an xQTL gene the effect of its own
+#'   chromatin is asked for, which must be given).
+#' @param effectsFromFit FALSE if the table `effects` comes from elsewhere than
+#'   this fit, so that it counts even when its delays aren't identifiable.
 #' @param ... where the counts in `cells` are, as for [estimateTau()].
 #' @return A `TauValidation`: `show()` prints the report; `as.data.frame()`
 #'   gives it: `layer` (1 to 5), `test`, `statistic`, `p`, `threshold`, `n`
@@ -127,7 +130,7 @@ tauGeneSets <- function() {
 #'   that the fit has, are errors that say so.
 #' @seealso [tauGeneSets()], [TauFit-class]
 #' @examples
-#' x <- simulateMultiome(nCells = 900, nGenes = 80, seed = 1)
+#' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
 #' response <- data.frame(gene = rownames(x),
 #'     time = simulatedTruth(x)$tau + runif(80)
@@ -140,15 +143,17 @@ validateTau <- function(fit, cells = NULL, genesets = NULL, xqtl = NULL,
     .checkTauFit(fit)
     .checkFlag(effectsFromFit, "effectsFromFit")
     delays <- .testedDelays(fit)
-    effects <- .effectTable(effects)
+    effectsFromFit <- effectsFromFit || is.character(effects)
+    own <- if (!is.character(effects)) .effectTable(effects)
+    effects <- .predictedEffects(fit, effects, own)
     sets <- .validationSets(genesets)
     silent <- .openSilent(fit, cells, ...)
     trusted <- isTRUE(tauVerdict(fit)$identifiable)
     rows <- rbind(
         .healthLayer(fit, delays),
         .biologyLayer(delays, sets),
-        .geneticsLayer(delays, xqtl, effects),
-        .perturbationLayer(fit, perturbation, effects),
+        .geneticsLayer(delays, xqtl, own),
+        .perturbationLayer(perturbation, effects),
         .auxiliaryLayer(delays, fit, eregulons, age, timeSeries, epigenome,
             silent
         )
@@ -277,6 +282,17 @@ setClass("TauValidation", slots = c(table = "data.frame",
     effects[is.finite(effects$effect), ]
 }
 
+## The table given, or what the fit says of silencing a gene.
+.predictedEffects <- function(fit, effects, table) {
+    if (!is.character(effects)) {
+        return(table)
+    }
+    .checkText(effects, "effects")
+    .effectTable(intervene(fit, effects, alpha = -1, n = 20, force = TRUE,
+        seed = 1
+    ))
+}
+
 ## ---- statistics ------------------------------------------------------------
 
 ## Mann-Whitney: are the first greater (less)? U / (n1 n2) and p.
@@ -356,9 +372,10 @@ setClass("TauValidation", slots = c(table = "data.frame",
     } else {
         .flowHealth(fit)
     }
-    one <- function(test, value, threshold, passed, note = "") {
+    one <- function(test, value, threshold, passed, note = "",
+        needs = health$needs) {
         if (is.null(value) || is.na(value)) {
-            return(.notRun(1L, test, threshold, health$needs, "nothing"))
+            return(.notRun(1L, test, threshold, needs, "nothing"))
         }
         .testRow(1L, test, value, threshold = threshold, passed = passed(value),
             note = note, uses = "nothing"
@@ -378,7 +395,8 @@ setClass("TauValidation", slots = c(table = "data.frame",
             function(x) x == 0
         ),
         one("expression reconstructed", health$reconstructed, "rho > 0.5",
-            function(x) x > 0.5, "median Spearman of fit and data over genes"
+            function(x) x > 0.5, "median Spearman of fit and data over genes",
+            health$needsExpression
         ),
         .distributionRows(delays$tau)
     )
@@ -411,29 +429,40 @@ setClass("TauValidation", slots = c(table = "data.frame",
     )
 }
 
-## Of the trained model, as its own module computes them.
+## Of the trained model: measured again where it is still there (it isn't after
+## readRDS()), else as the fit keeps it.
 .effendiLayer <- function(fit) {
     engine <- .tauEngine(fit, flow = FALSE)
-    out <- list(needs = "the trained model, which this fit doesn't hold")
-    out$note <- "product of the spectral norms of the field's layers"
-    out$lipschitz <- engine$lipschitz
-    out$reversibility <- engine$reversibility
     losses <- engine$losses
-    if (is.data.frame(losses) && "reverse" %in% names(losses)) {
-        reverse <- losses$reverse[is.finite(losses$reverse)]
-        out$loss <- if (length(reverse)) reverse[[length(reverse)]]
+    reverse <- losses$reverse[is.finite(losses$reverse)]
+    out <- list(
+        needs = "the trained model, which this fit doesn't hold",
+        needsExpression = "expression, which this method doesn't keep",
+        note = "product of the spectral norms of the field's layers",
+        lipschitz = engine$lipschitz, reversibility = engine$reversibility,
+        loss = if (length(reverse)) reverse[[length(reverse)]],
+        reconstructed = engine$reconstruction,
+        broken = sum(!is.finite(engine$tau))
+    )
+    health <- if (!is.null(engine$model) && !is.null(engine$zAtac)) {
+        tryCatch(.effendiHealth(engine$model, engine$zAtac),
+            error = function(e) NULL
+        )
     }
-    out$broken <- sum(!is.finite(engine$tau)) + sum(!is.finite(
-        unlist(losses[setdiff(names(losses), c("stage", "epoch"))])
-    ))
-    out$reconstructed <- engine$reconstruction
+    if (!is.null(health)) {
+        out$lipschitz <- health$lipschitz
+        out$reversibility <- health$reversibility
+        out$broken <- out$broken + !health$finite
+    }
     out
 }
 
 ## Of the anchored flow: nothing bounds it, so that it is measured.
 .flowHealth <- function(fit) {
     engine <- .tauEngine(fit, flow = FALSE)
-    out <- list(needs = "a flow, which this fit doesn't have")
+    out <- list(needs = "a flow, which this fit doesn't have",
+        needsExpression = "genes with a delay"
+    )
     flow <- is.matrix(engine$velocity) && all(is.finite(engine$velocity)) &&
         all(is.finite(engine$z)) &&
         any(engine$velocity != 0)
@@ -630,7 +659,7 @@ setClass("TauValidation", slots = c(table = "data.frame",
     "Spearman with log2 fold changes" = "> 0.2", "recall at 50" = "> 0.1"
 )
 
-.perturbationLayer <- function(fit, de, effects) {
+.perturbationLayer <- function(de, effects) {
     tests <- .perturbationTests
     if (is.null(de) || is.null(effects)) {
         needs <- paste(c(

@@ -282,6 +282,39 @@ writeGRN(trees, out("edges_without_model.csv"), top = 5000, self = FALSE,
     overwrite = TRUE
 )
 say(verdict[[1L]])
+stateActivity <- regulonActivity(states)[, colnames(logged)]
+ofStates <- cells
+altExp(ofStates, "regulons") <- SummarizedExperiment::SummarizedExperiment(
+    list(activity = stateActivity)
+)
+figure("activity_without_model.png",
+    plotRegulonActivity(ofStates, order = "hours",
+        tfs = union(focus, intersect(named, tfNames(states))),
+        title = "Regulon activity without a model (networks per state)"
+    ), 9, 4.5
+)
+if (requireNamespace("visNetwork", quietly = TRUE)) {
+    networkWidget(trees, out("network.html"), tfs = focus, overwrite = TRUE,
+        title = "Myoblasts: strongest edges of chosen regulators"
+    )
+    say("wrote ", out("network.html"), " (open it in a browser)")
+}
+
+## 0 hours against 72: regulators and edges, with q from permuted labels.
+change <- contrastGRN(states, hours, ref = 0, level = 72, n = 200,
+    seed = seed, verbose = FALSE
+)
+figure("contrast_regulators.png",
+    plotContrast(change, tfs = union(focus, intersect(named,
+        tfNames(states)
+    ))), 9, 5.5
+)
+figure("contrast_edges.png", plotContrast(change, "edges"), 8, 6)
+for (what in c("regulators", "edges")) {
+    utils::write.csv(as.data.frame(change, what),
+        out(paste0("contrast_", what, ".csv")), row.names = FALSE
+    )
+}
 
 history <- trainingHistory(model)
 loss <- tapply(history$elbo, history$epoch, mean)
@@ -324,8 +357,11 @@ findings <- c(
     ), correlated),
     report(paste("D. Activity in networks per cell state, without a model",
         "(PerCellGRNParam)"
-    ), regulonActivity(states)[, colnames(logged)]),
+    ), stateActivity),
     paste0("  ", verdict),
+    "",
+    "E. 0 h against 72 h in the networks of D (contrastGRN, permuted labels)",
+    paste0("  ", utils::capture.output(change)),
     "",
     "How much of B is about the TF?",
     sprintf(
@@ -396,6 +432,13 @@ say("saved the model, loaded it again: largest difference of a score ",
 writeLines(utils::capture.output(utils::sessionInfo()),
     out("sessionInfo.txt")
 )
+## ---- 8. delays from chromatin to RNA ---------------------------------------
+
+script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
+output <- folder
+source(file.path(if (length(script)) dirname(script) else "inst/scripts",
+    "demo-tau.R"
+))
 say("done; everything is in ", folder, ": ",
     paste(list.files(folder), collapse = ", ")
 )

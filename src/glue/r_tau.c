@@ -192,6 +192,7 @@ static void put_genes(SEXP out, const cw_tau *t)
     put(out, "signalRna", numbers(t->fit.signal_r, G));
     put(out, "correlation", numbers(t->fit.cor, G));
     put(out, "usable", logicals(t->fit.usable, G));
+    put(out, "repressed", logicals(t->fit.repressed, G));
     put(out, "peakWeight", numbers(t->peak_weight, t->links));
     put(out, "weight", matrix(t->weight, J, G));
     const struct { const char *name; const double *x; } rows[] = {
@@ -231,7 +232,7 @@ static SEXP fit_list(const cw_tau *t)
         "embedding", "shared", "nullShared", "axes", "projectAtac", "projectRna", "metacell", "size", "z", "zDenoised",
         "depthChromatin", "depthRna", "landmarks", "bandwidth", "velocity", "velocityScale", "time", "rimMetacells",
         "chromatin", "rna", "smoothChromatin", "smoothRna", "fittedChromatin", "fittedRna", "signalChromatin",
-        "signalRna", "correlation", "usable", "peakWeight", "grid", "deviance", "prior", "readout", "features", "weight",
+        "signalRna", "correlation", "usable", "repressed", "peakWeight", "grid", "deviance", "prior", "readout", "features", "weight",
         "alpha", "beta", "tau", "sd", "low", "high", "mode", "rim", "rimShare", "concord", "lead", "leadZ", "gain",
         "gainZ", "heterogeneity", "devianceDifference", "baselines"};
     SEXP out = PROTECT(cw_glue_list((int)(sizeof names / sizeof *names), names));

@@ -1,6 +1,7 @@
 #!/bin/sh
 # hygiene.sh: what may not be in the engine. Run from anywhere: sh tests/engine/hygiene.sh [ENGINE].
-# No R header; no abort, exit, printing or the C library's random numbers; no layer that includes one above it.
+# No R header; no abort, exit, printing or the C library's random numbers; no layer that includes one above it; and no R
+# function that is defined twice.
 cd "$(dirname "$0")" || exit 1
 engine=${1:-../../src/engine}
 passed=0 failed=0
@@ -67,6 +68,10 @@ $f includes $inc" ;; esac
   done
   if [ -z "$hits" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL layer $layer:$hits"; fi
 done
+# In R the last definition of a name silently wins.
+twice=$(sed -n 's/^\(\.\{0,1\}[A-Za-z][A-Za-z0-9._]*\) <- function.*/\1/p' ../../R/*.R 2>/dev/null | sort | uniq -d)
+if [ -z "$twice" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL functions defined twice in R/:" $twice; fi
+
 others=$(find "$engine" -mindepth 1 -maxdepth 1 | grep -Ev "/($(echo $layers | tr ' ' '|'))\$")
 if [ -z "$others" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL in no layer: $others"; fi
 

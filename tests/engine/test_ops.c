@@ -111,6 +111,8 @@ static const float read_mask[] = {1, 0, 1.5f, 1, 1, 1, 0, 2, 1, 1, 0.5f, 1};
 /* path start lift drift emb bias tau */
 BUILD(b_readout, cw_gene_readout(t, ((cw_gene_reading){x[0], x[1], x[2], x[3], x[4], x[5]}), x[6], read_mask, 2.0f, 8))
 BUILD(b_readout_bare, cw_gene_readout(t, ((cw_gene_reading){x[0], x[1], x[2], NULL, x[3], NULL}), x[4], NULL, 2.0f, 8))
+/* key value query delay out tau, 3 tokens */
+BUILD(b_tokens, cw_token_readout(t, ((cw_token_reading){x[0], x[1], x[2], x[3], x[4]}), x[5], 3))
 BUILD(b_affine, cw_affine(t, x[0], -1.7f, 0.3f))
 BUILD(b_squared, cw_mean_squared(t, x[0], x[1]))
 BUILD(b_squared_self, cw_mean_squared(t, x[0], cw_affine(t, x[0], 2.0f, 0.1f)))
@@ -331,6 +333,11 @@ static const op_case cases[] = {
      .fill = readings_4,
      .step = 0.004,
      .tol = 4e-3},
+    {"token_readout", b_tokens, 6, {{11, 12}, {11, 12}, {5, 4}, {1, 4}, {5, 4}, {11, 5}}, .tol = 4e-3},
+    {"token_readout, frozen query",
+     b_tokens,
+     6,
+     {{2, 12}, {2, 12}, {5, 4, 0, 0, 1}, {1, 4}, {5, 4, 0, 0, 1}, {2, 5}}},
     {"affine", b_affine, 1, {{5, 3}}},
     {"mean_squared", b_squared, 2, {{5, 3}, {5, 3}}},
     {"mean_squared of one's own", b_squared_self, 1, {{5, 3}}},

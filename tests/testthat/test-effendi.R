@@ -109,7 +109,9 @@ test_that("every option changes the fit and leaves it finite", {
     d <- effendiData(64)
     plain <- fitEffendi(d)$tau
     options <- list(
-        list(readout = "gene"), list(attentionHeads = 2),
+        list(readout = "gene"),
+        list(readout = "attention", readoutTokens = 3),
+        list(attentionHeads = 2),
         list(adapterHidden = 4), list(wContrast = 0.5),
         list(reverseInStage2 = TRUE), list(method = "rk4"),
         list(spectral = "exact"), list(stage2LrField = 0),

@@ -310,3 +310,27 @@ test_that("genes open but not expressed are found in the cells", {
     out <- named(fit, cells = x, epigenome = marks)
     expect_identical(out[out$layer == 5, "status"][[4L]], "passed")
 })
+
+test_that("effects of silencing a gene come from the fit", {
+    x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
+    fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1,
+        verbose = FALSE
+    )
+    usable <- geneNames(fit)[as.data.frame(fit)$usable]
+    own <- intervene(fit, usable[[1L]], alpha = -1, n = 20, force = TRUE,
+        seed = 1
+    )
+    de <- data.frame(gene = own$gene, y_before = 1, y_after = 1 + own$effect,
+        log2FC = own$effect
+    )
+    out <- named(fit, perturbation = de, effects = usable[[1L]])
+    expect_equal(out["direction rate", "statistic"], 1)
+    expect_equal(out["Spearman with log2 fold changes", "statistic"], 1)
+    expect_identical(out["direction rate", "status"],
+        if (tauVerdict(fit)$identifiable) "passed" else "not meaningful"
+    )
+    de$y_after <- 1 - own$effect
+    out <- named(fit, perturbation = de, effects = usable[[1L]])
+    expect_equal(out["direction rate", "statistic"], 0)
+    expect_error(validateTau(fit, effects = "nope"), "the fit doesn't hold")
+})

@@ -19,7 +19,7 @@
 #define FLOW_ROWS 32  /* of a tile: its arrays stay in the second cache */
 #define FLOW_SLOTS 16 /* partial sums of weight gradients; slot s takes tiles s, s + 16, ... in order */
 
-static int64_t keep_limit = 4 << 20; /* values of hidden layers that a flow may keep */
+static int64_t keep_limit = 8 << 20; /* values of hidden layers that a flow may keep */
 void cw_flow_keep_limit(int64_t values) { keep_limit = values; }
 
 enum { FLOW_Z, FLOW_W1, FLOW_B1, FLOW_W2, FLOW_B2, FLOW_W3, FLOW_B3, FLOW_DURATION, FLOW_SHARE, FLOW_INPUTS };

@@ -208,3 +208,150 @@ cw_tensor *cw_gene_readout(cw_tape *t, cw_gene_reading g, cw_tensor *tau, const 
     cw_arena_give(t->arena, work);
     return cw_node_done(t, node);
 }
+
+/* ---- reading by attention: no grid, no flow ---- */
+
+enum { TOKEN_KEY, TOKEN_VALUE, TOKEN_QUERY, TOKEN_DELAY, TOKEN_OUT, TOKEN_TAU, TOKEN_INPUTS };
+
+typedef struct {
+    int64_t tokens;
+} token_saved;
+
+typedef struct {
+    const cw_kernels *k;
+    const float *key, *value, *query, *delay, *out, *tau; /* see cw_token_readout */
+    int64_t n, genes, tokens, width;
+    float scale;
+} token_reading;
+
+static token_reading tokens_of(cw_tape *t, cw_node *node)
+{
+    cw_tensor **in = node->in;
+    int64_t tokens = ((token_saved *)node->saved)->tokens, width = cw_cols(in[TOKEN_QUERY]);
+    return (token_reading){.k = t->k,
+                           .key = cw_tape_data(t, in[TOKEN_KEY]),
+                           .value = cw_tape_data(t, in[TOKEN_VALUE]),
+                           .query = cw_tape_data(t, in[TOKEN_QUERY]),
+                           .delay = cw_tape_data(t, in[TOKEN_DELAY]),
+                           .out = cw_tape_data(t, in[TOKEN_OUT]),
+                           .tau = cw_tape_data(t, in[TOKEN_TAU]),
+                           .n = cw_rows(in[TOKEN_TAU]),
+                           .genes = cw_cols(in[TOKEN_TAU]),
+                           .tokens = tokens,
+                           .width = width,
+                           .scale = 1.0f / sqrtf((float)width)};
+}
+
+/* Of cell b: attention A (genes,tokens), what each token says U (genes,tokens), and <key, delay> along (tokens). */
+static void attend_cell(const token_reading *r, float *A, float *U, float *along, int64_t b)
+{
+    const cw_exec one = {1};
+    int64_t m = r->tokens, w = r->width;
+    const float *key = r->key + b * m * w, *value = r->value + b * m * w;
+    r->k->gemm(&one, A, m, r->query, w, 0, key, w, 1, 1.0f, 0.0f, r->genes, m, w);
+    r->k->gemm(&one, U, m, r->out, w, 0, value, w, 1, 1.0f, 0.0f, r->genes, m, w);
+    r->k->gemm(&one, along, 1, key, w, 0, r->delay, 1, 0, 1.0f, 0.0f, m, 1, w);
+    for (int64_t g = 0; g < r->genes; g++)
+        for (int64_t j = 0; j < m; j++) A[g * m + j] += r->tau[b * r->genes + g] * along[j];
+    r->k->softmax(&one, A, A, r->scale, r->genes, m);
+}
+
+/* Gradients: of a slot's shared tensors, and the cell's own rows. NULL: not wanted. */
+typedef struct {
+    const float *dy, *y;
+    float *dkey, *dvalue, *dtau, *dquery, *dout, *ddelay;
+} token_grad;
+
+static void attend_back(const token_reading *r, const token_grad *d, float *work, int64_t b)
+{
+    const cw_exec one = {1};
+    int64_t m = r->tokens, w = r->width, G = r->genes;
+    float *A = work, *U = A + G * m, *along = U + G * m, *pull = along + m;
+    const float *key = r->key + b * m * w, *value = r->value + b * m * w;
+    attend_cell(r, A, U, along, b);
+    memset(pull, 0, (size_t)m * sizeof *pull);
+    for (int64_t g = 0; g < G; g++) {
+        float gy = d->dy[b * G + g], y = d->y[b * G + g], tau = r->tau[b * G + g], slope = 0;
+        for (int64_t j = 0; j < m; j++) {
+            float a = A[g * m + j], s = r->scale * gy * a * (U[g * m + j] - y);
+            A[g * m + j] = s;      /* from here the gradient of the score */
+            U[g * m + j] = gy * a; /* and of what the token says */
+            slope += s * along[j];
+            pull[j] += tau * s;
+        }
+        if (d->dtau) d->dtau[b * G + g] += slope;
+    }
+    if (d->dquery) r->k->gemm(&one, d->dquery, w, A, m, 0, key, w, 0, 1.0f, 1.0f, G, w, m);
+    if (d->dout) r->k->gemm(&one, d->dout, w, U, m, 0, value, w, 0, 1.0f, 1.0f, G, w, m);
+    if (d->ddelay) r->k->gemm(&one, d->ddelay, w, pull, m, 0, key, w, 0, 1.0f, 1.0f, 1, w, m);
+    if (d->dvalue) r->k->gemm(&one, d->dvalue + b * m * w, w, U, m, 1, r->out, w, 0, 1.0f, 1.0f, m, w, G);
+    if (!d->dkey) return;
+    r->k->gemm(&one, d->dkey + b * m * w, w, A, m, 1, r->query, w, 0, 1.0f, 1.0f, m, w, G);
+    r->k->gemm(&one, d->dkey + b * m * w, w, pull, 1, 0, r->delay, w, 0, 1.0f, 1.0f, m, w, 1);
+}
+
+static void token_backward(cw_tape *t, cw_node *node)
+{
+    token_reading r = tokens_of(t, node);
+    cw_tensor **in = node->in;
+    int64_t slots = r.n < SLOTS ? r.n : SLOTS, room = 2 * (r.genes + 1) * r.tokens, each = r.genes * r.width;
+    int64_t size = 2 * each + r.width;
+    float *dquery = cw_tape_grad(t, in[TOKEN_QUERY]), *dout = cw_tape_grad(t, in[TOKEN_OUT]);
+    float *ddelay = cw_tape_grad(t, in[TOKEN_DELAY]), *dkey = cw_tape_grad(t, in[TOKEN_KEY]);
+    float *dvalue = cw_tape_grad(t, in[TOKEN_VALUE]), *dtau = cw_tape_grad(t, in[TOKEN_TAU]);
+    float *work = cw_arena_take(t->arena, slots * room * (int64_t)sizeof *work);
+    float *sums = cw_arena_take(t->arena, slots * size * (int64_t)sizeof *sums);
+    if (!work || !sums || t->ctx->status != CW_OK) return;
+    memset(sums, 0, (size_t)(slots * size) * sizeof *sums);
+    const float *dy = node->out->grad, *y = node->out->data;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(t->exec.threads) if (r.n * each > 100000)
+    for (int64_t s = 0; s < slots; s++) {
+        float *q = sums + s * size;
+        token_grad d = {
+            dy, y, dkey, dvalue, dtau, dquery ? q : NULL, dout ? q + each : NULL, ddelay ? q + 2 * each : NULL};
+        for (int64_t b = s; b < r.n; b += slots) attend_back(&r, &d, work + s * room, b);
+    }
+    for (int64_t s = 0; s < slots; s++) {
+        if (dquery) t->k->axpy(&t->exec, dquery, sums + s * size, 1.0f, each);
+        if (dout) t->k->axpy(&t->exec, dout, sums + s * size + each, 1.0f, each);
+        if (ddelay) t->k->axpy(&t->exec, ddelay, sums + s * size + 2 * each, 1.0f, r.width);
+    }
+    cw_arena_give(t->arena, work), cw_arena_give(t->arena, sums);
+}
+
+static const cw_op op_token = {"token_readout", token_backward, NULL};
+
+cw_tensor *cw_token_readout(cw_tape *t, cw_token_reading x, cw_tensor *tau, int64_t tokens)
+{
+    cw_tensor *in[TOKEN_INPUTS] = {x.key, x.value, x.query, x.delay, x.out, tau};
+    cw_node *node = cw_node_new(t, &op_token, TOKEN_INPUTS, in, sizeof(token_saved));
+    if (!node) return NULL;
+    int64_t n = cw_rows(tau), genes = cw_cols(tau), w = cw_cols(x.query);
+    if (tokens < 1 || cw_count(x.key) != n * tokens * w || cw_count(x.value) != n * tokens * w ||
+        cw_rows(x.query) != genes || cw_count(x.delay) != w || cw_rows(x.out) != genes || cw_cols(x.out) != w) {
+        cw_fail(t->ctx, CW_ERR_SHAPE, "token_readout: %lld cells, %lld genes, %lld tokens of width %lld", (long long)n,
+                (long long)genes, (long long)tokens, (long long)w);
+        return NULL;
+    }
+    ((token_saved *)node->saved)->tokens = tokens;
+    node->out = cw_tape_matrix(t, n, genes);
+    token_reading r = tokens_of(t, node);
+    int64_t slots = n < SLOTS ? n : SLOTS, room = (2 * genes + 1) * tokens;
+    float *work = cw_arena_take(t->arena, slots * room * (int64_t)sizeof *work);
+    if (!node->out || !work) return NULL;
+    float *y = node->out->data;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(t->exec.threads) if (n * genes * w > 100000)
+    for (int64_t s = 0; s < slots; s++) {
+        float *A = work + s * room, *U = A + genes * tokens, *along = U + genes * tokens;
+        for (int64_t b = s; b < n; b += slots) {
+            attend_cell(&r, A, U, along, b);
+            for (int64_t g = 0; g < genes; g++) {
+                float sum = 0;
+                for (int64_t j = 0; j < tokens; j++) sum += A[g * tokens + j] * U[g * tokens + j];
+                y[b * genes + g] = sum;
+            }
+        }
+    }
+    cw_arena_give(t->arena, work);
+    return cw_node_done(t, node);
+}

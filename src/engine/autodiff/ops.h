@@ -118,7 +118,7 @@ typedef struct cw_flow_spec {
  * 1. With `share` (n,steps) every step i of a row counts share[i]: z + dt sum_i share_i f_i, see cw_flow_share. */
 cw_tensor *cw_flow(cw_tape *t, cw_tensor *z, cw_flow_field field, cw_tensor *duration, cw_tensor *share,
                    cw_flow_spec spec);
-/* Tests only: flows keep at most so many values of hidden layers for the backward (usually 4 million), and beyond that
+/* Tests only: flows keep at most so many values of hidden layers for the backward (usually 8 million), and beyond that
  * compute them again. */
 void cw_flow_keep_limit(int64_t values);
 /* (steps n, h2), row i n + r: the stage-weighted second hidden layer of row r in step i, so that the state of row r after
@@ -141,6 +141,12 @@ typedef struct cw_gene_reading {
  * borrowed, or NULL, scales the hidden layer (dropout, one for all genes of a cell). */
 cw_tensor *cw_gene_readout(cw_tape *t, cw_gene_reading reading, cw_tensor *tau, const float *mask, float longest,
                            int64_t steps);
+/* Reading by attention over a cell's own tokens: gene g asks with query_g + tau delay, and what the tokens answer is
+ * weighed with out_g. key, value (n, tokens k), query, out (G,k), delay (k), tau (n,G); scale k^-1/2 -> (n,G). */
+typedef struct cw_token_reading {
+    cw_tensor *key, *value, *query, *delay, *out;
+} cw_token_reading;
+cw_tensor *cw_token_readout(cw_tape *t, cw_token_reading reading, cw_tensor *tau, int64_t tokens);
 
 /* ---- op_match.c ---- */
 cw_tensor *cw_affine(cw_tape *t, cw_tensor *x, float a, float b);       /* a x + b */

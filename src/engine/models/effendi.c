@@ -80,6 +80,15 @@ static void add_options(builder *b, const cw_effendi_config *c)
         m->atac_decoder[0] = linear_layer(b, c->decoder_hidden, c->dim, "atac_decoder.0");
         m->atac_decoder[1] = linear_layer(b, c->peaks, c->decoder_hidden, "atac_decoder.2");
     }
+    if (c->readout_tokens > 0) {
+        int64_t k = c->decoder_hidden, all = c->readout_tokens * k;
+        m->readout[0] = linear_layer(b, all, c->dim, "readout.key");
+        m->readout[1] = linear_layer(b, all, c->dim, "readout.value");
+        m->readout[2] = linear_layer(b, k, c->dim, "readout.query");
+        m->readout[3] = linear_layer(b, k, c->dim, "readout.out");
+        m->readout_delay = cw_params_add(&m->params, 1, 1, &k, "readout.delay");
+        cw_init_normal(m->readout_delay, cw_rng_stream(b->key, CW_RNG_INIT, b->streams++, 0), 1.0f);
+    }
 }
 
 static cw_status check_config(cw_ctx *ctx, const cw_effendi_config *c)
@@ -88,6 +97,9 @@ static cw_status check_config(cw_ctx *ctx, const cw_effendi_config *c)
     for (int i = 0; i < 6; i++)
         if (size[i] < 1 || size[i] > 1 << 20)
             return cw_fail(ctx, CW_ERR_ARGUMENT, "effendi: a layer of width %lld", (long long)size[i]);
+    if (c->readout_tokens < 0 || c->readout_tokens > 4096 || (c->readout_tokens > 0 && c->gene_readout))
+        return cw_fail(ctx, CW_ERR_ARGUMENT, "effendi: a readout from %lld tokens%s", (long long)c->readout_tokens,
+                       c->gene_readout ? " and per gene from the flow" : "");
     if (c->tau_heads > 0 && (c->dim % c->tau_heads || c->dim / c->tau_heads > 256))
         return cw_fail(ctx, CW_ERR_ARGUMENT,
                        "effendi: %lld heads don't divide a width of %lld into heads of at most 256",
@@ -351,9 +363,22 @@ static cw_tensor *decode_genes(const cw_effendi *m, cw_tape *t, cw_tensor *z_a, 
     return cw_activate(t, cw_gene_readout(t, g, tau, mask, flow->tau_max, flow->steps), CW_ACT_SIGMOID);
 }
 
+/* Without the flow's grid: genes ask z_a's tokens, each with its delay. */
+static cw_tensor *decode_tokens(const cw_effendi *m, cw_tape *t, cw_tensor *z_a, cw_tensor *tau, cw_tensor *gene_emb)
+{
+    const cw_effendi_linear *l = m->readout;
+    cw_token_reading x = {.key = linear(t, z_a, l[0], CW_ACT_NONE),
+                          .value = linear(t, z_a, l[1], CW_ACT_NONE),
+                          .query = linear(t, gene_emb, l[2], CW_ACT_NONE),
+                          .delay = m->readout_delay,
+                          .out = linear(t, gene_emb, l[3], CW_ACT_NONE)};
+    return cw_activate(t, cw_token_readout(t, x, tau, m->config.readout_tokens), CW_ACT_SIGMOID);
+}
+
 cw_tensor *cw_effendi_decode(const cw_effendi *m, cw_tape *t, cw_tensor *z_a, cw_tensor *tau, cw_tensor *gene_emb,
                              const cw_effendi_field *field, const cw_effendi_flow *flow)
 {
+    if (m->config.readout_tokens > 0) return decode_tokens(m, t, z_a, tau, gene_emb);
     if (m->config.gene_readout) return decode_genes(m, t, z_a, tau, gene_emb, field, flow);
     cw_flow_spec spec = {flow->method, flow->steps, flow->tau_max};
     cw_tensor *share = cw_flow_share(t, tau, flow->tau_max, flow->steps);

@@ -8,8 +8,8 @@
  * names. The mean over genes is taken on the flow's grid (autodiff/op_flow.c), so no (cells, genes, width) array
  * exists.
  *
- * What the delays mean: the loss sees tau only through its median and through that mean, so exchanging the delays of
- * two genes changes it only as far as their embeddings tell genes apart. They can't rank genes. The options (per-gene
+ * What the delays mean: the loss sees a cell's delays only through their median and through that mean, so exchanging
+ * the delays of two genes leaves it exactly as it is (a test does so). They can't rank genes. The options (per-gene
  * readout among them) are the specification's roadmap. */
 #ifndef CW_EFFENDI_H
 #define CW_EFFENDI_H
@@ -50,8 +50,10 @@ typedef struct cw_effendi {
     cw_effendi_linear field[3];
     cw_tensor *u[3], *v[3]; /* the power iteration's vectors */
     cw_effendi_linear tau_mlp[2], cell_mod[3], decoder[2];
-    cw_effendi_linear attention[2], adapter[2], atac_decoder[2], readout[4]; /* with their options only */
-    cw_tensor *tau_bar;                                                      /* stage 1's delay, (1) */
+    /* with their options only; readout: key, value, query, out */
+    cw_effendi_linear attention[2], adapter[2], atac_decoder[2], readout[4];
+    cw_tensor *readout_delay;
+    cw_tensor *tau_bar; /* stage 1's delay, (1) */
 } cw_effendi;
 
 /* A model with fresh weights (PyTorch's linear initial values) from streams of `key`; NULL with the error recorded. */

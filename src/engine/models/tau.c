@@ -186,6 +186,7 @@ static void consensus(double *profile, const cw_tau_lagfree *f)
             over[s] = 1.0 / (sqrt(square[s] / (double)f->M) + 1e-9);
         }
         if (!(f->signal_a[g] > 40.0)) over[0] = 0.0;
+        if (f->repressed[g]) over[1] = -over[1]; /* RNA falls where they open */
         for (i64 m = 0; m < f->M; m++) profile[g * f->M + m] = fit[0][m] * over[0] + fit[1][m] * over[1];
     }
 }
@@ -591,7 +592,7 @@ static cw_status fit_denoised(cw_arena *arena, cw_tau_lagfree *again, cw_tau *t,
 
 static void lagfree_give(cw_arena *arena, cw_tau_lagfree *f)
 {
-    void *done[] = {f->a, f->r, f->fa, f->fr, f->wa, f->wr, f->signal_a, f->signal_r, f->cor, f->counted, f->usable};
+    void *done[] = {f->a, f->r, f->fa, f->fr, f->wa, f->wr, f->signal_a, f->signal_r, f->cor, f->counted, f->usable, f->repressed};
     for (size_t i = 0; i < sizeof done / sizeof *done; i++) cw_arena_give(arena, done[i]);
 }
 
@@ -679,10 +680,11 @@ i64 cw_tau_forecast(i64 cells, i64 genes, i64 peaks, i64 links, i64 atac_values,
     i64 M = o->metacells ? o->metacells : cells / 15 > 400 ? 400 : cells / 15 < 80 ? 80 : cells / 15;
     i64 J = o->landmarks, T = o->grid_size, P = J * (J + 1) / 2, d = 8, k = o->components, l = k + 27;
     i64 linked = links < peaks ? links : peaks, rows = peaks > genes ? peaks : genes;
-    /* while axes are found, then while genes are fitted */
+    /* while axes are found, then while genes are fitted; what is kept, and the host's copy of it */
     i64 axes = 4 * (atac_values > rna_values ? atac_values : rna_values) + rows * (12 * l + 2 * d * k) +
                cells * 12 * l + d * cells * 6 * (k + 1);
     i64 fits = d * (linked * M + 16 * linked * threads + 9 * genes * M) + d * genes * T * (2 * J + 8) +
                d * T * M * (P + 3 * J) + d * 6 * M * genes + d * threads * (64 * 2 * (M + P) + 11 * genes) + d * cells * 20;
-    return 2 * d * (peaks + genes) * k + (axes > fits ? axes : fits) + (1 << 22);
+    i64 kept = d * (genes * (15 * M + 2 * T + J + 16) + T * M * J + cells * 12 + 2 * (peaks + genes) * k);
+    return kept + (axes > fits ? axes : fits) + (1 << 22);
 }

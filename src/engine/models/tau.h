@@ -161,6 +161,7 @@ typedef struct cw_tau_lagfree {
     double *signal_a, *signal_r, *cor; /* explained weighted deviance; correlation of the fits */
     uint8_t *counted; /* both modalities have counts */
     uint8_t *usable;  /* signals > 60 and cor > .2 */
+    uint8_t *repressed; /* signals > 60 and cor < -.2: fitted with beta < 0, but neither drives nor tests the flow */
 } cw_tau_lagfree;
 
 cw_status cw_tau_lagfree_new(cw_arena *arena, cw_tau_lagfree *f, int64_t G, int64_t M);
@@ -249,7 +250,7 @@ typedef struct cw_tau {
 /* With fewer than 20 usable genes there is no flow: tau and all that follows from it are NaN, which is no failure. */
 cw_status cw_tau_fit(cw_arena *arena, cw_tau *out, const cw_tau_data *data, const cw_tau_options *options);
 
-/* Bytes cw_tau_fit will take at most. */
+/* Bytes cw_tau_fit will take at most, with a copy of its results. */
 int64_t cw_tau_forecast(int64_t cells, int64_t genes, int64_t peaks, int64_t links, int64_t atac_values,
                         int64_t rna_values, int threads, const cw_tau_options *options);
 

@@ -10,7 +10,7 @@
 #include <omp.h>
 #endif
 
-enum { LANES = 8, TILE = 64, ROUNDS = 4, SUMS = 7, PRIOR_STEPS = 60, REACH = 6, EM_STEPS = 30, RIDGES = 22 };
+enum { LANES = 8, TILE = 64, ROUNDS = 4, SUMS = 8, PRIOR_STEPS = 60, REACH = 6, EM_STEPS = 30, RIDGES = 22 };
 #define SIGNAL_LEAST 60.0
 #define CORRELATION_LEAST 0.2
 
@@ -42,6 +42,7 @@ cw_status cw_tau_lagfree_new(cw_arena *arena, cw_tau_lagfree *f, int64_t G, int6
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) *wide[i] = cw_arena_take(arena, G * M * d);
     for (size_t i = 0; i < sizeof thin / sizeof *thin; i++) *thin[i] = cw_arena_take(arena, G * d);
     f->counted = cw_arena_take(arena, G), f->usable = cw_arena_take(arena, G);
+    f->repressed = cw_arena_take(arena, G);
     return cw_arena_ctx(arena)->status;
 }
 
@@ -123,7 +124,7 @@ static void no_counts(cw_tau_lagfree *f, int64_t g)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (int64_t m = 0; m < f->M; m++) rows[i][g * f->M + m] = 1.0;
     f->signal_a[g] = f->signal_r[g] = f->cor[g] = 0.0;
-    f->counted[g] = f->usable[g] = 0;
+    f->counted[g] = f->usable[g] = f->repressed[g] = 0;
 }
 
 /* out (M) = depth / mean depth */
@@ -159,8 +160,13 @@ cw_status cw_tau_lagfree_fit(cw_arena *arena, cw_tau_lagfree *f, const double *c
             f->signal_r[g] = fit_one(f->fr + at, f->wr + at, f->r + at, er, B0, lambda, 0.05, own, M, J);
             f->cor[g] = correlation(f->fa + at, f->fr + at, M);
             f->counted[g] = 1;
-            f->usable[g] = f->signal_a[g] > SIGNAL_LEAST && f->signal_r[g] > SIGNAL_LEAST &&
-                           f->cor[g] > CORRELATION_LEAST;
+            int signal = f->signal_a[g] > SIGNAL_LEAST && f->signal_r[g] > SIGNAL_LEAST;
+            f->usable[g] = signal && f->cor[g] > CORRELATION_LEAST;
+            f->repressed[g] = signal && f->cor[g] < -CORRELATION_LEAST;
+            if (f->repressed[g]) { /* each modality is most precise where the other is least: even weights */
+                fit_one(f->fa + at, f->wa + at, f->a + at, ea, B0, lambda, 1.0, own, M, J);
+                fit_one(f->fr + at, f->wr + at, f->r + at, er, B0, lambda, 1.0, own, M, J);
+            }
         }
         if (cw_poll(ctx) != CW_OK) return ctx->status;
     }
@@ -177,7 +183,8 @@ typedef double lane[LANES];
 typedef struct lanes {
     lane *K0, *K1, *L; /* (J (J + 1) / 2): chromatin's and RNA's normal matrices; working memory */
     lane *y0, *y1, *bs, *w; /* (J) */
-    lane mr_start, beta_start, ma, swr, ry, saa, srr; /* sums of weights and responses; SUMS of them */
+    lane mr_start, beta_start, ma, swr, ry, saa, srr; /* sums of weights and responses */
+    lane sign; /* of beta; SUMS members from mr_start to here */
     lane dev, beta, alpha;
 } lanes;
 
@@ -238,7 +245,7 @@ static void profile_lanes(lanes *s, double lambda, int64_t J)
 {
     lane kw, b1, by, k0w, yw, ww;
     for (int g = 0; g < LANES; g++) {
-        s->beta[g] = clip(s->beta_start[g], 0.1, 10.0);
+        s->beta[g] = s->sign[g] * clip(s->beta_start[g], 0.1, 10.0);
         s->alpha[g] = s->mr_start[g] - s->beta[g] * s->ma[g];
     }
     for (int round = 0; round < ROUNDS; round++) {
@@ -248,7 +255,8 @@ static void profile_lanes(lanes *s, double lambda, int64_t J)
         products(by, (const lane *)s->w, (const lane *)s->y1, J);
         for (int g = 0; g < LANES; g++) {
             double spread = kw[g] - b1[g] * b1[g] / s->swr[g];
-            s->beta[g] = clip((by[g] - b1[g] * s->ry[g] / s->swr[g]) / fmax(spread, 1e-9), 0.02, 20.0);
+            double slope = (by[g] - b1[g] * s->ry[g] / s->swr[g]) / fmax(spread, 1e-9);
+            s->beta[g] = s->sign[g] * clip(s->sign[g] * slope, 0.02, 20.0);
             s->alpha[g] = (s->ry[g] - s->beta[g] * b1[g]) / s->swr[g];
         }
     }
@@ -298,13 +306,13 @@ static void sums_of(double *s, const cw_tau_lagfree *f, int64_t gene)
         swr += wr, ry += wr * r, srr += wr * r * r;
     }
     moments(&mean, &sa, f->fa + at, M), moments(&mean, &sr, f->fr + at, M);
-    const double all[SUMS] = {ry / swr, sr / fmax(sa, 1e-6), ma / swa, swr, ry, saa, srr};
+    const double all[SUMS] = {ry / swr, sr / fmax(sa, 1e-6), ma / swa, swr, ry, saa, srr, f->repressed[gene] ? -1.0 : 1.0};
     memcpy(s, all, sizeof all);
 }
 
 static void load_sums(lanes *s, const double *sums, int64_t n)
 {
-    double *to[SUMS] = {s->mr_start, s->beta_start, s->ma, s->swr, s->ry, s->saa, s->srr};
+    double *to[SUMS] = {s->mr_start, s->beta_start, s->ma, s->swr, s->ry, s->saa, s->srr, s->sign};
     for (int i = 0; i < SUMS; i++)
         for (int g = 0; g < LANES; g++) to[i][g] = sums[(g < n ? g : 0) * SUMS + i];
 }
