@@ -90,18 +90,18 @@
 #'   Science 348, 910-914) and principal components by canonical correlation
 #'   (Hotelling 1936, Biometrika 28, 321-377).
 #' @examples
-#' # counts without any lag or structure: the verdict must refuse
-#' rna <- matrix(rpois(40 * 240, 2), 40,
-#'     dimnames = list(paste0("gene", 1:40), paste0("cell", 1:240))
-#' )
-#' atac <- matrix(rpois(80 * 240, 1), 80,
-#'     dimnames = list(paste0("chr1:", 1:80, "000-", 1:80, "500"),
-#'         colnames(rna)
-#'     )
-#' )
-#' links <- data.frame(gene = rep(rownames(rna), 2), peak = rownames(atac))
-#' fit <- estimateTau(rna, atac, links, seed = 1)
+#' x <- simulateMultiome(nCells = 600, nGenes = 100, seed = 1)
+#' links <- S4Vectors::metadata(x)$links
+#' fit <- estimateTau(x, links = links, seed = 1)
 #' fit
+#' head(tau(fit))
+#' x <- addTau(x, fit)
+#'
+#' # the same cells with their chromatin exchanged: the verdict must refuse
+#' null <- simulateMultiome(nCells = 600, nGenes = 100, seed = 1,
+#'     null = "shuffledPairing"
+#' )
+#' estimateTau(null, links = links, seed = 1)
 #' @export
 setGeneric("estimateTau", function(x, ...) standardGeneric("estimateTau"))
 
