@@ -199,7 +199,7 @@ static void consensus(double *profile, const cw_tau_lagfree *f)
             over[s] = 1.0 / (sqrt(square[s] / (double)f->M) + 1e-9);
         }
         if (!(f->signal_a[g] > 40.0)) over[0] = 0.0;
-        if (f->repressed[g]) over[1] = -over[1]; /* RNA falls where they open */
+        if (f->repressed[g]) over[1] = 0.0; /* RNA opposes them, or comes very late: no guide */
         for (i64 m = 0; m < f->M; m++) profile[g * f->M + m] = fit[0][m] * over[0] + fit[1][m] * over[1];
     }
 }
@@ -611,6 +611,56 @@ static cw_status fit_denoised(cw_arena *arena, cw_tau_lagfree *again, cw_tau *t,
     return ctx->status;
 }
 
+static void lagfree_give(cw_arena *arena, cw_tau_lagfree *f);
+
+/* Chromatin and RNA oppose each other where RNA is repressed, and also where a gene's pulse comes again after a long
+ * delay. Both signs of beta are fitted over the grid, with even weights (each modality is most precise where the other
+ * is least, and a curve that can't bend everywhere would follow neither): repressed is what fits better by more
+ * than 10. */
+static cw_status decide_signs(cw_arena *arena, cw_tau_lagfree *f, cw_tau *t, const double *vl, double lambda)
+{
+    cw_ctx *ctx = cw_arena_ctx(arena);
+    i64 n = 0, M = f->M, J = t->flow.J, T = t->T;
+    int32_t *gene = cw_arena_take(arena, f->G * (i64)sizeof *gene);
+    if (ctx->status != CW_OK) return ctx->status;
+    for (i64 g = 0; g < f->G; g++) {
+        if (t->fit.repressed[g]) gene[n++] = (int32_t)g;
+        f->repressed[g] = t->fit.repressed[g] = 0;
+    }
+    cw_tau_flow flow = t->flow;
+    flow.velocity = take(arena, J * flow.d);
+    double *F = take(arena, T * M * J), *dev = take(arena, 2 * n * T), *beta = take(arena, n * T);
+    double *alpha = take(arena, n * T), *a = take(arena, n * M), *r = take(arena, n * M);
+    cw_tau_lagfree even;
+    if (cw_tau_lagfree_new(arena, &even, n, M) != CW_OK) return ctx->status;
+    even.floor = 1.0;
+    for (i64 i = 0; i < n; i++) {
+        memcpy(a + i * M, f->a + gene[i] * M, (size_t)M * sizeof *a);
+        memcpy(r + i * M, f->r + gene[i] * M, (size_t)M * sizeof *r);
+    }
+    for (i64 i = 0; i < J * flow.d; i++) flow.velocity[i] = vl[i] * FIRST_SCALE;
+    if (cw_tau_backtrace(arena, F, NULL, NULL, flow.z, &flow, t->grid, T, M) != CW_OK ||
+        cw_tau_lagfree_fit(arena, &even, a, r, t->depth_a, t->depth_r, F, lambda, J) != CW_OK)
+        return ctx->status;
+    for (int sign = 0; sign < 2; sign++) { /* beta > 0, then < 0 */
+        memset(even.repressed, sign, (size_t)n);
+        if (cw_tau_profile(arena, dev + sign * n * T, beta, alpha, NULL, F, F, &even, NULL, lambda, n, T, J) != CW_OK)
+            return ctx->status;
+    }
+    for (i64 i = 0; i < n; i++) {
+        double least[2] = {INFINITY, INFINITY};
+        for (i64 k = 0; k < 2 * T; k++) least[k >= T] = fmin(least[k >= T], dev[(k < T ? 0 : n * T) + i * T + k % T]);
+        if (!(least[1] + 10.0 < least[0])) continue;
+        f->repressed[gene[i]] = t->fit.repressed[gene[i]] = 1;
+        double *to[] = {f->wa, f->wr, f->fa, f->fr}, *from[] = {even.wa, even.wr, even.fa, even.fr};
+        for (int s = 0; s < 4; s++) memcpy(to[s] + gene[i] * M, from[s] + i * M, (size_t)M * sizeof(double));
+    }
+    lagfree_give(arena, &even);
+    void *done[] = {gene, F, dev, beta, alpha, a, r, flow.velocity};
+    for (size_t i = 0; i < sizeof done / sizeof *done; i++) cw_arena_give(arena, done[i]);
+    return ctx->status;
+}
+
 static void lagfree_give(cw_arena *arena, cw_tau_lagfree *f)
 {
     void *done[] = {f->a,        f->r,        f->fa,  f->fr,      f->wa,     f->wr,
@@ -637,7 +687,9 @@ static cw_status fit_delays(cw_arena *arena, cw_tau *t, const double *B0, const 
         return ctx->status;
     places_of_change(place, dd, B0, f, n);
     cw_tau_lagfree weights;
-    if (fit_denoised(arena, &weights, t, vl, o->lambda) != CW_OK) return ctx->status;
+    if (fit_denoised(arena, &weights, t, vl, o->lambda) != CW_OK ||
+        decide_signs(arena, &weights, t, vl, o->lambda) != CW_OK)
+        return ctx->status;
     fitted r[2] = {{0}, {0}};
     for (int kind = CW_TAU_DELAY; kind <= CW_TAU_KINETICS; kind++)
         if (o->readout == CW_TAU_AUTO || (int)o->readout == kind)

@@ -163,7 +163,8 @@ typedef struct cw_tau_lagfree {
     double *signal_a, *signal_r, *cor; /* explained weighted deviance; correlation of the fits */
     uint8_t *counted; /* both modalities have counts */
     uint8_t *usable;  /* signals > 60 and cor > .2 */
-    uint8_t *repressed; /* signals > 60 and cor < -.2: fitted with beta < 0, but neither drives nor tests the flow */
+    uint8_t *repressed; /* signals > 60 and cor < -.2; cw_tau_profile takes beta < 0 for these */
+    double floor; /* least fit that weights are made from; 0: .1 for chromatin, .05 for RNA; 1: even weights */
 } cw_tau_lagfree;
 
 cw_status cw_tau_lagfree_new(cw_arena *arena, cw_tau_lagfree *f, int64_t G, int64_t M);

@@ -158,17 +158,15 @@ cw_status cw_tau_lagfree_fit(cw_arena *arena, cw_tau_lagfree *f, const double *c
                 no_counts(f, g);
                 continue;
             }
-            f->signal_a[g] = fit_one(f->fa + at, f->wa + at, f->a + at, ea, B0, lambda, 0.1, own, M, J);
-            f->signal_r[g] = fit_one(f->fr + at, f->wr + at, f->r + at, er, B0, lambda, 0.05, own, M, J);
+            f->signal_a[g] =
+                fit_one(f->fa + at, f->wa + at, f->a + at, ea, B0, lambda, f->floor > 0.0 ? f->floor : 0.1, own, M, J);
+            f->signal_r[g] =
+                fit_one(f->fr + at, f->wr + at, f->r + at, er, B0, lambda, f->floor > 0.0 ? f->floor : 0.05, own, M, J);
             f->cor[g] = correlation(f->fa + at, f->fr + at, M);
             f->counted[g] = 1;
             int signal = f->signal_a[g] > SIGNAL_LEAST && f->signal_r[g] > SIGNAL_LEAST;
             f->usable[g] = signal && f->cor[g] > CORRELATION_LEAST;
             f->repressed[g] = signal && f->cor[g] < -CORRELATION_LEAST;
-            if (f->repressed[g]) { /* each modality is most precise where the other is least: even weights */
-                fit_one(f->fa + at, f->wa + at, f->a + at, ea, B0, lambda, 1.0, own, M, J);
-                fit_one(f->fr + at, f->wr + at, f->r + at, er, B0, lambda, 1.0, own, M, J);
-            }
         }
         if (cw_poll(ctx) != CW_OK) return ctx->status;
     }
