@@ -507,7 +507,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
     if (!isTRUE(verdict$identifiable)) {
         return(left("delays are not identifiable", FALSE))
     }
-    s <- .clockScale(fit, time, threads)
+    s <- .clockFit(fit, time, threads)
     if (!is.finite(s$scale) || s$scale <= 0 || s$scale < 3 * s$chance) {
         return(left(paste0("the flow doesn't advance with the clock (",
             "correlation ", .rho(s$correlation), ")"
@@ -535,7 +535,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
 ## flow. Cells of one state differ in clock time: their share of the variance
 ## (1 - r^2) may lie in the state or in the clock, so the slope is divided by
 ## r, between the two extremes, and half their distance is part of the error.
-.clockScale <- function(fit, time, threads) {
+.clockFit <- function(fit, time, threads) {
     known <- is.finite(time)
     cell <- factor(fit$metacell[known], levels = seq_along(fit$size))
     n <- as.vector(table(cell))

@@ -80,7 +80,7 @@
 #' @section Errors: a fit in which no gene has a delay; names of `sets` missing.
 #' @seealso [estimateTau()], [plotLag()], [plotFlow()], [plotTauNull()]
 #' @examples
-#' x <- simulateMultiome(nCells = 900, nGenes = 80, seed = 1)
+#' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
 #' plotTau(fit, sets = list(known = c("gene003", "gene010")))
 #' plotTau(fit, top = 10)
@@ -259,7 +259,7 @@ plotTau <- function(fit, sets = NULL, top = NULL, title = NULL) {
 #'   without a flow; `by` that is no column.
 #' @seealso [plotTau()], [plotFlow()]
 #' @examples
-#' x <- simulateMultiome(nCells = 900, nGenes = 80, seed = 1)
+#' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
 #' usable <- geneNames(fit)[as.data.frame(fit)$usable]
 #' plotLag(fit, usable[1:2])
@@ -584,7 +584,7 @@ plotLag <- function(fit, genes, by = NULL, title = NULL) {
 #'   projection through neighbours.
 #' @seealso [plotLag()]
 #' @examples
-#' x <- simulateMultiome(nCells = 900, nGenes = 80, seed = 1)
+#' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
 #' plotFlow(fit)
 #' @export

@@ -130,7 +130,7 @@ tauGeneSets <- function() {
 #'   that the fit has, are errors that say so.
 #' @seealso [tauGeneSets()], [TauFit-class]
 #' @examples
-#' x <- simulateMultiome(nCells = 900, nGenes = 80, seed = 1)
+#' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
 #' response <- data.frame(gene = rownames(x),
 #'     time = simulatedTruth(x)$tau + runif(80)
