@@ -84,7 +84,9 @@
 #'   negative or log-normalised values; duplicated names; constant `time`; not
 #'   enough memory. Cells without structure (one cluster), wrong links or
 #'   pairing are no errors: the verdict says so.
-#' @seealso [TauFit-class], [linkPeaks()], [addTau()]
+#' @seealso [TauFit-class], [linkPeaks()], [addTau()], [plotTau()], [plotLag()],
+#'   [tauNull()], [validateTau()], [contrastTau()], [predictTau()],
+#'   [scRNAToTau()], [intervene()], [EffendiParam()], [simulateMultiome()]
 #' @references The method is described in the package's vignette on methods.
 #' @examples
 #' # counts without any lag or structure: the verdict must refuse

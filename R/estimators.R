@@ -77,7 +77,8 @@
 #'   35, 2159-2161 (GRNBoost2). MacKay (1992) Neural Computation 4, 415-447
 #'   (evidence). Schaefer and Strimmer (2005) Stat. Appl. Genet. Mol. Biol. 4,
 #'   32.
-#' @seealso [inferGRN()], [evaluateGRN()], [edgeTable()]
+#' @seealso [inferGRN()], [PerCellGRNParam()], [priorNetwork()],
+#'   [benchmarkGRN()], [evaluateGRN()], [edgeTable()]
 #' @examples
 #' TreeGRNParam(trees = 50)
 #' TreeGRNParam("boosting")
@@ -361,7 +362,8 @@ setMethod("show", "GRNParam", function(object) {
 #' @section Errors: bad cells or names as for [newModel()]; no TF among the
 #'   genes; fewer than two cells; not enough memory. Ctrl-C stops trees within
 #'   a second.
-#' @seealso [GRNParam-class], [evaluateGRN()], [edgeTable()], [plotGRN()]
+#' @seealso [GRNParam-class], [PerCellGRNParam()], [evaluateGRN()],
+#'   [nullGRN()], [edgeTable()], [plotGRN()]
 #' @references See [GRNParam-class].
 #' @examples
 #' cells <- exampleCells()
