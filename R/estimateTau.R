@@ -85,10 +85,13 @@
 #'   negative or log-normalised values; duplicated names; constant `time`; not
 #'   enough memory. Cells without structure (one cluster), wrong links or
 #'   pairing are no errors: the verdict says so.
-#' @seealso [TauFit-class], [linkPeaks()], [addTau()]
+#' @seealso [TauFit-class], [linkPeaks()], [addTau()], [plotTau()], [plotLag()],
+#'   [tauNull()], [validateTau()], [contrastTau()], [predictTau()],
+#'   [scRNAToTau()], [intervene()], [EffendiParam()], [simulateMultiome()]
 #' @references Cell states are shared axes of LSI (Cusanovich et al. 2015,
 #'   Science 348, 910-914) and principal components by canonical correlation
-#'   (Hotelling 1936, Biometrika 28, 321-377).
+#'   (Hotelling 1936, Biometrika 28, 321-377). The method is described in the
+#'   package's vignette on methods.
 #' @examples
 #' x <- simulateMultiome(nCells = 600, nGenes = 100, seed = 1)
 #' links <- S4Vectors::metadata(x)$links
