@@ -59,7 +59,8 @@
 #'   that gives the reasons, unless `force = TRUE`. Flags: `""`; `"wide"`
 #'   (posterior sd above 0.4); `"rim"` (the gene changes only at the rim of
 #'   the sampled states, where delays are biased); `"repressed"` (RNA falls
-#'   where chromatin opens); `"not usable: ..."`.
+#'   where chromatin opens: the gene has a delay, less certain than others',
+#'   but no part in flow and verdict); `"not usable: ..."`.
 #'   `tauVerdict()`: the list described above. `tauCells()`: matrix of delays,
 #'   cells x genes, of a fit with method `"effendi"`; an error for the
 #'   anchored method, which has one delay per gene. `peakLinks()`: the links

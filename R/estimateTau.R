@@ -394,7 +394,8 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
 .tauBaselines <- function(table, fit) {
     vapply(c(xcorr = "xcorr", switchTime = "switchTime"), function(name) {
         b <- fit$baselines[[name]]
-        if (is.null(b)) NA_real_ else .spearman(table$tau, b)
+        if (is.null(b)) NA_real_ else
+            .spearman(table$tau[table$usable], b[table$usable])
     }, numeric(1))
 }
 
@@ -415,7 +416,11 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
 
 .tauTable <- function(fit, input) {
     usable <- fit$usable %in% TRUE
-    blank <- function(v) ifelse(usable & is.finite(v), v, NA_real_)
+    ## repressed genes get a delay, but neither make the flow nor the verdict
+    repressed <- if (is.null(fit$repressed)) rep(FALSE, length(usable)) else
+        fit$repressed %in% TRUE & is.finite(fit$tau)
+    given <- usable | repressed
+    blank <- function(v) ifelse(given & is.finite(v), v, NA_real_)
     peaks <- tabulate(match(input$links$gene, input$genes),
         length(input$genes)
     )
@@ -427,7 +432,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
         low = blank(fit$low), high = blank(fit$high), mode = blank(fit$mode),
         usable = usable,
         reported = usable & !is.na(sd) & sd < .wideDelay & !rim,
-        flag = .tauFlags(fit, usable, sd, rim, beta, peaks),
+        flag = .tauFlags(fit, given, sd, rim, repressed | beta < 0, peaks),
         beta = beta, alpha = blank(fit$alpha),
         signalChromatin = fit$signalChromatin, signalRna = fit$signalRna,
         correlation = fit$correlation, peaks = peaks
@@ -436,9 +441,9 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
 
 .wideDelay <- 0.4
 
-.tauFlags <- function(fit, usable, sd, rim, beta, peaks) {
+.tauFlags <- function(fit, usable, sd, rim, repressed, peaks) {
     marks <- list(
-        wide = is.na(sd) | sd >= .wideDelay, rim = rim, repressed = beta < 0
+        wide = is.na(sd) | sd >= .wideDelay, rim = rim, repressed = repressed
     )
     flag <- character(length(usable))
     for (mark in names(marks)) {

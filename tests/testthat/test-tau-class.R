@@ -107,6 +107,14 @@ test_that("flags say why a delay isn't reported", {
     expect_identical(which(fit@table$reported), c(4L, 11:30))
     expect_true(all(is.na(fit@table$tau[5:10])))
     expect_identical(fit@table$peaks[[8]], 0L)
+    ## a repressed gene has a delay, but isn't one of the usable
+    fit <- tauFit(list(usable = seq_len(30) != 2, repressed = seq_len(30) == 2,
+        correlation = replace(rep(0.5, 30), 2, -0.6)
+    ), d = d)
+    expect_identical(fit@table$flag[1:3], c("", "repressed", ""))
+    expect_true(is.finite(fit@table$tau[[2]]))
+    expect_false(fit@table$reported[[2]])
+    expect_identical(tauVerdict(fit)$usable, 29)
 })
 
 test_that("a clock calibrates the unit with its error", {
