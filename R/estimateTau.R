@@ -169,7 +169,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
     shuffles = c(5, 1, 1000), minAxes = c(2, 1, 100), maxAxes = c(10, 1, 100),
     neighbours = c(10, 1, 200), iterations = c(8, 1, 1000),
     gridMax = c(4, 0.1, 1000), gridSize = c(31, 3, 1001),
-    peakWeights = c(1, 0, 1), leadSplits = c(6, 1, 1000), network = c(0, 0, 1)
+    peakWeights = c(1, 0, 1), leadSplits = c(6, 1, 1000)
 )
 
 .tauOptions <- function(settings, readout) {
