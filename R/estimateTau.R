@@ -69,7 +69,7 @@
 #' @param settings list of settings of the anchored method: `metacells` (0:
 #'   cells / 15 within 80 to 400), `landmarks`, `lambda`, `components`,
 #'   `shuffles`, `minAxes`, `maxAxes`, `neighbours`, `iterations`, `gridMax`,
-#'   `gridSize`, `peakWeights`, `leadSplits`, `network`.
+#'   `gridSize`, `peakWeights`, `leadSplits`.
 #' @param dir folder for the checkpoints of `"effendi"`; NULL: none.
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
 #'   whole number.
