@@ -153,7 +153,6 @@ setMethod("show", "PerCellGRNParam", function(object) {
 #' @param groups as for [poolGRN()].
 #' @param method,file,overwrite,verbose as for the same verb of
 #'   [CellGRN-class].
-#' @param reference,methods,nBoot,seed as for [evaluateGRN()].
 #' @param tfs as for [plotGRN()].
 #' @return As the verbs of [CellGRN-class]; `memberships()` the matrix cells x
 #'   states; `stateVerdict()` the list; `stateNetwork()` the scores of one
@@ -771,17 +770,6 @@ setAs("StateGRN", "igraph", function(from) toIgraph(from))
 setMethod("plotGRN", "StateGRN", function(x, tfs = NULL, top = 60,
     cells = NULL, ...) {
     plotGRN(poolGRN(x, cells), tfs = tfs, top = top, ...)
-})
-
-#' @rdname StateGRN-class
-#' @export
-setMethod("evaluateGRN", c("StateGRN", "ANY"), function(x, reference,
-    methods = c("model", "pearson", "spearman", "random"), nBoot = 200,
-    seed = NULL, cells = NULL, ...) {
-    at <- .someCells(x, cells)
-    expression <- x@expression[, at, drop = FALSE]
-    rownames(expression) <- x@genes
-    .evaluate(.poolStates(x, at), reference, methods, nBoot, seed, expression)
 })
 
 #' Edges that may switch between states
