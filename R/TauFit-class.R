@@ -66,7 +66,8 @@
 #'   with the peaks' weights. `geneNames()`, `cellNames()`, `cellData()`,
 #'   `metadata()`, `dim()` (genes, cells) as elsewhere. `as.data.frame()`: the
 #'   whole table.
-#' @seealso [estimateTau()], [addTau()]
+#' @seealso [estimateTau()], [addTau()], [plotTau()], [tauNull()],
+#'   [validateTau()]
 #' @examples
 #' # a fit of data that were too few: not identifiable
 #' fit <- new("TauFit",

@@ -45,7 +45,8 @@
 #' @param gate named numbers `cells`, `genes`, `gain`, `silhouette`, see above.
 #' @return An object of class `PerCellGRNParam`. Stops, naming the argument,
 #'   when a value is out of its range.
-#' @seealso [inferGRN,ANY,PerCellGRNParam-method], [StateGRN-class]
+#' @seealso [inferGRN,ANY,PerCellGRNParam-method], [StateGRN-class],
+#'   [switchingEdges()], [contrastGRN()], [trainModel()] with `teacher`
 #' @examples
 #' PerCellGRNParam(nStates = 3)
 #' @export
@@ -147,8 +148,11 @@ setMethod("show", "PerCellGRNParam", function(object) {
 #' @param i cells: numbers, names, or a logical vector.
 #' @param j,drop,... not used.
 #' @param cell one cell, by number or name.
-#' @param signed multiply scores by the sign of the slope?
-#' @param cells,threshold,top,self as for [edgeTable()].
+#' @param signed multiply scores by the sign of the slope? In the activity of
+#'   regulons: count targets that the TF represses negatively, so that it is
+#'   high when activated targets are up and repressed ones down?
+#' @param top in `edgeTable()` see there; of regulons the targets counted.
+#' @param cells,threshold,self as for [edgeTable()].
 #' @param sign add the column `sign`, 1 for activation and -1 for repression?
 #' @param groups as for [poolGRN()].
 #' @param method,file,overwrite,verbose as for the same verb of
@@ -157,7 +161,8 @@ setMethod("show", "PerCellGRNParam", function(object) {
 #' @return As the verbs of [CellGRN-class]; `memberships()` the matrix cells x
 #'   states; `stateVerdict()` the list; `stateNetwork()` the scores of one
 #'   state.
-#' @seealso [PerCellGRNParam()], [switchingEdges()]
+#' @seealso [PerCellGRNParam()], [switchingEdges()], [contrastGRN()],
+#'   [regulonActivity()]
 #' @examples
 #' cells <- simulateCells(nCells = 600, nGenes = 90, nTFs = 10, seed = 1)
 #' grn <- inferGRN(cells, PerCellGRNParam(permutations = 3), seed = 1)
@@ -721,9 +726,11 @@ setMethod("writeGRN", c("StateGRN", "ANY"), function(x, file,
 #' @rdname StateGRN-class
 #' @export
 setMethod("regulonActivity", "StateGRN", function(x,
-    method = c("targets", "strength"), top = 50, ...) {
+    method = c("targets", "strength"), top = 50, signed = TRUE, ...) {
+    .noDots(...)
     method <- match.arg(method)
     top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
+    .checkFlag(signed, "signed")
     same <- .sameMemberships(x, seq_along(x@cells))
     scale <- .standardiser(x@expression)
     activity <- matrix(0, length(x@tfs), length(x@cells),
@@ -731,14 +738,17 @@ setMethod("regulonActivity", "StateGRN", function(x,
     )
     own <- cbind(seq_along(x@tfs), match(x@tfs, x@genes))
     for (u in seq_along(same$first)) {
-        scores <- abs(.mixedScores(x, x@memberships[same$first[[u]], ]))
+        scores <- .mixedScores(x, x@memberships[same$first[[u]], ])
         cells <- which(same$of == u)
         if (method == "strength") {
-            activity[, cells] <- rowMeans(scores)
+            activity[, cells] <- rowMeans(abs(scores))
             next
         }
         scores[own] <- 0
-        weight <- .topWeights(scores, top)
+        weight <- .topWeights(abs(scores), top)
+        if (signed) {
+            weight <- weight * sign(scores)
+        }
         ## weight (z) = weight scale x - weight scale mean, x sparse
         scaled <- weight * rep(scale$scale, each = nrow(weight))
         values <- scaled %*% x@expression[, cells, drop = FALSE]

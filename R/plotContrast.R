@@ -9,7 +9,8 @@
 #' @param tfs NULL, or the TFs to draw (regulators) or to name the edges of.
 #' @param measure for regulators: `"activity"` or `"strength"`.
 #' @param title NULL: one that gives the verdict.
-#' @return A `ggplot`. Colours: orange for q < 0.05, grey otherwise. Regulators:
+#' @return A `ggplot`. Colours: orange for q < 0.05, grey otherwise; edges pale
+#'   where the difference is within the noise of estimation. Regulators:
 #'   filled points also differ from random sets of genes (q < 0.05 from
 #'   `pSets`), open ones don't; the small blue diamond is the difference of the
 #'   TF's own expression, in standard deviations (drawn for `"activity"` only).
@@ -47,6 +48,19 @@ plotContrast <- function(x, which = c("regulators", "edges"), n = 20,
     factor(ifelse(q < 0.05, "q < 0.05", "q >= 0.05"), names(.qColours))
 }
 
+## Edges: with the noise of estimation where it is known.
+.edgeClasses <- c(`q < 0.05` = "#D55E00", `q < 0.05, within noise` = "#F0C9A4",
+    `q >= 0.05` = "grey55")
+
+.edgeClass <- function(t) {
+    class <- ifelse(t$q < 0.05, 1L, 3L)
+    if (!is.null(t$qNoise)) {
+        class[class == 1L & t$qNoise >= 0.05] <- 2L
+    }
+    used <- if (is.null(t$qNoise)) c(1L, 3L) else 1:3
+    factor(names(.edgeClasses)[class], names(.edgeClasses)[used])
+}
+
 .contrastTheme <- function(plot, title, subtitle) {
     plot +
         ggplot2::labs(title = title, subtitle = subtitle) +
@@ -61,14 +75,19 @@ plotContrast <- function(x, which = c("regulators", "edges"), n = 20,
         )
 }
 
-## "3 of 9 differ at q < 0.05; with permuted labels 0.1"
+## The verdict in a line.
 .contrastTitle <- function(f, facts, what, title) {
     if (!is.null(title)) {
         return(title)
     }
-    if (f$found > 0 && f$p <= 0.05) {
-        sprintf("%d of %d %s differ, %s against %s", as.integer(f$found),
+    found <- if (is.null(f$beyondNoise)) f$found else f$beyondNoise
+    if (found > 0 && f$p <= 0.05) {
+        sprintf("%d of %d %s differ, %s against %s", as.integer(found),
             f$tested, what, facts$level, facts$ref
+        )
+    } else if (f$found > 0 && f$p <= 0.05) {
+        sprintf("%s against %s: no %s differ by more than noise",
+            facts$level, facts$ref, what
         )
     } else {
         sprintf("%s against %s: %s differ no more than with permuted labels",
@@ -148,10 +167,11 @@ plotContrast <- function(x, which = c("regulators", "edges"), n = 20,
 
 .drawEdgeContrast <- function(t, facts, n, tfs, title) {
     f <- facts$edges
-    t$call <- .qClass(t$q)
+    t$call <- .edgeClass(t)
     named <- if (is.null(tfs)) t else t[t$Gene1 %in% tfs, ]
-    if (any(named$q < 0.05)) {
-        named <- named[named$q < 0.05, ]
+    sure <- named$call == "q < 0.05"
+    if (any(sure)) {
+        named <- named[sure, ]
     }
     named <- head(named[order(-abs(named$effect)), ], n)
     named$label <- paste0(named$Gene1, " > ", named$Gene2)
@@ -169,7 +189,7 @@ plotContrast <- function(x, which = c("regulators", "edges"), n = 20,
         )
     }
     most <- 1.05 * max(t$ref, t$level)
-    plot <- ggplot2::ggplot(t[order(t$q, decreasing = TRUE), ],
+    plot <- ggplot2::ggplot(t[order(t$call, decreasing = TRUE), ],
         ggplot2::aes(.data$ref, .data$level)
     ) +
         ggplot2::geom_abline(colour = "grey50", linetype = 2) +
@@ -177,7 +197,7 @@ plotContrast <- function(x, which = c("regulators", "edges"), n = 20,
             alpha = 0.7
         ) +
         labels +
-        ggplot2::scale_colour_manual(values = .qColours, name = NULL,
+        ggplot2::scale_colour_manual(values = .edgeClasses, name = NULL,
             drop = FALSE
         ) +
         ggplot2::coord_equal(xlim = c(0, most), ylim = c(0, most)) +

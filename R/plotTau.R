@@ -44,6 +44,9 @@
     if (isTRUE(is.finite(unit$scale))) {
         return(paste0("delay (", unit$name, ")"))
     }
+    if (methods::slot(fit, "method") == "effendi") {
+        return("tau (the model's own time)")
+    }
     "delay (1 = the median gene's)"
 }
 
@@ -80,7 +83,7 @@
 #' @section Errors: a fit in which no gene has a delay; names of `sets` missing.
 #' @seealso [estimateTau()], [plotLag()], [plotFlow()], [plotTauNull()]
 #' @examples
-#' x <- simulateMultiome(nCells = 900, nGenes = 80, seed = 1)
+#' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
 #' plotTau(fit, sets = list(known = c("gene003", "gene010")))
 #' plotTau(fit, top = 10)
@@ -197,7 +200,11 @@ plotTau <- function(fit, sets = NULL, top = NULL, title = NULL) {
         title = if (is.null(title)) "How far RNA lags its own chromatin" else
             title,
         subtitle = .tauSubtitle(fit, more),
-        caption = "point: posterior mean; line: 90% posterior interval"
+        caption = if (methods::slot(fit, "method") == "effendi") {
+            "point: mean over cells; line: 5% to 95% of cells"
+        } else {
+            "point: posterior mean; line: 90% posterior interval"
+        }
     )
 }
 
@@ -257,9 +264,9 @@ plotTau <- function(fit, sets = NULL, top = NULL, title = NULL) {
 #'   round, from an arbitrary place.
 #' @section Errors: genes that aren't in the fit or have no delay; a fit
 #'   without a flow; `by` that is no column.
-#' @seealso [plotTau()], [plotFlow()]
+#' @seealso [estimateTau()], [plotTau()], [plotFlow()]
 #' @examples
-#' x <- simulateMultiome(nCells = 900, nGenes = 80, seed = 1)
+#' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
 #' usable <- geneNames(fit)[as.data.frame(fit)$usable]
 #' plotLag(fit, usable[1:2])
@@ -582,9 +589,9 @@ plotLag <- function(fit, genes, by = NULL, title = NULL) {
 #'   reduced dimension or column that doesn't exist.
 #' @references Bergen et al. 2020, Nature Biotechnology 38, 1408-1414, for the
 #'   projection through neighbours.
-#' @seealso [plotLag()]
+#' @seealso [estimateTau()], [plotLag()]
 #' @examples
-#' x <- simulateMultiome(nCells = 900, nGenes = 80, seed = 1)
+#' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
 #' plotFlow(fit)
 #' @export
@@ -805,7 +812,8 @@ plotFlow <- function(fit, x = NULL, dimred = NULL, colour = "time", n = 18,
 #'   threshold of the verdict.
 #' @section Errors: `x` isn't what the fit was made from (its genes or peaks are
 #'   missing); a fit of another method.
-#' @seealso [TauFit-class] for what the numbers mean
+#' @seealso [estimateTau()], [validateTau()], [TauFit-class] for what the
+#'   numbers mean
 #' @examples
 #' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)

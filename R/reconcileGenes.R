@@ -36,6 +36,10 @@
     index$main <- rep(NA_character_, nrow(genes))
     first <- !duplicated(ids$gene)
     index$main[ids$gene[first]] <- ids$name[first]
+    ## a gene without a name of its own gives way to one with
+    own <- ids[first, ]
+    loc <- startsWith(genes$symbol[own$gene], "LOC")
+    index$first <- own[!(loc & own$name %in% own$name[!loc]), ]
     assign(species, index, envir = .tables)
     index
 }
@@ -72,9 +76,10 @@
 #' exact match goes first. An alias (or previous symbol) of several genes is
 #' `"ambiguous"` and has no output. A previous symbol that is also the alias
 #' of other genes is taken as the previous symbol, and these others are
-#' listed. Names that spreadsheets have turned into dates (`1-Mar`) are
-#' `"date"`: they can't be undone with certainty, because MARCH1 and MARC1 both
-#' become `1-Mar`.
+#' listed. An Ensembl identifier is the gene that gives it as its first one,
+#' or else the only gene that lists it. Names that spreadsheets have turned
+#' into dates (`1-Mar`) are `"date"`: they can't be undone with certainty,
+#' because MARCH1 and MARC1 both become `1-Mar`.
 #'
 #' Rows that get the same name are merged: their counts are added up. Only
 #' assays of whole numbers, or called counts, tpm, fpkm, rpkm or cpm, can be
@@ -263,6 +268,7 @@ reconcileGenes <- function(x, to = c("symbol", "ensembl"), species = NULL,
         list("symbol", index$symbol, toupper(x)),
         list("previous", index$previous, toupper(x)),
         list("alias", index$alias, toupper(x)),
+        list("ensembl", index$first, sub("[._].*$", "", toupper(x))),
         list("ensembl", index$ensembl, sub("[._].*$", "", toupper(x))),
         list("entrez", index$entrez, x)
     )

@@ -167,7 +167,7 @@ test_that("evaluateGRN() takes all its arguments for states, and no others", {
 })
 
 test_that("regulon activity is what it says", {
-    activity <- regulonActivity(fitted, top = 6)
+    activity <- regulonActivity(fitted, top = 6, signed = FALSE)
     expect_identical(dimnames(activity), list(tfNames(fitted),
         cellNames(fitted)
     ))
@@ -178,6 +178,13 @@ test_that("regulon activity is what it says", {
     best <- order(-s)[1:6]
     expect_equal(activity[["ADNP2", 17]],
         sum(s[best] * z[17, best]) / sum(s[best]), tolerance = 1e-6
+    )
+    ## repressed targets count negatively
+    signed <- regulonActivity(fitted, top = 6)
+    way <- sign(cellNetwork(fitted, 17, signed = TRUE)["ADNP2", ])[best]
+    expect_true(any(way < 0))
+    expect_equal(signed[["ADNP2", 17]],
+        sum(way * s[best] * z[17, best]) / sum(s[best]), tolerance = 1e-6
     )
     strength <- regulonActivity(fitted, "strength")
     expect_equal(strength[, 17], rowMeans(cellNetwork(fitted, 17)))

@@ -10,7 +10,7 @@
 #include <omp.h>
 #endif
 
-enum { LANES = 8, TILE = 64, ROUNDS = 4, SUMS = 7, PRIOR_STEPS = 60, REACH = 6, EM_STEPS = 30, RIDGES = 22 };
+enum { LANES = 8, TILE = 64, ROUNDS = 4, SUMS = 8, PRIOR_STEPS = 60, REACH = 6, EM_STEPS = 30, RIDGES = 22 };
 #define SIGNAL_LEAST 60.0
 #define CORRELATION_LEAST 0.2
 
@@ -32,7 +32,7 @@ static double dot(const double *a, const double *b, int64_t n)
 
 static double clip(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
 
-/* ---- lag-free fits ------------------------------------------------------------------------------------------------ */
+/* ---- lag-free fits ----------------------------------------------------------------------------------------------- */
 
 cw_status cw_tau_lagfree_new(cw_arena *arena, cw_tau_lagfree *f, int64_t G, int64_t M)
 {
@@ -42,6 +42,7 @@ cw_status cw_tau_lagfree_new(cw_arena *arena, cw_tau_lagfree *f, int64_t G, int6
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++) *wide[i] = cw_arena_take(arena, G * M * d);
     for (size_t i = 0; i < sizeof thin / sizeof *thin; i++) *thin[i] = cw_arena_take(arena, G * d);
     f->counted = cw_arena_take(arena, G), f->usable = cw_arena_take(arena, G);
+    f->repressed = cw_arena_take(arena, G);
     return cw_arena_ctx(arena)->status;
 }
 
@@ -80,8 +81,8 @@ static void ridge(double *fit, const double *y, const double *w, const double *B
     for (int64_t m = 0; m < M; m++) fit[m] = dot(B + m * J, x, J);
 }
 
-/* One modality of one gene: fit, weights w = depth / (dispersion fit), and the deviance explained beyond a constant. depth
- * (M) has mean 1; floor keeps small fits from taking all weight. */
+/* One modality of one gene: fit, weights w = depth / (dispersion fit), and the deviance explained beyond a constant.
+ * depth (M) has mean 1; floor keeps small fits from taking all weight. */
 static double fit_one(double *fit, double *w, const double *y, const double *depth, const double *B, double lambda,
                       double floor, double *room, int64_t M, int64_t J)
 {
@@ -89,14 +90,16 @@ static double fit_one(double *fit, double *w, const double *y, const double *dep
     for (int pass = 0; pass < 2; pass++) { /* quasi-Poisson: variance = dispersion x fit / depth */
         double dispersion = 0.0;
         ridge(fit, y, w, B, lambda, room, M, J);
-        for (int64_t m = 0; m < M; m++) dispersion += depth[m] * (y[m] - fit[m]) * (y[m] - fit[m]) / fmax(fit[m], floor);
+        for (int64_t m = 0; m < M; m++)
+            dispersion += depth[m] * (y[m] - fit[m]) * (y[m] - fit[m]) / fmax(fit[m], floor);
         dispersion = fmax(dispersion / fmax((double)M - 0.6 * (double)J, 1.0), 1e-9);
         for (int64_t m = 0; m < M; m++) w[m] = depth[m] / fmax(fit[m], floor) / dispersion;
     }
     double all = 0.0, mean = 0.0, signal = 0.0;
     for (int64_t m = 0; m < M; m++) all += w[m], mean += w[m] * y[m];
     mean /= all;
-    for (int64_t m = 0; m < M; m++) signal += w[m] * ((y[m] - mean) * (y[m] - mean) - (y[m] - fit[m]) * (y[m] - fit[m]));
+    for (int64_t m = 0; m < M; m++)
+        signal += w[m] * ((y[m] - mean) * (y[m] - mean) - (y[m] - fit[m]) * (y[m] - fit[m]));
     return signal;
 }
 
@@ -123,7 +126,7 @@ static void no_counts(cw_tau_lagfree *f, int64_t g)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (int64_t m = 0; m < f->M; m++) rows[i][g * f->M + m] = 1.0;
     f->signal_a[g] = f->signal_r[g] = f->cor[g] = 0.0;
-    f->counted[g] = f->usable[g] = 0;
+    f->counted[g] = f->usable[g] = f->repressed[g] = 0;
 }
 
 /* out (M) = depth / mean depth */
@@ -155,12 +158,15 @@ cw_status cw_tau_lagfree_fit(cw_arena *arena, cw_tau_lagfree *f, const double *c
                 no_counts(f, g);
                 continue;
             }
-            f->signal_a[g] = fit_one(f->fa + at, f->wa + at, f->a + at, ea, B0, lambda, 0.1, own, M, J);
-            f->signal_r[g] = fit_one(f->fr + at, f->wr + at, f->r + at, er, B0, lambda, 0.05, own, M, J);
+            f->signal_a[g] =
+                fit_one(f->fa + at, f->wa + at, f->a + at, ea, B0, lambda, f->floor > 0.0 ? f->floor : 0.1, own, M, J);
+            f->signal_r[g] =
+                fit_one(f->fr + at, f->wr + at, f->r + at, er, B0, lambda, f->floor > 0.0 ? f->floor : 0.05, own, M, J);
             f->cor[g] = correlation(f->fa + at, f->fr + at, M);
             f->counted[g] = 1;
-            f->usable[g] = f->signal_a[g] > SIGNAL_LEAST && f->signal_r[g] > SIGNAL_LEAST &&
-                           f->cor[g] > CORRELATION_LEAST;
+            int signal = f->signal_a[g] > SIGNAL_LEAST && f->signal_r[g] > SIGNAL_LEAST;
+            f->usable[g] = signal && f->cor[g] > CORRELATION_LEAST;
+            f->repressed[g] = signal && f->cor[g] < -CORRELATION_LEAST;
         }
         if (cw_poll(ctx) != CW_OK) return ctx->status;
     }
@@ -168,16 +174,17 @@ cw_status cw_tau_lagfree_fit(cw_arena *arena, cw_tau_lagfree *f, const double *c
     return ctx->status;
 }
 
-/* ---- profile likelihood ------------------------------------------------------------------------------------------- */
+/* ---- profile likelihood ------------------------------------------------------------------------------------------ */
 
-/* LANES genes side by side, so that the compiler works on all at once. Symmetric matrices are packed: (j, l <= j) lies at
- * j (j + 1) / 2 + l. */
+/* LANES genes side by side, so that the compiler works on all at once. Symmetric matrices are packed: (j, l <= j) lies
+ * at j (j + 1) / 2 + l. */
 typedef double lane[LANES];
 
 typedef struct lanes {
     lane *K0, *K1, *L; /* (J (J + 1) / 2): chromatin's and RNA's normal matrices; working memory */
     lane *y0, *y1, *bs, *w; /* (J) */
-    lane mr_start, beta_start, ma, swr, ry, saa, srr; /* sums of weights and responses; SUMS of them */
+    lane mr_start, beta_start, ma, swr, ry, saa, srr; /* sums of weights and responses */
+    lane sign; /* of beta; SUMS members from mr_start to here */
     lane dev, beta, alpha;
 } lanes;
 
@@ -198,9 +205,11 @@ static void solve_lanes(lanes *s, double lambda, int64_t J)
             if (l < j)
                 for (int g = 0; g < LANES; g++) row[l][g] = sum[g] * other[l][g];
             else /* the diagonal keeps 1 / L_jj */
-                for (int g = 0; g < LANES; g++) row[l][g] = 1.0 / sqrt(sum[g] > 1e-12 * lambda ? sum[g] : 1e-12 * lambda);
+                for (int g = 0; g < LANES; g++)
+                    row[l][g] = 1.0 / sqrt(sum[g] > 1e-12 * lambda ? sum[g] : 1e-12 * lambda);
         }
-        for (int g = 0; g < LANES; g++) s->w[j][g] = s->y0[j][g] + s->beta[g] * (s->y1[j][g] - s->alpha[g] * s->bs[j][g]);
+        for (int g = 0; g < LANES; g++)
+            s->w[j][g] = s->y0[j][g] + s->beta[g] * (s->y1[j][g] - s->alpha[g] * s->bs[j][g]);
         for (int64_t p = 0; p < j; p++)
             for (int g = 0; g < LANES; g++) s->w[j][g] -= row[p][g] * s->w[p][g];
         for (int g = 0; g < LANES; g++) s->w[j][g] *= row[j][g];
@@ -238,7 +247,7 @@ static void profile_lanes(lanes *s, double lambda, int64_t J)
 {
     lane kw, b1, by, k0w, yw, ww;
     for (int g = 0; g < LANES; g++) {
-        s->beta[g] = clip(s->beta_start[g], 0.1, 10.0);
+        s->beta[g] = s->sign[g] * clip(s->beta_start[g], 0.1, 10.0);
         s->alpha[g] = s->mr_start[g] - s->beta[g] * s->ma[g];
     }
     for (int round = 0; round < ROUNDS; round++) {
@@ -248,7 +257,8 @@ static void profile_lanes(lanes *s, double lambda, int64_t J)
         products(by, (const lane *)s->w, (const lane *)s->y1, J);
         for (int g = 0; g < LANES; g++) {
             double spread = kw[g] - b1[g] * b1[g] / s->swr[g];
-            s->beta[g] = clip((by[g] - b1[g] * s->ry[g] / s->swr[g]) / fmax(spread, 1e-9), 0.02, 20.0);
+            double slope = (by[g] - b1[g] * s->ry[g] / s->swr[g]) / fmax(spread, 1e-9);
+            s->beta[g] = s->sign[g] * clip(s->sign[g] * slope, 0.02, 20.0);
             s->alpha[g] = (s->ry[g] - s->beta[g] * b1[g]) / s->swr[g];
         }
     }
@@ -284,7 +294,8 @@ static void pair_products(double *S, const double *B, int64_t M, int64_t J, int 
 static void load(lane *out, const double *from, int64_t wide, int64_t n, int64_t stride)
 {
     for (int64_t j = 0; j < wide; j++)
-        for (int g = 0; g < LANES; g++) out[j][g] = from[(g < n ? g : 0) * stride + j]; /* idle lanes repeat the first */
+        for (int g = 0; g < LANES; g++)
+            out[j][g] = from[(g < n ? g : 0) * stride + j]; /* idle lanes repeat the first */
 }
 
 /* Sums of one gene that no feature enters, in the order of the lanes' members from mr_start on. */
@@ -298,13 +309,14 @@ static void sums_of(double *s, const cw_tau_lagfree *f, int64_t gene)
         swr += wr, ry += wr * r, srr += wr * r * r;
     }
     moments(&mean, &sa, f->fa + at, M), moments(&mean, &sr, f->fr + at, M);
-    const double all[SUMS] = {ry / swr, sr / fmax(sa, 1e-6), ma / swa, swr, ry, saa, srr};
+    const double all[SUMS] = {
+        ry / swr, sr / fmax(sa, 1e-6), ma / swa, swr, ry, saa, srr, f->repressed[gene] ? -1.0 : 1.0};
     memcpy(s, all, sizeof all);
 }
 
 static void load_sums(lanes *s, const double *sums, int64_t n)
 {
-    double *to[SUMS] = {s->mr_start, s->beta_start, s->ma, s->swr, s->ry, s->saa, s->srr};
+    double *to[SUMS] = {s->mr_start, s->beta_start, s->ma, s->swr, s->ry, s->saa, s->srr, s->sign};
     for (int i = 0; i < SUMS; i++)
         for (int g = 0; g < LANES; g++) to[i][g] = sums[(g < n ? g : 0) * SUMS + i];
 }
@@ -320,8 +332,8 @@ typedef struct profile {
 static int64_t gene_of(const profile *p, int64_t i) { return p->gene ? p->gene[i] : i; }
 
 /* All grid points of genes i0 .. i0 + count, count <= TILE. S0 (M, pairs) of F0; S (T, M, pairs) of F. */
-static void profile_tile(const profile *p, tile *t, const double *F, const double *F0, const double *S, const double *S0,
-                         int64_t i0, int64_t count)
+static void profile_tile(const profile *p, tile *t, const double *F, const double *F0, const double *S,
+                         const double *S0, int64_t i0, int64_t count)
 {
     const cw_tau_lagfree *f = p->f;
     int64_t M = f->M, J = p->J, P = J * (J + 1) / 2;
@@ -396,7 +408,7 @@ cw_status cw_tau_profile(cw_arena *arena, double *dev, double *beta, double *alp
     return ctx->status;
 }
 
-/* ---- posterior ---------------------------------------------------------------------------------------------------- */
+/* ---- posterior --------------------------------------------------------------------------------------------------- */
 
 static double least_of(const double *dev, int64_t T)
 {
@@ -500,7 +512,7 @@ cw_status cw_tau_posterior(cw_arena *arena, double *mean, double *sd, double *lo
     return cw_poll(ctx);
 }
 
-/* ---- amortised over gene embeddings ------------------------------------------------------------------------------- */
+/* ---- amortised over gene embeddings ------------------------------------------------------------------------------ */
 
 /* Thin singular value decomposition of X (n, E), r = min(n, E): U (n, r), s (r), V (E, r), s descending. */
 typedef struct thin {
@@ -581,8 +593,8 @@ static double standardise(double *X, double *centre, const double *embedding, co
 }
 
 /* Mean and sd on the grid of log tau ~ N(mu, s2). */
-static void predict(double *tau, double *sd, double *p, double mu, double s2, const double *log_grid, const double *grid,
-                    int64_t T)
+static void predict(double *tau, double *sd, double *p, double mu, double s2, const double *log_grid,
+                    const double *grid, int64_t T)
 {
     double most = -INFINITY, sum = 0.0;
     for (int64_t k = 0; k < T; k++) {
