@@ -640,13 +640,12 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
 setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
     x <- view[c("dim", "p", "i", "x")]
     known <- if (nrow(param@prior)) .knownEdges(param, view)
-    sizes <- as.numeric(c(view$dim, length(view$tf)))
+    sizes <- c(view$dim, length(view$tf), 0, length(param@variance))
     if (!is.null(known)) {
-        sizes <- c(sizes, length(param@variance) * length(param@strength),
-            max(diff(known$start))
-        )
+        sizes[[5L]] <- sizes[[5L]] * length(param@strength)
+        sizes <- c(sizes, max(diff(known$start)))
     }
-    need <- .Call(cw_r_ridge_forecast, sizes, threads)
+    need <- .Call(cw_r_ridge_forecast, as.numeric(sizes), threads)
     .checkEstimatorMemory(need, "the regressions")
     fit <- if (is.null(known)) {
         .Call(cw_r_ridge_pooled, x, view$tf, param@variance, threads)

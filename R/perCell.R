@@ -378,7 +378,8 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     }
     states <- if (is.null(s$w)) s$high else nrow(s$w)
     .checkEstimatorMemory(.Call(cw_r_ridge_forecast,
-        as.numeric(c(ncol(v), nrow(v), length(tf), states)), threads
+        as.numeric(c(ncol(v), nrow(v), length(tf), states, length(s$rho))),
+        threads
     ), "networks per state")
     options <- list(
         a = .priorGrid(s$a, length(tf)), rho = s$rho,
