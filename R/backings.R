@@ -34,7 +34,7 @@
         all <- identical(at, seq_along(x@cells))
         return(list(
             view = .viewOf(x, length(x@cells), x@factors),
-            cells = if (!all) as.integer(at) - 1L
+            cells = if (!all || length(at) == 1L) as.integer(at) - 1L
         ))
     }
     list(view = .viewOf(x, length(at), .factorsAt(x, at)),

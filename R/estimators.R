@@ -39,8 +39,9 @@
 #' given all other TFs, from correlations shrunken after Schaefer and Strimmer.
 #'
 #' `CombinedGRNParam()`: the weighted geometric mean of the scores of several
-#' estimators; by default trees (weight 3) and ridge (weight 1). Equal weights
-#' suit cells in well-separated states better, more weight on trees others.
+#' estimators; by default trees and ridge, with weights 9 and 1 or, where
+#' expression is centred on cell states (see [inferGRN-pooled]), 1 and 1. Both
+#' were chosen on simulations and small real sets.
 #'
 #' The sign of an edge is that of the ridge slope where there is one, of the
 #' (partial) correlation otherwise; [edgeSign()] gives it.
@@ -66,8 +67,8 @@
 #'   of the prior, always competes.
 #' @param nulls priors of the null; 0: the highest evidence decides.
 #' @param estimators list of two or more of the objects above.
-#' @param weights a number above 0 for each estimator; NULL: equal, but 3 and
-#'   1 for the default estimators.
+#' @param weights a number above 0 for each estimator; NULL: equal, but for the
+#'   default estimators as in Details.
 #' @param object a parameter object.
 #' @return Objects of classes `TreeGRNParam`, `RidgeGRNParam`, `CorGRNParam`
 #'   and `CombinedGRNParam`, all of the virtual class `GRNParam`.
@@ -231,9 +232,7 @@ CorGRNParam <- function(method = c("pearson", "spearman", "partial")) {
 CombinedGRNParam <- function(estimators = list(
         TreeGRNParam(), RidgeGRNParam()
     ), weights = NULL) {
-    if (is.null(weights) && missing(estimators)) {
-        weights <- c(3, 1)
-    }
+    byCentring <- is.null(weights) && missing(estimators)
     simple <- function(e) {
         methods::is(e, "GRNParam") && !methods::is(e, "CombinedGRNParam")
     }
@@ -255,8 +254,20 @@ CombinedGRNParam <- function(estimators = list(
         )
     }
     new("CombinedGRNParam", estimators = estimators,
-        weights = as.numeric(weights)
+        weights = if (byCentring) numeric() else as.numeric(weights)
     )
+}
+
+## The default's weights depend on whether expression was centred on states.
+.weightsOf <- function(param) {
+    if (length(param@weights)) param@weights else c(9, 1)
+}
+
+.settleWeights <- function(param, centred) {
+    if (methods::is(param, "CombinedGRNParam") && !length(param@weights)) {
+        param@weights <- if (centred) c(1, 1) else c(9, 1)
+    }
+    param
 }
 
 ## What an estimator is called in show() and in a network's metadata.
@@ -299,7 +310,7 @@ setMethod(".estimatorSettings", "CorGRNParam", function(param) {
 })
 setMethod(".estimatorSettings", "CombinedGRNParam", function(param) {
     c(lapply(param@estimators, .estimatorSettings),
-        list(weights = param@weights)
+        list(weights = .weightsOf(param))
     )
 })
 
@@ -312,7 +323,8 @@ setMethod("show", "GRNParam", function(object) {
         values <- vapply(s, function(v) paste(format(v), collapse = ", "), "")
         cat(paste0("  ", names(s), " = ", values, "\n"), sep = "")
     } else {
-        cat("  weights = ", paste(object@weights, collapse = ", "), "\n",
+        cat("  weights = ", paste(.weightsOf(object), collapse = ", "),
+            if (!length(object@weights)) " (1, 1 where centred)", "\n",
             sep = ""
         )
     }
@@ -322,8 +334,8 @@ setMethod("show", "GRNParam", function(object) {
 #'
 #' With a [GRNParam-class] as `model`, or with none, [inferGRN()] estimates
 #' one network for all cells from their expression alone. Without a model it
-#' is `CombinedGRNParam()`: the geometric mean of the importance in extremely
-#' randomised trees (weight 3) and the absolute slope of the evidence ridge.
+#' is `CombinedGRNParam()`: the weighted geometric mean of the importance in
+#' extremely randomised trees and the absolute slope of the evidence ridge.
 #'
 #' Where cells fall into well-separated states, most of what correlates does so
 #' because states differ, and a network within states is much better; on other
@@ -401,6 +413,7 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     )
     start <- proc.time()[["elapsed"]]
     centred <- .centreStates(prepared, model, centre, key, threads, verbose)
+    model <- .settleWeights(model, centred$report$centred)
     fit <- .estimate(model, .estimatorView(centred$prepared), key, threads)
     .estimatorNetwork(model, prepared, fit, key,
         proc.time()[["elapsed"]] - start, centred$report
@@ -744,7 +757,7 @@ setMethod(".estimate", "CombinedGRNParam", function(param, view, key,
         class2 = "RidgeGRNParam"
     )
     from <- if (any(ridge)) which(ridge)[[1L]] else 1L
-    weights <- param@weights / sum(param@weights)
+    weights <- .weightsOf(param) / sum(.weightsOf(param))
     scores <- Map(function(fit, w) fit$scores^w, fits, weights)
     targets <- Filter(Negate(is.null), lapply(fits, `[[`, "targets"))
     list(

@@ -369,7 +369,7 @@ setMethod("nullGRN", "PooledGRN", function(x,
 ## Scores of an estimator with given shrinkage.
 .estimateFrozen <- function(param, view, key, threads, frozen) {
     if (is(param, "CombinedGRNParam")) {
-        weights <- param@weights / sum(param@weights)
+        weights <- .weightsOf(param) / sum(.weightsOf(param))
         parts <- Map(function(p, w) {
             .estimateFrozen(p, view, key, threads, frozen)^w
         }, param@estimators, weights)

@@ -44,6 +44,9 @@
     if (isTRUE(is.finite(unit$scale))) {
         return(paste0("delay (", unit$name, ")"))
     }
+    if (methods::slot(fit, "method") == "effendi") {
+        return("tau (the model's own time)")
+    }
     "delay (1 = the median gene's)"
 }
 
@@ -197,7 +200,11 @@ plotTau <- function(fit, sets = NULL, top = NULL, title = NULL) {
         title = if (is.null(title)) "How far RNA lags its own chromatin" else
             title,
         subtitle = .tauSubtitle(fit, more),
-        caption = "point: posterior mean; line: 90% posterior interval"
+        caption = if (methods::slot(fit, "method") == "effendi") {
+            "point: mean over cells; line: 5% to 95% of cells"
+        } else {
+            "point: posterior mean; line: 90% posterior interval"
+        }
     )
 }
 
