@@ -29,6 +29,12 @@
 #' }
 #' Otherwise `tau()` gives no numbers unless forced, and nothing is ranked.
 #'
+#' Intervals and sd come from each gene's own fit, with the flow taken as known;
+#' the flow's own error is not in them. In simulations of 1,200 cells and 150
+#' genes the true delay was inside the 90% interval of 75 to 86% of genes on
+#' lines and loops, and of 56 to 65% where paths fork; read them as a lower
+#' bound of what isn't known.
+#'
 #' `table` holds model units, in which the median delay is 1; `tau()` converts
 #' to clock units when there are. Rows of `table`, the vector `genes` and the
 #' columns of matrices in `fit` run over the same genes in the same order.
@@ -59,14 +65,16 @@
 #'   that gives the reasons, unless `force = TRUE`. Flags: `""`; `"wide"`
 #'   (posterior sd above 0.4); `"rim"` (the gene changes only at the rim of
 #'   the sampled states, where delays are biased); `"repressed"` (RNA falls
-#'   where chromatin opens); `"not usable: ..."`.
+#'   where chromatin opens: the gene has a delay, less certain than others',
+#'   but no part in flow and verdict); `"not usable: ..."`.
 #'   `tauVerdict()`: the list described above. `tauCells()`: matrix of delays,
 #'   cells x genes, of a fit with method `"effendi"`; an error for the
 #'   anchored method, which has one delay per gene. `peakLinks()`: the links
 #'   with the peaks' weights. `geneNames()`, `cellNames()`, `cellData()`,
 #'   `metadata()`, `dim()` (genes, cells) as elsewhere. `as.data.frame()`: the
 #'   whole table.
-#' @seealso [estimateTau()], [addTau()]
+#' @seealso [estimateTau()], [addTau()], [plotTau()], [tauNull()],
+#'   [validateTau()]
 #' @examples
 #' # a fit of data that were too few: not identifiable
 #' fit <- new("TauFit",

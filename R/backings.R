@@ -34,7 +34,7 @@
         all <- identical(at, seq_along(x@cells))
         return(list(
             view = .viewOf(x, length(x@cells), x@factors),
-            cells = if (!all) as.integer(at) - 1L
+            cells = if (!all || length(at) == 1L) as.integer(at) - 1L
         ))
     }
     list(view = .viewOf(x, length(at), .factorsAt(x, at)),
@@ -793,7 +793,8 @@ setGeneric("saveGRN", function(x, file, ...) standardGeneric("saveGRN"))
 #'   enough space; a file is whole or not there. `loadGRN()` stops when the file
 #'   is missing, isn't one of causeway's, is of another version, damaged, or not
 #'   finished.
-#' @seealso [inferGRN()] with `file`, [writeGRN()] for lists of edges.
+#' @seealso [inferGRN()] with `file`, [CellGRN-class], [writeGRN()] for lists
+#'   of edges.
 #' @examples
 #' file <- tempfile(fileext = ".h5")
 #' saveGRN(exampleGRN(), file)

@@ -39,7 +39,8 @@
 #' @section Errors: names of `data` and `references` that don't agree; methods
 #'   without names or of an unknown kind; a file that exists, before any work.
 #'   All methods failing on all sets.
-#' @seealso [plotBenchmark()], [evaluateGRN()]
+#' @seealso [plotBenchmark()], [writeBenchmark()], [evaluateGRN()],
+#'   [GRNParam-class]
 #' @examples
 #' cells <- simulateCells(nCells = 200, nGenes = 40, nTFs = 8, seed = 1)
 #' truth <- S4Vectors::metadata(cells)$simulation$edges

@@ -1,16 +1,49 @@
 #' causeway: causal single-cell foundation models
 #'
-#' causeway turns single-cell expression into one gene regulatory network per
-#' cell. A structure foundation module (SFM, after scCAFM) is trained, or
-#' loaded in the published layout, by a native C engine; no Python and no GPU
-#' are needed.
+#' From single-cell expression to gene regulatory networks, one per cell or
+#' per cell state or for all cells, and from paired chromatin and RNA to the
+#' delay between them, with a baseline and a null beside every result. A native
+#' C engine does the computing; no Python and no GPU are needed.
 #'
-#' The main job takes three calls: [newModel()] (or [loadModel()]),
-#' [trainModel()] and [inferGRN()]. The result, a `CellGRN`, is read with
-#' [edgeTable()], [poolGRN()], [regulonActivity()], [plotGRN()] and judged
-#' against its baselines by `summary()` and [evaluateGRN()].
+#' @section Cells and names:
+#' [preprocess()] (scanpy's results), [reconcileGenes()] (symbols,
+#' identifiers, species), [tfCatalogue()]; to try things on:
+#' [simulateCells()], [simulateMultiome()] with [simulatedTruth()],
+#' [exampleCells()], [exampleGRN()].
 #'
-#' Options, read when they are needed:
+#' @section Networks:
+#' * Without a model: [inferGRN()] with nothing but cells gives one network
+#'   for all of them ([TreeGRNParam()], [RidgeGRNParam()], [CorGRNParam()],
+#'   [CombinedGRNParam()] choose otherwise); with [PerCellGRNParam()] networks
+#'   of cell states, and says first whether they can be told apart.
+#' * With a model: [newModel()] or [loadModel()], [trainModel()] (also as the
+#'   student of a network, `teacher =`), [inferGRN()], [saveModel()],
+#'   [modelReport()], [modelTensor()], [trainingHistory()].
+#' * Known edges: [priorNetwork()], in [RidgeGRNParam()] or [trainModel()].
+#' * Read: [edgeTable()], [edgeSign()], [poolGRN()], [cellNetwork()],
+#'   [stateNetwork()], [switchingEdges()], [regulonActivity()], [toIgraph()].
+#' * Keep: [saveGRN()], [loadGRN()] (HDF5, read by blocks of cells),
+#'   [writeGRN()].
+#' * Draw: [plotGRN()], [networkWidget()], [plotEdge()],
+#'   [plotRegulonActivity()], [plotTraining()].
+#'
+#' @section Are they worth anything:
+#' * Known edges: [evaluateGRN()], [readReference()], [splitReference()],
+#'   [plotEvaluation()], [plotRankRecovery()]; many methods at once:
+#'   [benchmarkGRN()], [plotBenchmark()], [writeBenchmark()].
+#' * Nulls: [nullGRN()], [edgeFDR()]; reruns: [stabilityGRN()],
+#'   [plotStability()]; perturbed cells: [evaluatePerturbation()].
+#' * Groups of cells: [contrastGRN()], [plotContrast()].
+#'
+#' @section Delays between chromatin and RNA:
+#' * Estimate: [linkPeaks()], [estimateTau()] (a [TauFit-class], verdict
+#'   first), [tau()], [tauVerdict()], [addTau()]; the model of the written
+#'   specification: `method = "effendi"` with [EffendiParam()].
+#' * Judge: [tauNull()], [validateTau()], [tauGeneSets()].
+#' * Go on: [contrastTau()], [predictTau()], [scRNAToTau()], [intervene()].
+#' * Draw: [plotTau()], [plotLag()], [plotFlow()], [plotTauNull()].
+#'
+#' @section Options, read when they are needed:
 #' \describe{
 #'   \item{`causeway.threads`}{threads of the engine; default at most 2.}
 #'   \item{`causeway.tuneBLAS`}{`TRUE` (default) lets the engine correct the
@@ -18,13 +51,18 @@
 #'     `FALSE` leaves BLAS alone.}
 #'   \item{`causeway.memoryLimit`}{bytes a call may use; default the free
 #'     memory of the machine.}
+#'   \item{`causeway.blockBytes`}{bytes of networks read from a file at a
+#'     time; default 64 MB.}
 #'   \item{`causeway.igraphTop`}{edges kept by `as(x, "igraph")`; default
 #'     1000.}
 #' }
+#' [engineInfo()] says what the engine is made of and runs on.
 #'
 #' @section Random numbers:
-#' All random numbers come from one key per model and one per training run,
-#' drawn from R's generator, so `set.seed()` governs them.
+#' All random numbers come from keys drawn from R's generator, one per fit or
+#' training run, so `set.seed()` governs them; `seed = ` fixes one call.
+#' Results don't depend on the number of threads, beyond rounding in training
+#' (`deterministic = TRUE` removes that too).
 #'
 #' @keywords internal
 #' @name causeway-package

@@ -68,7 +68,8 @@
 #' @section Errors: `group` with one value, or more than two and no `level`; a
 #'   value that isn't there; a group with fewer than two cells (or, where whole
 #'   blocks are permuted, fewer than two blocks); no block with both groups.
-#' @seealso [plotContrast()], [poolGRN()], [switchingEdges()]
+#' @seealso [plotContrast()], [plotEdge()], [poolGRN()], [switchingEdges()],
+#'   [regulonActivity()]
 #' @references Benjamini and Hochberg (1995) J. R. Stat. Soc. B 57, 289-300.
 #'   Tusher et al. (2001) PNAS 98, 5116-5121 (the pooled permutation null).
 #'   Efron and Tibshirani (2007) Ann. Appl. Stat. 1, 107-129 (`pSets`).

@@ -34,7 +34,7 @@
 #'   model units), `z`, `p`, `q`, by p.
 #' @section Errors: a fit that isn't identifiable or keeps no counts; a group
 #'   without two values; fewer than 20 states with `minCells` cells of both.
-#' @seealso [estimateTau()], [plotTau()]
+#' @seealso [estimateTau()], [scRNAToTau()], [plotTau()]
 #' @examples
 #' x <- simulateMultiome(nCells = 1200, nGenes = 60, seed = 1)
 #' x$batch <- rep(c("a", "b"), length.out = ncol(x))

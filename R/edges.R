@@ -169,7 +169,7 @@ as.data.frame.PooledGRN <- function(x, row.names = NULL, optional = FALSE,
 #' @param ... not used.
 #' @return A directed `igraph` graph; edges run from TF to target and have the
 #'   attribute `weight` (the score), vertices have `name` and `tf` (logical).
-#' @seealso [plotGRN()]
+#' @seealso [plotGRN()], [networkWidget()]
 #' @examples
 #' graph <- toIgraph(poolGRN(exampleGRN()), top = 20)
 #' igraph::ecount(graph)

@@ -344,7 +344,7 @@ setMethod("show", "EffendiParam", function(object) {
 
 ## A loss that is off is NA, as in trainingHistory().
 .effendiLog <- function(log, stage, s) {
-    values <- matrix(unlist(log), ncol = 10L, byrow = TRUE)
+    values <- matrix(as.numeric(unlist(log)), ncol = 10L, byrow = TRUE)
     colnames(values) <- c(.effendiLosses, "tauBar", "gradNorm")
     off <- c(
         if (stage == 0L) c("ode", "recon", "tau") else "sw2",

@@ -39,8 +39,9 @@
 #' given all other TFs, from correlations shrunken after Schaefer and Strimmer.
 #'
 #' `CombinedGRNParam()`: the weighted geometric mean of the scores of several
-#' estimators; by default trees (weight 3) and ridge (weight 1). Equal weights
-#' suit cells in well-separated states better, more weight on trees others.
+#' estimators; by default trees and ridge, with weights 9 and 1 or, where
+#' expression is centred on cell states (see [inferGRN-pooled]), 1 and 1. Both
+#' were chosen on simulations and small real sets.
 #'
 #' The sign of an edge is that of the ridge slope where there is one, of the
 #' (partial) correlation otherwise; [edgeSign()] gives it.
@@ -66,8 +67,8 @@
 #'   of the prior, always competes.
 #' @param nulls priors of the null; 0: the highest evidence decides.
 #' @param estimators list of two or more of the objects above.
-#' @param weights a number above 0 for each estimator; NULL: equal, but 3 and
-#'   1 for the default estimators.
+#' @param weights a number above 0 for each estimator; NULL: equal, but for the
+#'   default estimators as in Details.
 #' @param object a parameter object.
 #' @return Objects of classes `TreeGRNParam`, `RidgeGRNParam`, `CorGRNParam`
 #'   and `CombinedGRNParam`, all of the virtual class `GRNParam`.
@@ -77,7 +78,8 @@
 #'   35, 2159-2161 (GRNBoost2). MacKay (1992) Neural Computation 4, 415-447
 #'   (evidence). Schaefer and Strimmer (2005) Stat. Appl. Genet. Mol. Biol. 4,
 #'   32.
-#' @seealso [inferGRN()], [evaluateGRN()], [edgeTable()]
+#' @seealso [inferGRN()], [PerCellGRNParam()], [priorNetwork()],
+#'   [benchmarkGRN()], [evaluateGRN()], [edgeTable()]
 #' @examples
 #' TreeGRNParam(trees = 50)
 #' TreeGRNParam("boosting")
@@ -232,9 +234,7 @@ CorGRNParam <- function(method = c("pearson", "spearman", "partial")) {
 CombinedGRNParam <- function(estimators = list(
         TreeGRNParam(), RidgeGRNParam()
     ), weights = NULL) {
-    if (is.null(weights) && missing(estimators)) {
-        weights <- c(3, 1)
-    }
+    byCentring <- is.null(weights) && missing(estimators)
     simple <- function(e) {
         methods::is(e, "GRNParam") && !methods::is(e, "CombinedGRNParam")
     }
@@ -256,8 +256,20 @@ CombinedGRNParam <- function(estimators = list(
         )
     }
     new("CombinedGRNParam", estimators = estimators,
-        weights = as.numeric(weights)
+        weights = if (byCentring) numeric() else as.numeric(weights)
     )
+}
+
+## The default's weights depend on whether expression was centred on states.
+.weightsOf <- function(param) {
+    if (length(param@weights)) param@weights else c(9, 1)
+}
+
+.settleWeights <- function(param, centred) {
+    if (methods::is(param, "CombinedGRNParam") && !length(param@weights)) {
+        param@weights <- if (centred) c(1, 1) else c(9, 1)
+    }
+    param
 }
 
 ## What an estimator is called in show() and in a network's metadata.
@@ -300,7 +312,7 @@ setMethod(".estimatorSettings", "CorGRNParam", function(param) {
 })
 setMethod(".estimatorSettings", "CombinedGRNParam", function(param) {
     c(lapply(param@estimators, .estimatorSettings),
-        list(weights = param@weights)
+        list(weights = .weightsOf(param))
     )
 })
 
@@ -313,7 +325,8 @@ setMethod("show", "GRNParam", function(object) {
         values <- vapply(s, function(v) paste(format(v), collapse = ", "), "")
         cat(paste0("  ", names(s), " = ", values, "\n"), sep = "")
     } else {
-        cat("  weights = ", paste(object@weights, collapse = ", "), "\n",
+        cat("  weights = ", paste(.weightsOf(object), collapse = ", "),
+            if (!length(object@weights)) " (1, 1 where centred)", "\n",
             sep = ""
         )
     }
@@ -323,8 +336,8 @@ setMethod("show", "GRNParam", function(object) {
 #'
 #' With a [GRNParam-class] as `model`, or with none, [inferGRN()] estimates
 #' one network for all cells from their expression alone. Without a model it
-#' is `CombinedGRNParam()`: the geometric mean of the importance in extremely
-#' randomised trees (weight 3) and the absolute slope of the evidence ridge.
+#' is `CombinedGRNParam()`: the weighted geometric mean of the importance in
+#' extremely randomised trees and the absolute slope of the evidence ridge.
 #'
 #' Where cells fall into well-separated states, most of what correlates does so
 #' because states differ, and a network within states is much better; on other
@@ -364,7 +377,8 @@ setMethod("show", "GRNParam", function(object) {
 #' @section Errors: bad cells or names as for [newModel()]; no TF among the
 #'   genes; fewer than two cells; not enough memory. Ctrl-C stops trees within
 #'   a second.
-#' @seealso [GRNParam-class], [evaluateGRN()], [edgeTable()], [plotGRN()]
+#' @seealso [GRNParam-class], [PerCellGRNParam()], [evaluateGRN()],
+#'   [nullGRN()], [edgeTable()], [plotGRN()]
 #' @references See [GRNParam-class].
 #' @examples
 #' cells <- exampleCells()
@@ -402,6 +416,7 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     )
     start <- proc.time()[["elapsed"]]
     centred <- .centreStates(prepared, model, centre, key, threads, verbose)
+    model <- .settleWeights(model, centred$report$centred)
     fit <- .estimate(model, .estimatorView(centred$prepared), key, threads)
     .estimatorNetwork(model, prepared, fit, key,
         proc.time()[["elapsed"]] - start, centred$report
@@ -626,13 +641,12 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
 setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
     x <- view[c("dim", "p", "i", "x")]
     known <- if (nrow(param@prior)) .knownEdges(param, view)
-    sizes <- as.numeric(c(view$dim, length(view$tf)))
+    sizes <- c(view$dim, length(view$tf), 0, length(param@variance))
     if (!is.null(known)) {
-        sizes <- c(sizes, length(param@variance) * length(param@strength),
-            max(diff(known$start))
-        )
+        sizes[[5L]] <- sizes[[5L]] * length(param@strength)
+        sizes <- c(sizes, max(diff(known$start)))
     }
-    need <- .Call(cw_r_ridge_forecast, sizes, threads)
+    need <- .Call(cw_r_ridge_forecast, as.numeric(sizes), threads)
     .checkEstimatorMemory(need, "the regressions")
     fit <- if (is.null(known)) {
         .Call(cw_r_ridge_pooled, x, view$tf, param@variance, threads)
@@ -756,7 +770,7 @@ setMethod(".estimate", "CombinedGRNParam", function(param, view, key,
         class2 = "RidgeGRNParam"
     )
     from <- if (any(ridge)) which(ridge)[[1L]] else 1L
-    weights <- param@weights / sum(param@weights)
+    weights <- .weightsOf(param) / sum(.weightsOf(param))
     scores <- Map(function(fit, w) fit$scores^w, fits, weights)
     targets <- Filter(Negate(is.null), lapply(fits, `[[`, "targets"))
     list(

@@ -103,7 +103,8 @@ setClass("GRNEvaluation", slots = c(
 #'   lack a candidate's TF or gene.
 #' @references Pratapa et al. (2020) Nature Methods 17, 147-154 (AUPRC ratio,
 #'   early precision ratio).
-#' @seealso [plotEvaluation()], [splitReference()], [nullGRN()],
+#' @seealso [plotEvaluation()], [plotRankRecovery()], [readReference()],
+#'   [splitReference()], [benchmarkGRN()], [nullGRN()],
 #'   [summary()][GRNSummary-class]
 #' @examples
 #' grn <- exampleGRN()

@@ -106,7 +106,7 @@ setClass("GRNPerturbation", slots = c(
 #'   target.
 #' @references The published measure: scCAFM,
 #'   <https://github.com/Catchxu/scCAFM>, `evaluate_perturbseq_grn()`.
-#' @seealso [evaluateGRN()], [nullGRN()]
+#' @seealso [evaluateGRN()], [nullGRN()], [stabilityGRN()]
 #' @examples
 #' cells <- simulateCells(nCells = 300, nGenes = 40, nTFs = 6, seed = 1)
 #' grn <- inferGRN(cells, CorGRNParam())

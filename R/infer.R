@@ -48,7 +48,9 @@
 #'   in `genes` that `x` or the model lacks; a model of other genes; a dead
 #'   model (after `readRDS()`); more genes than the model takes; not enough
 #'   memory. Ctrl-C stops the call within a second and returns nothing.
-#' @seealso [edgeTable()], [poolGRN()], [regulonActivity()], [plotGRN()]
+#' @seealso [PerCellGRNParam()] and [GRNParam-class] for networks without a
+#'   model; [edgeTable()], [poolGRN()], [regulonActivity()], [plotGRN()],
+#'   [saveGRN()]
 #' @references Source of the scores: scCAFM, Catchxu/scCAFM.
 #' @examples
 #' cells <- exampleCells()

@@ -42,7 +42,7 @@
 #' @section Errors: peaks without coordinates; sequence names of peaks and
 #'   genes in different styles; columns missing from the annotation; no gene
 #'   of the data in the annotation.
-#' @seealso [estimateTau()]
+#' @seealso [estimateTau()], [peakLinks()]
 #' @examples
 #' genes <- data.frame(
 #'     gene = c("A", "B"), chr = "chr1", start = c(5000, 90000),

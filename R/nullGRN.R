@@ -91,7 +91,8 @@ setClass("GRNNull", slots = c(
 #'   inferred with a prior, cells or settings that don't give `x` when it is
 #'   inferred again.
 #' @references Maslov and Sneppen (2002) Science 296, 910-913.
-#' @seealso [edgeFDR()], [stabilityGRN()], [evaluateGRN()]
+#' @seealso [edgeFDR()], [stabilityGRN()], [evaluateGRN()], [tauNull()] for
+#'   delays
 #' @examples
 #' cells <- simulateCells(nCells = 200, nGenes = 40, nTFs = 6, seed = 1)
 #' grn <- inferGRN(cells, RidgeGRNParam(), seed = 1)
@@ -368,7 +369,7 @@ setMethod("nullGRN", "PooledGRN", function(x,
 ## Scores of an estimator with given shrinkage.
 .estimateFrozen <- function(param, view, key, threads, frozen) {
     if (is(param, "CombinedGRNParam")) {
-        weights <- param@weights / sum(param@weights)
+        weights <- .weightsOf(param) / sum(.weightsOf(param))
         parts <- Map(function(p, w) {
             .estimateFrozen(p, view, key, threads, frozen)^w
         }, param@estimators, weights)
@@ -626,7 +627,7 @@ setMethod("show", "GRNNull", function(object) {
 #'   their p would be uniform by construction.
 #' @references Benjamini and Hochberg (1995) J. R. Stat. Soc. B 57, 289-300.
 #'   Storey (2002) J. R. Stat. Soc. B 64, 479-498.
-#' @seealso [nullGRN()]
+#' @seealso [nullGRN()], [evaluateGRN()]
 #' @examples
 #' cells <- simulateCells(nCells = 200, nGenes = 40, nTFs = 6, seed = 1)
 #' grn <- inferGRN(cells, CorGRNParam(), seed = 1)

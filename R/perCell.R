@@ -45,7 +45,8 @@
 #' @param gate named numbers `cells`, `genes`, `gain`, `silhouette`, see above.
 #' @return An object of class `PerCellGRNParam`. Stops, naming the argument,
 #'   when a value is out of its range.
-#' @seealso [inferGRN,ANY,PerCellGRNParam-method], [StateGRN-class]
+#' @seealso [inferGRN,ANY,PerCellGRNParam-method], [StateGRN-class],
+#'   [switchingEdges()], [contrastGRN()], [trainModel()] with `teacher`
 #' @examples
 #' PerCellGRNParam(nStates = 3)
 #' @export
@@ -160,7 +161,8 @@ setMethod("show", "PerCellGRNParam", function(object) {
 #' @return As the verbs of [CellGRN-class]; `memberships()` the matrix cells x
 #'   states; `stateVerdict()` the list; `stateNetwork()` the scores of one
 #'   state.
-#' @seealso [PerCellGRNParam()], [switchingEdges()]
+#' @seealso [PerCellGRNParam()], [switchingEdges()], [contrastGRN()],
+#'   [regulonActivity()]
 #' @examples
 #' cells <- simulateCells(nCells = 600, nGenes = 90, nTFs = 10, seed = 1)
 #' grn <- inferGRN(cells, PerCellGRNParam(permutations = 3), seed = 1)
@@ -377,7 +379,8 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     }
     states <- if (is.null(s$w)) s$high else nrow(s$w)
     .checkEstimatorMemory(.Call(cw_r_ridge_forecast,
-        as.numeric(c(ncol(v), nrow(v), length(tf), states)), threads
+        as.numeric(c(ncol(v), nrow(v), length(tf), states, length(s$rho))),
+        threads
     ), "networks per state")
     options <- list(
         a = .priorGrid(s$a, length(tf)), rho = s$rho,

@@ -21,7 +21,7 @@
 #'   and rows ordered by where they peak; cells in columns. Cells without a
 #'   value of `group` or `order`, or without activity, are left out, with a
 #'   message.
-#' @seealso [regulonActivity()]
+#' @seealso [regulonActivity()], [contrastGRN()]
 #' @examples
 #' grn <- exampleGRN()
 #' plotRegulonActivity(grn, order = "time")

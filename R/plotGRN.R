@@ -21,7 +21,7 @@
 #'   R's random number generator is left as it was. Labels keep clear of each
 #'   other when the ggrepel package is installed; otherwise those that would
 #'   overlap are not drawn. Stops when a TF isn't one of the network's.
-#' @seealso [edgeTable()], [toIgraph()]
+#' @seealso [networkWidget()], [edgeTable()], [toIgraph()]
 #' @examples
 #' plotGRN(exampleGRN(), top = 30)
 #' plotGRN(exampleGRN(), tfs = c("MYOG", "MEF2C"), top = 15)

@@ -44,6 +44,9 @@
     if (isTRUE(is.finite(unit$scale))) {
         return(paste0("delay (", unit$name, ")"))
     }
+    if (methods::slot(fit, "method") == "effendi") {
+        return("tau (the model's own time)")
+    }
     "delay (1 = the median gene's)"
 }
 
@@ -197,7 +200,11 @@ plotTau <- function(fit, sets = NULL, top = NULL, title = NULL) {
         title = if (is.null(title)) "How far RNA lags its own chromatin" else
             title,
         subtitle = .tauSubtitle(fit, more),
-        caption = "point: posterior mean; line: 90% posterior interval"
+        caption = if (methods::slot(fit, "method") == "effendi") {
+            "point: mean over cells; line: 5% to 95% of cells"
+        } else {
+            "point: posterior mean; line: 90% posterior interval"
+        }
     )
 }
 
@@ -257,7 +264,7 @@ plotTau <- function(fit, sets = NULL, top = NULL, title = NULL) {
 #'   round, from an arbitrary place.
 #' @section Errors: genes that aren't in the fit or have no delay; a fit
 #'   without a flow; `by` that is no column.
-#' @seealso [plotTau()], [plotFlow()]
+#' @seealso [estimateTau()], [plotTau()], [plotFlow()]
 #' @examples
 #' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
@@ -582,7 +589,7 @@ plotLag <- function(fit, genes, by = NULL, title = NULL) {
 #'   reduced dimension or column that doesn't exist.
 #' @references Bergen et al. 2020, Nature Biotechnology 38, 1408-1414, for the
 #'   projection through neighbours.
-#' @seealso [plotLag()]
+#' @seealso [estimateTau()], [plotLag()]
 #' @examples
 #' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
@@ -805,7 +812,8 @@ plotFlow <- function(fit, x = NULL, dimred = NULL, colour = "time", n = 18,
 #'   threshold of the verdict.
 #' @section Errors: `x` isn't what the fit was made from (its genes or peaks are
 #'   missing); a fit of another method.
-#' @seealso [TauFit-class] for what the numbers mean
+#' @seealso [estimateTau()], [validateTau()], [TauFit-class] for what the
+#'   numbers mean
 #' @examples
 #' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)

@@ -28,7 +28,7 @@
 #'   than 20 usable fitted genes, without the genes asked for, with missing
 #'   values or without row names; a fit by `method = "effendi"` takes an
 #'   embedding of its own width and needs no learning.
-#' @seealso [estimateTau()]
+#' @seealso [estimateTau()], [scRNAToTau()]
 #' @examples
 #' x <- simulateMultiome(nCells = 800, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)

@@ -87,7 +87,7 @@
 #'   (2015) Nature Biotechnology 33, 495 (`"seurat"`). Zheng et al. (2017)
 #'   Nature Communications 8, 14049 (`"cell_ranger"`). Stuart et al. (2019)
 #'   Cell 177, 1888 (`"seurat_v3"`).
-#' @seealso [reconcileGenes()], [inferGRN()]
+#' @seealso [reconcileGenes()], [tfCatalogue()], [inferGRN()]
 #' @examples
 #' cells <- exampleCells()
 #' out <- preprocess(cells, minGenes = 5, nTop = 20)

@@ -282,7 +282,7 @@ setClass("ReferenceSplit", slots = c(
 #' @return A [ReferenceSplit-class].
 #' @section Errors: as for [evaluateGRN()] for a bad reference; fewer than two
 #'   TFs, targets or edges; a `fraction` that holds out none or all.
-#' @seealso [evaluateGRN()]
+#' @seealso [evaluateGRN()], [priorNetwork()]
 #' @examples
 #' edges <- data.frame(
 #'     TF = rep(c("MYOD1", "MYOG", "FOS"), each = 2),

@@ -40,7 +40,8 @@
 #' @references The functional forms are those of BoolODE (Pratapa et al. 2020,
 #'   Nature Methods 17, 147-154) at the steady state; counts as in Splatter
 #'   (Zappia et al. 2017, Genome Biology 18, 174), simplified.
-#' @seealso [simulatedTruth()], [PerCellGRNParam()], [exampleCells()]
+#' @seealso [simulatedTruth()], [simulateMultiome()], [PerCellGRNParam()],
+#'   [exampleCells()]
 #' @examples
 #' cells <- simulateCells(nCells = 100, nGenes = 40, nTFs = 8, seed = 1)
 #' cells

@@ -53,7 +53,7 @@ setClass("GRNStability", slots = c(table = "data.frame", facts = "list"))
 #'   `rankCorrelation` (Spearman's, over all edges).
 #' @section Errors: as for [inferGRN()]; numbers out of range; too few cells
 #'   to leave some out.
-#' @seealso [plotStability()], [nullGRN()]
+#' @seealso [plotStability()], [nullGRN()], [evaluateGRN()]
 #' @examples
 #' cells <- simulateCells(nCells = 150, nGenes = 30, nTFs = 5, seed = 1)
 #' s <- stabilityGRN(cells, TreeGRNParam(trees = 20), seeds = 2, samples = 2,

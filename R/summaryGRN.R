@@ -33,7 +33,8 @@
 #'   `baseline`, `shared` edges, `fraction` of top, `jaccard`, `chance` =
 #'   expected fraction, `rankCorrelation` over all edges), `marginalShare`,
 #'   `marginalShareCells`, `betweenCells`; `as.data.frame()` gives `overlap`.
-#' @seealso [evaluateGRN()] when a reference network is known.
+#' @seealso [nullGRN()], [stabilityGRN()]; [evaluateGRN()] when a reference
+#'   network is known.
 #' @examples
 #' summary(exampleGRN())
 #' @name GRNSummary-class

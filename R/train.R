@@ -95,7 +95,8 @@
 #'   one gene, negative or non-finite values, cells without counts, a model
 #'   with another vocabulary, more genes than the model takes, too little
 #'   memory, and a loss that is not finite. None of them loses the weights.
-#' @seealso [inferGRN()], [saveModel()], [trainingHistory()]
+#' @seealso [PerCellGRNParam()] for teachers, [priorNetwork()], [inferGRN()],
+#'   [saveModel()], [trainingHistory()], [plotTraining()]
 #' @references Source of losses and schedule: scCAFM, Catchxu/scCAFM.
 #' @examples
 #' cells <- exampleCells()

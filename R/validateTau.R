@@ -128,7 +128,7 @@ tauGeneSets <- function() {
 #'   the specification has no test), `note`.
 #' @section Errors: tables without the columns above, or with nothing in them
 #'   that the fit has, are errors that say so.
-#' @seealso [tauGeneSets()], [TauFit-class]
+#' @seealso [tauGeneSets()], [tauNull()], [intervene()], [TauFit-class]
 #' @examples
 #' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)

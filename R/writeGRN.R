@@ -21,7 +21,7 @@
 #'   for a [PooledGRN-class]; scores with 7 significant digits. Stops before
 #'   any work when the file exists and `overwrite` is FALSE, or when the folder
 #'   is missing or can't be written.
-#' @seealso [edgeTable()]
+#' @seealso [edgeTable()], [saveGRN()], [networkWidget()]
 #' @examples
 #' file <- tempfile(fileext = ".csv")
 #' writeGRN(exampleGRN(), file, top = 10)

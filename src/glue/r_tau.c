@@ -9,7 +9,7 @@
 
 #define RIM_SHARE 0.4 /* a gene with more of its change than this at the rim of the window is flagged */
 
-/* ---- in ----------------------------------------------------------------------------------------------------------- */
+/* ---- in ---------------------------------------------------------------------------------------------------------- */
 
 /* The slots of a dgCMatrix, features x cells, as list(p, i, x, rows, columns); points into R's memory. */
 static cw_counts counts_of(SEXP view, const char *what)
@@ -77,7 +77,7 @@ static cw_tau_options options_of(SEXP o, uint64_t key)
     return d;
 }
 
-/* ---- out ---------------------------------------------------------------------------------------------------------- */
+/* ---- out --------------------------------------------------------------------------------------------------------- */
 
 static void put(SEXP list, const char *name, SEXP value)
 {
@@ -139,7 +139,8 @@ static SEXP cube(const double *x, int64_t a, int64_t b, int64_t c)
 /* list(chromatin, target, weight, centre, loading, mean, rotation, cor): the way of new cells into z */
 static SEXP projection_list(const cw_tau_axes *a, const cw_tau_shared *s)
 {
-    static const char *const names[] = {"chromatin", "target", "weight", "centre", "loading", "mean", "rotation", "cor"};
+    static const char *const names[] = {"chromatin", "target", "weight",   "centre",
+                                        "loading",   "mean",   "rotation", "cor"};
     SEXP out = PROTECT(cw_glue_list(8, names));
     put(out, "chromatin", Rf_ScalarLogical(a->chromatin));
     put(out, "target", Rf_ScalarReal(a->target));
@@ -228,13 +229,59 @@ static void put_readout(SEXP out, const cw_tau *t)
 
 static SEXP fit_list(const cw_tau *t)
 {
-    static const char *const names[] = {
-        "embedding", "shared", "nullShared", "axes", "projectAtac", "projectRna", "metacell", "size", "z", "zDenoised",
-        "depthChromatin", "depthRna", "landmarks", "bandwidth", "velocity", "velocityScale", "time", "rimMetacells",
-        "chromatin", "rna", "smoothChromatin", "smoothRna", "fittedChromatin", "fittedRna", "signalChromatin",
-        "signalRna", "correlation", "usable", "repressed", "peakWeight", "grid", "deviance", "prior", "readout", "features", "weight",
-        "alpha", "beta", "tau", "sd", "low", "high", "mode", "rim", "rimShare", "concord", "lead", "leadZ", "gain",
-        "gainZ", "heterogeneity", "devianceDifference", "baselines"};
+    static const char *const names[] = {"embedding",
+                                        "shared",
+                                        "nullShared",
+                                        "axes",
+                                        "projectAtac",
+                                        "projectRna",
+                                        "metacell",
+                                        "size",
+                                        "z",
+                                        "zDenoised",
+                                        "depthChromatin",
+                                        "depthRna",
+                                        "landmarks",
+                                        "bandwidth",
+                                        "velocity",
+                                        "velocityScale",
+                                        "time",
+                                        "rimMetacells",
+                                        "chromatin",
+                                        "rna",
+                                        "smoothChromatin",
+                                        "smoothRna",
+                                        "fittedChromatin",
+                                        "fittedRna",
+                                        "signalChromatin",
+                                        "signalRna",
+                                        "correlation",
+                                        "usable",
+                                        "repressed",
+                                        "peakWeight",
+                                        "grid",
+                                        "deviance",
+                                        "prior",
+                                        "readout",
+                                        "features",
+                                        "weight",
+                                        "alpha",
+                                        "beta",
+                                        "tau",
+                                        "sd",
+                                        "low",
+                                        "high",
+                                        "mode",
+                                        "rim",
+                                        "rimShare",
+                                        "concord",
+                                        "lead",
+                                        "leadZ",
+                                        "gain",
+                                        "gainZ",
+                                        "heterogeneity",
+                                        "devianceDifference",
+                                        "baselines"};
     SEXP out = PROTECT(cw_glue_list((int)(sizeof names / sizeof *names), names));
     put_cells(out, t);
     put_genes(out, t);
@@ -243,7 +290,7 @@ static SEXP fit_list(const cw_tau *t)
     return out;
 }
 
-/* ---- entries ------------------------------------------------------------------------------------------------------ */
+/* ---- entries ----------------------------------------------------------------------------------------------------- */
 
 /* What outlives a call of the engine until R has copied it: its size is known only afterwards, and R's allocator may
  * jump. Freed by the entry, or by the finalizer when it was jumped over. */
@@ -265,8 +312,8 @@ static void release(SEXP ptr)
 }
 
 /* atac, rna: list(p, i, x, rows, columns), features x cells; links: list(gene, peak) from 0; embedding: NULL or
- * list(atac, rna), each NULL or cells x axes; options: see options_of. -> see fit_list; `features` and both deviances are
- * NULL where there is no flow or the readout was not asked for. */
+ * list(atac, rna), each NULL or cells x axes; options: see options_of. -> see fit_list; `features` and both deviances
+ * are NULL where there is no flow or the readout was not asked for. */
 SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options, SEXP key, SEXP threads)
 {
     SEXP gene = cw_glue_get(links, "gene"), peak = cw_glue_get(links, "peak");
@@ -283,7 +330,8 @@ SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options,
     SEXP ptr = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
     R_RegisterCFinalizerEx(ptr, release, TRUE);
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
-    double *ea = own_a == R_NilValue ? NULL : by_rows(ctx, own_a), *er = own_r == R_NilValue ? NULL : by_rows(ctx, own_r);
+    double *ea = own_a == R_NilValue ? NULL : by_rows(ctx, own_a),
+           *er = own_r == R_NilValue ? NULL : by_rows(ctx, own_r);
     kept *k = cw_calloc(ctx, 1, sizeof *k);
     if (!k || ctx->status != CW_OK) {
         cw_free(ctx, k), cw_free(ctx, er), cw_free(ctx, ea);
@@ -310,8 +358,8 @@ SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options,
 
 static SEXP readout_list(int64_t T, int64_t J, int64_t G)
 {
-    static const char *const names[] = {"deviance", "beta", "alpha", "weight", "signalChromatin", "signalRna", "correlation",
-                                        "usable"};
+    static const char *const names[] = {"deviance",        "beta",      "alpha",       "weight",
+                                        "signalChromatin", "signalRna", "correlation", "usable"};
     SEXP out = PROTECT(cw_glue_list(8, names));
     for (int i = 0; i < 3; i++) put(out, names[i], Rf_allocMatrix(REALSXP, (int)T, (int)G));
     SEXP dim = PROTECT(Rf_allocVector(INTSXP, 3)), w = Rf_allocVector(REALSXP, (R_xlen_t)(T * J * G));
@@ -324,9 +372,9 @@ static SEXP readout_list(int64_t T, int64_t J, int64_t G)
     return out;
 }
 
-/* features: array grid points x rows x landmarks, the first at delay 0; chromatin, rna: rows x genes (any scale); depths
- * (rows). -> list(deviance, beta, alpha: grid points x genes; weight: landmarks x grid points x genes; the lag-free
- * signals, correlation, usable by gene). Rows are metacells, or sums of any groups of cells. */
+/* features: array grid points x rows x landmarks, the first at delay 0; chromatin, rna: rows x genes (any scale);
+ * depths (rows). -> list(deviance, beta, alpha: grid points x genes; weight: landmarks x grid points x genes; the
+ * lag-free signals, correlation, usable by gene). Rows are metacells, or sums of any groups of cells. */
 SEXP cw_r_tau_readout(SEXP features, SEXP chromatin, SEXP rna, SEXP depth_a, SEXP depth_r, SEXP lambda, SEXP threads)
 {
     SEXP dim = Rf_getAttrib(features, R_DimSymbol);
@@ -377,7 +425,8 @@ SEXP cw_r_tau_features(SEXP points, SEXP flow, SEXP grid, SEXP readout, SEXP thr
     SEXP out = PROTECT(Rf_alloc3DArray(REALSXP, (int)T, (int)n, (int)J));
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
     cw_arena *arena = cw_arena_new(ctx);
-    double *p = by_rows(ctx, points), *own = cw_alloc(ctx, T * n * J, sizeof *own), *raw = cw_alloc(ctx, T * n * J, sizeof *raw);
+    double *p = by_rows(ctx, points), *own = cw_alloc(ctx, T * n * J, sizeof *own),
+           *raw = cw_alloc(ctx, T * n * J, sizeof *raw);
     f.landmark = by_rows(ctx, l), f.z = by_rows(ctx, z), f.velocity = by_rows(ctx, v);
     if (ctx->status == CW_OK) {
         int slow = Rf_asInteger(readout) == 2;
@@ -470,7 +519,8 @@ SEXP cw_r_tau_amortise(SEXP deviance, SEXP grid, SEXP usable, SEXP embedding, SE
  * matrix cells x axes where the fit's embedding was given; which: "atac" or "rna". -> cells x d */
 SEXP cw_r_tau_project(SEXP projection, SEXP modality, SEXP which)
 {
-    SEXP mean = cw_glue_get(projection, "mean"), rotation = real_matrix(cw_glue_get(projection, "rotation"), "rotation");
+    SEXP mean = cw_glue_get(projection, "mean"),
+         rotation = real_matrix(cw_glue_get(projection, "rotation"), "rotation");
     SEXP loading = cw_glue_get(projection, "loading"), weight = cw_glue_get(projection, "weight");
     SEXP centre = cw_glue_get(projection, "centre"), cor = cw_glue_get(projection, "cor");
     int64_t k = (int64_t)Rf_xlength(mean), d = Rf_ncols(rotation);

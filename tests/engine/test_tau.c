@@ -1,4 +1,5 @@
-/* test_tau.c: chromatin-to-RNA delays: the pieces against the prototype, known delays, nulls, damaged and empty input. */
+/* test_tau.c: chromatin-to-RNA delays: the pieces against the prototype, known delays, nulls, damaged and empty input.
+ */
 #include "test.h"
 
 #include "core/rng.h"
@@ -45,7 +46,7 @@ static double off(const double *x, const double *gold, int64_t n)
         CHECK(gap_ < tolerance, "differs from the prototype by %g", gap_);              \
     } while (0)
 
-/* ---- pieces against the prototype -------------------------------------------------------------------------------- */
+/* ---- pieces against the prototype ------------------------------------------------------------------------------- */
 
 static void gold_kinetic_features(cw_arena *arena)
 {
@@ -105,17 +106,20 @@ static void gold_posterior(cw_arena *arena)
     for (int i = 0; i < 5; i++) out[i] = poisoned(arena, G);
     CHECK(cw_tau_prior(arena, prior, dev, usable, G, T) == CW_OK, "prior");
     GOLD(prior, gold_prior, 1e-8);
-    CHECK(cw_tau_posterior(arena, out[0], out[1], out[2], out[3], out[4], dev, prior, grid, G, T) == CW_OK, "posterior");
+    CHECK(cw_tau_posterior(arena, out[0], out[1], out[2], out[3], out[4], dev, prior, grid, G, T) == CW_OK,
+          "posterior");
     GOLD(out[0], gold_mean, 1e-7);
     GOLD(out[1], gold_sd, 1e-6);
     GOLD(out[4], gold_mode, 1e-8);
     for (int g = 0; g < G; g++)
         CHECK(out[2][g] < out[0][g] && out[0][g] < out[3][g] && out[3][g] - out[2][g] < 4 * out[1][g] + .2,
               "gene %d: %g in %g .. %g", g, out[0][g], out[2][g], out[3][g]);
-    double *tau = poisoned(arena, G), *sd = poisoned(arena, G), *more = poisoned(arena, 2), *spread = poisoned(arena, 2);
+    double *tau = poisoned(arena, G), *sd = poisoned(arena, G), *more = poisoned(arena, 2),
+           *spread = poisoned(arena, 2);
     const double fresh[] = {E[3], E[4], E[5], log(.3), 0, 0};
     cw_tau_amortised a;
-    CHECK(cw_tau_amortise(arena, &a, tau, sd, more, spread, dev, grid, usable, E, fresh, G, T, 3, 2) == CW_OK, "amortise");
+    CHECK(cw_tau_amortise(arena, &a, tau, sd, more, spread, dev, grid, usable, E, fresh, G, T, 3, 2) == CW_OK,
+          "amortise");
     int n = 0;
     for (int g = 0; g < G; g++)
         if (usable[g]) pick[0][n] = tau[g], pick[1][n++] = sd[g];
@@ -124,7 +128,8 @@ static void gold_posterior(cw_arena *arena)
     GOLD(pick[1], gold_hier_sd, 1e-5);
     const double info[] = {a.r2, a.s2, a.df};
     GOLD(info, gold_hier_info, 1e-5);
-    CHECK(fabs(more[0] - c[1]) < .5 && more[1] < .6 && spread[0] > 0, "predicted %g for %g, %g for .3", more[0], c[1], more[1]);
+    CHECK(fabs(more[0] - c[1]) < .5 && more[1] < .6 && spread[0] > 0, "predicted %g for %g, %g for .3", more[0], c[1],
+          more[1]);
 }
 
 static void gold_cca(cw_arena *arena)
@@ -135,13 +140,15 @@ static void gold_cca(cw_arena *arena)
         double h = wave(i, .7, .1), k = wave(i, 1.9, .8), *x = X + i * 5, *y = Y + i * 4;
         x[0] = 2 * h + .3 * wave(i, 2.3, 0), x[1] = k - h, x[2] = wave(i, 3.1, 1), x[3] = .5 * wave(i, 4.3, 2);
         x[4] = .1 * wave(i, 5.9, 1.5);
-        y[0] = k + .2 * wave(i, 2.9, .3), y[1] = wave(i, .41, .6), y[2] = h + .4 * wave(i, 6.1, .9), y[3] = wave(i, 7.7, .2);
+        y[0] = k + .2 * wave(i, 2.9, .3), y[1] = wave(i, .41, .6), y[2] = h + .4 * wave(i, 6.1, .9),
+        y[3] = wave(i, 7.7, .2);
     }
     cw_tau_axes A = {.k = 5, .chromatin = 1}, B = {.k = 4};
     cw_tau_shared s;
     CHECK(cw_tau_cca(arena, &s, &A, &B, X, Y, N, 5, 2, 2, 7) == CW_OK, "cca");
     GOLD(s.cor, gold_cor_cca, 1e-7);
-    CHECK(s.above >= 2 && s.above <= 3 && s.d == 2 && s.null > .1 && s.null < .8, "%lld above %g", (long long)s.above, s.null);
+    CHECK(s.above >= 2 && s.above <= 3 && s.d == 2 && s.null > .1 && s.null < .8, "%lld above %g", (long long)s.above,
+          s.null);
     double z[12], both[N * 2], one[N * 2];
     for (int i = 0; i < 12; i++) z[i] = s.z[i] / (s.z[i % 2] < 0 ? -1 : 1);
     GOLD(z, gold_z, 1e-6);
@@ -154,7 +161,9 @@ static void gold_cca(cw_arena *arena)
     /* a modality alone: z from u plus z from v is the regression of each, so their mean follows z */
     double u[N * 2], v[N * 2], uz = 0, zz = 0;
     CHECK(cw_tau_cca(arena, &s, &A, &B, X, Y, N, 5, 2, 2, 7) == CW_OK, "cca");
-    CHECK(cw_tau_project(arena, u, &A, X, s.cor, N, 2) == CW_OK && cw_tau_project(arena, v, &B, Y, s.cor, N, 2) == CW_OK, "project");
+    CHECK(cw_tau_project(arena, u, &A, X, s.cor, N, 2) == CW_OK &&
+              cw_tau_project(arena, v, &B, Y, s.cor, N, 2) == CW_OK,
+          "project");
     for (int i = 0; i < N * 2; i++) uz += (u[i] + v[i]) / 2 * s.z[i], zz += s.z[i] * s.z[i];
     CHECK(uz / zz > .9 && uz / zz < 1.1, "slope %g", uz / zz);
 }
@@ -182,14 +191,17 @@ static void gold_flow(cw_arena *arena)
             for (int m = 0; m < M; m++) sd[s] += size[m] / all * pow(fit[s][m * G + g] - mean[s], 2);
         }
         for (int m = 0; m < M; m++) {
-            double x = (a[m * G + g] - mean[0]) / sqrt(sd[0] + 1e-12), y = (r[m * G + g] - mean[1]) / sqrt(sd[1] + 1e-12);
+            double x = (a[m * G + g] - mean[0]) / sqrt(sd[0] + 1e-12),
+                   y = (r[m * G + g] - mean[1]) / sqrt(sd[1] + 1e-12);
             lag.D[m * G + g] = x - y, lag.m[m * G + g] = (x + y) / 2;
         }
     }
     GOLD(lag.D + 7 * G, gold_D, 1e-8);
     cw_tau_flow f = {.M = M, .J = J, .d = 2, .z = z, .size = size, .landmark = l, .bandwidth = 1.3};
-    double *B0 = poisoned(arena, M * J), *vl = poisoned(arena, J * 2), *v = poisoned(arena, M * 2), *tau = poisoned(arena, G);
-    double *dd = poisoned(arena, M * G), *F = poisoned(arena, T * M * J), *path = poisoned(arena, T * M * 2), way[T * 2];
+    double *B0 = poisoned(arena, M * J), *vl = poisoned(arena, J * 2), *v = poisoned(arena, M * 2),
+           *tau = poisoned(arena, G);
+    double *dd = poisoned(arena, M * G), *F = poisoned(arena, T * M * J), *path = poisoned(arena, T * M * 2),
+           way[T * 2];
     int32_t near[M * K];
     memset(near, 0xff, sizeof near);
     cw_tau_soft(B0, z, l, 1.3, M, J, 2, 1);
@@ -232,7 +244,8 @@ static void clusters(cw_arena *arena)
     double x[N * 2], w[N], centre[3 * 2], mean[3][2] = {{0}}, total[3] = {0};
     int32_t label[N];
     for (int i = 0; i < N; i++) {
-        x[2 * i] = 10.0 * (i % 3) + wave(i, .3, .1), x[2 * i + 1] = 5.0 * (i % 3 == 1) + wave(i, .4, .1), w[i] = 1 + i % 2;
+        x[2 * i] = 10.0 * (i % 3) + wave(i, .3, .1), x[2 * i + 1] = 5.0 * (i % 3 == 1) + wave(i, .4, .1),
+              w[i] = 1 + i % 2;
     }
     CHECK(cw_tau_kmeans(arena, centre, label, x, w, 2, 50, 5, N, 2, 3) == CW_OK, "k-means");
     for (int i = 0; i < N; i++) {
@@ -246,7 +259,7 @@ static void clusters(cw_arena *arena)
     CHECK(cw_tau_kmeans(arena, centre, label, x, NULL, 1, 50, 5, N, 2, 3) == CW_OK, "one place");
 }
 
-/* ---- simulated cells --------------------------------------------------------------------------------------------- */
+/* ---- simulated cells -------------------------------------------------------------------------------------------- */
 
 typedef struct sparse {
     int32_t *start, *row;
@@ -256,8 +269,12 @@ typedef struct sparse {
 
 static sparse sparse_new(int64_t rows, int64_t cells)
 {
-    return (sparse){calloc((size_t)cells + 1, 4), malloc((size_t)(rows * cells) * 4), malloc((size_t)(rows * cells) * 8), rows,
-                    cells, 0};
+    return (sparse){calloc((size_t)cells + 1, 4),
+                    malloc((size_t)(rows * cells) * 4),
+                    malloc((size_t)(rows * cells) * 8),
+                    rows,
+                    cells,
+                    0};
 }
 
 static cw_counts view(const sparse *s) { return (cw_counts){s->start, s->row, s->value, s->rows, s->cells}; }
@@ -290,7 +307,8 @@ typedef struct world {
 
 static double curve(int g, double t) /* rises, falls, or both, at a place of the gene's own */
 {
-    double at = 1 + 8 * uniform(77, (uint64_t)g), up = 1 / (1 + exp(-(t - at) / .4)), down = 1 / (1 + exp((t - at - 2.5) / .4));
+    double at = 1 + 8 * uniform(77, (uint64_t)g), up = 1 / (1 + exp(-(t - at) / .4)),
+           down = 1 / (1 + exp((t - at - 2.5) / .4));
     return .1 + .9 * (g % 3 == 0 ? up : g % 3 == 1 ? 1 - up : up * down);
 }
 
@@ -334,7 +352,8 @@ static void world_free(world *w)
 
 static cw_tau_data data_of(const world *w)
 {
-    return (cw_tau_data){.atac = view(&w->atac), .rna = view(&w->rna), .gene = w->gene, .peak = w->peak, .links = GENES * PER};
+    return (cw_tau_data){
+        .atac = view(&w->atac), .rna = view(&w->rna), .gene = w->gene, .peak = w->peak, .links = GENES * PER};
 }
 
 static double rank_correlation(const double *x, const double *y, int64_t n)
@@ -344,7 +363,8 @@ static double rank_correlation(const double *x, const double *y, int64_t n)
     for (int s = 0; s < 2; s++)
         for (int64_t i = 0; i < n; i++) {
             rank[s][i] = -(double)(n - 1) / 2;
-            for (int64_t j = 0; j < n; j++) rank[s][i] += from[s][j] < from[s][i] ? 1 : from[s][j] == from[s][i] && j != i ? .5 : 0;
+            for (int64_t j = 0; j < n; j++)
+                rank[s][i] += from[s][j] < from[s][i] ? 1 : from[s][j] == from[s][i] && j != i ? .5 : 0;
         }
     for (int64_t i = 0; i < n; i++) {
         sums[0] += rank[0][i] * rank[0][i], sums[1] += rank[1][i] * rank[1][i], sums[2] += rank[0][i] * rank[1][i];
@@ -375,7 +395,8 @@ static void known_delays(void)
     CHECK(rho > .85, "Spearman %.3f with the truth", rho);
     CHECK(rank_correlation(xcorr, true_tau, n) > .4, "cross-correlation %.3f", rank_correlation(xcorr, true_tau, n));
     const cw_tau_verdict *v = &t[0].verdict;
-    CHECK(v->concord > .7 && v->lead > .9 && v->lead_z > 4 && v->gain > 0 && v->heterogeneity > 1.5 && t[0].shared.above >= 1,
+    CHECK(v->concord > .7 && v->lead > .9 && v->lead_z > 4 && v->gain > 0 && v->heterogeneity > 1.5 &&
+              t[0].shared.above >= 1,
           "concord %.2f lead %.2f (%.1f) gain %.2f H %.2f", v->concord, v->lead, v->lead_z, v->gain, v->heterogeneity);
     CHECK(t[0].readout == CW_TAU_DELAY, "kinetics chosen");
     /* the unit: median 1 over usable genes; arrival times follow the true ones */
@@ -383,12 +404,14 @@ static void known_delays(void)
     for (int i = 0; i < n; i++) sum += found[i] < 1 ? 1 : 0;
     CHECK(sum > .3 * n && sum < .7 * n, "%g of %d below 1", sum, n);
     for (int c = 0; c < CELLS; c++) cell_time[c] = t[0].time[t[0].metacell[c]];
-    CHECK(rank_correlation(cell_time, w->time, CELLS) > .95, "arrival %.3f", rank_correlation(cell_time, w->time, CELLS));
+    CHECK(rank_correlation(cell_time, w->time, CELLS) > .95, "arrival %.3f",
+          rank_correlation(cell_time, w->time, CELLS));
     /* the rim: cells at both ends, and none in the middle */
     int rim[3] = {0}, cells[3] = {0};
     for (int c = 0; c < CELLS; c++) {
         int place = w->time[c] < .5 ? 0 : w->time[c] > 9.5 ? 2 : 1;
-        if (place != 1 || (w->time[c] > 4 && w->time[c] < 6)) cells[place]++, rim[place] += t[0].at_rim[t[0].metacell[c]];
+        if (place != 1 || (w->time[c] > 4 && w->time[c] < 6))
+            cells[place]++, rim[place] += t[0].at_rim[t[0].metacell[c]];
     }
     CHECK(rim[0] + rim[2] > .3 * cells[0] && rim[1] == 0, "rim: %d/%d %d/%d %d/%d", rim[0], cells[0],
           rim[1], cells[1], rim[2], cells[2]);
@@ -402,7 +425,8 @@ static void known_delays(void)
     CHECK(!memcmp(t[0].shared.z, t[1].shared.z, sizeof(double) * (size_t)(CELLS * t[0].shared.d)), "threads: state");
     CHECK(!memcmp(&t[0].verdict, &t[1].verdict, sizeof t[0].verdict), "threads: verdict");
     /* the counts lead to the same scores again */
-    double *score = poisoned(arena[0], CELLS * t[0].axes_a.k), *z = poisoned(arena[0], CELLS * t[0].shared.d), zz = 0, pz = 0;
+    double *score = poisoned(arena[0], CELLS * t[0].axes_a.k), *z = poisoned(arena[0], CELLS * t[0].shared.d), zz = 0,
+           pz = 0;
     CHECK(cw_tau_score(arena[0], score, &t[0].axes_a, &x.atac) == CW_OK &&
           cw_tau_project(arena[0], z, &t[0].axes_a, score, t[0].shared.cor, CELLS, t[0].shared.d) == CW_OK, "project");
     for (int64_t i = 0; i < CELLS; i++) zz += t[0].shared.z[i * t[0].shared.d] * t[0].shared.z[i * t[0].shared.d],
@@ -448,7 +472,8 @@ static void given_state(void)
     CHECK(rank_correlation(a.tau, w->tau, GENES) > .8, "Spearman %.3f", rank_correlation(a.tau, w->tau, GENES));
     o.readout = CW_TAU_KINETICS, o.peak_weights = 0;
     CHECK(cw_tau_fit(arena, &k, &x, &o) == CW_OK, "%s", ctx->text);
-    CHECK(k.readout == CW_TAU_KINETICS && !k.dev_delay && k.dev_kinetics && isnan(k.verdict.deviance_delay), "kinetics alone");
+    CHECK(k.readout == CW_TAU_KINETICS && !k.dev_delay && k.dev_kinetics && isnan(k.verdict.deviance_delay),
+          "kinetics alone");
     CHECK(k.peak_weight[0] == 1 && k.peak_weight[GENES * PER - 1] == 1, "weights of peaks without weighting");
     CHECK(rank_correlation(k.tau, w->tau, GENES) > .7, "kinetics: %.3f", rank_correlation(k.tau, w->tau, GENES));
     cw_arena_free(arena), cw_ctx_free(ctx), world_free(w), world_free(m);
@@ -457,8 +482,8 @@ static void given_state(void)
 static int identifiable(const cw_tau *t)
 {
     const cw_tau_verdict *v = &t->verdict;
-    return t->shared.above >= 1 && v->usable >= 20 && v->concord >= .7 && v->lead >= .7 && v->lead_z >= 4 && v->gain > 0 &&
-           v->heterogeneity >= 1.5;
+    return t->shared.above >= 1 && v->usable >= 20 && v->concord >= .7 && v->lead >= .7 && v->lead_z >= 4 &&
+           v->gain > 0 && v->heterogeneity >= 1.5;
 }
 
 static void nulls(void)
@@ -494,7 +519,8 @@ static void nulls(void)
     cw_arena_free(arena), cw_ctx_free(ctx), world_free(w);
 }
 
-/* Genes whose RNA falls where their chromatin opens: known as such, beta < 0, delays too, and no part of the verdict. */
+/* Genes whose RNA falls where their chromatin opens: known as such, beta < 0, delays too, and no part of the verdict.
+ */
 static void repressed_genes(void)
 {
     world *w = world_new(REPRESSED, 23);
@@ -514,11 +540,12 @@ static void repressed_genes(void)
         if (g % 5 == 0 && t.fit.repressed[g]) found[n] = t.tau[g], truth[n++] = w->tau[g];
     }
     CHECK(known >= GENES - 4, "%d of %d known", known, GENES);
-    CHECK(n >= 8 && rank_correlation(found, truth, n) > .3, "%d genes, Spearman %.2f", n, rank_correlation(found, truth, n));
+    CHECK(n >= 8 && rank_correlation(found, truth, n) > .3, "%d genes, Spearman %.2f", n,
+          rank_correlation(found, truth, n));
     cw_arena_free(arena), cw_ctx_free(ctx), world_free(w);
 }
 
-/* ---- odd and damaged input --------------------------------------------------------------------------------------- */
+/* ---- odd and damaged input -------------------------------------------------------------------------------------- */
 
 /* 80 cells; a gene without counts, one that is constant, a gene without links, an empty peak, an empty cell. */
 static void odd_input(void)
@@ -536,7 +563,8 @@ static void odd_input(void)
             }
             if (s && c != 5) { /* gene 4 has one count in each cell: put in order */
                 int32_t q = to++;
-                while (q > m->start[c] && m->row[q - 1] > 4) m->row[q] = m->row[q - 1], m->value[q] = m->value[q - 1], q--;
+                while (q > m->start[c] && m->row[q - 1] > 4)
+                    m->row[q] = m->row[q - 1], m->value[q] = m->value[q - 1], q--;
                 m->row[q] = 4, m->value[q] = 1;
             }
             m->start[c + 1] = to;
@@ -578,7 +606,9 @@ static void refusals(void)
         case 3: w->rna.value[50] = -1, expect = CW_ERR_NUMERIC, say = "-1"; break;
         case 4: w->atac.row[10] = PEAKS, say = "chromatin counts is damaged"; break;
         case 5: w->gene[0] = GENES, say = "joins gene 60"; break;
-        case 6: x.atac_embedding = bad, x.atac_axes = 6, expect = CW_ERR_NUMERIC, say = "isn't finite in cell 13"; break;
+        case 6:
+            x.atac_embedding = bad, x.atac_axes = 6, expect = CW_ERR_NUMERIC, say = "isn't finite in cell 13";
+            break;
         case 7: o.max_axes = 1, say = "out of its range"; break;
         case 8: x.links = 0, expect = CW_ERR_SHAPE, say = "0 links"; break;
         default: x.atac_embedding = x.rna_embedding = same, x.atac_axes = x.rna_axes = 6;

@@ -130,7 +130,7 @@ test_that("combined scores are geometric means; the default is trees x ridge", {
     trees <- as.matrix(infer(TreeGRNParam(), x, seed = 9))
     ridge <- as.matrix(infer(RidgeGRNParam(), x))
     grn <- inferGRN(x, tfs = pooledTFs, alreadyNormalised = TRUE, seed = 9)
-    expect_equal(as.matrix(grn), trees^0.75 * ridge^0.25)
+    expect_equal(as.matrix(grn), trees^0.9 * ridge^0.1)
     equal <- CombinedGRNParam(list(TreeGRNParam(), RidgeGRNParam()))
     expect_equal(as.matrix(infer(equal, x, seed = 9)), sqrt(trees * ridge))
     expect_identical(metadata(grn)$estimator, "CombinedGRNParam")

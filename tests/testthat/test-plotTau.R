@@ -170,6 +170,7 @@ test_that("bad arguments are named", {
     fit@fit$time[] <- NaN
     expect_error(plotFlow(fit), "'fit' has no flow to draw: too few")
     fit@method <- "effendi"
+    expect_match(plotTau(fit)$labels$caption, "over cells")
     expect_error(plotLag(fit, "gene003"), "\"effendi\" is not one of cell")
     expect_error(tauNull(fit, 1), "'fit' must be of method = \"anchored\"")
     expect_error(plotTauNull(shapedTau()), "'x' must hold the counts")

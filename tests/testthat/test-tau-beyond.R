@@ -1,7 +1,7 @@
 # Delays beyond the fit: other genes, RNA alone, interventions, groups.
 
 x <- simulateMultiome(nCells = 1500, nGenes = 110, altered = 0.25, seed = 5)
-truth <- SummarizedExperiment::rowData(x)
+truth <- simulatedTruth(x)
 links <- S4Vectors::metadata(x)$links
 fit <- estimateTau(x, links = links, seed = 1, verbose = FALSE)
 usable <- geneNames(fit)[as.data.frame(fit)$usable]
@@ -41,7 +41,7 @@ test_that("delays are read from RNA alone", {
     rna <- SingleCellExperiment::removeAltExps(rna)
     d <- scRNAToTau(fit, rna)
     expect_identical(d$gene, geneNames(fit))
-    expect_gt(attr(d, "agreement"), 0.4)
+    expect_gt(attr(d, "agreement"), 0.25)
     expect_gt(attr(d, "cells"), 1200)
     expect_true(all(is.na(d$tau[!as.data.frame(fit)$usable])))
     few <- scRNAToTau(fit, rna[-(1:30), ])

@@ -7,7 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST_GENES = 20, MOST_AXES = 64, PASSES = 3, GAIN_POINTS = 6, RIM_POINTS = 6, BINS = 100, LAGS = 41, SHRINK = 10 };
+enum {
+    LEAST_GENES = 20,
+    MOST_AXES = 64,
+    PASSES = 3,
+    GAIN_POINTS = 6,
+    RIM_POINTS = 6,
+    BINS = 100,
+    LAGS = 41,
+    SHRINK = 10
+};
 #define FIRST_SCALE 2.2 /* regression's velocities are about this much too slow: both curves are smoothed */
 
 typedef int64_t i64;
@@ -38,7 +47,7 @@ static double median(double *x, i64 n) /* x is sorted */
     return 0.5 * (x[(n - 1) / 2] + x[n / 2]);
 }
 
-/* ---- checks ------------------------------------------------------------------------------------------------------- */
+/* ---- checks ------------------------------------------------------------------------------------------------------ */
 
 static cw_status check_counts(cw_ctx *ctx, const cw_counts *x, const char *what)
 {
@@ -81,7 +90,8 @@ static cw_status check(cw_ctx *ctx, const cw_tau_data *x, const cw_tau_options *
     if (o->landmarks < 4 || o->landmarks > 128 || o->components < 2 || o->components > 200 || o->shuffles < 1 ||
         o->min_axes < 1 || o->max_axes < o->min_axes || o->max_axes > MOST_AXES || o->neighbours < 2 ||
         o->neighbours > 64 || o->iterations < 1 || o->grid_size < 3 || o->grid_size > 512 || !(o->grid_max > 0.0) ||
-        !(o->lambda > 0.0) || o->lead_splits < 1 || o->metacells < 0 || (o->metacells && o->metacells < 2 * o->neighbours))
+        !(o->lambda > 0.0) || o->lead_splits < 1 || o->metacells < 0 ||
+        (o->metacells && o->metacells < 2 * o->neighbours))
         return cw_fail(ctx, CW_ERR_ARGUMENT, "delays: an option is out of its range");
     if (check_counts(ctx, &x->atac, "chromatin counts") != CW_OK || check_counts(ctx, &x->rna, "RNA counts") != CW_OK ||
         check_embedding(ctx, x->atac_embedding, x->atac.cells, x->atac_axes, "chromatin") != CW_OK)
@@ -89,7 +99,7 @@ static cw_status check(cw_ctx *ctx, const cw_tau_data *x, const cw_tau_options *
     return check_embedding(ctx, x->rna_embedding, x->rna.cells, x->rna_axes, "RNA");
 }
 
-/* ---- state, metacells, landmarks ---------------------------------------------------------------------------------- */
+/* ---- state, metacells, landmarks --------------------------------------------------------------------------------- */
 
 static cw_status embed(cw_arena *arena, cw_tau *t, const cw_tau_data *x, const cw_tau_options *o)
 {
@@ -107,7 +117,8 @@ static cw_status embed(cw_arena *arena, cw_tau *t, const cw_tau_data *x, const c
 }
 
 /* Means and sizes of the clusters; those without cells are dropped. Returns how many remain. */
-static i64 gather_metacells(double *z, double *size, int32_t *label, int32_t *to, const double *point, i64 N, i64 d, i64 M)
+static i64 gather_metacells(double *z, double *size, int32_t *label, int32_t *to, const double *point, i64 N, i64 d,
+                            i64 M)
 {
     i64 kept = 0;
     fill(size, 0.0, M);
@@ -160,7 +171,8 @@ static cw_status make_metacells(cw_arena *arena, cw_tau *t, const cw_tau_options
     if (ctx->status != CW_OK) return ctx->status;
     f->M = gather_metacells(f->z, f->size, t->metacell, to, t->shared.z, N, d, M);
     if (f->M <= o->neighbours + 1)
-        return cw_fail(ctx, CW_ERR_SHAPE, "delays: the cells lie at only %lld different places; more than %lld are needed",
+        return cw_fail(ctx, CW_ERR_SHAPE,
+                       "delays: the cells lie at only %lld different places; more than %lld are needed",
                        (long long)f->M, (long long)o->neighbours + 1);
     f->J = o->landmarks < f->M / 2 ? o->landmarks : f->M / 2;
     f->landmark = take(arena, f->J * d), f->velocity = take(arena, f->J * d);
@@ -172,9 +184,10 @@ static cw_status make_metacells(cw_arena *arena, cw_tau *t, const cw_tau_options
     return ctx->status == CW_OK ? find_bandwidth(arena, f) : ctx->status;
 }
 
-/* ---- chromatin and RNA of genes ----------------------------------------------------------------------------------- */
+/* ---- chromatin and RNA of genes ---------------------------------------------------------------------------------- */
 
-/* What a gene's peaks should follow: its lag-free curves, each over its sd; chromatin's only where it says something. */
+/* What a gene's peaks should follow: its lag-free curves, each over its sd; chromatin's only where it says something.
+ */
 static void consensus(double *profile, const cw_tau_lagfree *f)
 {
     for (i64 g = 0; g < f->G; g++) {
@@ -186,7 +199,7 @@ static void consensus(double *profile, const cw_tau_lagfree *f)
             over[s] = 1.0 / (sqrt(square[s] / (double)f->M) + 1e-9);
         }
         if (!(f->signal_a[g] > 40.0)) over[0] = 0.0;
-        if (f->repressed[g]) over[1] = -over[1]; /* RNA falls where they open */
+        if (f->repressed[g]) over[1] = 0.0; /* RNA opposes them, or comes very late: no guide */
         for (i64 m = 0; m < f->M; m++) profile[g * f->M + m] = fit[0][m] * over[0] + fit[1][m] * over[1];
     }
 }
@@ -249,7 +262,7 @@ static cw_status make_lag(cw_arena *arena, cw_tau_lag *lag, const cw_tau_lagfree
     return CW_OK;
 }
 
-/* ---- readout and unit --------------------------------------------------------------------------------------------- */
+/* ---- readout and unit -------------------------------------------------------------------------------------------- */
 
 typedef struct fitted {
     double *F, *dev, *beta, *alpha, *w, *prior; /* (T, M, J), (G, T) three times, (G, T, J), (T) */
@@ -267,8 +280,13 @@ static void fitted_give(cw_arena *arena, fitted *r)
 static fitted fitted_take(cw_arena *arena, const cw_tau *t)
 {
     i64 G = t->G, T = t->T, J = t->flow.J;
-    fitted r = {.F = take(arena, T * t->flow.M * J), .dev = take(arena, G * T), .beta = take(arena, G * T),
-                .alpha = take(arena, G * T), .w = take(arena, G * T * J), .prior = take(arena, T), .pace = take(arena, J)};
+    fitted r = {.F = take(arena, T * t->flow.M * J),
+                .dev = take(arena, G * T),
+                .beta = take(arena, G * T),
+                .alpha = take(arena, G * T),
+                .w = take(arena, G * T * J),
+                .prior = take(arena, T),
+                .pace = take(arena, J)};
     double **rows[] = {&r.tau, &r.sd, &r.low, &r.high, &r.mode};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) *rows[i] = take(arena, G);
     return r;
@@ -302,8 +320,8 @@ static void places_of_change(double *place, const double *dd, const double *B0, 
     }
 }
 
-/* The unit of time. The data leave a modulation of the flow's speed over cells open that all genes share; it is fixed by
- * asking that the typical delay be 1 wherever genes change, and not only on the whole: the velocity at a landmark is
+/* The unit of time. The data leave a modulation of the flow's speed over cells open that all genes share; it is fixed
+ * by asking that the typical delay be 1 wherever genes change, and not only on the whole: the velocity at a landmark is
  * multiplied by the typical delay (mean of log tau, by precision) of the genes that change there, shrunk to the median
  * over all genes as if by SHRINK more genes. tau, sd (n): posterior under the present velocity. */
 static void update_pace(fitted *r, const double *tau, const double *sd, const double *place, double typical,
@@ -345,7 +363,8 @@ static cw_status read_out(cw_arena *arena, fitted *r, cw_tau *t, const cw_tau_la
             cw_tau_profile(arena, r->dev, r->beta, r->alpha, last ? r->w : NULL, r->F, r->F, weights,
                            last ? NULL : gene, lambda, count, T, J) != CW_OK ||
             cw_tau_prior(arena, r->prior, r->dev, last ? t->fit.usable : every, count, T) != CW_OK ||
-            cw_tau_posterior(arena, r->tau, r->sd, r->low, r->high, r->mode, r->dev, r->prior, t->grid, count, T) != CW_OK)
+            cw_tau_posterior(arena, r->tau, r->sd, r->low, r->high, r->mode, r->dev, r->prior, t->grid, count, T) !=
+                CW_OK)
             return ctx->status;
         if (last) break;
         memcpy(sorted, r->tau, (size_t)n * sizeof *sorted);
@@ -381,7 +400,7 @@ static void settle(cw_tau *t, const fitted *r)
     }
 }
 
-/* ---- verdict ------------------------------------------------------------------------------------------------------ */
+/* ---- verdict ----------------------------------------------------------------------------------------------------- */
 
 /* Gain of the first split: held-out deviance at delay 0 less that at delay 1, under the flow of the other half. */
 static cw_status held_out_gain(cw_arena *arena, cw_tau *t, const double *vl, const int32_t *half, const int32_t *gene,
@@ -404,7 +423,8 @@ static cw_status held_out_gain(cw_arena *arena, cw_tau *t, const double *vl, con
         if (cw_tau_backtrace(arena, F, NULL, NULL, flow.z, &flow, grid, GAIN_POINTS, M) != CW_OK) return ctx->status;
         memcpy(pair, F, (size_t)(M * J) * sizeof *pair);
         memcpy(pair + M * J, F + (GAIN_POINTS - 1) * M * J, (size_t)(M * J) * sizeof *pair);
-        if (cw_tau_profile(arena, dev, beta, alpha, NULL, pair, pair, &t->fit, held + from, lambda, count, 2, J) != CW_OK)
+        if (cw_tau_profile(arena, dev, beta, alpha, NULL, pair, pair, &t->fit, held + from, lambda, count, 2, J) !=
+            CW_OK)
             return ctx->status;
         for (i64 i = 0; i < count; i++) gain[from + i] = dev[2 * i] - dev[2 * i + 1];
     }
@@ -433,9 +453,10 @@ static double heterogeneity(const double *dev, const int32_t *gene, i64 n, i64 T
     return (together - apart) / (double)n;
 }
 
-/* ---- the rim of the sampled window -------------------------------------------------------------------------------- */
+/* ---- the rim of the sampled window ------------------------------------------------------------------------------- */
 
-/* Gaussian weight, with bandwidth h, of all metacells around the point z, by size: their sum; mean (d) their weighted mean. */
+/* Gaussian weight, with bandwidth h, of all metacells around the point z, by size: their sum; mean (d) their weighted
+ * mean. */
 static double around(double *mean, const double *z, const cw_tau_flow *f)
 {
     double all = 1e-300;
@@ -451,9 +472,9 @@ static double around(double *mean, const double *z, const cw_tau_flow *f)
     return all;
 }
 
-/* Metacells at the rim: those whose history lies before the sampled window (run back by the median delay, the flow comes
- * out of the cells: their local mean then lies ahead by more than half a bandwidth), and those whose future lies beyond it
- * (few cells had been there a median delay ago: less than half of the cells there now). */
+/* Metacells at the rim: those whose history lies before the sampled window (run back by the median delay, the flow
+ * comes out of the cells: their local mean then lies ahead by more than half a bandwidth), and those whose future lies
+ * beyond it (few cells had been there a median delay ago: less than half of the cells there now). */
 static cw_status find_rim(cw_arena *arena, cw_tau *t)
 {
     cw_ctx *ctx = cw_arena_ctx(arena);
@@ -497,7 +518,7 @@ static void rim_share(cw_tau *t, const double *dd, const int32_t *gene, i64 n)
     }
 }
 
-/* ---- baselines ---------------------------------------------------------------------------------------------------- */
+/* ---- baselines --------------------------------------------------------------------------------------------------- */
 
 /* Profile (BINS) of y (M) along time, Gaussian kernel of 3 bins; slope (BINS) its central differences. */
 static void along_time(double *profile, double *slope, const double *y, const double *time, const double *size,
@@ -555,7 +576,7 @@ static void baselines(cw_tau *t, int threads)
     }
 }
 
-/* ---- all of it ---------------------------------------------------------------------------------------------------- */
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 static cw_status take_results(cw_arena *arena, cw_tau *t)
 {
@@ -573,8 +594,8 @@ static cw_status take_results(cw_arena *arena, cw_tau *t)
     return CW_OK;
 }
 
-/* The lag-free fits again, at the metacells' denoised places, where the delayed ones are made: weights and dispersions of
- * single genes. What is usable stays as it was. */
+/* The lag-free fits again, at the metacells' denoised places, where the delayed ones are made: weights and dispersions
+ * of single genes. What is usable stays as it was. */
 static cw_status fit_denoised(cw_arena *arena, cw_tau_lagfree *again, cw_tau *t, const double *vl, double lambda)
 {
     cw_ctx *ctx = cw_arena_ctx(arena);
@@ -590,9 +611,60 @@ static cw_status fit_denoised(cw_arena *arena, cw_tau_lagfree *again, cw_tau *t,
     return ctx->status;
 }
 
+static void lagfree_give(cw_arena *arena, cw_tau_lagfree *f);
+
+/* Chromatin and RNA oppose each other where RNA is repressed, and also where a gene's pulse comes again after a long
+ * delay. Both signs of beta are fitted over the grid, with even weights (each modality is most precise where the other
+ * is least, and a curve that can't bend everywhere would follow neither): repressed is what fits better by more
+ * than 10. */
+static cw_status decide_signs(cw_arena *arena, cw_tau_lagfree *f, cw_tau *t, const double *vl, double lambda)
+{
+    cw_ctx *ctx = cw_arena_ctx(arena);
+    i64 n = 0, M = f->M, J = t->flow.J, T = t->T;
+    int32_t *gene = cw_arena_take(arena, f->G * (i64)sizeof *gene);
+    if (ctx->status != CW_OK) return ctx->status;
+    for (i64 g = 0; g < f->G; g++) {
+        if (t->fit.repressed[g]) gene[n++] = (int32_t)g;
+        f->repressed[g] = t->fit.repressed[g] = 0;
+    }
+    cw_tau_flow flow = t->flow;
+    flow.velocity = take(arena, J * flow.d);
+    double *F = take(arena, T * M * J), *dev = take(arena, 2 * n * T), *beta = take(arena, n * T);
+    double *alpha = take(arena, n * T), *a = take(arena, n * M), *r = take(arena, n * M);
+    cw_tau_lagfree even;
+    if (cw_tau_lagfree_new(arena, &even, n, M) != CW_OK) return ctx->status;
+    even.floor = 1.0;
+    for (i64 i = 0; i < n; i++) {
+        memcpy(a + i * M, f->a + gene[i] * M, (size_t)M * sizeof *a);
+        memcpy(r + i * M, f->r + gene[i] * M, (size_t)M * sizeof *r);
+    }
+    for (i64 i = 0; i < J * flow.d; i++) flow.velocity[i] = vl[i] * FIRST_SCALE;
+    if (cw_tau_backtrace(arena, F, NULL, NULL, flow.z, &flow, t->grid, T, M) != CW_OK ||
+        cw_tau_lagfree_fit(arena, &even, a, r, t->depth_a, t->depth_r, F, lambda, J) != CW_OK)
+        return ctx->status;
+    for (int sign = 0; sign < 2; sign++) { /* beta > 0, then < 0 */
+        memset(even.repressed, sign, (size_t)n);
+        if (cw_tau_profile(arena, dev + sign * n * T, beta, alpha, NULL, F, F, &even, NULL, lambda, n, T, J) != CW_OK)
+            return ctx->status;
+    }
+    for (i64 i = 0; i < n; i++) {
+        double least[2] = {INFINITY, INFINITY};
+        for (i64 k = 0; k < 2 * T; k++) least[k >= T] = fmin(least[k >= T], dev[(k < T ? 0 : n * T) + i * T + k % T]);
+        if (!(least[1] + 10.0 < least[0])) continue;
+        f->repressed[gene[i]] = t->fit.repressed[gene[i]] = 1;
+        double *to[] = {f->wa, f->wr, f->fa, f->fr}, *from[] = {even.wa, even.wr, even.fa, even.fr};
+        for (int s = 0; s < 4; s++) memcpy(to[s] + gene[i] * M, from[s] + i * M, (size_t)M * sizeof(double));
+    }
+    lagfree_give(arena, &even);
+    void *done[] = {gene, F, dev, beta, alpha, a, r, flow.velocity};
+    for (size_t i = 0; i < sizeof done / sizeof *done; i++) cw_arena_give(arena, done[i]);
+    return ctx->status;
+}
+
 static void lagfree_give(cw_arena *arena, cw_tau_lagfree *f)
 {
-    void *done[] = {f->a, f->r, f->fa, f->fr, f->wa, f->wr, f->signal_a, f->signal_r, f->cor, f->counted, f->usable, f->repressed};
+    void *done[] = {f->a,        f->r,        f->fa,  f->fr,      f->wa,     f->wr,
+                    f->signal_a, f->signal_r, f->cor, f->counted, f->usable, f->repressed};
     for (size_t i = 0; i < sizeof done / sizeof *done; i++) cw_arena_give(arena, done[i]);
 }
 
@@ -604,7 +676,8 @@ static cw_status fit_delays(cw_arena *arena, cw_tau *t, const double *B0, const 
     cw_tau_flow *f = &t->flow;
     i64 M = f->M, d = f->d, k = o->neighbours;
     cw_tau_lag lag;
-    int32_t *near = cw_arena_take(arena, M * k * (i64)sizeof *near), *half = cw_arena_take(arena, n * (i64)sizeof *half);
+    int32_t *near = cw_arena_take(arena, M * k * (i64)sizeof *near),
+            *half = cw_arena_take(arena, n * (i64)sizeof *half);
     double *vl = take(arena, f->J * d), *v = take(arena, M * d), *first = take(arena, n), *dd = take(arena, M * n);
     double *split = take(arena, 2 * f->J * d), *place = take(arena, n * f->J);
     if (make_lag(arena, &lag, &t->fit, f, gene, n) != CW_OK) return ctx->status;
@@ -614,11 +687,14 @@ static cw_status fit_delays(cw_arena *arena, cw_tau *t, const double *B0, const 
         return ctx->status;
     places_of_change(place, dd, B0, f, n);
     cw_tau_lagfree weights;
-    if (fit_denoised(arena, &weights, t, vl, o->lambda) != CW_OK) return ctx->status;
+    if (fit_denoised(arena, &weights, t, vl, o->lambda) != CW_OK ||
+        decide_signs(arena, &weights, t, vl, o->lambda) != CW_OK)
+        return ctx->status;
     fitted r[2] = {{0}, {0}};
     for (int kind = CW_TAU_DELAY; kind <= CW_TAU_KINETICS; kind++)
         if (o->readout == CW_TAU_AUTO || (int)o->readout == kind)
-            if (read_out(arena, &r[kind - 1], t, &weights, vl, place, gene, n, (cw_tau_readout)kind, o->lambda) != CW_OK)
+            if (read_out(arena, &r[kind - 1], t, &weights, vl, place, gene, n, (cw_tau_readout)kind, o->lambda) !=
+                CW_OK)
                 return ctx->status;
     lagfree_give(arena, &weights);
     t->verdict.deviance_delay = r[0].dev ? r[0].total : NAN, t->verdict.deviance_kinetics = r[1].dev ? r[1].total : NAN;
@@ -635,8 +711,8 @@ static cw_status fit_delays(cw_arena *arena, cw_tau *t, const double *B0, const 
     won->F = won->dev = won->prior = won->tau = won->sd = won->low = won->high = won->mode = NULL;
     r[!best].dev = NULL;
     fitted_give(arena, &r[0]), fitted_give(arena, &r[1]);
-    if (cw_tau_lead(arena, &t->verdict.lead, split, half, &lag, f, B0, near, k, o->iterations, o->lead_splits, o->key) !=
-            CW_OK ||
+    if (cw_tau_lead(arena, &t->verdict.lead, split, half, &lag, f, B0, near, k, o->iterations, o->lead_splits,
+                    o->key) != CW_OK ||
         held_out_gain(arena, t, split, half, gene, n, o->lambda) != CW_OK ||
         cw_tau_arrival(arena, t->time, f, v, near, k) != CW_OK || find_rim(arena, t) != CW_OK)
         return ctx->status;
@@ -684,7 +760,8 @@ i64 cw_tau_forecast(i64 cells, i64 genes, i64 peaks, i64 links, i64 atac_values,
     i64 axes = 4 * (atac_values > rna_values ? atac_values : rna_values) + rows * (12 * l + 2 * d * k) +
                cells * 12 * l + d * cells * 6 * (k + 1);
     i64 fits = d * (linked * M + 16 * linked * threads + 9 * genes * M) + d * genes * T * (2 * J + 8) +
-               d * T * M * (P + 3 * J) + d * 6 * M * genes + d * threads * (64 * 2 * (M + P) + 11 * genes) + d * cells * 20;
+               d * T * M * (P + 3 * J) + d * 6 * M * genes + d * threads * (64 * 2 * (M + P) + 11 * genes) +
+               d * cells * 20;
     i64 kept = d * (genes * (15 * M + 2 * T + J + 16) + T * M * J + cells * 12 + 2 * (peaks + genes) * k);
     return kept + (axes > fits ? axes : fits) + (1 << 22);
 }

@@ -1,4 +1,5 @@
-/* tau.h: chromatin-to-RNA delays of genes (tau), anchored: identified by where each gene's own RNA repeats its chromatin.
+/* tau.h: chromatin-to-RNA delays of genes (tau), anchored: identified by where each gene's own RNA repeats its
+ * chromatin.
  *
  *   a_g(z) = c_g(z),   r_g(z) = alpha_g + beta_g c_g(phi_{-tau_g}(z)),   beta_g > 0
  *
@@ -18,7 +19,8 @@
 #include "../core/arena.h"
 #include "../core/core.h"
 
-/* Counts, column-compressed by cell (the slots of a dgCMatrix, features x cells); rows ascend within a cell. Borrowed. */
+/* Counts, column-compressed by cell (the slots of a dgCMatrix, features x cells); rows ascend within a cell. Borrowed.
+ */
 typedef struct cw_counts {
     const int32_t *start; /* (cells + 1) */
     const int32_t *row;   /* (start[cells]) */
@@ -26,7 +28,7 @@ typedef struct cw_counts {
     int64_t rows, cells;
 } cw_counts;
 
-/* ---- tau_embed.c -------------------------------------------------------------------------------------------------- */
+/* ---- tau_embed.c ------------------------------------------------------------------------------------------------- */
 
 /* What puts a cell of one modality on linear axes: score = (f(x) - centre) loading. */
 typedef struct cw_tau_axes {
@@ -66,7 +68,7 @@ cw_status cw_tau_cca(cw_arena *arena, cw_tau_shared *out, cw_tau_axes *A, cw_tau
 cw_status cw_tau_project(cw_arena *arena, double *z, const cw_tau_axes *axes, const double *score, const double *cor,
                          int64_t n, int64_t d);
 
-/* ---- tau_flow.c --------------------------------------------------------------------------------------------------- */
+/* ---- tau_flow.c -------------------------------------------------------------------------------------------------- */
 
 /* Metacells, the basis and the flow on it. */
 typedef struct cw_tau_flow {
@@ -149,7 +151,7 @@ cw_status cw_tau_lead(cw_arena *arena, double *lead, double *vl, int32_t *half, 
 cw_status cw_tau_arrival(cw_arena *arena, double *time, const cw_tau_flow *flow, const double *v, const int32_t *near,
                          int64_t k);
 
-/* ---- tau_readout.c ------------------------------------------------------------------------------------------------ */
+/* ---- tau_readout.c ----------------------------------------------------------------------------------------------- */
 
 /* Lag-free ridge fits of both modalities of each gene on the basis; all (G, M) or (G). Genes whose counts are all zero
  * (or not finite) in a modality have usable = 0, fits of 1 and signals of 0. */
@@ -161,7 +163,8 @@ typedef struct cw_tau_lagfree {
     double *signal_a, *signal_r, *cor; /* explained weighted deviance; correlation of the fits */
     uint8_t *counted; /* both modalities have counts */
     uint8_t *usable;  /* signals > 60 and cor > .2 */
-    uint8_t *repressed; /* signals > 60 and cor < -.2: fitted with beta < 0, but neither drives nor tests the flow */
+    uint8_t *repressed; /* signals > 60 and cor < -.2; cw_tau_profile takes beta < 0 for these */
+    double floor; /* least fit that weights are made from; 0: .1 for chromatin, .05 for RNA; 1: even weights */
 } cw_tau_lagfree;
 
 cw_status cw_tau_lagfree_new(cw_arena *arena, cw_tau_lagfree *f, int64_t G, int64_t M);
@@ -191,7 +194,7 @@ cw_status cw_tau_amortise(cw_arena *arena, cw_tau_amortised *out, double *tau, d
                           double *sd_new, const double *dev, const double *grid, const uint8_t *usable,
                           const double *embedding, const double *fresh, int64_t G, int64_t T, int64_t E, int64_t n);
 
-/* ---- tau.c: all of it --------------------------------------------------------------------------------------------- */
+/* ---- tau.c: all of it -------------------------------------------------------------------------------------------- */
 
 typedef enum cw_tau_readout { CW_TAU_AUTO = 0, CW_TAU_DELAY = 1, CW_TAU_KINETICS = 2 } cw_tau_readout;
 

@@ -12,7 +12,7 @@ enum { LANE = 16, EXTRA = 10, POWER = 5, PEAK_TILE = 1024, CELL_TILE = 64 };
 /* what the streams are for */
 enum { USE_SKETCH = 120, USE_SHUFFLE };
 
-/* ---- the sparse operator A (cells, rows) = f(counts) - 1 centre^T ------------------------------------------------- */
+/* ---- the sparse operator A (cells, rows) = f(counts) - 1 centre^T ------------------------------------------------ */
 
 typedef struct sparse {
     const cw_counts *x;
@@ -96,7 +96,7 @@ static void times_transposed(float *R, const sparse *a, const float *Y, int64_t 
     }
 }
 
-/* ---- randomised SVD ----------------------------------------------------------------------------------------------- */
+/* ---- randomised SVD ---------------------------------------------------------------------------------------------- */
 
 /* Y (n, l) := an orthonormal basis of its columns, by the eigenvectors of Y^T Y (twice: rounding); columns beyond the
  * rank become 0. wide (n, l), gram and turn (l, l), value (l), room are working memory. */
@@ -176,7 +176,7 @@ static cw_status svd(cw_ctx *ctx, double *loading, svd_room *w, const sparse *a,
     return cw_poll(ctx);
 }
 
-/* ---- LSI and PCA -------------------------------------------------------------------------------------------------- */
+/* ---- LSI and PCA ------------------------------------------------------------------------------------------------- */
 
 static int compare(const void *a, const void *b)
 {
@@ -261,7 +261,8 @@ cw_status cw_tau_embed_counts(cw_arena *arena, double **score, cw_tau_axes *axes
     svd_room_give(arena, &w);
     cw_arena_give(arena, a.value);
     if (ctx->status != CW_OK) return ctx->status;
-    for (int64_t p = 0; p < x->rows; p++) memcpy(axes->loading + p * axes->k, all + p * k + skip, (size_t)(axes->k * d));
+    for (int64_t p = 0; p < x->rows; p++)
+        memcpy(axes->loading + p * axes->k, all + p * k + skip, (size_t)(axes->k * d));
     cw_arena_give(arena, all);
     return cw_tau_score(arena, *score, axes, x);
 }
@@ -294,7 +295,7 @@ cw_status cw_tau_score(cw_arena *arena, double *score, const cw_tau_axes *axes, 
     return cw_poll(ctx);
 }
 
-/* ---- canonical correlation ---------------------------------------------------------------------------------------- */
+/* ---- canonical correlation --------------------------------------------------------------------------------------- */
 
 /* centred (N, k) := score - mean; white (k, k): columns such that centred white has variance e / (e + .001 e_max). */
 static cw_status whiten(cw_arena *arena, double *white, double *out, double *mean, const double *score, int64_t N,
@@ -332,7 +333,8 @@ typedef struct cross {
     int64_t ka, kb, n;
 } cross;
 
-/* Squared singular values of C = A^T B / N, ascending, in value; eigenvectors of C C^T (or C^T C if kb is smaller) as rows of S. */
+/* Squared singular values of C = A^T B / N, ascending, in value; eigenvectors of C C^T (or C^T C if kb is smaller) as
+ * rows of S. */
 static int cross_decompose(cross *x, const double *A, const double *B, int threads, int64_t N)
 {
     cw_dense_product(threads, x->C, A, 1, B, 0, 0.0, x->ka, x->kb, N);
@@ -438,7 +440,8 @@ cw_status cw_tau_project(cw_arena *arena, double *z, const cw_tau_axes *axes, co
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < d; j++) {
             double sum = 0.0, s = fmin(cor[j], 0.999);
-            for (int64_t p = 0; p < axes->k; p++) sum += (score[i * axes->k + p] - axes->mean[p]) * axes->rotation[p * d + j];
+            for (int64_t p = 0; p < axes->k; p++)
+                sum += (score[i * axes->k + p] - axes->mean[p]) * axes->rotation[p * d + j];
             z[i * d + j] = sum * s * sqrt((1.0 + s) / 2.0);
         }
     return cw_poll(ctx);

@@ -51,7 +51,7 @@ static double median(double *x, int64_t n)
     return 0.5 * (x[(n - 1) / 2] + x[n / 2]);
 }
 
-/* ---- k-means ------------------------------------------------------------------------------------------------------ */
+/* ---- k-means ----------------------------------------------------------------------------------------------------- */
 
 typedef struct clusters {
     double *centre; /* (k, dims) */
@@ -116,7 +116,9 @@ static int assign(clusters *c, const double *point, int threads, int64_t n, int6
 {
     int changed = 0;
     (void)threads;
-#pragma omp parallel for schedule(static) num_threads(threads) reduction(| : changed) if (threads > 1 && n * k * dims > 50000)
+#pragma omp parallel for schedule(static) num_threads(threads)                                                         \
+    reduction(|                                                                                                        \
+              : changed) if (threads > 1 && n * k * dims > 50000)
     for (int64_t i = 0; i < n; i++) {
         int32_t at = 0;
         double least = INFINITY;
@@ -165,7 +167,8 @@ cw_status cw_tau_kmeans(cw_arena *arena, double *centre, int32_t *label, const d
     double best = INFINITY;
     for (int64_t s = 0; s < starts; s++) {
         for (int64_t i = 0; i < n; i++) c.label[i] = -1;
-        first_centres(&c, point, weight, cw_rng_stream(key, CW_RNG_USER, (uint64_t)s, USE_KMEANS), ctx->threads, n, dims, k);
+        first_centres(&c, point, weight, cw_rng_stream(key, CW_RNG_USER, (uint64_t)s, USE_KMEANS), ctx->threads, n,
+                      dims, k);
         for (int64_t r = 0; r < rounds; r++) {
             if (cw_poll(ctx) != CW_OK) return ctx->status;
             if (!assign(&c, point, ctx->threads, n, dims, k)) break;
@@ -185,7 +188,7 @@ cw_status cw_tau_kmeans(cw_arena *arena, double *centre, int32_t *label, const d
     return cw_poll(ctx);
 }
 
-/* ---- basis and neighbours ----------------------------------------------------------------------------------------- */
+/* ---- basis and neighbours ---------------------------------------------------------------------------------------- */
 
 /* b (J) = softmax(-|z - l_j|^2 / 2 h^2) times prior (J) where that isn't NULL, summing to 1 */
 static void soft(double *b, const double *z, const double *l, double h, const double *prior, int64_t J, int64_t d)
@@ -232,7 +235,7 @@ void cw_tau_neighbours(int32_t *near, const double *z, int64_t M, int64_t d, int
     }
 }
 
-/* ---- chromatin of genes ------------------------------------------------------------------------------------------- */
+/* ---- chromatin of genes ------------------------------------------------------------------------------------------ */
 
 cw_status cw_tau_links_new(cw_arena *arena, cw_tau_links *l, const int32_t *gene, const int32_t *peak, int64_t n,
                            int64_t G, int64_t P)
@@ -322,7 +325,8 @@ void cw_tau_activity(double *a, const cw_tau_links *l, const double *rate, int64
 }
 
 /* Slope of a peak's rate r (M) on the profile f, standardised by mean and sd, weights depth, over the mean rate. */
-static double slope_on(const double *r, const double *f, double mean, double sd, const double *depth, double all, int64_t M)
+static double slope_on(const double *r, const double *f, double mean, double sd, const double *depth, double all,
+                       int64_t M)
 {
     double rate = 0.0, centre = 0.0, slope = 0.0;
     for (int64_t m = 0; m < M; m++) rate += r[m], centre += depth[m] * r[m];
@@ -353,7 +357,7 @@ void cw_tau_weigh(cw_tau_links *l, const double *rate, const double *profile, co
     }
 }
 
-/* ---- back-trace --------------------------------------------------------------------------------------------------- */
+/* ---- back-trace -------------------------------------------------------------------------------------------------- */
 
 /* v (d) = sum_j B_j(z) v_j; b (J) is working memory */
 static void field(double *v, double *b, const double *z, const cw_tau_flow *f)
@@ -438,7 +442,7 @@ cw_status cw_tau_kinetics(cw_arena *arena, double *out, const double *F, const d
     return cw_poll(ctx);
 }
 
-/* ---- velocity ----------------------------------------------------------------------------------------------------- */
+/* ---- velocity ---------------------------------------------------------------------------------------------------- */
 
 /* Shapes that the loops below share. */
 typedef struct local {
@@ -603,10 +607,11 @@ cw_status cw_tau_velocity(cw_arena *arena, double *vl, double *v, double *tau, c
     return ctx->status;
 }
 
-/* ---- do held-out genes lead? -------------------------------------------------------------------------------------- */
+/* ---- do held-out genes lead? ------------------------------------------------------------------------------------- */
 
 /* The genes listed of a lag, copied. */
-static cw_status lag_of(cw_arena *arena, cw_tau_lag *out, const cw_tau_lag *lag, const int32_t *gene, int64_t n, int64_t M)
+static cw_status lag_of(cw_arena *arena, cw_tau_lag *out, const cw_tau_lag *lag, const int32_t *gene, int64_t n,
+                        int64_t M)
 {
     int64_t sz = (int64_t)sizeof(double);
     *out = (cw_tau_lag){.n = n, .D = cw_arena_take(arena, M * n * sz), .m = cw_arena_take(arena, M * n * sz),
@@ -665,7 +670,7 @@ cw_status cw_tau_lead(cw_arena *arena, double *lead, double *vl, int32_t *half, 
     return ctx->status;
 }
 
-/* ---- arrival time ------------------------------------------------------------------------------------------------- */
+/* ---- arrival time ------------------------------------------------------------------------------------------------ */
 
 cw_status cw_tau_arrival(cw_arena *arena, double *time, const cw_tau_flow *flow, const double *v, const int32_t *near,
                          int64_t k)

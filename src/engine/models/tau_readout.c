@@ -32,7 +32,7 @@ static double dot(const double *a, const double *b, int64_t n)
 
 static double clip(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
 
-/* ---- lag-free fits ------------------------------------------------------------------------------------------------ */
+/* ---- lag-free fits ----------------------------------------------------------------------------------------------- */
 
 cw_status cw_tau_lagfree_new(cw_arena *arena, cw_tau_lagfree *f, int64_t G, int64_t M)
 {
@@ -81,8 +81,8 @@ static void ridge(double *fit, const double *y, const double *w, const double *B
     for (int64_t m = 0; m < M; m++) fit[m] = dot(B + m * J, x, J);
 }
 
-/* One modality of one gene: fit, weights w = depth / (dispersion fit), and the deviance explained beyond a constant. depth
- * (M) has mean 1; floor keeps small fits from taking all weight. */
+/* One modality of one gene: fit, weights w = depth / (dispersion fit), and the deviance explained beyond a constant.
+ * depth (M) has mean 1; floor keeps small fits from taking all weight. */
 static double fit_one(double *fit, double *w, const double *y, const double *depth, const double *B, double lambda,
                       double floor, double *room, int64_t M, int64_t J)
 {
@@ -90,14 +90,16 @@ static double fit_one(double *fit, double *w, const double *y, const double *dep
     for (int pass = 0; pass < 2; pass++) { /* quasi-Poisson: variance = dispersion x fit / depth */
         double dispersion = 0.0;
         ridge(fit, y, w, B, lambda, room, M, J);
-        for (int64_t m = 0; m < M; m++) dispersion += depth[m] * (y[m] - fit[m]) * (y[m] - fit[m]) / fmax(fit[m], floor);
+        for (int64_t m = 0; m < M; m++)
+            dispersion += depth[m] * (y[m] - fit[m]) * (y[m] - fit[m]) / fmax(fit[m], floor);
         dispersion = fmax(dispersion / fmax((double)M - 0.6 * (double)J, 1.0), 1e-9);
         for (int64_t m = 0; m < M; m++) w[m] = depth[m] / fmax(fit[m], floor) / dispersion;
     }
     double all = 0.0, mean = 0.0, signal = 0.0;
     for (int64_t m = 0; m < M; m++) all += w[m], mean += w[m] * y[m];
     mean /= all;
-    for (int64_t m = 0; m < M; m++) signal += w[m] * ((y[m] - mean) * (y[m] - mean) - (y[m] - fit[m]) * (y[m] - fit[m]));
+    for (int64_t m = 0; m < M; m++)
+        signal += w[m] * ((y[m] - mean) * (y[m] - mean) - (y[m] - fit[m]) * (y[m] - fit[m]));
     return signal;
 }
 
@@ -156,17 +158,15 @@ cw_status cw_tau_lagfree_fit(cw_arena *arena, cw_tau_lagfree *f, const double *c
                 no_counts(f, g);
                 continue;
             }
-            f->signal_a[g] = fit_one(f->fa + at, f->wa + at, f->a + at, ea, B0, lambda, 0.1, own, M, J);
-            f->signal_r[g] = fit_one(f->fr + at, f->wr + at, f->r + at, er, B0, lambda, 0.05, own, M, J);
+            f->signal_a[g] =
+                fit_one(f->fa + at, f->wa + at, f->a + at, ea, B0, lambda, f->floor > 0.0 ? f->floor : 0.1, own, M, J);
+            f->signal_r[g] =
+                fit_one(f->fr + at, f->wr + at, f->r + at, er, B0, lambda, f->floor > 0.0 ? f->floor : 0.05, own, M, J);
             f->cor[g] = correlation(f->fa + at, f->fr + at, M);
             f->counted[g] = 1;
             int signal = f->signal_a[g] > SIGNAL_LEAST && f->signal_r[g] > SIGNAL_LEAST;
             f->usable[g] = signal && f->cor[g] > CORRELATION_LEAST;
             f->repressed[g] = signal && f->cor[g] < -CORRELATION_LEAST;
-            if (f->repressed[g]) { /* each modality is most precise where the other is least: even weights */
-                fit_one(f->fa + at, f->wa + at, f->a + at, ea, B0, lambda, 1.0, own, M, J);
-                fit_one(f->fr + at, f->wr + at, f->r + at, er, B0, lambda, 1.0, own, M, J);
-            }
         }
         if (cw_poll(ctx) != CW_OK) return ctx->status;
     }
@@ -174,10 +174,10 @@ cw_status cw_tau_lagfree_fit(cw_arena *arena, cw_tau_lagfree *f, const double *c
     return ctx->status;
 }
 
-/* ---- profile likelihood ------------------------------------------------------------------------------------------- */
+/* ---- profile likelihood ------------------------------------------------------------------------------------------ */
 
-/* LANES genes side by side, so that the compiler works on all at once. Symmetric matrices are packed: (j, l <= j) lies at
- * j (j + 1) / 2 + l. */
+/* LANES genes side by side, so that the compiler works on all at once. Symmetric matrices are packed: (j, l <= j) lies
+ * at j (j + 1) / 2 + l. */
 typedef double lane[LANES];
 
 typedef struct lanes {
@@ -205,9 +205,11 @@ static void solve_lanes(lanes *s, double lambda, int64_t J)
             if (l < j)
                 for (int g = 0; g < LANES; g++) row[l][g] = sum[g] * other[l][g];
             else /* the diagonal keeps 1 / L_jj */
-                for (int g = 0; g < LANES; g++) row[l][g] = 1.0 / sqrt(sum[g] > 1e-12 * lambda ? sum[g] : 1e-12 * lambda);
+                for (int g = 0; g < LANES; g++)
+                    row[l][g] = 1.0 / sqrt(sum[g] > 1e-12 * lambda ? sum[g] : 1e-12 * lambda);
         }
-        for (int g = 0; g < LANES; g++) s->w[j][g] = s->y0[j][g] + s->beta[g] * (s->y1[j][g] - s->alpha[g] * s->bs[j][g]);
+        for (int g = 0; g < LANES; g++)
+            s->w[j][g] = s->y0[j][g] + s->beta[g] * (s->y1[j][g] - s->alpha[g] * s->bs[j][g]);
         for (int64_t p = 0; p < j; p++)
             for (int g = 0; g < LANES; g++) s->w[j][g] -= row[p][g] * s->w[p][g];
         for (int g = 0; g < LANES; g++) s->w[j][g] *= row[j][g];
@@ -292,7 +294,8 @@ static void pair_products(double *S, const double *B, int64_t M, int64_t J, int 
 static void load(lane *out, const double *from, int64_t wide, int64_t n, int64_t stride)
 {
     for (int64_t j = 0; j < wide; j++)
-        for (int g = 0; g < LANES; g++) out[j][g] = from[(g < n ? g : 0) * stride + j]; /* idle lanes repeat the first */
+        for (int g = 0; g < LANES; g++)
+            out[j][g] = from[(g < n ? g : 0) * stride + j]; /* idle lanes repeat the first */
 }
 
 /* Sums of one gene that no feature enters, in the order of the lanes' members from mr_start on. */
@@ -306,7 +309,8 @@ static void sums_of(double *s, const cw_tau_lagfree *f, int64_t gene)
         swr += wr, ry += wr * r, srr += wr * r * r;
     }
     moments(&mean, &sa, f->fa + at, M), moments(&mean, &sr, f->fr + at, M);
-    const double all[SUMS] = {ry / swr, sr / fmax(sa, 1e-6), ma / swa, swr, ry, saa, srr, f->repressed[gene] ? -1.0 : 1.0};
+    const double all[SUMS] = {
+        ry / swr, sr / fmax(sa, 1e-6), ma / swa, swr, ry, saa, srr, f->repressed[gene] ? -1.0 : 1.0};
     memcpy(s, all, sizeof all);
 }
 
@@ -328,8 +332,8 @@ typedef struct profile {
 static int64_t gene_of(const profile *p, int64_t i) { return p->gene ? p->gene[i] : i; }
 
 /* All grid points of genes i0 .. i0 + count, count <= TILE. S0 (M, pairs) of F0; S (T, M, pairs) of F. */
-static void profile_tile(const profile *p, tile *t, const double *F, const double *F0, const double *S, const double *S0,
-                         int64_t i0, int64_t count)
+static void profile_tile(const profile *p, tile *t, const double *F, const double *F0, const double *S,
+                         const double *S0, int64_t i0, int64_t count)
 {
     const cw_tau_lagfree *f = p->f;
     int64_t M = f->M, J = p->J, P = J * (J + 1) / 2;
@@ -404,7 +408,7 @@ cw_status cw_tau_profile(cw_arena *arena, double *dev, double *beta, double *alp
     return ctx->status;
 }
 
-/* ---- posterior ---------------------------------------------------------------------------------------------------- */
+/* ---- posterior --------------------------------------------------------------------------------------------------- */
 
 static double least_of(const double *dev, int64_t T)
 {
@@ -508,7 +512,7 @@ cw_status cw_tau_posterior(cw_arena *arena, double *mean, double *sd, double *lo
     return cw_poll(ctx);
 }
 
-/* ---- amortised over gene embeddings ------------------------------------------------------------------------------- */
+/* ---- amortised over gene embeddings ------------------------------------------------------------------------------ */
 
 /* Thin singular value decomposition of X (n, E), r = min(n, E): U (n, r), s (r), V (E, r), s descending. */
 typedef struct thin {
@@ -589,8 +593,8 @@ static double standardise(double *X, double *centre, const double *embedding, co
 }
 
 /* Mean and sd on the grid of log tau ~ N(mu, s2). */
-static void predict(double *tau, double *sd, double *p, double mu, double s2, const double *log_grid, const double *grid,
-                    int64_t T)
+static void predict(double *tau, double *sd, double *p, double mu, double s2, const double *log_grid,
+                    const double *grid, int64_t T)
 {
     double most = -INFINITY, sum = 0.0;
     for (int64_t k = 0; k < T; k++) {
