@@ -285,6 +285,9 @@ CellGRN <- function(tfs, genes, cells, nFactors, k, factors, expression,
 #' @return `PooledGRN()` gives the object; `dim()` TFs and genes;
 #'   `as.matrix()` the scores; `as.data.frame()` all edges with columns
 #'   Gene1, Gene2, score, self edges included, highest first.
+#' @section Errors: scores that aren't a finite numeric matrix with row and
+#'   column names, each once, the TFs among the genes; verbs that need per-cell
+#'   networks, and verbs given no network at all, say so.
 #' @seealso [poolGRN()], [edgeTable()], [evaluateGRN()]
 #' @examples
 #' pooled <- poolGRN(exampleGRN())
@@ -349,6 +352,7 @@ PooledGRN <- function(scores, nCells = NA_real_, filtered = FALSE,
 #' @param nGenes number of genes, from 12 to 60.
 #' @return A [CellGRN-class] with 8 TFs; its `cellData` has the columns
 #'   `group` ("early", "late") and `time` (hours).
+#' @section Errors: a number out of range is an error naming it.
 #' @examples
 #' grn <- exampleGRN()
 #' grn

@@ -220,6 +220,8 @@ as.matrix.PooledGRN <- function(x, ...) x@scores
 #' @param threads threads of the engine; NULL: `causeway.threads`.
 #' @param ... not used.
 #' @return A [PooledGRN-class], or a named list of them, one per group.
+#' @section Errors: unknown or no cells; a `groups` that is no column and has
+#'   no value per cell; an `x` that isn't per-cell networks.
 #' @seealso [edgeTable()], [plotGRN()], [evaluateGRN()]
 #' @examples
 #' grn <- exampleGRN()
@@ -325,6 +327,10 @@ setMethod("show", "PooledGRN", function(object) {
     estimator <- object@metadata$estimator
     from <- if (is.na(object@nCells)) {
         "a score matrix"
+    } else if (!is.null(object@metadata$nulls)) {
+        sprintf("mean of %d null networks (%s)", object@metadata$nulls,
+            sub("null: ", "", object@metadata$model)
+        )
     } else if (is.null(estimator)) {
         paste("the mean of", .count(object@nCells, "cell"))
     } else {

@@ -587,6 +587,8 @@ setMethod("show", "GRNBenchmark", function(object) {
 #' @return A `ggplot`: a row per set; points are methods with their bootstrap
 #'   intervals (mean over seeds), grey bars 95% of random rankings, black ticks
 #'   the marginal null.
+#' @section Errors: an `x` that is something else, or an unknown `measure`,
+#'   stops.
 #' @seealso [benchmarkGRN()]
 #' @examples
 #' cells <- simulateCells(nCells = 200, nGenes = 40, nTFs = 8, seed = 1)

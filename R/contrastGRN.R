@@ -667,6 +667,8 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
 #' @param row.names,optional,... not used.
 #' @param which `"edges"` or `"regulators"`.
 #' @return `as.data.frame()` gives a table; `show()` prints the verdict first.
+#' @section Errors: an unknown `which`, or a table that wasn't asked for
+#'   with `by`, is an error.
 #' @seealso [contrastGRN()], [plotContrast()]
 #' @examples
 #' change <- contrastGRN(exampleGRN(), "group", top = 50, seed = 1)

@@ -36,6 +36,8 @@
 #'   `Inf`: all. `threshold` and `top` together are an error; with neither,
 #'   `top = 1000` and a message says so.
 #' @param self keep self edges (a TF onto itself)?
+#' @param sign for a [PooledGRN-class] or [StateGRN-class]: add the column
+#'   `sign`, 1 for activation and -1 for repression, see [edgeSign()]?
 #' @param threads threads of the engine; NULL: `causeway.threads`.
 #' @param ... not used.
 #' @return A data.frame with the columns `Gene1` (the TF), `Gene2` (the
@@ -126,10 +128,15 @@ setMethod("edgeTable", "CellGRN", function(x, cells = NULL, threshold = NULL,
 #' @rdname edgeTable
 #' @export
 setMethod("edgeTable", "PooledGRN", function(x, threshold = NULL, top = NULL,
-    self = TRUE, ...) {
+    self = TRUE, sign = FALSE, ...) {
     .noDots(...)
     .checkFlag(self, "self")
-    .matrixEdges(x@scores, .edgeFilter(threshold, top), self)
+    .checkFlag(sign, "sign")
+    edges <- .matrixEdges(x@scores, .edgeFilter(threshold, top), self)
+    if (sign) {
+        edges$sign <- edgeSign(x, edges)
+    }
+    edges
 })
 
 ## The edges of a TF x gene matrix; ties in the order of TF, then gene.
@@ -169,6 +176,7 @@ as.data.frame.PooledGRN <- function(x, row.names = NULL, optional = FALSE,
 #' @param ... not used.
 #' @return A directed `igraph` graph; edges run from TF to target and have the
 #'   attribute `weight` (the score), vertices have `name` and `tf` (logical).
+#' @section Errors: numbers out of range; an `x` that is no network.
 #' @seealso [plotGRN()], [networkWidget()]
 #' @examples
 #' graph <- toIgraph(poolGRN(exampleGRN()), top = 20)

@@ -19,6 +19,7 @@
 #'   ranked among its own candidates; TFs without a positive are left out,
 #'   `auroc` is NA for a TF without a negative. TFs with few positives have
 #'   wild ratios: weigh them by `positives`. `show()` prints.
+#' @section Errors: an unknown `which` is an error naming it.
 #' @seealso [evaluateGRN()], [plotEvaluation()]
 #' @examples
 #' grn <- exampleGRN()
@@ -586,6 +587,7 @@ setMethod("show", "GRNEvaluation", function(object) {
 #' @param x a [GRNEvaluation-class].
 #' @return A `ggplot`: AUPRC ratio and early precision ratio of each method
 #'   with their intervals; the row `random` is what chance gives.
+#' @section Errors: an `x` that is something else stops.
 #' @examples
 #' grn <- exampleGRN()
 #' reference <- data.frame(Gene1 = "MYOD1", Gene2 = c("ACTA1", "FOS", "ENO3"))
@@ -593,7 +595,9 @@ setMethod("show", "GRNEvaluation", function(object) {
 #' @export
 plotEvaluation <- function(x) {
     if (!is(x, "GRNEvaluation")) {
-        .stopArgument("x", "must be what evaluateGRN() returns.")
+        .stopArgument("x", "must be what evaluateGRN() returns; it is a ",
+            class(x)[[1L]], "."
+        )
     }
     t <- x@table
     long <- data.frame(

@@ -11,6 +11,7 @@
 #' @param which which of the tables.
 #' @param row.names,optional,... not used.
 #' @return `as.data.frame()` gives a table; `show()` prints.
+#' @section Errors: an unknown `which` is an error naming it.
 #' @seealso [evaluatePerturbation()]
 #' @name GRNPerturbation-class
 #' @exportClass GRNPerturbation

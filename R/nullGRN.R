@@ -19,6 +19,7 @@
 #'   `earlyRatio`, `auroc`; it has no rows when no reference was given.
 #'   `nullNetwork()` gives the mean null network as a [PooledGRN-class], for
 #'   [evaluateGRN()]'s `compare`. `show()` prints.
+#' @section Errors: an `x` that is something else stops.
 #' @seealso [nullGRN()], [edgeFDR()]
 #' @examples
 #' grn <- poolGRN(exampleGRN())
@@ -518,7 +519,7 @@ nullMetrics <- function(x) {
 nullNetwork <- function(x) {
     .isNull(x)
     PooledGRN(x@mean, nCells = x@facts$nCells, metadata = list(
-        model = paste("null:", x@type), prior = "none"
+        model = paste("null:", x@type), prior = "none", nulls = x@n
     ))
 }
 

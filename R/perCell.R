@@ -161,6 +161,9 @@ setMethod("show", "PerCellGRNParam", function(object) {
 #' @return As the verbs of [CellGRN-class]; `memberships()` the matrix cells x
 #'   states; `stateVerdict()` the list; `stateNetwork()` the scores of one
 #'   state.
+#' @section Errors: as for [CellGRN-class]; `memberships()`, `stateVerdict()`
+#'   and `stateNetwork()` stop where `x` is no `StateGRN`, and for an unknown
+#'   state.
 #' @seealso [PerCellGRNParam()], [switchingEdges()], [contrastGRN()],
 #'   [regulonActivity()]
 #' @examples
@@ -820,6 +823,7 @@ setMethod("plotGRN", "StateGRN", function(x, tfs = NULL, top = 60,
 #' @return A data.frame, highest `switching` first: `Gene1`, `Gene2`, `score`
 #'   (absolute pooled slope), `sign`, `switching`, `strongest` and `weakest`
 #'   (states). All `switching` is 0 where the verdict is "not distinguishable".
+#' @section Errors: an `x` that is no `StateGRN`; a `top` below 1.
 #' @seealso [PerCellGRNParam()] for the verdict, [stateNetwork()]
 #' @examples
 #' cells <- simulateCells(nCells = 600, nGenes = 90, nTFs = 10, seed = 1)

@@ -21,6 +21,8 @@
 #'   and rows ordered by where they peak; cells in columns. Cells without a
 #'   value of `group` or `order`, or without activity, are left out, with a
 #'   message.
+#' @section Errors: unknown TFs; a `group` or `order` that is no column and
+#'   has no value per cell; a container without that `altExp`.
 #' @seealso [regulonActivity()], [contrastGRN()]
 #' @examples
 #' grn <- exampleGRN()

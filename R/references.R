@@ -247,6 +247,7 @@ readReference <- function(file, maxBytes = 2^31) {
 #' @param x,object a `ReferenceSplit`.
 #' @param name `train` or `test`.
 #' @return `x$train` and `x$test` give data.frames; `show()` prints.
+#' @section Errors: a `name` other than these two.
 #' @seealso [splitReference()]
 #' @name ReferenceSplit-class
 #' @exportClass ReferenceSplit

@@ -2,7 +2,8 @@
 ## (Loads after the generics' files: alphabetical order.)
 
 #' @aliases poolGRN,ANY-method edgeTable,ANY-method cellNetwork,ANY-method
-#'   writeGRN,ANY,ANY-method plotGRN,ANY-method contrastGRN,ANY-method
+#'   writeGRN,ANY,ANY-method plotGRN,ANY-method toIgraph,ANY-method
+#'   contrastGRN,ANY-method
 #'   nullGRN,ANY-method saveGRN,ANY,ANY-method memberships,ANY-method
 #'   stateVerdict,ANY-method evaluateGRN,ANY,ANY-method
 #' @rdname PooledGRN-class
@@ -52,6 +53,8 @@ setMethod("plotGRN", "ANY", function(x, ...) .refuseNetwork(x))
 setMethod("writeGRN", c("ANY", "ANY"), function(x, file, ...) {
     .refuseNetwork(x)
 })
+
+setMethod("toIgraph", "ANY", function(x, ...) .refuseNetwork(x))
 
 setMethod("poolGRN", "ANY", function(x, ...) {
     if (methods::is(x, "PooledGRN")) {

@@ -287,13 +287,16 @@ setMethod("show", "GRNStability", function(object) {
 #' @param x a [GRNStability-class].
 #' @return A `ggplot`: the Jaccard index of the highest edges of each
 #'   comparison; dashed: what random edges have.
+#' @section Errors: an `x` that is something else stops.
 #' @examples
 #' cells <- simulateCells(nCells = 150, nGenes = 30, nTFs = 5, seed = 1)
 #' plotStability(stabilityGRN(cells, RidgeGRNParam(), samples = 2, seed = 1))
 #' @export
 plotStability <- function(x) {
     if (!is(x, "GRNStability")) {
-        .stopArgument("x", "must be what stabilityGRN() returns.")
+        .stopArgument("x", "must be what stabilityGRN() returns; it is a ",
+            class(x)[[1L]], "."
+        )
     }
     t <- x@table
     labels <- .stabilityLabels(x@facts)

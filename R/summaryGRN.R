@@ -33,6 +33,8 @@
 #'   `baseline`, `shared` edges, `fraction` of top, `jaccard`, `chance` =
 #'   expected fraction, `rankCorrelation` over all edges), `marginalShare`,
 #'   `marginalShareCells`, `betweenCells`; `as.data.frame()` gives `overlap`.
+#' @section Errors: numbers out of range; an `expression` that lacks genes of
+#'   the network.
 #' @seealso [nullGRN()], [stabilityGRN()]; [evaluateGRN()] when a reference
 #'   network is known.
 #' @examples

@@ -193,3 +193,18 @@ test_that("mouse cells without 'species' are told", {
     rownames(x) <- toupper(rownames(x))
     expect_no_warning(inferGRN(x, CorGRNParam()))
 })
+
+test_that("edges of a pooled network come with their sign when asked", {
+    g <- inferGRN(small(), CorGRNParam())
+    e <- edgeTable(g, top = 9, sign = TRUE)
+    expect_identical(e$sign, edgeSign(g, e))
+    expect_setequal(unique(edgeTable(g, self = FALSE, sign = TRUE)$sign),
+        c(-1, 1))
+    expect_identical(edgeTable(g, top = 9), e[, 1:3])
+    expect_error(edgeTable(g, sign = 3), "'sign' must be TRUE or FALSE")
+    expect_error(edgeTable(poolGRN(exampleGRN()), sign = TRUE), "sign")
+    expect_match(shown(g), "edgeSign\\(\\)")
+    expect_match(shown(nullNetwork(nullGRN(g, "shuffle", n = 2, seed = 1))),
+        "mean of 2 null networks \\(shuffle\\)")
+    expect_error(toIgraph(3), "'x' must be a network")
+})
