@@ -349,7 +349,8 @@ setMethod("show", "GRNParam", function(object) {
 #'
 #' @param x the cells, as for [newModel()].
 #' @param model a [GRNParam-class]; missing: `CombinedGRNParam()`.
-#' @param assay.type,symbols,species,tfs as for [newModel()].
+#' @param assay.type,symbols,species,tfs as for [newModel()]; Ensembl names
+#'   without symbols get those of the shipped table.
 #' @param cells `NULL` (all), or cells by index, name or logical vector.
 #' @param nTargets variable genes beside the TFs; `Inf`: all genes.
 #' @param keep names of genes to use beside TFs and variable genes.
@@ -510,7 +511,9 @@ setMethod("inferGRN", c("GRNParam", "missing"),
 ## Cells in the form all estimators share, see .preprocess().
 .estimatorCells <- function(x, args, cells, verbose) {
     input <- .cellInput(x, args$assay.type, args$symbols, verbose)
+    .warnSpecies(args$species, args$tfs, input)
     species <- .resolveSpecies(args$species, input$cellData)
+    input <- .symbolsOfEnsembl(input, species, verbose)
     tfs <- .resolveTfs(args$tfs, species)[[species]]
     .warnTfs(args$tfs, c(input$clean, input$symbols))
     vocab <- .makeVocab(input$clean, input$symbols, input$type)

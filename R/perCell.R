@@ -210,7 +210,8 @@ setValidity("StateGRN", function(object) {
 #'
 #' @param x the cells, as for [newModel()].
 #' @param model a [PerCellGRNParam()].
-#' @param assay.type,symbols,species as for [trainModel()].
+#' @param assay.type,symbols,species as for [trainModel()]; Ensembl names
+#'   without symbols get those of the shipped table.
 #' @param tfs the TFs: NULL for the catalogue of the species, or symbols.
 #' @param nTargets most variable genes read beside the TFs; `Inf`: all.
 #' @param keep,genes names of genes to read also, or exactly.
@@ -262,7 +263,9 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
 .stateInput <- function(x, assay.type, symbols, species, tfs, nTargets, keep,
     genes, preprocess, logged, verbose) {
     input <- .cellInput(x, assay.type, symbols, verbose)
+    .warnSpecies(species, tfs, input)
     species <- .resolveSpecies(species, input$cellData)
+    input <- .symbolsOfEnsembl(input, species, verbose)
     .warnTfs(tfs, c(input$clean, input$symbols))
     vocab <- .makeVocab(input$clean, input$symbols, input$type)
     if (is.list(preprocess) && is.null(preprocess$target) && !logged) {
