@@ -338,6 +338,16 @@ setMethod("show", "PooledGRN", function(object) {
     cat("  scores: ", paste(signif(range(s), 3L), collapse = " to "), "\n",
         sep = ""
     )
+    if (all(s == 0)) {
+        cat("! All scores are 0: no edge was found (too few cells, or genes ",
+            "that don't vary).\n", sep = ""
+        )
+    } else if (!is.na(object@nCells) && object@nCells < 20 &&
+        !is.null(estimator)) {
+        cat("! From ", .count(object@nCells, "cell"), " only: scores are ",
+            "mostly chance.\n", sep = ""
+        )
+    }
     cat("Go on with edgeTable(), plotGRN(), evaluateGRN(), writeGRN(), ",
         "as(x, \"igraph\")\n", sep = ""
     )

@@ -417,7 +417,10 @@
 ## says what it is otherwise.
 .readHeader <- function(path) {
     path <- path.expand(path)
-    if (!file.exists(path) || dir.exists(path)) {
+    if (dir.exists(path)) {
+        .stopFile(path, "is a folder; name the file in it.")
+    }
+    if (!file.exists(path)) {
         .stopFile(path, "does not exist.")
     }
     .checkStart(path)

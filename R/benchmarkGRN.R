@@ -19,9 +19,10 @@
 #' @param data a data set or a named list of them, each as for [newModel()].
 #' @param references the known edges of each, as for [evaluateGRN()]: one, or a
 #'   list with the names of `data`.
-#' @param methods named list: [GRNParam-class] objects, [PerCellGRNParam()],
-#'   or functions of `(x, seed)` that return a [PooledGRN-class], per-cell
-#'   networks or a score matrix, TFs x genes. NULL: `benchmarkMethods()`.
+#' @param methods names among those of `benchmarkMethods()`, or a named list:
+#'   [GRNParam-class] objects, [PerCellGRNParam()], or functions of `(x, seed)`
+#'   that return a [PooledGRN-class], per-cell networks or a score matrix, TFs
+#'   x genes. NULL: `benchmarkMethods()`.
 #' @param seeds whole numbers, for methods that use random numbers.
 #' @param nBoot bootstrap samples of the intervals; 0: none.
 #' @param tfs NULL: the catalogue of the species; `"all"`: every gene; TF
@@ -144,6 +145,17 @@ benchmarkMethods <- function() {
 .checkMethods <- function(methods) {
     if (is.null(methods)) {
         return(benchmarkMethods())
+    }
+    if (is.character(methods)) {
+        known <- benchmarkMethods()
+        unknown <- setdiff(methods, names(known))
+        if (!length(methods) || length(unknown)) {
+            .stopArgument("methods", "has ", .some(unknown), "; names must be ",
+                "among ", paste(names(known), collapse = ", "),
+                ". Others are given as a named list of Params or functions."
+            )
+        }
+        return(known[unique(methods)])
     }
     if (!is.list(methods)) {
         methods <- list(method = methods)

@@ -723,7 +723,9 @@ as.data.frame.GRNContrast <- function(x, row.names = NULL, optional = FALSE,
 #' @export
 setMethod("show", "GRNContrast", function(object) {
     f <- object@facts
-    cat("Networks of ", .contrastName(f), ":\n", sep = "")
+    cat("Networks of ", .contrastName(f), "; effect: ", f$level, " less ",
+        f$ref, "\n", sep = ""
+    )
     if (!is.null(f$edges)) {
         cat("  ", .foundText(f$edges, "edges"), "\n", sep = "")
         if (!is.null(f$edges$beyondNoise)) {

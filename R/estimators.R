@@ -206,7 +206,9 @@ RidgeGRNParam <- function(variance = c(0.001, 0.003, 0.01), prior = NULL,
     }
     if (!is.data.frame(prior) || !all(c("Gene1", "Gene2") %in% names(prior))) {
         .stopArgument("prior", "must be a data.frame with columns Gene1 (the ",
-            "factor) and Gene2; it is ", .show(names(prior)), "."
+            "factor) and Gene2; it ", if (is.data.frame(prior))
+                paste0("has ", .some(names(prior))) else
+                paste0("is ", .show(prior)), "."
         )
     }
     if (!nrow(prior)) {
@@ -356,7 +358,8 @@ setMethod("show", "GRNParam", function(object) {
 #'   for `CombinedGRNParam()`, no for the others.
 #' @param alreadyNormalised is the assay log-normalised? Otherwise counts are
 #'   scaled to 10,000 a cell and log1p-transformed.
-#' @param preprocess as for [trainModel()]; cells are never filtered here.
+#' @param preprocess as for [trainModel()]; cells are never filtered here;
+#'   genes seen in fewer than `minCells` (3) cells are left out.
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
 #'   whole number. Only trees use random numbers.
 #' @param threads threads of the engine; `NULL`: option `causeway.threads`,
@@ -493,15 +496,25 @@ setMethod("inferGRN", c("GRNParam", "missing"),
     )
 }
 
+## Two genes seen in the same one cell only correlate perfectly: what estimates
+## a network from these cells leaves out genes seen in fewer than three.
+.rareGenes <- function(preprocess) {
+    if (is.list(preprocess) && is.null(preprocess$minCells)) {
+        preprocess$minCells <- 3
+    }
+    preprocess
+}
+
 ## Cells in the form all estimators share, see .preprocess().
 .estimatorCells <- function(x, args, cells, verbose) {
     input <- .cellInput(x, args$assay.type, args$symbols, verbose)
     species <- .resolveSpecies(args$species, input$cellData)
     tfs <- .resolveTfs(args$tfs, species)[[species]]
+    .warnTfs(args$tfs, c(input$clean, input$symbols))
     vocab <- .makeVocab(input$clean, input$symbols, input$type)
     prepared <- .preprocess(input, vocab, tfs, "infer",
         nTargets = args$nTargets, genes = args$genes, keep = args$keep,
-        preprocess = args$preprocess, logged = args$alreadyNormalised,
+        preprocess = .rareGenes(args$preprocess), logged = args$alreadyNormalised,
         verbose = verbose
     )
     prepared$conditions <- matrix(0L, 0L, length(prepared$cells))
@@ -627,13 +640,12 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
 setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
     x <- view[c("dim", "p", "i", "x")]
     known <- if (nrow(param@prior)) .knownEdges(param, view)
-    sizes <- as.numeric(c(view$dim, length(view$tf)))
+    sizes <- c(view$dim, length(view$tf), 0, length(param@variance))
     if (!is.null(known)) {
-        sizes <- c(sizes, length(param@variance) * length(param@strength),
-            max(diff(known$start))
-        )
+        sizes[[5L]] <- sizes[[5L]] * length(param@strength)
+        sizes <- c(sizes, max(diff(known$start)))
     }
-    need <- .Call(cw_r_ridge_forecast, sizes, threads)
+    need <- .Call(cw_r_ridge_forecast, as.numeric(sizes), threads)
     .checkEstimatorMemory(need, "the regressions")
     fit <- if (is.null(known)) {
         .Call(cw_r_ridge_pooled, x, view$tf, param@variance, threads)

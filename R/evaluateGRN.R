@@ -80,7 +80,8 @@ setClass("GRNEvaluation", slots = c(
 #'   a number.
 #' @param expression for a [PooledGRN-class]: genes x cells matrix with the
 #'   network's genes as row names, for the correlations; without it they are
-#'   left out.
+#'   left out. Give what the network saw, log-normalised values; counts
+#'   correlate otherwise.
 #' @param cells for per-cell networks: cells to use; NULL: all.
 #' @param candidates `"reference TFs"`, `"all"`, or a data.frame of pairs (as
 #'   for `reference`), such as a prior network; pairs the network lacks are
@@ -321,8 +322,8 @@ setMethod("evaluateGRN", c("PooledGRN", "ANY"), function(x, reference,
         .stopArgument("reference", "has no edge from a TF of the network to a ",
             "gene of the network (", all, " edges given, ", sum(self),
             " of them self edges, ", length(unknown), " of ", length(names),
-            " genes unknown, such as ", .some(unknown, 3L),
-            "); check the kind of gene names."
+            " genes unknown", if (length(unknown)) ", such as ",
+            .some(unknown, 3L), "); check the kind of gene names."
         )
     }
     edges <- data.frame(Gene1 = edges$Gene1[known], Gene2 = edges$Gene2[known])
@@ -524,25 +525,38 @@ setMethod("show", "GRNEvaluation", function(object) {
             " duplicated or missing\n", sep = ""
         )
     }
-    print(.evaluationText(object@table), row.names = FALSE, right = FALSE)
+    .catEvaluationTable(object@table)
+    if (!any(c("pearson", "spearman") %in% object@table$method)) {
+        cat("No correlations beside it: a pooled network needs 'expression' ",
+            "for them.\n", sep = ""
+        )
+    }
     .catEvaluation(object@table)
 })
 
-.evaluationText <- function(t) {
+## The method leads each row as its row name, so that a narrow screen repeats
+## it beside every part of the table.
+.catEvaluationTable <- function(t) {
     span <- function(x, low, high) {
-        if (all(is.na(low))) sprintf("%.3f", x) else
+        ifelse(is.na(low), sprintf("%.3f", x),
             sprintf("%.3f (%.3f-%.3f)", x, low, high)
+        )
     }
-    data.frame(
-        method = t$method,
+    above <- ifelse(is.na(t$modelAbove), "",
+        sprintf("%.0f%%", 100 * t$modelAbove)
+    )
+    columns <- cbind(
         AUPRC = span(t$auprc, t$auprcLow, t$auprcHigh),
         ratio = sprintf("%.2f", t$auprcRatio),
-        `early precision` = span(t$early, t$earlyLow, t$earlyHigh),
-        `ratio ` = sprintf("%.2f", t$earlyRatio),
+        early = span(t$early, t$earlyLow, t$earlyHigh),
+        ratio = sprintf("%.2f", t$earlyRatio),
         AUROC = span(t$auroc, t$aurocLow, t$aurocHigh),
-        `model above` = ifelse(is.na(t$modelAbove), "",
-            sprintf("%.0f%%", 100 * t$modelAbove)
-        ), check.names = FALSE
+        `model above` = above
+    )
+    rownames(columns) <- t$method
+    print(columns, quote = FALSE, right = FALSE)
+    cat("early: precision among as many edges as are known; ratio: over the ",
+        "share known\n", sep = ""
     )
 }
 

@@ -173,13 +173,14 @@ evaluatePerturbation <- function(grn, x, perturbation, control,
 
 .perturbedCells <- function(input, perturbation, control, replicate, grn,
     minCells) {
-    label <- toupper(trimws(.cellColumn(input, perturbation, "perturbation")))
+    given <- trimws(.cellColumn(input, perturbation, "perturbation"))
+    label <- toupper(given)
     .checkText(control, "control")
     isControl <- which(label == toupper(trimws(control)))
     if (length(isControl) < minCells) {
         .stopArgument("control", "\"", control, "\" labels ",
             .count(length(isControl), "cell"), ", fewer than minCells = ",
-            minCells, "; the labels are ", .some(unique(label), 8L), "."
+            minCells, "; the labels are ", .some(unique(given), 8L), "."
         )
     }
     tfs <- tfNames(grn)
@@ -190,7 +191,7 @@ evaluatePerturbation <- function(grn, x, perturbation, control,
     count <- lengths(cells)
     if (all(count == 0L)) {
         .stopArgument("perturbation", "has no label that is a TF of the ",
-            "network; it has ", .some(unique(label), 8L), ", the TFs are ",
+            "network; it has ", .some(unique(given), 8L), ", the TFs are ",
             .some(tfs), "."
         )
     }
@@ -597,7 +598,7 @@ setMethod("show", "GRNPerturbation", function(object) {
     print(data.frame(
         measure = t$measure, value = number(t$value),
         `95%` = ifelse(is.na(t$low), "",
-            paste(number(t$low), number(t$high), sep = "-")
+            paste(number(t$low), number(t$high), sep = " to ")
         ), null = number(t$null), p = number(t$p), check.names = FALSE
     ), row.names = FALSE, right = FALSE)
     if (nrow(object@replicates)) {

@@ -291,6 +291,24 @@ tfCatalogue <- function(species = c("human", "mouse")) {
     tfs[nzchar(tfs)]
 }
 
+## A short list of TFs is a choice: names that the cells lack are told. A
+## catalogue always names more than there is.
+.warnTfs <- function(tfs, symbols) {
+    if (is.null(tfs) || (is.list(tfs) && !is.data.frame(tfs))) {
+        return(invisible())
+    }
+    tfs <- unique(.tfVector(tfs))
+    lost <- tfs[!.isTf(tfs, symbols[!is.na(symbols)])]
+    if (length(lost) && length(lost) < length(tfs) && length(tfs) <= 100L) {
+        warning("'tfs' names ", length(lost), " of ", length(tfs), " that ",
+            "aren't among the genes of 'x': ", .some(lost), "; they are left ",
+            "out. reconcileGenes() brings names up to date.",
+            call. = FALSE
+        )
+    }
+    invisible()
+}
+
 ## TRUE for genes whose symbol is in the species' table, in upper case.
 .isTf <- function(symbols, tfs) {
     !is.na(symbols) & .cleanSymbol(symbols) %in% .cleanSymbol(tfs)

@@ -59,9 +59,9 @@ setMethod("newModel", "SFMParam", function(param, x = NULL, genes = NULL,
     vocab <- .makeVocab(source$clean, source$symbols, source$type)
     if (!any(.isTf(vocab$gene_symbol, tfs[[source$species]]))) {
         .stopArgument(if (is.null(genes)) "x" else "genes",
-            "has no transcription factor of the ", source$species,
-            " list (", .some(source$clean, 3L), "). Is the species right? ",
-            "Are the names symbols ('symbols')? 'tfs' gives your own list."
+            "has no transcription factor of the ", source$species, " list",
+            .noTfHint(source$clean, all(grepl("^ENS", source$clean)) &&
+                all(is.na(vocab$gene_symbol)))
         )
     }
     .buildModel(param@config, .configJson(param@config), vocab, tfs,

@@ -317,9 +317,9 @@ setMethod("nullGRN", "PooledGRN", function(x,
         do.call(.noDots, stats::setNames(as.list(bad), bad))
     }
     known[names(args)] <- args
-    prepared <- .estimatorCells(cells, c(known, list(
+    prepared <- tryCatch(.estimatorCells(cells, c(known, list(
         tfs = rownames(s), genes = colnames(s), nTargets = 0, keep = NULL
-    )), NULL, FALSE)
+    )), NULL, FALSE), error = .orLacking)
     rows <- match(rownames(s), prepared$labels[!prepared$nonTF])
     columns <- match(colnames(s), prepared$labels)
     if (anyNA(rows) || anyNA(columns)) {
@@ -396,6 +396,18 @@ setMethod("nullGRN", "PooledGRN", function(x,
             "); give the same cells, 'param' and settings as for inferGRN()."
         )
     }
+}
+
+## The reader's word for genes it can't find names arguments of its own.
+.orLacking <- function(e) {
+    text <- conditionMessage(e)
+    if (startsWith(text, "'genes' names genes")) {
+        .stopArgument("cells", "lacks genes of the network: ",
+            sub(".*not in 'x': ", "", text),
+            " Give the cells 'x' was inferred from."
+        )
+    }
+    stop(e)
 }
 
 ## "high:low" -> a key; NULL -> 0:0
@@ -562,7 +574,7 @@ setMethod("show", "GRNNull", function(object) {
             null = sprintf("%.3f", mean(null)),
             `95%` = if (length(null) < 2L) "" else paste(
                 sprintf("%.3f", stats::quantile(null, c(0.025, 0.975))),
-                collapse = "-"
+                collapse = " to "
             ),
             p = if (length(null) < 2L) "" else sprintf("%.3f",
                 (1 + sum(null >= m[[name]][[1L]])) / (1 + length(null))

@@ -215,7 +215,8 @@ setValidity("StateGRN", function(object) {
 #'   TFs x (1 + states).
 #' @param alreadyNormalised is `x` log-normalised already?
 #' @param preprocess as for [trainModel()]; `target` is the median total count
-#'   of a cell unless given.
+#'   of a cell unless given; genes seen in fewer than `minCells` (3) cells are
+#'   left out.
 #' @param seed NULL: from R's generator; or a whole number.
 #' @param threads threads of the engine; NULL: `causeway.threads`. The result
 #'   doesn't depend on it.
@@ -259,6 +260,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     genes, preprocess, logged, verbose) {
     input <- .cellInput(x, assay.type, symbols, verbose)
     species <- .resolveSpecies(species, input$cellData)
+    .warnTfs(tfs, c(input$clean, input$symbols))
     vocab <- .makeVocab(input$clean, input$symbols, input$type)
     if (is.list(preprocess) && is.null(preprocess$target) && !logged) {
         total <- .cellTotals(input$matrix)
@@ -268,7 +270,8 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     }
     prepared <- .preprocess(input, vocab, .resolveTfs(tfs, species)[[species]],
         "infer", nTargets = nTargets, genes = genes, keep = keep,
-        preprocess = preprocess, logged = logged, verbose = verbose
+        preprocess = .rareGenes(preprocess), logged = logged,
+        verbose = verbose
     )
     prepared$report$species <- species
     prepared
@@ -375,7 +378,8 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     }
     states <- if (is.null(s$w)) s$high else nrow(s$w)
     .checkEstimatorMemory(.Call(cw_r_ridge_forecast,
-        as.numeric(c(ncol(v), nrow(v), length(tf), states)), threads
+        as.numeric(c(ncol(v), nrow(v), length(tf), states, length(s$rho))),
+        threads
     ), "networks per state")
     options <- list(
         a = .priorGrid(s$a, length(tf)), rho = s$rho,
@@ -420,7 +424,9 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     sd <- matrix(fit$sd[seq_len(k * size[[2L]])], size[[2L]])
     colnames(w) <- if (is.null(s$names) || length(s$names) != k)
         paste0("state", seq_len(k)) else s$names
-    verdict <- .stateVerdict(pooled, slope, fit, tf, s)
+    verdict <- .stateVerdict(pooled, slope, fit, tf, s,
+        c(cells = ncol(prepared$values), genes = size[[1L]])
+    )
     if (!verdict$distinguishable) {
         slope <- array(pooled, size[c(2L, 1L, 3L)])
         sd[] <- 1
@@ -442,8 +448,23 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     )
 }
 
+## Why there is one state where none was asked for.
+.tooLittle <- function(size, s) {
+    short <- vapply(names(size), function(what) {
+        is.null(s$centre) && size[[what]] < s$gate[[what]]
+    }, NA)
+    if (!any(short)) {
+        return("there is one state")
+    }
+    paste0("too few to ask, ", paste0(
+        format(size[short], big.mark = ",", trim = TRUE), " ",
+        names(size)[short], " where ", s$gate[names(size)[short]],
+        " are asked for", collapse = " and "
+    ), " (PerCellGRNParam(gate = ), or centre = TRUE)")
+}
+
 ## Is the variation between states more than that of permuted states?
-.stateVerdict <- function(pooled, slope, fit, tf, s) {
+.stateVerdict <- function(pooled, slope, fit, tf, s, size) {
     at <- fit$numbers
     weight <- abs(pooled)
     weight[cbind(seq_along(tf), tf)] <- NA
@@ -459,7 +480,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
             is.finite(at[["gateGain"]])) {
             "no network is seen within states"
         } else {
-            "there is one state, or too few cells or genes to ask"
+            .tooLittle(size, s)
         }
     } else if (at[["gain"]] <= max(0, fit$nullGain)) {
         "permuted states do as well"

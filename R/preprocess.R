@@ -323,6 +323,14 @@
             "alreadyNormalised = TRUE; 'assay.type' chooses another assay.",
             call. = FALSE
         )
+    } else if (!logged && !scan$whole && scan$largest < 15) {
+        warning("assay \"", input$assay, "\" looks log-normalised: its values ",
+            "aren't whole numbers and the largest is ",
+            format(scan$largest, digits = 3L), ". It is read as abundances, ",
+            "scaled and log1p-transformed (again). If it holds log values, ",
+            "say alreadyNormalised = TRUE.",
+            call. = FALSE
+        )
     } else if (!logged && !scan$whole) {
         .say(verbose, "Assay \"", input$assay, "\" holds values that are not ",
             "whole numbers (FPKM, TPM?): taken as abundances, scaled to one ",
@@ -467,13 +475,26 @@
     sort(match(unique(where), rows))
 }
 
+.noTfHint <- function(names, identifiers) {
+    if (identifiers) {
+        return(paste0(": they have identifiers and no symbols. ",
+            "reconcileGenes(x, to = \"symbol\") translates Ensembl ",
+            "identifiers, 'symbols' names a column of rowData(x) that holds ",
+            "them."
+        ))
+    }
+    paste0(" (", .some(names, 3L), "). Is the species right? Are the names ",
+        "symbols (reconcileGenes() translates them)? 'tfs' gives your own ",
+        "list."
+    )
+}
+
 .checkChoice <- function(isTf, n, maxGenes, mode, match, tfs) {
     if (!any(isTf)) {
         symbols <- match$symbols[match$tokens >= 0L]
+        symbols <- symbols[!is.na(symbols)]
         .stopArgument("x", "has no transcription factor among its usable ",
-            "genes (", .some(symbols[!is.na(symbols)], 3L), "). Is the ",
-            "species right? Are the names symbols ('symbols')? 'tfs' gives ",
-            "your own list."
+            "genes", .noTfHint(symbols, length(symbols) == 0L)
         )
     }
     if (n < 2L) {

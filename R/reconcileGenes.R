@@ -348,7 +348,7 @@ reconcileGenes <- function(x, to = c("symbol", "ensembl"), species = NULL,
         format(100 * mean(good), digits = 2L), "%) that translate; ",
         "minCoverage is ", o$minCoverage, ". ",
         .coverageReason(out, kind, species, o), "Not translated: ",
-        .some(out$input[!good]), "."
+        .some(ifelse(out$input[!good] %in% "", '""', out$input[!good])), "."
     )
 }
 

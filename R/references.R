@@ -40,8 +40,9 @@ readReference <- function(file, maxBytes = 2^31) {
 .readEdges <- function(file, maxBytes, arg) {
     path <- path.expand(file)
     if (!file.exists(path) || dir.exists(path)) {
-        .stopArgument(arg, "must be a data.frame with columns Gene1 and ",
-            "Gene2, an igraph or the path of a file; \"", file, "\" is ",
+        .stopArgument(arg, "must be ", if (arg != "file")
+            "a data.frame with columns Gene1 and Gene2, an igraph or ",
+            "the path of a file; \"", file, "\" is ",
             if (dir.exists(path)) "a folder." else "no file."
         )
     }

@@ -1,6 +1,6 @@
 ## The honest summary: a network beside its baselines and its null.
 
-#' Summary of per-cell networks, with baselines
+#' Summary of networks, with baselines
 #'
 #' `summary(grn)` puts the networks beside what simpler means give from the
 #' same cells: how far the strongest pooled edges are those of Pearson or
@@ -17,7 +17,10 @@
 #' of scores within edges (between cells) divided by their total variance.
 #' Cells are sampled evenly along the object, without random numbers.
 #'
-#' @param object a [CellGRN-class], or a `GRNSummary` to print.
+#' @param object a [CellGRN-class], [StateGRN-class] or [PooledGRN-class]; or a
+#'   `GRNSummary` to print.
+#' @param expression for a [PooledGRN-class], which holds none: genes x cells,
+#'   log-normalised, row names as genes; without it correlations are left out.
 #' @param top edges compared with each baseline; more than a tenth of all
 #'   possible edges is cut to that.
 #' @param sampleCells cells for the between-cell share and (at most 10 of
@@ -48,23 +51,108 @@ setMethod("summary", "CellGRN", function(object, top = 1000,
     )
     pooled <- poolGRN(object)
     self <- .selfEdges(pooled@scores)
-    possible <- length(self) - sum(self)
-    used <- max(1, min(top, floor(possible / 10)))
     sample <- .evenly(length(object), sampleCells)
     single <- vapply(.evenly(length(object), min(10L, sampleCells)),
         function(c) .marginalShare(cellNetwork(object, c), self), numeric(1)
     )
-    new("GRNSummary", parts = list(
-        size = c(dim(object), factors = object@nFactors, k = object@k),
-        metadata = object@metadata, possible = possible,
-        topEdges = edgeTable(pooled, top = 10L, self = FALSE), top = used,
-        overlap = .baselineOverlap(pooled@scores, object@expression, used),
-        marginalShare = .marginalShare(pooled@scores, self),
-        marginalShareCells = mean(single), singleCells = length(single),
-        betweenCells = .betweenCells(object, sample, possible),
-        sampledCells = length(sample)
+    new("GRNSummary", parts = c(
+        list(
+            size = c(dim(object), factors = object@nFactors, k = object@k),
+            metadata = object@metadata
+        ),
+        .pooledParts(pooled, object@expression, top),
+        list(
+            marginalShareCells = mean(single), singleCells = length(single),
+            betweenCells = .betweenCells(object, sample,
+                length(self) - sum(self)
+            ), sampledCells = length(sample)
+        )
     ))
 })
+
+#' @rdname GRNSummary-class
+#' @export
+setMethod("summary", "StateGRN", function(object, top = 1000,
+    sampleCells = 64, ...) {
+    top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
+    sampleCells <- .checkNumber(sampleCells, "sampleCells", 1, 2^31,
+        whole = TRUE
+    )
+    sample <- .evenly(length(object), sampleCells)
+    moments <- .stateMoments(object, sample)
+    new("GRNSummary", parts = c(
+        list(
+            size = c(dim(object), states = ncol(object@memberships)),
+            verdict = object@verdict, metadata = object@metadata
+        ),
+        .pooledParts(poolGRN(object), object@expression, top),
+        moments, list(sampledCells = length(sample))
+    ))
+})
+
+#' @rdname GRNSummary-class
+#' @export
+setMethod("summary", "PooledGRN", function(object, top = 1000,
+    expression = NULL, ...) {
+    top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
+    s <- object@scores
+    if (!is.null(expression)) {
+        at <- match(colnames(s), rownames(expression))
+        if (anyNA(at)) {
+            .stopArgument("expression", "lacks genes of the network: ",
+                .some(colnames(s)[is.na(at)]), "; give genes x cells with ",
+                "gene names as row names."
+            )
+        }
+        expression <- .asSparse(expression)[at, , drop = FALSE]
+    }
+    new("GRNSummary", parts = c(
+        list(
+            size = c(cells = object@nCells, tfs = nrow(s), genes = ncol(s)),
+            metadata = object@metadata
+        ),
+        .pooledParts(object, expression, top)
+    ))
+})
+
+## What a summary says of one network: its strongest edges, those of
+## correlations (where expression is at hand), its marginal share.
+.pooledParts <- function(pooled, expression, top) {
+    self <- .selfEdges(pooled@scores)
+    possible <- length(self) - sum(self)
+    used <- max(1, min(top, floor(possible / 10)))
+    list(
+        possible = possible, topEdges = edgeTable(pooled, top = 10L,
+            self = FALSE), top = used,
+        overlap = if (is.null(expression)) data.frame() else
+            .baselineOverlap(pooled@scores, expression, used),
+        marginalShare = .marginalShare(pooled@scores, self)
+    )
+}
+
+## Between-cell share and marginal share of single cells, cell by cell.
+.stateMoments <- function(x, at) {
+    self <- .selfEdges(cellNetwork(x, at[[1L]]))
+    single <- .evenly(length(at), 10L)
+    share <- numeric()
+    sum <- squares <- 0 * self
+    for (i in seq_along(at)) {
+        s <- cellNetwork(x, at[[i]])
+        sum <- sum + s
+        squares <- squares + s^2
+        if (i %in% single) {
+            share <- c(share, .marginalShare(s, self))
+        }
+    }
+    n <- length(at)
+    within <- sum(squares[!self]) - sum(sum[!self]^2) / n
+    total <- sum(squares[!self]) - sum(sum[!self])^2 / (n * sum(!self))
+    flat <- n < 2L || total <= 1e-12 * sum(squares[!self])
+    list(
+        marginalShareCells = mean(share), singleCells = length(share),
+        betweenCells = if (flat) NA_real_ else max(0, within / total)
+    )
+}
 
 ## `n` of 1..total, evenly spaced.
 .evenly <- function(total, n) {
@@ -205,30 +293,60 @@ as.data.frame.GRNSummary <- function(x, row.names = NULL,
 #' @export
 setMethod("show", "GRNSummary", function(object) {
     p <- object@parts
-    cat("Per-cell networks: ", .count(p$size[["cells"]], "cell"), ", ",
-        .count(p$size[["tfs"]], "TF"), " x ",
-        .count(p$size[["genes"]], "gene"), "; ", p$size[["factors"]],
-        " factors, ", p$size[["k"]], " kept per row\n", sep = ""
-    )
+    .catSize(p)
     .catProvenance(p$metadata)
     cat("\nStrongest edges of the pooled network:\n")
     print(p$topEdges, row.names = FALSE, digits = 3L)
+    .catOverlap(p)
+    cat("\nShare of score variance explained by TF + gene marginals: ",
+        .percent(p$marginalShare), " pooled", if (.ofCells(p)) paste0(", ",
+            .percent(p$marginalShareCells), " in single cells (mean of ",
+            p$singleCells, ")"
+        ), "\n", sep = ""
+    )
+    if (.ofCells(p)) {
+        cat("Share of score variance between cells: ",
+            .percent(p$betweenCells), " (", p$sampledCells, " cells)\n",
+            sep = ""
+        )
+    }
+    .catVerdict(p)
+})
+
+.ofCells <- function(p) !is.null(p$sampledCells)
+
+.catSize <- function(p) {
+    s <- as.list(p$size)
+    if (!is.null(p$verdict)) {
+        text <- .verdictText(p$verdict)
+        cat(toupper(substr(text, 1L, 1L)), substring(text, 2L), ".\n",
+            sep = ""
+        )
+    }
+    cat(if (.ofCells(p)) "Per-cell networks: " else "One network: ",
+        if (!is.na(s$cells)) paste0(.count(s$cells, "cell"), ", "),
+        .count(s$tfs, "TF"), " x ", .count(s$genes, "gene"),
+        if (!is.null(s$factors)) paste0("; ", s$factors, " factors, ", s$k,
+            " kept per row"),
+        if (!is.null(s$states)) paste0("; ", .count(s$states, "state")),
+        "\n", sep = ""
+    )
+}
+
+.catOverlap <- function(p) {
+    if (!nrow(p$overlap)) {
+        cat("\nCorrelations aren't shown beside: give summary() the ",
+            "log-normalised genes x cells as 'expression'.\n", sep = ""
+        )
+        return(invisible())
+    }
     cat("\nAgainst correlations on the same cells (top ", p$top, " of ",
         format(p$possible, big.mark = ","), " possible edges):\n", sep = ""
     )
     shown <- p$overlap
     names(shown)[names(shown) == "rankCorrelation"] <- "rank.cor"
     print(shown, row.names = FALSE, digits = 2L)
-    cat("\nShare of score variance explained by TF + gene marginals: ",
-        .percent(p$marginalShare), " pooled, ",
-        .percent(p$marginalShareCells), " in single cells (mean of ",
-        p$singleCells, ")\n", sep = ""
-    )
-    cat("Share of score variance between cells: ", .percent(p$betweenCells),
-        " (", p$sampledCells, " cells)\n", sep = ""
-    )
-    .catVerdict(p)
-})
+}
 
 .percent <- function(x, digits = 1L) {
     if (is.na(x)) "not defined" else
@@ -266,7 +384,9 @@ setMethod("show", "GRNSummary", function(object) {
             "single edges.\n", sep = ""
         )
     }
-    if (is.na(p$betweenCells)) {
+    if (!.ofCells(p)) {
+        ## nothing to say of cells
+    } else if (is.na(p$betweenCells)) {
         cat("! Variation between cells can't be told from these cells.\n")
     } else if (p$betweenCells < 0.05) {
         cat("! The networks are nearly the same in all cells: use the pooled ",

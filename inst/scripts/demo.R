@@ -293,12 +293,10 @@ figure("activity_without_model.png",
         title = "Regulon activity without a model (networks per state)"
     ), 9, 4.5
 )
-if (requireNamespace("visNetwork", quietly = TRUE)) {
-    networkWidget(trees, out("network.html"), tfs = focus, overwrite = TRUE,
-        title = "Myoblasts: strongest edges of chosen regulators"
-    )
-    say("wrote ", out("network.html"), " (open it in a browser)")
-}
+networkWidget(trees, out("network.html"), tfs = focus, overwrite = TRUE,
+    title = "Myoblasts: strongest edges of chosen regulators"
+)
+say("wrote ", out("network.html"), " (open it in a browser)")
 
 ## 0 hours against 72: regulators and edges, with q from permuted labels.
 change <- contrastGRN(states, hours, ref = 0, level = 72, n = 200,

@@ -30,6 +30,9 @@ SEXP cw_glue_get(SEXP list, const char *name);
 double cw_glue_number(SEXP list, const char *name, double fallback);
 /* Two whole numbers below 2^32 as one 64-bit key; raises an R error for anything else. */
 uint64_t cw_glue_key(SEXP key);
+/* Raises an R error unless p, i, x (doubles) are a column-compressed matrix with `rows` rows and `columns` columns:
+ * what reads them then can't leave them. */
+void cw_glue_need_columns(SEXP p, SEXP i, SEXP x, int64_t rows, int64_t columns);
 /* A named list of n NULLs; the caller protects it. */
 SEXP cw_glue_list(int n, const char *const *names);
 

@@ -142,6 +142,17 @@ SEXP cw_glue_list(int n, const char *const *names)
     return list;
 }
 
+void cw_glue_need_columns(SEXP p, SEXP i, SEXP x, int64_t rows, int64_t columns)
+{
+    int good = TYPEOF(p) == INTSXP && TYPEOF(i) == INTSXP && TYPEOF(x) == REALSXP && columns >= 0 && rows >= 0 &&
+               Rf_xlength(p) - 1 == columns && Rf_xlength(i) == Rf_xlength(x) && INTEGER(p)[0] == 0 &&
+               INTEGER(p)[columns] == Rf_xlength(i);
+    const int *start = good ? INTEGER(p) : NULL, *row = good ? INTEGER(i) : NULL;
+    for (int64_t j = 0; good && j < columns; j++) good = start[j] <= start[j + 1];
+    for (R_xlen_t e = 0; good && e < Rf_xlength(i); e++) good = row[e] >= 0 && row[e] < rows;
+    if (!good) Rf_error("a sparse matrix is damaged or was built by hand: its column starts, rows and values disagree");
+}
+
 uint64_t cw_glue_key(SEXP key)
 {
     if (TYPEOF(key) != REALSXP || Rf_xlength(key) != 2) Rf_error("internal error: a random key must be two numbers");

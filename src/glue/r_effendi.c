@@ -121,9 +121,9 @@ static source read_matrix(SEXP m, const char *what, int64_t rows, int64_t cols)
         Rf_error("internal error: %s is %lld x %lld, expected %lld x %lld", what, (long long)s.n, (long long)s.d,
                  (long long)rows, (long long)cols);
     if (sparse) {
-        s.start = INTEGER(R_do_slot(m, Rf_install("p")));
-        s.row = INTEGER(R_do_slot(m, Rf_install("i")));
-        s.x = REAL(R_do_slot(m, Rf_install("x")));
+        SEXP p = R_do_slot(m, Rf_install("p")), i = R_do_slot(m, Rf_install("i")), x = R_do_slot(m, Rf_install("x"));
+        cw_glue_need_columns(p, i, x, s.n, s.d);
+        s.start = INTEGER(p), s.row = INTEGER(i), s.x = REAL(x);
     } else
         s.dense = REAL(m);
     return s;
@@ -173,6 +173,8 @@ SEXP cw_r_effendi_data(SEXP ptr, SEXP data)
         if (i == 0) cells = s[i].n;
         if (i == 2) genes = s[i].d;
     }
+    if (!have[0] || !have[1] || !have[2] || !have[3])
+        Rf_error("internal error: Effendi needs both embeddings, expression and gene embeddings");
     cw_glue_resume(h->ctx);
     forget_data(h);
     for (int i = 0; i < 7 && h->ctx->status == CW_OK; i++)

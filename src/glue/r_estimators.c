@@ -11,12 +11,8 @@ static cw_columns columns_of(SEXP view)
 {
     SEXP dim = cw_glue_get(view, "dim"), p = cw_glue_get(view, "p"), i = cw_glue_get(view, "i");
     SEXP x = cw_glue_get(view, "x");
-    if (TYPEOF(dim) != INTSXP || Rf_xlength(dim) != 2 || TYPEOF(p) != INTSXP || TYPEOF(i) != INTSXP ||
-        TYPEOF(x) != REALSXP || Rf_xlength(p) != (R_xlen_t)INTEGER(dim)[1] + 1 || Rf_xlength(i) != Rf_xlength(x) ||
-        INTEGER(p)[0] != 0 || INTEGER(p)[INTEGER(dim)[1]] != Rf_xlength(x))
-        Rf_error("internal error: the expression is not a column-compressed matrix");
-    for (int g = 0; g < INTEGER(dim)[1]; g++)
-        if (INTEGER(p)[g] > INTEGER(p)[g + 1]) Rf_error("internal error: column %d of the expression is odd", g + 1);
+    if (TYPEOF(dim) != INTSXP || Rf_xlength(dim) != 2) Rf_error("internal error: the expression is not a matrix");
+    cw_glue_need_columns(p, i, x, INTEGER(dim)[0], INTEGER(dim)[1]);
     return (cw_columns){.cells = INTEGER(dim)[0], .genes = INTEGER(dim)[1], .start = INTEGER(p), .cell = INTEGER(i),
                         .value = REAL(x)};
 }
@@ -108,8 +104,11 @@ SEXP cw_r_ridge_known(SEXP x_, SEXP tf, SEXP known, SEXP options, SEXP key, SEXP
     SEXP start = cw_glue_get(known, "start"), who = cw_glue_get(known, "tf");
     SEXP a = cw_glue_get(options, "variance"), strength = cw_glue_get(options, "strength");
     if (TYPEOF(tf) != INTSXP || TYPEOF(start) != INTSXP || TYPEOF(who) != INTSXP || TYPEOF(a) != REALSXP ||
-        TYPEOF(strength) != REALSXP || Rf_xlength(start) != x.genes + 1)
+        TYPEOF(strength) != REALSXP || Rf_xlength(start) != x.genes + 1 || INTEGER(start)[0] != 0 ||
+        INTEGER(start)[x.genes] != Rf_xlength(who))
         Rf_error("internal error: known edges of the wrong type");
+    for (int64_t g = 0; g < x.genes; g++)
+        if (INTEGER(start)[g] > INTEGER(start)[g + 1]) Rf_error("internal error: known edges out of order");
     cw_known_options o = {.a = REAL(a), .strength = REAL(strength), .a_count = Rf_xlength(a),
                           .strength_count = Rf_xlength(strength), .key = cw_glue_key(key),
                           .nulls = (int64_t)cw_glue_number(options, "nulls", 0)};
@@ -140,23 +139,24 @@ SEXP cw_r_ridge_known(SEXP x_, SEXP tf, SEXP known, SEXP options, SEXP key, SEXP
     return list;
 }
 
-/* Bytes the ridge will take: sizes is c(cells, genes, TFs); with states as a fourth, those of cw_r_percell; with known
- * edges c(cells, genes, TFs, values times strengths tried, the most TFs known of one gene). */
+/* Bytes the ridge will take, beside what R holds: sizes is c(cells, genes, TFs, states (0: cw_r_ridge_pooled, else
+ * cw_r_percell), prior variances tried at once), and with known edges also the most TFs known of one gene. */
 SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads)
 {
     R_xlen_t given = Rf_xlength(sizes);
-    if (TYPEOF(sizes) != REALSXP || given < 3 || given > 5)
-        Rf_error("internal error: a forecast needs three to five sizes");
-    const double *s = REAL(sizes), states = given == 4 ? s[3] : 0;
+    if (TYPEOF(sizes) != REALSXP || (given != 5 && given != 6))
+        Rf_error("internal error: a forecast needs five or six sizes");
+    const double *s = REAL(sizes);
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
-    double bytes = 4 * s[0] * s[1];
-    if (given == 5) {
-        cw_known_options o = {.a_count = (int64_t)s[3], .strength_count = 1};
-        bytes += (double)cw_ridge_known_bytes(ctx, &o, (int64_t)s[1], (int64_t)s[2], (int64_t)s[4]);
+    double cells = s[0], genes = s[1], tfs = s[2], states = s[3], bytes = 4 * cells * genes;
+    if (given == 6) {
+        cw_known_options o = {.a_count = (int64_t)s[4], .strength_count = 1};
+        bytes += (double)cw_ridge_known_bytes(ctx, &o, (int64_t)genes, (int64_t)tfs, (int64_t)s[5]);
     } else
-        bytes += (double)cw_ridge_bytes(ctx, (int64_t)s[0], (int64_t)s[1], (int64_t)s[2], (int64_t)states);
+        bytes += (double)cw_ridge_bytes(ctx, (int64_t)genes, (int64_t)tfs, (int64_t)states, (int64_t)s[4]);
     /* the values before centring, and every state's slopes and memberships in the engine and in R */
-    if (states > 0) bytes += 4 * s[0] * s[1] + states * (16 * s[1] * s[2] + 12 * s[0]);
+    if (states > 0) bytes += 4 * cells * genes + states * (16 * genes * tfs + 12 * cells);
+    else bytes += 8 * genes * tfs;
     cw_glue_leave(ctx);
     return Rf_ScalarReal(bytes);
 }

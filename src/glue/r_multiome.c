@@ -116,9 +116,11 @@ SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads)
                                         "chromatin", "rate", "peaks"};
     cw_multiome_options o = options_of(options, cw_glue_key(key));
     int wanted = Rf_asLogical(profiles) == 1;
+    const double size[] = {(double)o.cells, (double)o.genes, (double)o.peaks, (double)o.genes * (double)o.peaks_high};
+    for (int i = 0; i < 4; i++)
+        if (!(size[i] >= (i < 2) && size[i] < 1e9) || size[0] * size[1] > 1e11)
+            Rf_error("internal error: %.0f cells, %.0f genes, %.0f or %.0f peaks", size[0], size[1], size[2], size[3]);
     int64_t most = cw_multiome_most_peaks(&o), peaks = 0, total = 0;
-    if (o.cells < 1 || o.genes < 1 || most < 1 || (double)o.cells * (double)o.genes > 1e11)
-        Rf_error("internal error: %.0f cells, %.0f genes", (double)o.cells, (double)o.genes);
     SEXP out = PROTECT(cw_glue_list(FIELDS + 1, names));
     SEXP counts = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)(o.cells * o.genes)));
     SEXP bits = PROTECT(Rf_allocVector(RAWSXP, (R_xlen_t)(o.cells * ((most + 7) / 8))));

@@ -58,9 +58,10 @@ SEXP cw_r_percell(SEXP view, SEXP tf, SEXP w, SEXP point, SEXP options, SEXP key
     int64_t genes = (int64_t)cw_glue_number(view, "genes", 0), cells = (int64_t)cw_glue_number(view, "cells", 0);
     int64_t tfs = Rf_xlength(tf), states = w == R_NilValue ? 0 : Rf_nrows(w);
     int64_t dims = point == R_NilValue ? 0 : Rf_nrows(point);
-    if (TYPEOF(p) != INTSXP || TYPEOF(i) != INTSXP || TYPEOF(x) != REALSXP || TYPEOF(tf) != INTSXP ||
-        Rf_xlength(p) != cells + 1)
-        Rf_error("internal error: not the slots of a dgCMatrix");
+    cw_glue_need_columns(p, i, x, genes, cells);
+    if (TYPEOF(tf) != INTSXP || (w != R_NilValue && (TYPEOF(w) != REALSXP || Rf_xlength(w) != states * cells)) ||
+        (point != R_NilValue && (TYPEOF(point) != REALSXP || Rf_xlength(point) != dims * cells)))
+        Rf_error("internal error: TFs, memberships or points of the wrong type or length");
     cw_percell_options o = percell_options(options, cw_glue_key(key));
     /* Room for the most states there can be: what is not used is cut off in R. */
     int64_t most = states ? states : o.states.high, grow = o.ridge.permutations;
@@ -103,9 +104,8 @@ SEXP cw_r_centre(SEXP view, SEXP tf, SEXP options, SEXP key, SEXP threads)
     static const char *const names[] = {"values", "numbers"};
     SEXP p = cw_glue_get(view, "p"), i = cw_glue_get(view, "i"), x = cw_glue_get(view, "x");
     int64_t genes = (int64_t)cw_glue_number(view, "genes", 0), cells = (int64_t)cw_glue_number(view, "cells", 0);
-    if (TYPEOF(p) != INTSXP || TYPEOF(i) != INTSXP || TYPEOF(x) != REALSXP || TYPEOF(tf) != INTSXP ||
-        Rf_xlength(p) != cells + 1)
-        Rf_error("internal error: not the slots of a dgCMatrix");
+    cw_glue_need_columns(p, i, x, genes, cells);
+    if (TYPEOF(tf) != INTSXP) Rf_error("internal error: TFs must be integers");
     cw_percell_options o = percell_options(options, cw_glue_key(key));
     SEXP out = PROTECT(cw_glue_list(2, names));
     SEXP values = Rf_allocMatrix(REALSXP, (int)genes, (int)cells);

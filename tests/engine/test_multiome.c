@@ -291,8 +291,26 @@ static void test_limits(void)
     CHECK(done, "never done");
 }
 
+static int stop_later(void *user) { return --*(int *)user < 0; }
+
+/* Few cells, many genes: it can be stopped between genes. */
+static void test_interrupt(void)
+{
+    cw_multiome_options o = small();
+    cw_multiome m;
+    int left = 5;
+    cw_ctx *ctx = new_ctx(2);
+    ctx->host.interrupted = stop_later, ctx->host.user = &left;
+    o.cells = 1, o.genes = 9001, o.peaks_low = o.peaks_high = 1, o.lag = CW_LAG_KINETICS;
+    CHECK(cw_multiome_simulate(ctx, &m, &o, 0) == CW_ERR_INTERRUPT, "status %d", (int)ctx->status);
+    cw_multiome_free(ctx, &m);
+    CHECK(ctx->memory.bytes == 0, "%lld bytes left", (long long)ctx->memory.bytes);
+    cw_ctx_free(ctx);
+}
+
 int main(void)
 {
+    test_interrupt();
     test_distribution(), test_delays(), test_counts(), test_spoils(), test_altered(), test_seeds(), test_limits();
     return test_end();
 }

@@ -310,6 +310,12 @@ static void test_refusals(void)
     int left = 1;
     ctx->host.interrupted = stop_now, ctx->host.user = &left;
     CHECK(cw_network_top(ctx, tf, gene, score, count, &s.f, NULL, 3, 2, 1) == CW_ERR_INTERRUPT, "interrupt");
+    cw_ctx_clear(ctx);
+    left = 1; /* within the first block of cells */
+    CHECK(cw_network_pool(ctx, score, &s.f, NULL, 0) == CW_ERR_INTERRUPT, "interrupt of pooling");
+    cw_ctx_clear(ctx);
+    left = 0;
+    CHECK(cw_factors_sums(ctx, tf, &s.f) == CW_ERR_INTERRUPT, "interrupt of checksums");
     CHECK(ctx->memory.bytes == 0, "%lld bytes kept", (long long)ctx->memory.bytes);
     cw_ctx_free(ctx);
 

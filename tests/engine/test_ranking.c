@@ -242,6 +242,8 @@ static void test_shuffle(void)
             wrong += n[g * T + t] != (g == tf_gene[t] ? 0 : count);
         }
     CHECK(wrong == 0, "%d counts differ", wrong);
+    y[3] = NAN; /* not a self edge; has no place in an order */
+    CHECK(cw_null_above(ctx, n, x, y, tf_gene, T, G) == CW_ERR_NUMERIC, "a null score of NaN");
     cw_ctx_free(ctx);
 }
 
@@ -346,8 +348,36 @@ static void test_memory(void)
     CHECK(calls > 25 && calls < 50, "%lld allocations", (long long)calls);
 }
 
+/* ---- interrupts ------------------------------------------------------------------------------------------------- */
+
+static int stop_later(void *user) { return --*(int *)user < 0; }
+
+/* Each is asked to stop while it is under way, at its third look at the host. */
+static void test_interrupts(void)
+{
+    enum { T = 2, G = 70001, N = T * G };
+    static double x[N], y[N];
+    static uint8_t label[N];
+    const int32_t tf_gene[] = {5, 0};
+    for (int i = 0; i < N; i++) x[i] = i % 1013, label[i] = i % 2;
+    cw_shifts out = {.distance = y, .shift = y, .null_mean = y, .null_sd = y, .p = y, .drawn = y, .drawn_shift = y};
+    const cw_shift_options o[] = {{4, 0, 7}, {0, 4, 7}};
+    for (int which = 0; which < 5; which++) {
+        int left = which == 2 ? 0 : 2;
+        cw_ctx *ctx = new_ctx(which == 2 ? 1 : 2);
+        ctx->host.interrupted = stop_later, ctx->host.user = &left;
+        if (which < 2) cw_null_shuffle(ctx, y, x, tf_gene, which, 7, 0, T, G);
+        if (which == 2) cw_null_above(ctx, y, x, x, tf_gene, T, G);
+        if (which > 2) cw_wasserstein(ctx, &out, x, label, NULL, 1, &o[which - 3], 1000, 1);
+        CHECK(ctx->status == CW_ERR_INTERRUPT && ctx->memory.bytes == 0, "case %d: status %d, %lld bytes", which,
+              (int)ctx->status, (long long)ctx->memory.bytes);
+        cw_ctx_free(ctx);
+    }
+}
+
 int main(void)
 {
+    test_interrupts();
     test_metrics();
     test_sort();
     test_parts();

@@ -608,12 +608,79 @@ static void test_memory(void)
     free(point), free(w), drop_result(&r), drop_problem(&p);
 }
 
+/* ---- forecasts and interrupts ------------------------------------------------------------------------------------ */
+
+/* The pooled model with a long grid takes what the forecast says, and little less. */
+static void test_forecast(void)
+{
+    double grid[9], *slope = poison(300 * 40 * 8), *evidence = poison(300 * 8);
+    for (int i = 0; i < 9; i++) grid[i] = .001 * (i + 1);
+    problem p = make_problem(60, 300, 40, 1, 17, 0);
+    for (int n = 1; n <= 9; n += 4) {
+        cw_ctx *ctx = new_ctx(2);
+        cw_ridge_pooled(ctx, slope, evidence, NULL, p.x, p.tf, grid, n, 60, 300, 40);
+        double share = (double)ctx->memory.peak / (double)cw_ridge_bytes(ctx, 300, 40, 0, n);
+        CHECK(ctx->status == CW_OK && share < 1.05 && share > .5, "%d values: %g of the forecast", n, share);
+        cw_ctx_free(ctx);
+    }
+    free(slope), free(evidence), drop_problem(&p);
+}
+
+static int stop_later(void *user) { return --*(int *)user < 0; }
+
+enum { STANDARDISE, CENTRE, POOLED, VARYING, KNOWN, FUNCTIONS };
+
+/* How often a function looks at the host before it has ended; at every look it can be stopped. */
+static int looks_of(int function, int threads)
+{
+    static const double strength[] = {1, 4};
+    problem p = make_problem(1100, 150, 6, 2, 21, 0);
+    edges e = make_edges(&p, rule_mixed);
+    result r = new_result(&p, 1);
+    double best[2], *evidence = poison(150 * 8);
+    cw_known found;
+    cw_known_edges known = {e.start, e.tf};
+    cw_known_options o = {cw_ridge_a, strength, CW_RIDGE_A_COUNT, 2, 1, 5};
+    int looks = 0;
+    for (cw_status status = CW_ERR_INTERRUPT; status == CW_ERR_INTERRUPT && looks < 2000; looks++) {
+        int left = looks;
+        cw_ctx *ctx = new_ctx(threads);
+        float *x = malloc(1100 * 150 * 4);
+        memcpy(x, p.x, 1100 * 150 * 4);
+        ctx->host.interrupted = stop_later, ctx->host.user = &left;
+        if (function == STANDARDISE) cw_ridge_standardise(ctx, x, 1100, 150);
+        if (function == CENTRE) cw_ridge_centre(ctx, x, p.w, 1100, 150, 2);
+        if (function == POOLED)
+            cw_ridge_pooled(ctx, r.pooled, evidence, NULL, x, p.tf, cw_ridge_a, CW_RIDGE_A_COUNT, 1100, 150, 6);
+        if (function == VARYING) vary(ctx, &r, &p, 1, 15);
+        if (function == KNOWN)
+            cw_ridge_known(ctx, r.pooled, evidence, best, r.null_gain, &found, x, p.tf, &known, &o, 1100, 150, 6);
+        status = ctx->status;
+        CHECK(status == CW_OK || status == CW_ERR_INTERRUPT, "%s", ctx->text);
+        CHECK(ctx->memory.bytes == 0, "%lld bytes left", (long long)ctx->memory.bytes);
+        free(x), cw_ctx_free(ctx);
+        if (threads > 1 && function > CENTRE) looks += 4; /* which thread polls how often is chance */
+    }
+    free(evidence), drop_result(&r), drop_edges(&e), drop_problem(&p);
+    return looks;
+}
+
+static void test_interrupts(void)
+{
+    static const int least[FUNCTIONS] = {50, 35, 20, 40, 300};
+    for (int f = 0; f < FUNCTIONS; f++)
+        for (int threads = 1; threads <= 2; threads++) {
+            int looks = looks_of(f, threads);
+            if (threads == 1) CHECK(looks >= least[f] && looks < 2000, "function %d looks %d times", f, looks);
+        }
+}
+
 int main(void)
 {
     int before = cw_blas_enter();
     test_product(), test_eigen(), test_pooled(), test_varying(), test_fallback(), test_threads(), test_constant();
     test_refusals(), test_states(), test_neighbours(), test_known(), test_known_refusals();
-    test_memory();
+    test_memory(), test_forecast(), test_interrupts();
     cw_blas_leave(before);
     return test_end();
 }

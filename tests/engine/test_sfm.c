@@ -800,6 +800,12 @@ static void test_distil(void)
     r = new_rig(&c, &o, NULL, -1);
     CHECK(cw_trainer_distil(r.trainer, &d.in, (cw_sfm_teacher){v}, 0, 1.0f, &loss) == CW_ERR_SHAPE, "too few factors");
     CHECK(free_rig(&r) == 0, "bytes left");
+    c.factors = 4; /* as many TFs as before, but all in two cells: more there than there are factors */
+    r = new_rig(&c, &o, NULL, -1);
+    int tfs = 0;
+    for (int i = 0; i < CELLS * GENES; i++) d.non_tf[i] = i >= CELLS * GENES - 8 && tfs++ < 8 ? 0 : i > 0;
+    CHECK(cw_trainer_distil(r.trainer, &d.in, (cw_sfm_teacher){v}, 0, 1.0f, &loss) == CW_ERR_SHAPE, "%s", r.ctx->text);
+    CHECK(free_rig(&r) == 0, "bytes left");
     free_data(&d);
 }
 

@@ -202,7 +202,7 @@ test_that("nulls that can't be are refused", {
     expect_error(nullGRN(grn, "shuffle", n = 0), "'n' must be")
     expect_error(nullGRN(grn, "shuffle", tops = 3), "aren't known")
     expect_error(nullGRN(grn, "expression", n = 1, cells = cells[1:20, ]),
-        "'genes'|lacks TFs or genes"
+        "'cells' lacks genes of the network"
     )
     expect_error(nullGRN(grn, "expression", n = 1, cells = cells,
         groups = "nothing"

@@ -147,6 +147,25 @@ test_that("the verbs of CellGRN work", {
     expect_false(is.unsorted(-table$switching))
 })
 
+test_that("evaluateGRN() takes all its arguments for states, and no others", {
+    truth <- S4Vectors::metadata(switchers)$simulation$edges
+    pooled <- poolGRN(fitted, 1:100)
+    some <- expand.grid(Gene1 = tfNames(fitted)[1:4],
+        Gene2 = geneNames(fitted)[20:60], stringsAsFactors = FALSE
+    )
+    e <- evaluateGRN(fitted, truth, methods = "model", nBoot = 0,
+        cells = 1:100, candidates = some, compare = list(same = pooled)
+    )
+    table <- as.data.frame(e)
+    expect_setequal(table$method, c("model", "same"))
+    expect_equal(table$auprc[[1L]], table$auprc[[2L]])
+    alone <- as.data.frame(evaluateGRN(pooled, truth, methods = "model",
+        nBoot = 0, candidates = some
+    ))
+    expect_equal(table$auprc[[1L]], alone$auprc)
+    expect_error(evaluateGRN(fitted, truth, nBoots = 3), "nBoots")
+})
+
 test_that("regulon activity is what it says", {
     activity <- regulonActivity(fitted, top = 6, signed = FALSE)
     expect_identical(dimnames(activity), list(tfNames(fitted),

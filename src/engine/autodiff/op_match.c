@@ -150,10 +150,13 @@ typedef struct {
     int32_t row;
 } ranked;
 
+/* NaN last: without an order of all values qsort may run out of its array. */
 static int by_value(const void *a, const void *b)
 {
     const ranked *x = a, *y = b;
-    if (x->value != y->value) return x->value < y->value ? -1 : 1;
+    int nan = (isnan(x->value) != 0) - (isnan(y->value) != 0);
+    if (nan) return nan;
+    if (x->value < y->value || x->value > y->value) return x->value < y->value ? -1 : 1;
     return (x->row > y->row) - (x->row < y->row);
 }
 

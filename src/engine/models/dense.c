@@ -38,27 +38,66 @@ static void tile_product(double *C, int64_t ldc, const double *A, int64_t lda, i
     }
 }
 
-void cw_dense_product(int threads, double *C, const double *A, int ta, const double *B, int tb, double beta, int64_t m,
-                      int64_t n, int64_t k)
+int cw_watch_stop(const cw_watch *w)
 {
-    int64_t lda = ta ? m : k, ldb = tb ? k : n;
-    int64_t across = (n + TILE - 1) / TILE, tiles = (m + TILE - 1) / TILE * across;
-#define ONE_TILE(t)                                                                                                    \
-    do {                                                                                                               \
-        int64_t i = (t) / across * TILE, j = (t) % across * TILE;                                                      \
-        tile_product(C + i * n + j, n, A + (ta ? i : i * k), lda, ta, B + (tb ? j * k : j), ldb, tb, beta,             \
-                     m - i < TILE ? m - i : TILE, n - j < TILE ? n - j : TILE, k);                                     \
-    } while (0)
+    int stop;
+    if (!w) return 0;
+    if (w->ctx && cw_poll(w->ctx) != CW_OK) {
+#pragma omp atomic write
+        *w->stop = 1;
+    }
+#pragma omp atomic read
+    stop = *w->stop;
+    return stop;
+}
+
+/* A product, cut into tiles that are numbered along its rows. */
+typedef struct tiled {
+    double *C;
+    const double *A, *B;
+    int ta, tb;
+    double beta;
+    int64_t m, n, k, across;
+} tiled;
+
+static void one_tile(const tiled *p, int64_t t)
+{
+    int64_t i = t / p->across * TILE, j = t % p->across * TILE, lda = p->ta ? p->m : p->k, ldb = p->tb ? p->k : p->n;
+    tile_product(p->C + i * p->n + j, p->n, p->A + (p->ta ? i : i * p->k), lda, p->ta,
+                 p->B + (p->tb ? j * p->k : j), ldb, p->tb, p->beta, p->m - i < TILE ? p->m - i : TILE,
+                 p->n - j < TILE ? p->n - j : TILE, p->k);
+}
+
+static void some_tiles(const tiled *p, int threads, int64_t from, int64_t to)
+{
 #ifdef _OPENMP
-    if (threads > 1 && tiles > 1) { /* no region at all otherwise: nested ones leak in LLVM's runtime */
+    if (threads > 1 && to - from > 1) { /* no region at all otherwise: nested ones leak in LLVM's runtime */
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
-        for (int64_t t = 0; t < tiles; t++) ONE_TILE(t);
+        for (int64_t t = from; t < to; t++) one_tile(p, t);
         return;
     }
 #endif
     (void)threads;
-    for (int64_t t = 0; t < tiles; t++) ONE_TILE(t);
-#undef ONE_TILE
+    for (int64_t t = from; t < to; t++) one_tile(p, t);
+}
+
+int cw_dense_product_watched(const cw_watch *w, int threads, double *C, const double *A, int ta, const double *B,
+                             int tb, double beta, int64_t m, int64_t n, int64_t k)
+{
+    const tiled p = {C, A, B, ta, tb, beta, m, n, k, (n + TILE - 1) / TILE};
+    int64_t tiles = (m + TILE - 1) / TILE * p.across, group = tiles;
+    if (w) group = threads * (1 + (int64_t)(5e8 / ((double)TILE * TILE * (double)(k + 1))));
+    for (int64_t t = 0; t < tiles; t += group) {
+        if (cw_watch_stop(w)) return -1;
+        some_tiles(&p, threads, t, t + group < tiles ? t + group : tiles);
+    }
+    return 0;
+}
+
+void cw_dense_product(int threads, double *C, const double *A, int ta, const double *B, int tb, double beta, int64_t m,
+                      int64_t n, int64_t k)
+{
+    (void)cw_dense_product_watched(NULL, threads, C, A, ta, B, tb, beta, m, n, k);
 }
 
 /* LAPACK comes inside OpenBLAS, but a build of it may leave LAPACK out: so a weak symbol, asked for at run time. */

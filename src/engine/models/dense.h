@@ -1,7 +1,8 @@
 /* dense.h: the little linear algebra in double that the ridge models need, over the BLAS and LAPACK where they are.
  *
  * Matrices are row-major and contiguous. Nothing here takes memory, fails for lack of it, or depends on the number of
- * threads: tiles are cut by shape. Safe from inside an OpenMP region with threads = 1. */
+ * threads: tiles are cut by shape. Safe from inside an OpenMP region with threads = 1. One eigendecomposition can't be
+ * interrupted; a long product can, see cw_watch. */
 #ifndef CW_DENSE_H
 #define CW_DENSE_H
 
@@ -10,6 +11,20 @@
 /* C (m,n) = op(A) op(B) + beta C; op is the transpose where ta / tb. beta = 0 never reads C. */
 void cw_dense_product(int threads, double *C, const double *A, int ta, const double *B, int tb, double beta, int64_t m,
                       int64_t n, int64_t k);
+
+/* Who asks the host about interrupts in long work that several threads share: those with a context (the thread that
+ * entered the engine) poll, the others hear of it through `stop`, which the caller set to 0. */
+typedef struct cw_watch {
+    cw_ctx *ctx; /* NULL: not on this thread */
+    int *stop;
+} cw_watch;
+
+/* 1: stop now. NULL: never. */
+int cw_watch_stop(const cw_watch *w);
+
+/* cw_dense_product; it looks at `w` about every .1 s, and C is only part of the product when 0 isn't returned. */
+int cw_dense_product_watched(const cw_watch *w, int threads, double *C, const double *A, int ta, const double *B,
+                             int tb, double beta, int64_t m, int64_t n, int64_t k);
 
 /* Doubles of working memory that cw_dense_eigen needs for order n. */
 int64_t cw_dense_eigen_room(int64_t n);

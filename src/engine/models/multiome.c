@@ -13,7 +13,7 @@
 #define FORK_AT (.4 * LENGTH)
 #define STEP .02 /* of the kinetics */
 #define TWO_PI 6.283185307179586
-enum { POINTS = 501, PROGRAMS = 8, BLOCK = 256 }; /* POINTS: steps over the course, both ends counted */
+enum { POINTS = 501, PROGRAMS = 8 }; /* POINTS: steps over the course, both ends counted */
 enum { USE_CELL = 100, USE_GENE, USE_PEAK, USE_RNA, USE_OPEN, USE_STATE, USE_PAIRING, USE_LINKS };
 
 /* What only the simulation itself needs. */
@@ -407,6 +407,7 @@ static cw_status draw_genes_and_peaks(cw_ctx *ctx, cw_multiome *m, work *w, cons
     if (o->spoil == CW_SPOIL_LINKS)
         cw_rng_permutation(w->order, o->genes, cw_rng_stream(o->key, CW_RNG_USER, 0, USE_LINKS));
     for (int64_t p = 0; p < m->peaks; p++) {
+        if (p % 65536 == 0 && cw_poll(ctx) != CW_OK) break;
         draw_peak(m, w, o, p, p == 0 || m->gene_of[p] != m->gene_of[p - 1]);
         m->linked[p] = m->gene_of[p] < 0 ? -1 : (int32_t)w->order[m->gene_of[p]];
     }
@@ -440,31 +441,42 @@ static void simulate_block(cw_multiome *m, const work *w, const cw_multiome_opti
     }
 }
 
+/* Items to do between two looks at the host, each of so much `work` (values computed): some .1 s. */
+static int64_t block_of(double work) { return (int64_t)fmin(fmax(2e6 / work, 1.0), 1e6); }
+
+/* Gene by gene: kinetics, and who is dynamic. */
+static cw_status finish_genes(cw_ctx *ctx, cw_multiome *m, work *w, const cw_multiome_options *o)
+{
+    int threads = ctx->threads;
+    (void)threads;
+    int64_t block = block_of((double)(w->response ? w->variants * 2 * POINTS : 0) + (double)o->cells);
+    for (int64_t from = 0; from < o->genes && cw_poll(ctx) == CW_OK; from += block) {
+        int64_t to = from + block < o->genes ? from + block : o->genes;
+#ifdef _OPENMP
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
+#endif
+        for (int64_t g = from; g < to; g++) {
+            if (w->response) respond(w, m, o, g);
+            m->dynamic[g] = (uint8_t)is_dynamic(m, w, o, g);
+        }
+    }
+    return ctx->status;
+}
+
 cw_status cw_multiome_simulate(cw_ctx *ctx, cw_multiome *out, const cw_multiome_options *options, int profiles)
 {
     const cw_multiome_options *o = options;
     work w = {0};
-    int threads = ctx->threads;
     memset(out, 0, sizeof *out);
     if (check(ctx, o) != CW_OK) return ctx->status;
     if (take_genes(ctx, out, &w, o) != CW_OK || draw_genes_and_peaks(ctx, out, &w, o) != CW_OK) goto done;
     if (take_cells(ctx, out, &w, o, profiles) != CW_OK) goto done;
     draw_cells(out, &w, o);
-    if (w.response) {
-#ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic, 8) num_threads(threads) if (threads > 1)
-#endif
-        for (int64_t g = 0; g < o->genes; g++) respond(&w, out, o, g);
-    }
-    if (cw_poll(ctx) != CW_OK) goto done;
-#ifdef _OPENMP
-#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
-#endif
-    for (int64_t g = 0; g < o->genes; g++) out->dynamic[g] = (uint8_t)is_dynamic(out, &w, o, g);
-    for (int64_t i = 0; i < o->cells; i += BLOCK) {
-        if (cw_poll(ctx) != CW_OK) break;
-        simulate_block(out, &w, o, i, i + BLOCK < o->cells ? BLOCK : o->cells - i, threads);
-    }
+    if (finish_genes(ctx, out, &w, o) != CW_OK) goto done;
+    int64_t block = block_of((double)o->genes + (double)out->peaks);
+    if (block < ctx->threads) block = ctx->threads;
+    for (int64_t i = 0; i < o->cells && cw_poll(ctx) == CW_OK; i += block)
+        simulate_block(out, &w, o, i, i + block < o->cells ? block : o->cells - i, ctx->threads);
 done:
     work_free(ctx, &w);
     return ctx->status;

@@ -124,15 +124,18 @@ static uint64_t mix(uint64_t h, const void *data, int64_t bytes)
 cw_status cw_factors_sums(cw_ctx *ctx, int32_t *sum, const cw_factors *f)
 {
     if (check_sizes(ctx, f) != CW_OK) return ctx->status;
-    int64_t nu = f->tfs * f->k, nv = f->genes * f->k;
+    int64_t nu = f->tfs * f->k, nv = f->genes * f->k, group = 1 + 100000000 / (nu + nv);
+    for (int64_t first = 0; first < f->cells && cw_poll(ctx) == CW_OK; first += group) {
+        int64_t end = first + group < f->cells ? first + group : f->cells;
 #pragma omp parallel for schedule(static) num_threads(ctx->threads)
-    for (int64_t c = 0; c < f->cells; c++) {
-        uint64_t h = mix((uint64_t)(nu + nv), f->u_index + c * nu, 2 * nu);
-        h = mix(h, f->u_weight + c * nu, 4 * nu);
-        h = mix(h, f->v_index + c * nv, 2 * nv);
-        h = mix(h, f->v_weight + c * nv, 4 * nv);
-        uint32_t folded = (uint32_t)(h ^ h >> 32);
-        memcpy(sum + c, &folded, sizeof folded);
+        for (int64_t c = first; c < end; c++) {
+            uint64_t h = mix((uint64_t)(nu + nv), f->u_index + c * nu, 2 * nu);
+            h = mix(h, f->u_weight + c * nu, 4 * nu);
+            h = mix(h, f->v_index + c * nv, 2 * nv);
+            h = mix(h, f->v_weight + c * nv, 4 * nv);
+            uint32_t folded = (uint32_t)(h ^ h >> 32);
+            memcpy(sum + c, &folded, sizeof folded);
+        }
     }
     return ctx->status;
 }
@@ -328,8 +331,19 @@ cw_status cw_network_add(cw_ctx *ctx, double *sum, const cw_factors *f, const in
     for (int64_t first = 0; first < n && cw_poll(ctx) == CW_OK; first += POOL_CELLS) {
         int64_t here = n - first < POOL_CELLS ? n - first : POOL_CELLS;
         if (check_indexes(ctx, f, cell, first, here) != CW_OK) break;
+        int stop = 0;
 #pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-        for (int64_t t = 0; t < tiles; t++) pool_tile(sum, work + this_thread(), &p, t, first, here);
+        for (int64_t t = 0; t < tiles; t++) {
+            int halt;
+#pragma omp atomic read
+            halt = stop;
+            if (halt) continue;
+            pool_tile(sum, work + this_thread(), &p, t, first, here);
+            if (this_thread() == 0 && cw_poll(ctx) != CW_OK) {
+#pragma omp atomic write
+                stop = 1;
+            }
+        }
     }
     cw_free(ctx, work);
     cw_free(ctx, room);

@@ -7,6 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef _OPENMP
+#include <omp.h>
+static int me(void) { return omp_get_thread_num(); }
+#else
+static int me(void) { return 0; }
+#endif
+
 /* Random words of one stream, in turn. */
 typedef struct source {
     cw_stream s;
@@ -99,13 +106,15 @@ cw_status cw_null_permute(cw_ctx *ctx, int32_t *new_cell, double *new_value, con
 /* ---- scores ----------------------------------------------------------------------------------------------------- */
 
 /* Shuffles the items of x (n) at the places at[0 .. m-1]. */
-static void shuffle_places(double *x, const int64_t *at, int64_t m, source *r)
+static cw_status shuffle_places(cw_ctx *ctx, double *x, const int64_t *at, int64_t m, source *r)
 {
     for (int64_t i = m - 1; i > 0; i--) {
+        if (i % 65536 == 0 && cw_poll(ctx) != CW_OK) return ctx->status;
         int64_t j = below(r, i + 1);
         double t = x[at[i]];
         x[at[i]] = x[at[j]], x[at[j]] = t;
     }
+    return cw_poll(ctx);
 }
 
 cw_status cw_null_shuffle(cw_ctx *ctx, double *out, const double *score, const int32_t *tf_gene, int by_tf,
@@ -119,11 +128,11 @@ cw_status cw_null_shuffle(cw_ctx *ctx, double *out, const double *score, const i
         memcpy(out, score, (size_t)(tfs * genes) * sizeof *out);
         int64_t n = 0;
         source r = source_of(key, draw, 0, 4);
-        for (int64_t t = 0; t < tfs; t++) {
+        for (int64_t t = 0; t < tfs && ctx->status == CW_OK; t++) {
             if (by_tf) n = 0, r = source_of(key, draw, (uint64_t)t, 4);
             for (int64_t g = 0; g < genes; g++)
                 if (tf_gene[t] != g) place[n++] = g * tfs + t;
-            if (by_tf || t + 1 == tfs) shuffle_places(out, place, n, &r);
+            if (by_tf || t + 1 == tfs) shuffle_places(ctx, out, place, n, &r);
         }
     }
     cw_free(ctx, place);
@@ -136,6 +145,9 @@ cw_status cw_null_rewire(cw_ctx *ctx, const int32_t *tf, int32_t *gene, int64_t 
                          int64_t attempts, uint64_t key, uint64_t draw, int64_t edges, int64_t tfs, int64_t genes)
 {
     if (check_draw(ctx, draw, 1, "networks") != CW_OK) return ctx->status;
+    if (edges > INT32_MAX || tfs < 0 || genes < 0 || (genes > 0 && tfs > INT64_MAX / genes))
+        return cw_fail(ctx, CW_ERR_SHAPE, "nulls: %lld edges, %lld TFs, %lld genes", (long long)edges, (long long)tfs,
+                       (long long)genes);
     uint8_t *there = cw_calloc(ctx, tfs * genes, 1);
     for (int64_t e = 0; e < edges && ctx->status == CW_OK; e++) {
         if (tf[e] < 0 || tf[e] >= tfs || gene[e] < 0 || gene[e] >= genes || there[tf[e] * genes + gene[e]]++)
@@ -180,25 +192,42 @@ static int64_t first_not_below(const double *a, int64_t n, double x)
     return low;
 }
 
+/* Of one TF: see cw_null_above. row (genes) is work space; returns 0 where a null score is NaN, which has no place in
+ * an order. */
+static int count_above(double *count, double *row, const double *observed, const double *null, int32_t self, int64_t t,
+                       int64_t tfs, int64_t genes)
+{
+    int64_t n = 0;
+    for (int64_t g = 0; g < genes; g++) {
+        if (g == self) continue;
+        row[n] = null[g * tfs + t];
+        if (isnan(row[n++])) return 0;
+    }
+    qsort(row, (size_t)n, sizeof *row, by_value);
+    for (int64_t g = 0; g < genes; g++)
+        count[g * tfs + t] = g == self ? 0.0 : (double)(n - first_not_below(row, n, observed[g * tfs + t]));
+    return 1;
+}
+
 cw_status cw_null_above(cw_ctx *ctx, double *count, const double *observed, const double *null,
                         const int32_t *tf_gene, int64_t tfs, int64_t genes)
 {
     if (ctx->status != CW_OK) return ctx->status;
     double *row = cw_alloc(ctx, genes * ctx->threads, sizeof *row);
-    int stop = row == NULL;
-#pragma omp parallel for schedule(static, 1) num_threads(ctx->threads)
-    for (int64_t part = 0; part < ctx->threads; part++) {
-        double *mine = stop ? NULL : row + part * genes;
-        for (int64_t t = part; t < tfs && mine; t += ctx->threads) {
-            int64_t n = 0;
-            for (int64_t g = 0; g < genes; g++)
-                if (g != tf_gene[t]) mine[n++] = null[g * tfs + t];
-            qsort(mine, (size_t)n, sizeof *mine, by_value);
-            for (int64_t g = 0; g < genes; g++)
-                count[g * tfs + t] =
-                    g == tf_gene[t] ? 0.0 : (double)(n - first_not_below(mine, n, observed[g * tfs + t]));
+    int stop = row == NULL, missing = 0;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(ctx->threads) reduction(| : missing)
+    for (int64_t t = 0; t < tfs; t++) {
+        int halt;
+#pragma omp atomic read
+        halt = stop;
+        if (halt) continue;
+        missing |= !count_above(count, row + me() * genes, observed, null, tf_gene[t], t, tfs, genes);
+        if (me() == 0 && cw_poll(ctx) != CW_OK) {
+#pragma omp atomic write
+            stop = 1;
         }
     }
     cw_free(ctx, row);
+    if (missing) cw_fail(ctx, CW_ERR_NUMERIC, "nulls: a null score is missing (NaN)");
     return ctx->status;
 }

@@ -20,6 +20,9 @@ static const double first_noise = 0.8, least_noise = 1e-3; /* s_g: where it star
 
 /* ---- columns: standardised, centred ------------------------------------------------------------------------------ */
 
+/* Asks the host at every 64th item of a long loop; 0: stop. */
+static int go_on(cw_ctx *ctx, int64_t i) { return i % 64 ? ctx->status == CW_OK : cw_poll(ctx) == CW_OK; }
+
 cw_status cw_ridge_standardise(cw_ctx *ctx, float *x, int64_t cells, int64_t genes)
 {
     if (ctx->status != CW_OK) return ctx->status;
@@ -29,7 +32,7 @@ cw_status cw_ridge_standardise(cw_ctx *ctx, float *x, int64_t cells, int64_t gen
     double *sum = cw_calloc(ctx, 3 * genes, sizeof *sum);
     if (!sum) return ctx->status;
     double *mean = sum, *square = sum + genes, *largest = sum + 2 * genes;
-    for (int64_t c = 0; c < cells; c++)
+    for (int64_t c = 0; c < cells && go_on(ctx, c); c++)
         for (int64_t g = 0; g < genes; g++) {
             mean[g] += x[c * genes + g];
             largest[g] = fmax(largest[g], fabs((double)x[c * genes + g]));
@@ -39,7 +42,7 @@ cw_status cw_ridge_standardise(cw_ctx *ctx, float *x, int64_t cells, int64_t gen
         if (!isfinite(mean[g]))
             cw_fail(ctx, CW_ERR_NUMERIC, "standardise: column %lld has values that aren't finite", (long long)g);
     }
-    for (int64_t c = 0; c < cells; c++)
+    for (int64_t c = 0; c < cells && go_on(ctx, c); c++)
         for (int64_t g = 0; g < genes; g++) {
             double d = x[c * genes + g] - mean[g];
             square[g] += d * d;
@@ -48,7 +51,7 @@ cw_status cw_ridge_standardise(cw_ctx *ctx, float *x, int64_t cells, int64_t gen
         double sd = sqrt(square[g] / (double)cells);
         square[g] = sd > 1e-7 * largest[g] && sd > 0.0 ? 1.0 / sd : 0.0;
     }
-    for (int64_t c = 0; c < cells; c++)
+    for (int64_t c = 0; c < cells && go_on(ctx, c); c++)
         for (int64_t g = 0; g < genes; g++)
             x[c * genes + g] = (float)((x[c * genes + g] - mean[g]) * square[g]);
     cw_free(ctx, sum);
@@ -76,7 +79,7 @@ cw_status cw_ridge_centre(cw_ctx *ctx, float *x, const float *w, int64_t cells, 
     if (ctx->status != CW_OK || check_weights(ctx, w, cells, states) != CW_OK) return ctx->status;
     double *WW = cw_calloc(ctx, states * states, sizeof *WW), *WX = cw_calloc(ctx, genes * states, sizeof *WX);
     if (WW && WX) {
-        for (int64_t c = 0; c < cells; c++)
+        for (int64_t c = 0; c < cells && go_on(ctx, c); c++)
             for (int64_t k = 0; k < states; k++) {
                 double a = w[c * states + k];
                 if (a == 0.0) continue;
@@ -84,11 +87,11 @@ cw_status cw_ridge_centre(cw_ctx *ctx, float *x, const float *w, int64_t cells, 
                 for (int64_t g = 0; g < genes; g++) WX[g * states + k] += a * x[c * genes + g];
             }
         for (int64_t k = 0; k < states; k++) WW[k * states + k] += 1e-3;
-        if (cw_dense_cholesky(WW, states) != 0)
+        if (ctx->status == CW_OK && cw_dense_cholesky(WW, states) != 0)
             cw_fail(ctx, CW_ERR_NUMERIC, "centring: the memberships' second moments aren't positive definite");
         else {
-            for (int64_t g = 0; g < genes; g++) cw_dense_solve(WX + g * states, WW, states);
-            for (int64_t c = 0; c < cells; c++)
+            for (int64_t g = 0; g < genes && go_on(ctx, g); g++) cw_dense_solve(WX + g * states, WW, states);
+            for (int64_t c = 0; c < cells && go_on(ctx, c); c++)
                 for (int64_t g = 0; g < genes; g++) {
                     double fit = 0.0;
                     for (int64_t k = 0; k < states; k++) fit += w[c * states + k] * WX[g * states + k];
@@ -147,6 +150,8 @@ static cw_status moments_new(cw_ctx *ctx, moments *m, const int32_t *tf, int64_t
 static cw_status moments_fill(cw_ctx *ctx, moments *m, const float *x, const int32_t *tf, const float *w,
                               const int64_t *order, int64_t genes)
 {
+    int stop = 0;
+    const cw_watch watch = {ctx, &stop};
     memset(m->yy, 0, (size_t)m->targets * sizeof *m->yy);
     for (int64_t c0 = 0; c0 < m->cells; c0 += BLOCK) {
         int64_t n = m->cells - c0 < BLOCK ? m->cells - c0 : BLOCK;
@@ -163,11 +168,11 @@ static cw_status moments_fill(cw_ctx *ctx, moments *m, const float *x, const int
             }
         }
         double beta = c0 > 0 ? 1.0 : 0.0;
-        cw_dense_product(ctx->threads, m->C, m->F, 1, m->F, 0, beta, m->width, m->width, n);
-        cw_dense_product(ctx->threads, m->FY, m->Y, 1, m->F, 0, beta, m->targets, m->width, n);
-        if (cw_poll(ctx) != CW_OK) return ctx->status;
+        if (cw_dense_product_watched(&watch, ctx->threads, m->C, m->F, 1, m->F, 0, beta, m->width, m->width, n) ||
+            cw_dense_product_watched(&watch, ctx->threads, m->FY, m->Y, 1, m->F, 0, beta, m->targets, m->width, n))
+            return ctx->status;
     }
-    return CW_OK;
+    return cw_poll(ctx);
 }
 
 /* ---- one fit: given a and b = a rho ------------------------------------------------------------------------------ */
@@ -217,6 +222,7 @@ static double posterior(double *theta, double *rss, room *r, double yy, double s
                         int64_t m)
 {
     double *B = r->small, *z = B + m * m, logdet = 0.0, fit = 0.0, size = 0.0;
+    *rss = NAN;
     for (int64_t i = 0; i < width; i++) {
         r->d[i] = 1.0 / (1.0 + r->value[i] / s);
         logdet -= log(r->d[i]);
@@ -248,9 +254,9 @@ static double posterior(double *theta, double *rss, room *r, double yy, double s
 }
 
 /* Fits every target with prior variances a (the first tfs features) and b (the others up to `width`). evidence
- * (targets); theta (targets, width) or NULL. 0, or -1 where the numbers break down. */
-static int fit(double *evidence, double *theta, const moments *m, room *r, double a, double b, int64_t width,
-               int threads)
+ * (targets); theta (targets, width) or NULL. 0, or -1 where the numbers break down or the watch says stop. */
+static int fit(const cw_watch *watch, double *evidence, double *theta, const moments *m, room *r, double a, double b,
+               int64_t width, int threads)
 {
     int64_t blocks = width / m->tfs, n = m->targets;
     for (int64_t i = 0; i < width; i++) r->scale[i] = sqrt(i < m->tfs ? a : b);
@@ -264,8 +270,9 @@ static int fit(double *evidence, double *theta, const moments *m, room *r, doubl
         for (int64_t i = 0; i < width; i++) y[i] = r->scale[i] * m->FY[g * m->width + i];
         for (int64_t p = 0; m->own[g] >= 0 && p < blocks; p++) y[p * m->tfs + m->own[g]] = 0.0;
     }
-    cw_dense_product(threads, r->turned, r->Y, 0, r->V, 1, 0.0, n, width, width);
+    if (cw_dense_product_watched(watch, threads, r->turned, r->Y, 0, r->V, 1, 0.0, n, width, width) != 0) return -1;
     for (int64_t g = 0; g < n; g++) {
+        if (g % 64 == 0 && cw_watch_stop(watch)) return -1;
         double *y = r->turned + g * width, rss, s = first_noise;
         int64_t own = m->own[g] < 0 ? 0 : blocks;
         evidence[g] = 0.0;
@@ -277,12 +284,13 @@ static int fit(double *evidence, double *theta, const moments *m, room *r, doubl
             for (int64_t i = 0; i < width; i++) r->own[p * width + i] = r->V[i * width + p * m->tfs + m->own[g]];
         memcpy(r->y0, y, (size_t)width * sizeof *y);
         posterior(y, &rss, r, m->yy[g], s, m->cells, width, own);
+        if (!isfinite(rss)) return -1;
         s = fmax(least_noise, rss / (double)m->cells);
         evidence[g] = posterior(y, &rss, r, m->yy[g], s, m->cells, width, own);
         if (!isfinite(evidence[g])) return -1;
     }
     if (!theta) return 0;
-    cw_dense_product(threads, theta, r->turned, 0, r->V, 0, 0.0, n, width, width);
+    if (cw_dense_product_watched(watch, threads, theta, r->turned, 0, r->V, 0, 0.0, n, width, width) != 0) return -1;
     for (int64_t g = 0; g < n; g++)
         for (int64_t i = 0; i < width; i++) {
             int itself = m->own[g] >= 0 && i % m->tfs == m->own[g];
@@ -303,19 +311,21 @@ typedef struct task {
 static cw_status run_tasks(cw_ctx *ctx, const task *tasks, int64_t count, const moments *m, room *rooms, int slots,
                            int64_t width)
 {
-    int failed = 0, inner = count == 1 ? ctx->threads : 1;
+    int failed = 0, stop = 0, inner = count == 1 ? ctx->threads : 1;
     if (cw_poll(ctx) != CW_OK) return ctx->status;
     (void)slots;
 #ifdef _OPENMP
 #pragma omp parallel for schedule(dynamic) num_threads(slots) if (slots > 1 && count > 1) reduction(| : failed)
 #endif
     for (int64_t i = 0; i < count; i++) {
+        int me = 0;
 #ifdef _OPENMP
-        room *r = rooms + (count > 1 && slots > 1 ? omp_get_thread_num() : 0);
-#else
-        room *r = rooms;
+        me = count > 1 && slots > 1 ? omp_get_thread_num() : 0;
 #endif
-        failed |= fit(tasks[i].evidence, tasks[i].theta, m, r, tasks[i].a, tasks[i].b, width, inner) != 0;
+        const cw_watch watch = {me == 0 ? ctx : NULL, &stop};
+        if (cw_watch_stop(&watch)) continue;
+        failed |= fit(&watch, tasks[i].evidence, tasks[i].theta, m, rooms + me, tasks[i].a, tasks[i].b, width,
+                      inner) != 0;
     }
     if (failed)
         return cw_fail(ctx, CW_ERR_NUMERIC, "ridge: the decomposition of %lld features did not succeed",
@@ -503,6 +513,7 @@ static double gene_posterior(double *rss, gene_fit *f, const double *y0, double 
     const double *v = f->U + q * tfs;
     double *dv = f->DU + q * tfs, *z = f->r, *at = f->r + q, logdet = 0.0, bo = 1.0, shift = 0.0, fit = 0.0;
     double k = 1.0 - 1.0 / c, size = 0.0;
+    *rss = NAN;
     for (int64_t i = 0; i < tfs; i++) {
         f->d[i] = 1.0 / (1.0 / a + f->value[i] / s);
         logdet -= log(f->d[i] / a);
@@ -551,6 +562,7 @@ static double gene_evidence(gene_fit *f, const double *y0, double yy, double a, 
 {
     double rss;
     gene_posterior(&rss, f, y0, yy, a, c, first_noise, own, q, cells, tfs);
+    if (!isfinite(rss)) return NAN;
     double s = fmax(least_noise, rss / (double)cells);
     return gene_posterior(&rss, f, y0, yy, a, c, s, own, q, cells, tfs);
 }
@@ -563,7 +575,7 @@ static cw_status known_pass(cw_ctx *ctx, double *evidence, double *slope, double
                             const double *strength, int64_t a_count, int64_t strength_count)
 {
     enum { TILE = 64 };
-    int failed = 0, slots = ctx->threads;
+    int failed = 0, stop = 0, slots = ctx->threads;
     for (int64_t g0 = 0; g0 < m->targets && !failed; g0 += TILE) {
         int64_t g1 = g0 + TILE < m->targets ? g0 + TILE : m->targets;
         (void)slots;
@@ -571,18 +583,19 @@ static cw_status known_pass(cw_ctx *ctx, double *evidence, double *slope, double
 #pragma omp parallel for schedule(dynamic) num_threads(slots) if (slots > 1) reduction(| : failed)
 #endif
         for (int64_t g = g0; g < g1; g++) {
+            int me = 0;
 #ifdef _OPENMP
-            gene_fit *f = fits + (slots > 1 ? omp_get_thread_num() : 0);
-#else
-            gene_fit *f = fits;
+            me = slots > 1 ? omp_get_thread_num() : 0;
 #endif
+            const cw_watch watch = {me == 0 ? ctx : NULL, &stop};
+            gene_fit *f = fits + me;
             double *out = evidence + g * a_count * strength_count;
             memset(out, 0, (size_t)(a_count * strength_count) * sizeof *out);
             if (slope) memset(slope + g * m->tfs, 0, (size_t)m->tfs * sizeof *slope);
             if (m->yy[g] == 0.0) continue; /* a constant gene says nothing */
             int64_t list = dealt ? dealt[g] : g, from = e->start[list], own = m->own[g];
             int64_t q = gene_features(f, e->tf + from, e->start[list + 1] - from, own, m->tfs);
-            for (int64_t i = 0; i < a_count * strength_count; i++) {
+            for (int64_t i = 0; i < a_count * strength_count && !cw_watch_stop(&watch); i++) {
                 out[i] = gene_evidence(f, y + g * m->tfs, m->yy[g], a[i / strength_count], strength[i % strength_count],
                                        own >= 0, q, m->cells, m->tfs);
                 failed |= !isfinite(out[i]);
@@ -663,11 +676,14 @@ static int stands_out(double gain, const double *null_gain, int64_t nulls)
 }
 
 /* F^T y without the gene's own feature, turned: out (targets, tfs). */
-static void turned_targets(const cw_ctx *ctx, double *out, const moments *m, const double *V)
+static cw_status turned_targets(cw_ctx *ctx, double *out, const moments *m, const double *V)
 {
     for (int64_t g = 0; g < m->targets; g++)
         if (m->own[g] >= 0) m->FY[g * m->tfs + m->own[g]] = 0.0;
-    cw_dense_product(ctx->threads, out, m->FY, 0, V, 1, 0.0, m->targets, m->tfs, m->tfs);
+    int stop = 0;
+    const cw_watch watch = {ctx, &stop};
+    (void)cw_dense_product_watched(&watch, ctx->threads, out, m->FY, 0, V, 1, 0.0, m->targets, m->tfs, m->tfs);
+    return cw_poll(ctx);
 }
 
 /* Chooses a and strength, see ridge.h; all (targets, a_count, strength_count) is working memory. */
@@ -705,6 +721,8 @@ cw_status cw_ridge_known(cw_ctx *ctx, double *slope, double *evidence, double *b
 {
     const cw_known_options *o = options;
     moments m;
+    int stop = 0;
+    const cw_watch watch = {ctx, &stop};
     int64_t most = 0, slots = ctx->threads > 1 ? ctx->threads : 1;
     if (check_ridge(ctx, tf, o->a, o->a_count, cells, genes, tfs) != CW_OK ||
         check_known(ctx, &most, known, o, genes, tfs) != CW_OK)
@@ -726,11 +744,11 @@ cw_status cw_ridge_known(cw_ctx *ctx, double *slope, double *evidence, double *b
         value[i] = fmax(value[i], 0.0);
         for (int64_t j = 0; j < tfs; j++) W[j * tfs + i] = V[i * tfs + j];
     }
-    turned_targets(ctx, y, &m, V);
-    if (known_choose(ctx, found, best, null_gain, all, y, fits, known, &m, o) != CW_OK ||
+    if (turned_targets(ctx, y, &m, V) != CW_OK ||
+        known_choose(ctx, found, best, null_gain, all, y, fits, known, &m, o) != CW_OK ||
         known_pass(ctx, evidence, theta, y, fits, known, NULL, &m, &found->a, &found->strength, 1, 1) != CW_OK)
         goto done;
-    cw_dense_product(ctx->threads, y, theta, 0, V, 0, 0.0, genes, tfs, tfs);
+    if (cw_dense_product_watched(&watch, ctx->threads, y, theta, 0, V, 0, 0.0, genes, tfs, tfs) != 0) goto done;
     for (int64_t g = 0; g < genes; g++)
         if (m.own[g] >= 0) y[g * tfs + m.own[g]] = 0.0;
     transpose_slopes(slope, y, genes, tfs, tfs);
@@ -884,12 +902,11 @@ done:
     return ctx->status;
 }
 
-int64_t cw_ridge_bytes(const cw_ctx *ctx, int64_t cells, int64_t genes, int64_t tfs, int64_t states)
+int64_t cw_ridge_bytes(const cw_ctx *ctx, int64_t genes, int64_t tfs, int64_t states, int64_t grid)
 {
-    int64_t width = tfs * (1 + states), wide = CW_RIDGE_RHO_COUNT;
+    int64_t width = tfs * (1 + states), wide = grid > 1 ? grid : 1;
     int64_t slots = ctx->threads < wide ? ctx->threads : wide;
     int64_t made = width * width + genes * width + BLOCK * (width + genes);
     int64_t room = 4 * width * width + 2 * genes * width;
-    (void)cells;
     return (int64_t)sizeof(double) * (made + slots * room + wide * genes * width);
 }

@@ -96,7 +96,8 @@ cw_status cw_ridge_varying(cw_ctx *ctx, double *pooled, double *slope, double *s
                            const cw_varying_options *options, int64_t cells, int64_t genes, int64_t tfs,
                            int64_t states);
 
-/* Bytes that cw_ridge_varying will take beside its arguments (states = 0: cw_ridge_pooled). */
-int64_t cw_ridge_bytes(const cw_ctx *ctx, int64_t cells, int64_t genes, int64_t tfs, int64_t states);
+/* Bytes that cw_ridge_varying will take beside its arguments (states = 0: cw_ridge_pooled), with `grid` prior variances
+ * tried at once. */
+int64_t cw_ridge_bytes(const cw_ctx *ctx, int64_t genes, int64_t tfs, int64_t states, int64_t grid);
 
 #endif

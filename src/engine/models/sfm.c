@@ -350,6 +350,12 @@ cw_tensor *cw_sfm_distil_loss(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b
                 (long long)most, (long long)m);
         return NULL;
     }
+    for (int64_t c = 0; c < b->cells; c++)
+        if (b->tf.start[c + 1] - b->tf.start[c] != most) {
+            cw_fail(t->ctx, CW_ERR_SHAPE, "distillation: cell %lld has %lld TFs, the first ones %lld", (long long)c,
+                    (long long)(b->tf.start[c + 1] - b->tf.start[c]), (long long)most);
+            return NULL;
+        }
     float *own = cw_arena_take(t->arena, b->tfs * m * (int64_t)sizeof(float));
     if (!own) return NULL;
     memset(own, 0, (size_t)(b->tfs * m) * sizeof(float));

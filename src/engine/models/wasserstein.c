@@ -215,10 +215,11 @@ cw_status cw_wasserstein(cw_ctx *ctx, const cw_shifts *out, const double *x, con
     }
     if (ctx->status == CW_OK) {
         fill_parts(&p, label, stratum, cells);
-        for (int64_t b = 0; b < o->permutations; b++)
+        for (int64_t b = 0; b < o->permutations && cw_poll(ctx) == CW_OK; b++)
             permute_labels(s.permuted + b * cells, work, &p, o->key, b, cells);
-        for (int64_t b = 0; b < o->draws; b++) draw_weights(s.weight + b * cells, &p, o->key, b, cells);
-        all_genes(ctx, out, x, l, &s, o, cells, genes);
+        for (int64_t b = 0; b < o->draws && cw_poll(ctx) == CW_OK; b++)
+            draw_weights(s.weight + b * cells, &p, o->key, b, cells);
+        if (ctx->status == CW_OK) all_genes(ctx, out, x, l, &s, o, cells, genes);
     }
     for (int i = 0; l && i < ctx->threads; i++) {
         cw_free(ctx, l[i].gap), cw_free(ctx, l[i].who);
