@@ -17,9 +17,9 @@
 #'   [CombinedGRNParam()] choose otherwise); with [PerCellGRNParam()] networks
 #'   of cell states, and says first whether they can be told apart
 #'   ([stateVerdict()]).
-#' * With a model: [SFMParam()], [newModel()] or [loadModel()], [trainModel()] (also as the
-#'   student of a network, `teacher =`), [inferGRN()], [saveModel()],
-#'   [modelReport()], [modelTensor()], [trainingHistory()].
+#' * With a model: [SFMParam()], [newModel()] or [loadModel()],
+#'   [trainModel()] (also as the student of a network, `teacher =`),
+#'   [inferGRN()], [saveModel()], [modelReport()], [modelTensor()], [trainingHistory()].
 #' * Known edges: [priorNetwork()], in [RidgeGRNParam()] or [trainModel()].
 #' * Read: [tfNames()], [geneNames()], [cellNames()], [cellData()],
 #'   [edgeTable()], [edgeSign()], [poolGRN()], [cellNetwork()],
