@@ -19,7 +19,8 @@
 #'   ([stateVerdict()]).
 #' * With a model: [SFMParam()], [newModel()] or [loadModel()],
 #'   [trainModel()] (also as the student of a network, `teacher =`),
-#'   [inferGRN()], [saveModel()], [modelReport()], [modelTensor()], [trainingHistory()].
+#'   [inferGRN()], [saveModel()], [modelReport()],
+#'   [modelTensor()], [trainingHistory()].
 #' * Known edges: [priorNetwork()], in [RidgeGRNParam()] or [trainModel()].
 #' * Read: [tfNames()], [geneNames()], [cellNames()], [cellData()],
 #'   [edgeTable()], [edgeSign()], [poolGRN()], [cellNetwork()],
