@@ -362,7 +362,8 @@ setMethod("show", "GRNParam", function(object) {
 #' @param preprocess as for [trainModel()]; cells are never filtered here;
 #'   genes seen in fewer than `minCells` (3) cells are left out.
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
-#'   whole number. Only trees use random numbers.
+#'   whole number. Only trees and the search for states (`centre`) use random
+#'   numbers.
 #' @param threads threads of the engine; `NULL`: option `causeway.threads`,
 #'   else at most 2. Results don't depend on it.
 #' @param verbose show messages.
@@ -374,7 +375,8 @@ setMethod("show", "GRNParam", function(object) {
 #'   `seed`, `engine`, `species`, `coverage`, `preprocessing`, `seconds`,
 #'   `centring` (list: centred, states, the gate's gain), and with a prior
 #'   `priorEvidence` (list: edges, given, strength, gain, nullGain, evidence;
-#'   see [GRNParam-class]).
+#'   see [GRNParam-class]). An ordinary R object: `saveRDS()` keeps it,
+#'   [writeGRN()] writes its edges.
 #' @section Errors: bad cells or names as for [newModel()]; no TF among the
 #'   genes; fewer than two cells; not enough memory. Ctrl-C stops trees within
 #'   a second.

@@ -130,7 +130,10 @@ setMethod("show", "PerCellGRNParam", function(object) {
 #' those of every state, each TF's standard deviation in every state, and the
 #' memberships; the network of a cell is computed when asked for,
 #' `score = |sum_k W_ck slope_ktg| sqrt(sum_k W_ck sd_kt^2)`. Cells with equal
-#' memberships have equal networks. The verbs are those of [CellGRN-class].
+#' memberships have equal networks. The verbs are those of [CellGRN-class], but
+#' for [saveGRN()], which isn't needed: this is an ordinary R object, which
+#' `saveRDS()` keeps. [evaluateGRN()] pools over the cells asked for,
+#' [contrastGRN()] compares groups of them.
 #'
 #' @slot tfs,genes,cells character, names.
 #' @slot pooled matrix, TFs x genes: signed slopes of the pooled network, per

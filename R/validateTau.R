@@ -929,7 +929,7 @@ setMethod("show", "TauValidation", function(object) {
 })
 
 .validationLine <- function(row) {
-    number <- function(x) if (is.na(x)) "" else format(signif(x, 3))
+    number <- function(x) if (is.na(x)) "" else format(signif(x, 4))
     text <- if (row$status == "listed") {
         row$note
     } else {
