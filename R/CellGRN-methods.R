@@ -348,7 +348,8 @@ setMethod("show", "PooledGRN", function(object) {
             "mostly chance.\n", sep = ""
         )
     }
-    cat("Go on with edgeTable(), plotGRN(), evaluateGRN(), writeGRN(), ",
+    cat("Go on with edgeTable(), ", if (!is.null(object@metadata$sign))
+        "edgeSign(), ", "plotGRN(), evaluateGRN(), writeGRN(), ",
         "as(x, \"igraph\")\n", sep = ""
     )
 })

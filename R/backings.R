@@ -350,7 +350,8 @@
     plain <- is.atomic(x) && typeof(x) %in% c("logical", "integer", "double")
     type <- if (plain && !is.factor(x)) typeof(x) else "character"
     value <- if (type == "double") {
-        ifelse(is.na(x) & !is.nan(x), NA, sprintf("%.17g", x))
+        ## not ifelse(): where all are NA, or none are there, that is logical
+        replace(sprintf("%.17g", x), is.na(x) & !is.nan(x), NA)
     } else {
         tryCatch(as.character(x), error = function(e) class(x)[[1L]])
     }

@@ -15,12 +15,15 @@
 #' * Without a model: [inferGRN()] with nothing but cells gives one network
 #'   for all of them ([TreeGRNParam()], [RidgeGRNParam()], [CorGRNParam()],
 #'   [CombinedGRNParam()] choose otherwise); with [PerCellGRNParam()] networks
-#'   of cell states, and says first whether they can be told apart.
-#' * With a model: [newModel()] or [loadModel()], [trainModel()] (also as the
-#'   student of a network, `teacher =`), [inferGRN()], [saveModel()],
-#'   [modelReport()], [modelTensor()], [trainingHistory()].
+#'   of cell states, and says first whether they can be told apart
+#'   ([stateVerdict()]).
+#' * With a model: [SFMParam()], [newModel()] or [loadModel()],
+#'   [trainModel()] (also as the student of a network, `teacher =`),
+#'   [inferGRN()], [saveModel()], [modelReport()],
+#'   [modelTensor()], [trainingHistory()].
 #' * Known edges: [priorNetwork()], in [RidgeGRNParam()] or [trainModel()].
-#' * Read: [edgeTable()], [edgeSign()], [poolGRN()], [cellNetwork()],
+#' * Read: [tfNames()], [geneNames()], [cellNames()], [cellData()],
+#'   [edgeTable()], [edgeSign()], [poolGRN()], [cellNetwork()],
 #'   [stateNetwork()], [switchingEdges()], [regulonActivity()], [toIgraph()].
 #' * Keep: [saveGRN()], [loadGRN()] (HDF5, read by blocks of cells),
 #'   [writeGRN()].

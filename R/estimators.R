@@ -349,7 +349,8 @@ setMethod("show", "GRNParam", function(object) {
 #'
 #' @param x the cells, as for [newModel()].
 #' @param model a [GRNParam-class]; missing: `CombinedGRNParam()`.
-#' @param assay.type,symbols,species,tfs as for [newModel()].
+#' @param assay.type,symbols,species,tfs as for [newModel()]; Ensembl names
+#'   without symbols get those of the shipped table.
 #' @param cells `NULL` (all), or cells by index, name or logical vector.
 #' @param nTargets variable genes beside the TFs; `Inf`: all genes.
 #' @param keep names of genes to use beside TFs and variable genes.
@@ -361,7 +362,8 @@ setMethod("show", "GRNParam", function(object) {
 #' @param preprocess as for [trainModel()]; cells are never filtered here;
 #'   genes seen in fewer than `minCells` (3) cells are left out.
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
-#'   whole number. Only trees use random numbers.
+#'   whole number. Only trees and the search for states (`centre`) use random
+#'   numbers.
 #' @param threads threads of the engine; `NULL`: option `causeway.threads`,
 #'   else at most 2. Results don't depend on it.
 #' @param verbose show messages.
@@ -373,7 +375,8 @@ setMethod("show", "GRNParam", function(object) {
 #'   `seed`, `engine`, `species`, `coverage`, `preprocessing`, `seconds`,
 #'   `centring` (list: centred, states, the gate's gain), and with a prior
 #'   `priorEvidence` (list: edges, given, strength, gain, nullGain, evidence;
-#'   see [GRNParam-class]).
+#'   see [GRNParam-class]). An ordinary R object: `saveRDS()` keeps it,
+#'   [writeGRN()] writes its edges.
 #' @section Errors: bad cells or names as for [newModel()]; no TF among the
 #'   genes; fewer than two cells; not enough memory. Ctrl-C stops trees within
 #'   a second.
@@ -508,7 +511,9 @@ setMethod("inferGRN", c("GRNParam", "missing"),
 ## Cells in the form all estimators share, see .preprocess().
 .estimatorCells <- function(x, args, cells, verbose) {
     input <- .cellInput(x, args$assay.type, args$symbols, verbose)
+    .warnSpecies(args$species, args$tfs, input)
     species <- .resolveSpecies(args$species, input$cellData)
+    input <- .symbolsOfEnsembl(input, species, verbose)
     tfs <- .resolveTfs(args$tfs, species)[[species]]
     .warnTfs(args$tfs, c(input$clean, input$symbols))
     vocab <- .makeVocab(input$clean, input$symbols, input$type)

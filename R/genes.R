@@ -291,6 +291,26 @@ tfCatalogue <- function(species = c("human", "mouse")) {
     tfs[nzchar(tfs)]
 }
 
+## Without 'species' cells are taken for human, and capitals don't count: mouse
+## cells would lose a sixth of their TFs without a word.
+.warnSpecies <- function(species, tfs, input) {
+    if (!is.null(species) || !is.null(tfs)) {
+        return(invisible())
+    }
+    symbols <- if (input$type == "symbol") input$names else input$symbols
+    mouse <- symbols %in% tfCatalogue("mouse")$TF
+    human <- sum(symbols %in% tfCatalogue("human")$TF)
+    ids <- grepl("^ENSMUSG", input$names)
+    if (sum(mouse) >= max(2, 3 * human) || mean(ids) > 0.5) {
+        shown <- if (any(mouse)) symbols[mouse] else input$names[ids]
+        warning("'x' has mouse genes (", .some(shown, 3L), "), and 'species' ",
+            "isn't given, which means human: say species = \"mouse\".",
+            call. = FALSE
+        )
+    }
+    invisible()
+}
+
 ## A short list of TFs is a choice: names that the cells lack are told. A
 ## catalogue always names more than there is.
 .warnTfs <- function(tfs, symbols) {

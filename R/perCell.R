@@ -130,7 +130,10 @@ setMethod("show", "PerCellGRNParam", function(object) {
 #' those of every state, each TF's standard deviation in every state, and the
 #' memberships; the network of a cell is computed when asked for,
 #' `score = |sum_k W_ck slope_ktg| sqrt(sum_k W_ck sd_kt^2)`. Cells with equal
-#' memberships have equal networks. The verbs are those of [CellGRN-class].
+#' memberships have equal networks. The verbs are those of [CellGRN-class], but
+#' for [saveGRN()], which isn't needed: this is an ordinary R object, which
+#' `saveRDS()` keeps. [evaluateGRN()] pools over the cells asked for,
+#' [contrastGRN()] compares groups of them.
 #'
 #' @slot tfs,genes,cells character, names.
 #' @slot pooled matrix, TFs x genes: signed slopes of the pooled network, per
@@ -207,7 +210,8 @@ setValidity("StateGRN", function(object) {
 #'
 #' @param x the cells, as for [newModel()].
 #' @param model a [PerCellGRNParam()].
-#' @param assay.type,symbols,species as for [trainModel()].
+#' @param assay.type,symbols,species as for [trainModel()]; Ensembl names
+#'   without symbols get those of the shipped table.
 #' @param tfs the TFs: NULL for the catalogue of the species, or symbols.
 #' @param nTargets most variable genes read beside the TFs; `Inf`: all.
 #' @param keep,genes names of genes to read also, or exactly.
@@ -259,7 +263,9 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
 .stateInput <- function(x, assay.type, symbols, species, tfs, nTargets, keep,
     genes, preprocess, logged, verbose) {
     input <- .cellInput(x, assay.type, symbols, verbose)
+    .warnSpecies(species, tfs, input)
     species <- .resolveSpecies(species, input$cellData)
+    input <- .symbolsOfEnsembl(input, species, verbose)
     .warnTfs(tfs, c(input$clean, input$symbols))
     vocab <- .makeVocab(input$clean, input$symbols, input$type)
     if (is.list(preprocess) && is.null(preprocess$target) && !logged) {

@@ -112,6 +112,7 @@ preprocess <- function(x, flavor = c("seurat", "seurat_v3", "cell_ranger"),
     ))
     .checkFlag(verbose, "verbose")
     input <- .cellInput(x, assay.type, symbols, verbose, strict = FALSE)
+    .warnSpecies(species, tfs, input)
     species <- .resolveSpecies(species, input$cellData)
     known <- .knownSymbols(input, species, verbose)
     tfs <- .resolveTfs(tfs, species)[[species]]
@@ -170,6 +171,14 @@ preprocess <- function(x, flavor = c("seurat", "seurat_v3", "cell_ranger"),
 
 ## Symbols to find mitochondrial genes and factors by: the input's own, for
 ## Ensembl identifiers without any those of the shipped table; else NA.
+## For inference without a model: symbols of Ensembl names where none are given.
+.symbolsOfEnsembl <- function(input, species, verbose) {
+    if (input$type == "ensembl" && is.null(input$symbols)) {
+        input$symbols <- .knownSymbols(input, species, verbose)
+    }
+    input
+}
+
 .knownSymbols <- function(input, species, verbose) {
     ids <- grepl("^ENS[A-Z]*G[0-9]{6,}", input$symbols)
     if (!is.null(input$symbols) && mean(ids) < 0.5) {

@@ -399,3 +399,12 @@ test_that("an index that is no factor is refused, checksum or not", {
     causeway:::.finishFile(file, 40)
     expect_error(poolGRN(loadGRN(file)), "negative or not finite")
 })
+
+test_that("metadata come back from a file, also where all numbers are NA", {
+    x <- list(none = NA_real_, empty = numeric(), some = c(1.5, NA, NaN),
+        loss = data.frame(prior = NA_real_, elbo = 2), text = NA_character_,
+        flag = c(a = TRUE)
+    )
+    back <- causeway:::.fromJson(causeway:::.toJson(x))
+    expect_identical(back, x)
+})

@@ -141,12 +141,27 @@ test_that("methods of a benchmark can be named", {
         "'methods' has foo; names must be among pearson, ")
 })
 
-test_that("Ensembl names without symbols: the error says what to do", {
+test_that("Ensembl names: symbols from the shipped table, or what to do", {
     x <- as.matrix(SummarizedExperiment::assay(small()))
-    rownames(x) <- sprintf("ENSG%011d", seq_len(nrow(x)))
-    expect_error(inferGRN(x, CorGRNParam()), "identifiers and no symbols")
-    expect_error(inferGRN(x, PerCellGRNParam()), "reconcileGenes\\(x, to")
-    expect_error(newModel(SFMParam(), x), "identifiers and no symbols")
+    unknown <- sprintf("ENSG99%09d", seq_len(nrow(x)))
+    rownames(x) <- unknown
+    expect_error(inferGRN(x, CorGRNParam()), "not Ensembl's of human")
+    expect_error(inferGRN(x, PerCellGRNParam()), "see reconcileGenes")
+    expect_error(newModel(SFMParam(), x), "identifiers and no symbols.*reconc")
+    tfs <- c("STAT1", "JUN", "MYC")
+    rownames(x)[1:3] <- reconcileGenes(tfs, "ensembl", "human")$output
+    g <- inferGRN(x, CorGRNParam())
+    expect_equal(tfNames(g), tfs)
+    expect_setequal(geneNames(g), c(tfs, unknown[-(1:3)]))
+    expect_equal(tfNames(inferGRN(x, PerCellGRNParam(permutations = 1),
+        tfs = tfs[-1L], seed = 1)), tfs[-1L])
+    expect_s4_class(nullGRN(g, "expression", n = 1, cells = x), "GRNNull")
+    ## a user's own symbols go first
+    own <- SummarizedExperiment::SummarizedExperiment(list(counts = x),
+        rowData = S4Vectors::DataFrame(symbol = c("FOS", "SPI1", "SOX2",
+            unknown[-(1:3)])))
+    expect_equal(tfNames(inferGRN(own, CorGRNParam())),
+        c("FOS", "SPI1", "SOX2"))
     rownames(x) <- paste0("g", seq_len(nrow(x)))
     expect_error(inferGRN(x, CorGRNParam()), "\\(G1, G2, G3.*species right")
 })
@@ -165,4 +180,16 @@ test_that("genes seen in one or two cells make no perfect edges", {
         geneNames(inferGRN(x, CorGRNParam(), keep = rownames(x)[[1L]])))
     p <- inferGRN(x, PerCellGRNParam(permutations = 1), seed = 1)
     expect_false(any(rownames(x)[1:2] %in% geneNames(p)))
+})
+
+test_that("mouse cells without 'species' are told", {
+    x <- as.matrix(SummarizedExperiment::assay(small()))
+    rownames(x)[1:6] <- c("Myod1", "Myog", "Fos", "Trp53", "Sox2", "Pax6")
+    rownames(x)[7:40] <- sprintf("Target%d", 7:40)
+    expect_warning(inferGRN(x, CorGRNParam()), "mouse genes \\(Myod1.*say spec")
+    expect_warning(preprocess(x, minGenes = 1, nTop = 10), "mouse genes")
+    expect_no_warning(inferGRN(x, CorGRNParam(), species = "mouse"))
+    expect_no_warning(inferGRN(x, CorGRNParam(), tfs = "Myod1"))
+    rownames(x) <- toupper(rownames(x))
+    expect_no_warning(inferGRN(x, CorGRNParam()))
 })
