@@ -164,7 +164,10 @@ SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads)
     const R_xlen_t ints[] = {(R_xlen_t)(o.cells * o.genes), (R_xlen_t)most, (R_xlen_t)most, (R_xlen_t)most,
                              (R_xlen_t)(most * o.contexts), (R_xlen_t)(o.tfs * o.contexts)};
     SEXP out = PROTECT(cw_glue_list(9, names));
-    for (int n = 0; n < 6; n++) set(out, n, Rf_allocVector(INTSXP, ints[n]));
+    for (int n = 0; n < 6; n++) {
+        set(out, n, Rf_allocVector(INTSXP, ints[n]));
+        memset(INTEGER(VECTOR_ELT(out, n)), 0, (size_t)ints[n] * sizeof(int)); /* there may be fewer edges than room */
+    }
     set(out, 6, Rf_allocVector(REALSXP, (R_xlen_t)(o.cells * o.contexts)));
     set(out, 7, Rf_allocVector(REALSXP, (R_xlen_t)o.cells));
     set(out, 8, Rf_allocVector(INTSXP, 1));

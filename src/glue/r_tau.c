@@ -16,10 +16,9 @@ static cw_counts counts_of(SEXP view, const char *what)
 {
     SEXP p = cw_glue_get(view, "p"), i = cw_glue_get(view, "i"), x = cw_glue_get(view, "x");
     double rows = cw_glue_number(view, "rows", -1), columns = cw_glue_number(view, "columns", -1);
-    if (TYPEOF(p) != INTSXP || TYPEOF(i) != INTSXP || TYPEOF(x) != REALSXP || rows < 0 || columns < 0 ||
-        (double)Rf_xlength(p) != columns + 1 || Rf_xlength(i) != Rf_xlength(x) ||
-        INTEGER(p)[(R_xlen_t)columns] != Rf_xlength(x))
-        Rf_error("internal error: the %s is not a column-compressed matrix", what);
+    if (!(rows >= 0 && rows < 2147483648.0 && columns >= 0 && columns < 2147483648.0))
+        Rf_error("internal error: the size of the %s", what);
+    cw_glue_need_columns(p, i, x, (int64_t)rows, (int64_t)columns);
     return (cw_counts){.start = INTEGER(p), .row = INTEGER(i), .value = REAL(x), .rows = (int64_t)rows,
                        .cells = (int64_t)columns};
 }
@@ -534,13 +533,16 @@ SEXP cw_r_tau_project(SEXP projection, SEXP modality, SEXP which)
     } else if (Rf_ncols(real_matrix(modality, "new cells' embedding")) != k)
         Rf_error("internal error: new cells' embedding has other axes than the fit's");
     int64_t n = given ? Rf_nrows(modality) : x.cells;
-    need_numbers(rotation, k * d, "rotation"), need_numbers(cor, d, "cor");
+    need_numbers(rotation, k * d, "rotation"), need_numbers(cor, d, "cor"), need_numbers(mean, k, "mean");
+    if (!given) need_numbers(loading, x.rows * k, "loading");
+    if (!given && (chromatin || weight != R_NilValue)) need_numbers(weight, x.rows, "weight");
+    if (!given && centre != R_NilValue) need_numbers(centre, x.rows, "centre");
     SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)n, (int)d));
     cw_ctx *ctx = cw_glue_enter(0);
     cw_arena *arena = cw_arena_new(ctx);
     cw_tau_axes a = {.rows = x.rows, .k = k, .chromatin = chromatin, .target = cw_glue_number(projection, "target", 0),
-                     .weight = weight == R_NilValue ? NULL : REAL(weight),
-                     .centre = centre == R_NilValue ? NULL : REAL(centre), .mean = REAL(mean)};
+                     .weight = given || weight == R_NilValue ? NULL : REAL(weight),
+                     .centre = given || centre == R_NilValue ? NULL : REAL(centre), .mean = REAL(mean)};
     double *rotated = a.rotation = by_rows(ctx, rotation), *z = cw_alloc(ctx, n * d, sizeof *z);
     double *score = given ? by_rows(ctx, modality) : cw_alloc(ctx, n * k, sizeof *score);
     double *load = given ? NULL : by_rows(ctx, loading);

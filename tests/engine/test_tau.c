@@ -592,7 +592,7 @@ static void refusals(void)
     memcpy(bad, w->ea, sizeof bad);
     bad[77] = NAN;
     double *same = calloc(CELLS * 6, 8);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 11; i++) {
         cw_tau_data x = data_of(w);
         cw_tau_options o = cw_tau_defaults();
         const char *say = "";
@@ -611,6 +611,10 @@ static void refusals(void)
             break;
         case 7: o.max_axes = 1, say = "out of its range"; break;
         case 8: x.links = 0, expect = CW_ERR_SHAPE, say = "0 links"; break;
+        case 10: /* four places: too few for landmarks with two neighbours each */
+            for (int c = 0; c < CELLS; c++)
+                for (int j = 0; j < 6; j++) same[c * 6 + j] = (c % 4) * (c % 4 + j) % 5;
+            o.neighbours = 2; /* fall through */
         default: x.atac_embedding = x.rna_embedding = same, x.atac_axes = x.rna_axes = 6;
             expect = CW_ERR_SHAPE, say = "different places";
         }

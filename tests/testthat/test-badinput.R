@@ -259,3 +259,51 @@ test_that("the memory a container leaves is read from its control group", {
     put(c("anon 7", "inactive_file 500"), "memory.stat")
     expect_identical(left(root), 1500)
 })
+
+test_that("a sparse matrix that is not one is refused before it is read", {
+    good <- list(dim = c(4L, 3L), p = c(0L, 2L, 3L, 5L),
+        i = c(0L, 2L, 1L, 0L, 3L), x = c(1, 2, 3, 1, 5)
+    )
+    ridge <- function(view) {
+        .Call(causeway:::cw_r_ridge_pooled, view, 0L, 0.01, 1L)
+    }
+    expect_length(ridge(good)$evidence, 3L)
+    for (bad in list(
+        list("i", c(0L, 2L, 1L, 0L, 4L)), list("i", c(-1L, 2L, 1L, 0L, 3L)),
+        list("p", c(0L, 2L, 3L, 9L)), list("p", c(0L, 6L, 3L, 5L)),
+        list("p", c(1L, 2L, 3L, 5L)), list("x", c(1, 2, 3, 1))
+    )) {
+        view <- good
+        view[[bad[[1L]]]] <- bad[[2L]]
+        expect_error(ridge(view), "damaged or was built by hand")
+    }
+    view <- good[c("p", "i", "x")]
+    view$genes <- 4
+    view$cells <- 3
+    state <- function(w) {
+        .Call(causeway:::cw_r_percell, view, 0L, w, NULL,
+            list(a = 0.01, rho = 0.1, high = 2), c(0, 1), 1L
+        )
+    }
+    expect_error(state(matrix(1L, 1L, 3L)), "internal error")
+    expect_error(state(matrix(1, 1L, 2L)), "internal error")
+    view$i[[1L]] <- 7L
+    expect_error(state(NULL), "damaged or was built by hand")
+})
+
+test_that("known edges beyond their list are refused before they are read", {
+    x <- list(dim = c(4L, 3L), p = c(0L, 2L, 3L, 5L),
+        i = c(0L, 2L, 1L, 0L, 3L), x = c(1, 2, 3, 1, 5)
+    )
+    known <- function(start) {
+        .Call(causeway:::cw_r_ridge_known, x, 0L,
+            list(start = start, tf = c(0L, 0L)),
+            list(variance = 0.01, strength = c(1, 4), nulls = 0), c(0, 1), 1L
+        )
+    }
+    expect_length(known(c(0L, 0L, 1L, 2L))$evidence, 3L)
+    for (start in list(c(0L, 0L, 1L, 9L), c(0L, 9L, 1L, 2L), c(1L, 1L, 1L, 2L)))
+    {
+        expect_error(known(start), "internal error")
+    }
+})

@@ -170,10 +170,11 @@ static cw_status make_metacells(cw_arena *arena, cw_tau *t, const cw_tau_options
     cw_tau_kmeans(arena, f->z, t->metacell, t->shared.z, NULL, 1, 30, o->key, N, d, M);
     if (ctx->status != CW_OK) return ctx->status;
     f->M = gather_metacells(f->z, f->size, t->metacell, to, t->shared.z, N, d, M);
-    if (f->M <= o->neighbours + 1)
+    i64 few = o->neighbours + 1 > 5 ? o->neighbours + 1 : 5; /* and 3 landmarks at least: each has 2 neighbours */
+    if (f->M <= few)
         return cw_fail(ctx, CW_ERR_SHAPE,
                        "delays: the cells lie at only %lld different places; more than %lld are needed",
-                       (long long)f->M, (long long)o->neighbours + 1);
+                       (long long)f->M, (long long)few);
     f->J = o->landmarks < f->M / 2 ? o->landmarks : f->M / 2;
     f->landmark = take(arena, f->J * d), f->velocity = take(arena, f->J * d);
     int32_t *own = cw_arena_take(arena, f->M * (i64)sizeof *own);
