@@ -581,7 +581,8 @@ setMethod("show", "EffendiParam", function(object) {
 }
 
 .effendiRank <- function(a, b) {
-    if (is.null(b) || length(a) < 3L || sd(a) == 0 || sd(b) == 0) {
+    if (is.null(b) || length(a) < 3L ||
+        stats::sd(a) == 0 || stats::sd(b) == 0) {
         return(NA_real_)
     }
     stats::cor(a, b, method = "spearman")
