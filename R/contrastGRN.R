@@ -729,12 +729,14 @@ setMethod("show", "GRNContrast", function(object) {
         f$ref, "\n", sep = ""
     )
     if (!is.null(f$edges)) {
-        cat("  ", .foundText(f$edges, "edges"), "\n", sep = "")
         if (!is.null(f$edges$beyondNoise)) {
-            cat("    of them ", f$edges$beyondNoise, " differ by more than ",
-                "the noise of their estimation (qNoise < 0.05)\n", sep = ""
+            cat("  ", f$edges$beyondNoise, " of ", f$edges$tested,
+                " edges differ by more than the noise of their estimation ",
+                "(q and qNoise < 0.05);\n  cells of a state share one ",
+                "network, so permuted labels alone prove less:\n", sep = ""
             )
         }
+        cat("  ", .foundText(f$edges, "edges"), "\n", sep = "")
         if (f$noVariation) {
             cat("    (per-cell variation wasn't distinguishable from the ",
                 "pooled network: all cells have the same)\n", sep = ""
