@@ -334,6 +334,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
 .anchoredObject <- function(input, fit, options, timeUnit, key, threads,
     started) {
     fit$counts <- .geneCounts(input, fit$peakWeight)
+    fit$rnaEmbedding <- input$embedding$rna
     table <- .tauTable(fit, input)
     verdict <- .tauVerdict(list(
         axes = fit$axes, usable = sum(fit$usable, na.rm = TRUE),

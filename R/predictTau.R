@@ -233,12 +233,10 @@ scRNAToTau <- function(fit, x, embedding = NULL, assay.type = NULL,
     if (fit@method == "effendi") {
         return(.rnaToTauEffendi(fit, rna, embedding))
     }
-    z <- .placeByRna(fit, rna, embedding)
     f <- fit@fit
-    d2 <- outer(rowSums(z^2), rowSums(f$z^2), `+`) - 2 * tcrossprod(z, f$z)
-    near <- max.col(-d2, ties.method = "first")
-    far <- d2[cbind(seq_along(near), near)] > (4 * f$bandwidth)^2
-    near[far] <- NA
+    near <- .nearestStates(f, .placeByRna(fit, rna, embedding),
+        .placeByRna(fit, f$counts$rna, f$rnaEmbedding)
+    )
     states <- which(tabulate(near, nrow(f$z)) >= minCells)
     near <- match(near, states)
     if (sum(!is.na(near)) < 50L) {
@@ -250,6 +248,23 @@ scRNAToTau <- function(fit, x, embedding = NULL, assay.type = NULL,
     structure(table, cells = sum(!is.na(near)), left = sum(is.na(near)),
         agreement = .spearman(table$tau, table$paired)
     )
+}
+
+## The state (metacell) whose own cells, placed by their RNA alone, are nearest;
+## NA for cells farther than nearly all of the fit's own. RNA trails the joint
+## state, so a place found from RNA alone can't be read on the joint axes.
+.nearestStates <- function(f, z, own) {
+    centre <- rowsum(own, f$metacell) / as.vector(table(f$metacell))
+    states <- as.integer(rownames(centre))
+    nearest <- function(x) {
+        d2 <- outer(rowSums(x^2), rowSums(centre^2), `+`) -
+            2 * tcrossprod(x, centre)
+        at <- max.col(-d2, ties.method = "first")
+        list(at = at, d2 = d2[cbind(seq_along(at), at)])
+    }
+    limit <- 2 * stats::quantile(nearest(own)$d2, 0.99, names = FALSE)
+    found <- nearest(z)
+    ifelse(found$d2 > limit, NA, states[found$at])
 }
 
 ## Counts of the fit's genes (0 where missing; attribute `present`), sparse.
@@ -338,11 +353,14 @@ scRNAToTau <- function(fit, x, embedding = NULL, assay.type = NULL,
     table
 }
 
-## J x G: the lag-free chromatin fits in terms of the basis at delay 0.
+## J x G: chromatin alone on the basis at delay 0, so that nothing of the
+## paired RNA is in the curves that new RNA is held against.
 .chromatinCoefficients <- function(f) {
-    basis <- matrix(f$features[1L, , ], nrow = dim(f$features)[[2L]])
-    gram <- crossprod(basis) + diag(1e-6, ncol(basis))
-    solve(gram, crossprod(basis, f$smoothChromatin))
+    basis <- matrix(f$features[1L, , ], nrow = nrow(f$z))
+    weight <- f$depthChromatin / mean(f$depthChromatin)
+    solve(crossprod(basis, weight * basis) +
+        diag(f$options$lambda, ncol(basis)),
+    crossprod(basis, weight * f$chromatin))
 }
 
 ## Grid x genes: quasi-likelihood deviance of rate ~ alpha + beta delayed
