@@ -5,7 +5,8 @@
 #'   writeGRN,ANY,ANY-method plotGRN,ANY-method toIgraph,ANY-method
 #'   contrastGRN,ANY-method
 #'   nullGRN,ANY-method saveGRN,ANY,ANY-method memberships,ANY-method
-#'   stateVerdict,ANY-method evaluateGRN,ANY,ANY-method
+#'   stateVerdict,ANY-method evaluateGRN,ANY,ANY-method evaluateGRN,ANY-method
+#'   saveGRN,ANY-method writeGRN,ANY-method
 #' @rdname PooledGRN-class
 #' @name PooledGRN-class
 NULL
