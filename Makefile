@@ -18,7 +18,7 @@ DEPS = r-base-core gcc libc6-dev make pkg-config libcjson-dev libopenblas-dev r-
   r-cran-matrix r-cran-cli r-cran-ggplot2 r-cran-igraph r-cran-jsonlite r-cran-ggrepel r-bioc-hsmmsinglecell
 DEPS_TEST = clang libclang-rt-14-dev libomp-dev r-cran-testthat r-cran-seuratobject r-bioc-multiassayexperiment \
   r-bioc-genomicranges r-bioc-iranges r-bioc-hdf5array r-bioc-rhdf5 r-bioc-bioccheck r-cran-knitr r-cran-rmarkdown r-bioc-biocstyle \
-  pandoc
+  r-cran-commonmark r-cran-xml2 pandoc
 
 .PHONY: all deps deps-test install demo test parity bench document clean
 all: install
