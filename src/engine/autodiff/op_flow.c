@@ -16,7 +16,8 @@
 #include <math.h>
 #include <string.h>
 
-#define FLOW_ROWS 32  /* of a tile: its arrays stay in the second cache */
+#define FLOW_ROWS 64  /* of a tile: its arrays stay in the second cache; 12% faster than 32, but a batch of 128 keeps two
+                        threads busy, not four */
 #define FLOW_SLOTS 16 /* partial sums of weight gradients; slot s takes tiles s, s + 16, ... in order */
 
 static int64_t keep_limit = 8 << 20; /* values of hidden layers that a flow may keep */
