@@ -140,20 +140,32 @@ setMethod("[", c("CellGRN", "ANY", "missing", "ANY"),
         if (missing(i)) {
             return(x)
         }
-        at <- .someCells(x, i, "i")
-        if (anyDuplicated(at)) {
-            .stopArgument("i", "chooses a cell twice: ",
-                .some(unique(x@cells[at[duplicated(at)]])),
-                "; cell names must stay unique."
-            )
-        }
+        at <- .distinctCells(x, i)
         x@factors <- .subsetFactors(x, at)
-        x@expression <- x@expression[, at, drop = FALSE]
-        x@cellData <- x@cellData[at, , drop = FALSE]
-        x@cells <- x@cells[at]
-        x
+        .takeCells(x, at)
     }
 )
+
+## Cells for `[`, none twice.
+.distinctCells <- function(x, i) {
+    at <- .someCells(x, i, "i")
+    if (anyDuplicated(at)) {
+        .stopArgument("i", "chooses a cell twice: ",
+            .some(unique(x@cells[at[duplicated(at)]])),
+            "; cell names must stay unique."
+        )
+    }
+    at
+}
+
+## What every kind of per-cell networks holds by cell; the kind's own parts
+## have been taken before.
+.takeCells <- function(x, at) {
+    x@expression <- x@expression[, at, drop = FALSE]
+    x@cellData <- x@cellData[at, , drop = FALSE]
+    x@cells <- x@cells[at]
+    x
+}
 
 #' @rdname CellGRN-class
 #' @export

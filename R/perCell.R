@@ -551,18 +551,9 @@ setMethod("[", c("StateGRN", "ANY", "missing", "ANY"),
         if (missing(i)) {
             return(x)
         }
-        at <- .someCells(x, i, "i")
-        if (anyDuplicated(at)) {
-            .stopArgument("i", "chooses a cell twice: ",
-                .some(unique(x@cells[at[duplicated(at)]])),
-                "; cell names must stay unique."
-            )
-        }
+        at <- .distinctCells(x, i)
         x@memberships <- x@memberships[at, , drop = FALSE]
-        x@expression <- x@expression[, at, drop = FALSE]
-        x@cellData <- x@cellData[at, , drop = FALSE]
-        x@cells <- x@cells[at]
-        x
+        .takeCells(x, at)
     }
 )
 
