@@ -8,6 +8,20 @@
 
 #include "core.h"
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+/* The number of the thread that asks, from 0 within its parallel region: for picking its own working memory only. */
+static inline int cw_thread_number(void)
+{
+#ifdef _OPENMP
+    return omp_get_thread_num();
+#else
+    return 0;
+#endif
+}
+
 /* Threads to use when `wanted` were asked for (0: the default, 2): bounded by the processors there are, by
  * OMP_NUM_THREADS and OMP_THREAD_LIMIT, and by 2 where _R_CHECK_LIMIT_CORES_ or IS_BIOC_BUILD_MACHINE say so. >= 1. */
 int cw_threads_resolve(int wanted);

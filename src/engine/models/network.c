@@ -2,23 +2,12 @@
 #include "network.h"
 
 #include "../core/select.h"
+#include "../core/threads.h"
 #include "../kernels/cpu/cpu.h"
 #include "../kernels/kernels.h"
 
 #include <float.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
-static int64_t this_thread(void)
-{
-#ifdef _OPENMP
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
-}
 
 /* ---- checks --------------------------------------------------------------------------------------------------- */
 
@@ -338,8 +327,8 @@ cw_status cw_network_add(cw_ctx *ctx, double *sum, const cw_factors *f, const in
 #pragma omp atomic read
             halt = stop;
             if (halt) continue;
-            pool_tile(sum, work + this_thread(), &p, t, first, here);
-            if (this_thread() == 0 && cw_poll(ctx) != CW_OK) {
+            pool_tile(sum, work + cw_thread_number(), &p, t, first, here);
+            if (cw_thread_number() == 0 && cw_poll(ctx) != CW_OK) {
 #pragma omp atomic write
                 stop = 1;
             }
@@ -537,7 +526,7 @@ cw_status cw_network_activity(cw_ctx *ctx, double *activity, const cw_factors *f
         if (cell_z(ctx, z, x, cell ? cell[j] : j, f->genes) != CW_OK) break;
 #pragma omp parallel num_threads(ctx->threads)
         {
-            float *mine = work + this_thread() * f->genes;
+            float *mine = work + cw_thread_number() * f->genes;
 #pragma omp for schedule(static)
             for (int64_t i = 0; i < f->tfs; i++)
                 activity[j * f->tfs + i] = row_activity(mine, w.score + i * f->genes, z, f->tf_gene[i], top, f->genes);

@@ -2,17 +2,11 @@
 #include "nulls.h"
 
 #include "../core/rng.h"
+#include "../core/threads.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef _OPENMP
-#include <omp.h>
-static int me(void) { return omp_get_thread_num(); }
-#else
-static int me(void) { return 0; }
-#endif
 
 /* Random words of one stream, in turn. */
 typedef struct source {
@@ -221,8 +215,8 @@ cw_status cw_null_above(cw_ctx *ctx, double *count, const double *observed, cons
 #pragma omp atomic read
         halt = stop;
         if (halt) continue;
-        missing |= !count_above(count, row + me() * genes, observed, null, tf_gene[t], t, tfs, genes);
-        if (me() == 0 && cw_poll(ctx) != CW_OK) {
+        missing |= !count_above(count, row + cw_thread_number() * genes, observed, null, tf_gene[t], t, tfs, genes);
+        if (cw_thread_number() == 0 && cw_poll(ctx) != CW_OK) {
 #pragma omp atomic write
             stop = 1;
         }

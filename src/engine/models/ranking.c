@@ -2,16 +2,10 @@
 #include "ranking.h"
 
 #include "../core/rng.h"
+#include "../core/threads.h"
 
 #include <math.h>
 #include <string.h>
-
-#ifdef _OPENMP
-#include <omp.h>
-static int me(void) { return omp_get_thread_num(); }
-#else
-static int me(void) { return 0; }
-#endif
 
 /* ---- sorting ---------------------------------------------------------------------------------------------------- */
 
@@ -232,8 +226,9 @@ cw_status cw_rank_bootstrap(cw_ctx *ctx, cw_rank_score *out, const cw_ranking *r
 #pragma omp atomic read
             halt = stop;
             if (halt) continue;
-            out[b] = one_sample(weight + me() * n, slot, n, positives, cw_rng_stream(key, CW_RNG_USER, (uint64_t)b, 1));
-            if (me() == 0 && cw_poll(ctx) != CW_OK) {
+            out[b] = one_sample(weight + cw_thread_number() * n, slot, n, positives,
+                                cw_rng_stream(key, CW_RNG_USER, (uint64_t)b, 1));
+            if (cw_thread_number() == 0 && cw_poll(ctx) != CW_OK) {
 #pragma omp atomic write
                 stop = 1;
             }
@@ -297,10 +292,10 @@ cw_status cw_rank_random(cw_ctx *ctx, cw_rank_score *out, int64_t n, int64_t pos
 #pragma omp atomic read
             halt = stop;
             if (halt) continue;
-            uint64_t *mine = bits + me() * words;
+            uint64_t *mine = bits + cw_thread_number() * words;
             random_ranks(mine, words, n, positives, cw_rng_stream(key, CW_RNG_USER, (uint64_t)b, 2));
             out[b] = one_random(mine, words, n, positives);
-            if (me() == 0 && cw_poll(ctx) != CW_OK) {
+            if (cw_thread_number() == 0 && cw_poll(ctx) != CW_OK) {
 #pragma omp atomic write
                 stop = 1;
             }

@@ -3,26 +3,15 @@
 
 #include "dense.h"
 #include "../core/rng.h"
+#include "../core/threads.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 enum { DENOISE = 8, SUBSTEPS = 2, POOL_TILE = 16, TRIALS = 6 };
 /* what the streams are for */
 enum { USE_KMEANS = 130, USE_SPLIT };
-
-static int worker(void)
-{
-#ifdef _OPENMP
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
-}
 
 static double distance2(const double *a, const double *b, int64_t d)
 {
@@ -291,7 +280,7 @@ cw_status cw_tau_pool(cw_arena *arena, double *rate, double *depth, const cw_cou
 #pragma omp parallel for schedule(dynamic, 1) num_threads(ctx->threads)
     for (int64_t t = 0; t < tiles; t++) {
         int64_t m0 = t * POOL_TILE, n = M - m0 < POOL_TILE ? M - m0 : POOL_TILE;
-        double *s = sum + worker() * slots * POOL_TILE;
+        double *s = sum + cw_thread_number() * slots * POOL_TILE;
         memset(s, 0, (size_t)(slots * POOL_TILE) * sizeof *s);
         for (int64_t i = 0; i < n; i++) {
             double all = 0.0;
@@ -405,7 +394,7 @@ cw_status cw_tau_backtrace(cw_arena *arena, double *F, double *path, double *den
         int64_t i1 = i0 + 1024 < n ? i0 + 1024 : n;
 #pragma omp parallel for schedule(dynamic, 4) num_threads(ctx->threads)
         for (int64_t i = i0; i < i1; i++) {
-            double *z = all + worker() * wide, *room = z + d;
+            double *z = all + cw_thread_number() * wide, *room = z + d;
             memcpy(z, point + i * d, (size_t)d * sizeof *z);
             for (int s = 0; s < DENOISE; s++) pull(z, 0.6, room, f);
             if (denoised) memcpy(denoised + i * d, z, (size_t)d * sizeof *z);
@@ -520,7 +509,7 @@ static void normal_equations(double *K, double *b, double *room, const local *l,
     (void)threads;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t m = 0; m < l->flow->M; m++) {
-        double *X = room + worker() * (k + 1) * n, *y = X + k * n;
+        double *X = room + cw_thread_number() * (k + 1) * n, *y = X + k * n;
         const double *own = l->lag->m + m * n, *D = l->lag->D + m * n;
         for (int64_t i = 0; i < n; i++) y[i] = D[i] * root[i];
         for (int64_t q = 0; q < k; q++) {

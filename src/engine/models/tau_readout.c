@@ -1,27 +1,16 @@
 /* tau_readout.c: fits of single genes: lag-free, over a grid of delays, posterior, amortised over gene embeddings. */
 #include "tau.h"
 
+#include "../core/threads.h"
 #include "dense.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 enum { LANES = 8, TILE = 64, ROUNDS = 4, SUMS = 8, PRIOR_STEPS = 60, REACH = 6, EM_STEPS = 30, RIDGES = 22 };
 #define SIGNAL_LEAST 60.0
 #define CORRELATION_LEAST 0.2
-
-static int worker(void)
-{
-#ifdef _OPENMP
-    return omp_get_thread_num();
-#else
-    return 0;
-#endif
-}
 
 static double dot(const double *a, const double *b, int64_t n)
 {
@@ -151,7 +140,7 @@ cw_status cw_tau_lagfree_fit(cw_arena *arena, cw_tau_lagfree *f, const double *c
         int64_t g1 = g0 + 2048 < G ? g0 + 2048 : G;
 #pragma omp parallel for schedule(dynamic, 8) num_threads(ctx->threads)
         for (int64_t g = g0; g < g1; g++) {
-            double *own = room + worker() * J * (J + 1);
+            double *own = room + cw_thread_number() * J * (J + 1);
             int64_t at = g * M;
             int a = scale_to_one(f->a + at, chromatin + at, M), r = scale_to_one(f->r + at, rna + at, M);
             if (!a || !r) {
@@ -395,7 +384,7 @@ cw_status cw_tau_profile(cw_arena *arena, double *dev, double *beta, double *alp
         int64_t i1 = i0 + 8 * TILE < n ? i0 + 8 * TILE : n, tiles = (i1 - i0 + TILE - 1) / TILE;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(ctx->threads)
         for (int64_t b = 0; b < tiles; b++) {
-            double *own = all + worker() * (room + lanes_room + LANES);
+            double *own = all + cw_thread_number() * (room + lanes_room + LANES);
             tile t = {.lanes = own};
             t.w = own + lanes_room, t.wy = t.w + TILE * M, t.K0 = t.wy + TILE * M, t.K1 = t.K0 + TILE * P;
             t.y0 = t.K1 + TILE * P, t.y1 = t.y0 + TILE * J, t.bs = t.y1 + TILE * J;

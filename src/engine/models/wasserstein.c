@@ -2,17 +2,11 @@
 #include "wasserstein.h"
 
 #include "../core/rng.h"
+#include "../core/threads.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef _OPENMP
-#include <omp.h>
-static int me(void) { return omp_get_thread_num(); }
-#else
-static int me(void) { return 0; }
-#endif
 
 /* Random numbers of one stream, in turn. */
 typedef struct source {
@@ -186,9 +180,9 @@ static void all_genes(cw_ctx *ctx, const cw_shifts *out, const double *x, ladder
 #pragma omp atomic read
         halt = stop;
         if (halt) continue;
-        build_ladder(l + me(), x + g * cells, cells);
-        one_gene(out, g, l + me(), s, o);
-        if (me() == 0 && cw_poll(ctx) != CW_OK) {
+        build_ladder(l + cw_thread_number(), x + g * cells, cells);
+        one_gene(out, g, l + cw_thread_number(), s, o);
+        if (cw_thread_number() == 0 && cw_poll(ctx) != CW_OK) {
 #pragma omp atomic write
             stop = 1;
         }
