@@ -104,12 +104,20 @@
     if (length(text) != 1L || !nzchar(text)) class(x)[[1L]] else text
 }
 
-## For methods whose generic has `...`: a misspelt argument is an error.
-.noDots <- function(...) {
+## For methods whose generic has `...`: a misspelt argument is an error, and
+## one that had another name before (`renamed = c(old = "new")`) is told it.
+.noDots <- function(..., renamed = character()) {
     if (...length()) {
         names <- ...names()
-        names <- if (is.null(names)) "" else names
-        names[!nzchar(names)] <- "(without a name)"
+        names <- if (is.null(names)) rep("", ...length()) else names
+        old <- intersect(names, names(renamed))
+        if (length(old)) {
+            stop("'", old[[1L]], "' is now called '", renamed[[old[[1L]]]],
+                "'.",
+                call. = FALSE
+            )
+        }
+        names[is.na(names) | !nzchar(names)] <- "(without a name)"
         stop("these arguments aren't known here: ", .some(names),
             "; see the help page.",
             call. = FALSE
