@@ -11,7 +11,7 @@
 #include "core/rng.h"
 #include "kernels/kernels.h"
 #include "core/threads.h"
-#include "models/network.h"
+#include "stats/network.h"
 
 #include <stdlib.h>
 #include <time.h>

@@ -2,7 +2,7 @@
 #include "glue.h"
 
 #include "../engine/core/select.h"
-#include "../engine/io/checkpoint.h"
+#include "../engine/train/checkpoint.h"
 #include "../engine/train/effendi_trainer.h"
 
 #include <math.h>

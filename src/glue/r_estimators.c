@@ -1,8 +1,8 @@
 /* r_estimators.c: pooled estimators of networks: tree ensembles and the evidence ridge. */
 #include "glue.h"
 
-#include "../engine/models/forest.h"
-#include "../engine/models/ridge.h"
+#include "../engine/stats/forest.h"
+#include "../engine/stats/ridge.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #include "r_model.h"
 
 #include "../engine/core/threads.h"
-#include "../engine/io/checkpoint.h"
+#include "../engine/train/checkpoint.h"
 #include "../engine/io/json.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
 
 #include "glue.h"
 
-#include "../engine/models/sfm.h"
+#include "../engine/models/sfm/sfm.h"
 #include "../engine/train/trainer.h"
 
 /* Behind the external pointer. Everything is taken from ctx, which lives as long as the handle. */

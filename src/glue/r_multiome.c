@@ -1,7 +1,7 @@
 /* r_multiome.c: simulated cells with chromatin and RNA. */
 #include "glue.h"
 
-#include "../engine/models/multiome.h"
+#include "../engine/sim/multiome.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * engine, gives back the engine's memory, and raises last. */
 #include "glue.h"
 
-#include "../engine/models/network.h"
+#include "../engine/stats/network.h"
 
 #include <string.h>
 

@@ -2,9 +2,9 @@
  * values and named the arguments; here types and lengths are, so that no call can read beyond an array. */
 #include "glue.h"
 
-#include "../engine/models/nulls.h"
-#include "../engine/models/ranking.h"
-#include "../engine/models/wasserstein.h"
+#include "../engine/stats/nulls.h"
+#include "../engine/stats/ranking.h"
+#include "../engine/stats/wasserstein.h"
 
 static int as_threads(SEXP threads)
 {

@@ -1,8 +1,8 @@
 /* r_ridge.c: networks per cell state, and simulated cells. */
 #include "glue.h"
 
-#include "../engine/models/percell.h"
-#include "../engine/models/simulate.h"
+#include "../engine/stats/percell.h"
+#include "../engine/sim/simulate.h"
 
 #include <math.h>
 #include <string.h>

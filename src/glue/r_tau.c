@@ -2,7 +2,7 @@
 #include "glue.h"
 
 #include "../engine/core/threads.h"
-#include "../engine/models/tau.h"
+#include "../engine/tau/tau.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* r_train.c: training steps. R drives epochs, order and stopping; one call is one micro-batch or one update. */
 #include "r_model.h"
 
-#include "../engine/io/checkpoint.h"
+#include "../engine/train/checkpoint.h"
 
 #include <stdlib.h>
 #include <string.h>

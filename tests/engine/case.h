@@ -6,7 +6,7 @@
 
 #include "autodiff/ops.h"
 #include "core/threads.h"
-#include "io/checkpoint.h"
+#include "train/checkpoint.h"
 #include "io/csv.h"
 #include "io/vocab.h"
 #include "test.h"

@@ -50,8 +50,8 @@ forbid "stdout and stderr" "$word(stdout|stderr)([^A-Za-z0-9_]|\$)"
 forbid "the C library's random numbers" "$word(rand|srand|random|srandom|drand48|rand_r)[ \t]*\("
 forbid "setjmp" "$word(setjmp|longjmp|_setjmp|siglongjmp)[ \t]*\("
 
-# A file of a layer includes only its own layer and those that stand before it; io is the last, glue isn't one of them.
-layers="core kernels autodiff nn models train io"
+# A file of a layer includes only its own layer and those that stand before it; glue is none of them.
+layers="core linalg io kernels autodiff nn models train stats tau sim"
 below=""
 for layer in $layers; do
   below="$below $layer"

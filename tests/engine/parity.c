@@ -6,7 +6,7 @@
 #include <dirent.h>
 
 #include "case.h"
-#include "models/gene_order.h"
+#include "models/sfm/gene_order.h"
 
 typedef struct {
     double rtol, atol;

@@ -3,9 +3,9 @@
 #ifndef CW_PARITY_EFFENDI_H
 #define CW_PARITY_EFFENDI_H
 
-#include "io/checkpoint.h"
+#include "train/checkpoint.h"
 #include "io/json.h"
-#include "models/effendi.h"
+#include "models/effendi/effendi.h"
 
 typedef struct {
     const char *dir;

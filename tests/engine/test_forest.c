@@ -2,7 +2,7 @@
 #include "test.h"
 
 #include "core/rng.h"
-#include "models/forest.h"
+#include "stats/forest.h"
 
 enum { CELLS = 301, GENES = 14, TFS = 9 };
 

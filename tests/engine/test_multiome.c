@@ -1,7 +1,7 @@
 /* test_multiome.c: simulated chromatin and RNA have the courses, the delays and the counts they are said to have. */
 #include "test.h"
 
-#include "models/multiome.h"
+#include "sim/multiome.h"
 
 static cw_ctx *new_ctx(int threads)
 {

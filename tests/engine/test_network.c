@@ -4,7 +4,7 @@
 #include "core/rng.h"
 #include "kernels/cpu/cpu.h"
 #include "kernels/kernels.h"
-#include "models/network.h"
+#include "stats/network.h"
 
 typedef struct sample {
     cw_factors f;

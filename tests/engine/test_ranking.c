@@ -2,9 +2,9 @@
 #include "test.h"
 
 #include "core/rng.h"
-#include "models/nulls.h"
-#include "models/ranking.h"
-#include "models/wasserstein.h"
+#include "stats/nulls.h"
+#include "stats/ranking.h"
+#include "stats/wasserstein.h"
 
 static cw_ctx *new_ctx(int threads)
 {

@@ -3,9 +3,9 @@
 
 #include "core/rng.h"
 #include "core/threads.h"
-#include "models/dense.h"
-#include "models/ridge.h"
-#include "models/states.h"
+#include "linalg/dense.h"
+#include "stats/ridge.h"
+#include "stats/states.h"
 
 static cw_ctx *new_ctx(int threads)
 {

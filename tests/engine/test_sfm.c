@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "core/threads.h"
-#include "io/checkpoint.h"
-#include "models/gene_order.h"
-#include "models/sfm.h"
+#include "train/checkpoint.h"
+#include "models/sfm/gene_order.h"
+#include "models/sfm/sfm.h"
 #include "train/trainer.h"
 
 #define KEY 20u

@@ -1,7 +1,7 @@
 /* test_simulate.c: simulated cells have the network, the contexts and the counts they are said to have. */
 #include "test.h"
 
-#include "models/simulate.h"
+#include "sim/simulate.h"
 
 static cw_ctx *new_ctx(int threads)
 {

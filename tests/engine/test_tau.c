@@ -4,7 +4,7 @@
 
 #include "core/rng.h"
 #include "core/threads.h"
-#include "models/tau.h"
+#include "tau/tau.h"
 #include "tau_gold.h"
 
 #define COUNT(x) ((int64_t)(sizeof(x) / sizeof *(x)))

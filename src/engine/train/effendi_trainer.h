@@ -6,7 +6,7 @@
 #ifndef CW_EFFENDI_TRAINER_H
 #define CW_EFFENDI_TRAINER_H
 
-#include "../models/effendi.h"
+#include "../models/effendi/effendi.h"
 
 typedef enum cw_effendi_stage { CW_EFFENDI_MATCH = 0, CW_EFFENDI_FROZEN, CW_EFFENDI_TUNED } cw_effendi_stage;
 

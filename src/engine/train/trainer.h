@@ -6,7 +6,7 @@
 #ifndef CW_TRAINER_H
 #define CW_TRAINER_H
 
-#include "../models/sfm.h"
+#include "../models/sfm/sfm.h"
 
 typedef struct cw_train_options {
     float lr, beta1, beta2, eps, weight_decay;

@@ -2,11 +2,11 @@
 #ifndef CW_CHECKPOINT_H
 #define CW_CHECKPOINT_H
 
-#include "../models/sfm.h"
+#include "../models/sfm/sfm.h"
 #include "../nn/params.h"
-#include "../train/trainer.h"
-#include "json.h"
-#include "safetensors.h"
+#include "trainer.h"
+#include "../io/json.h"
+#include "../io/safetensors.h"
 
 /* What loading found. Names are owned; free with cw_load_report_free. */
 typedef struct cw_load_report {

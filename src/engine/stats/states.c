@@ -1,7 +1,7 @@
 /* states.c: see states.h. */
 #include "states.h"
 
-#include "dense.h"
+#include "../linalg/dense.h"
 #include "../core/rng.h"
 
 #include <float.h>

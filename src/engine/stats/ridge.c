@@ -1,7 +1,7 @@
 /* ridge.c: see ridge.h. */
 #include "ridge.h"
 
-#include "dense.h"
+#include "../linalg/dense.h"
 #include "../core/rng.h"
 
 #include <float.h>

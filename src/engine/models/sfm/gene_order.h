@@ -2,7 +2,7 @@
 #ifndef CW_GENE_ORDER_H
 #define CW_GENE_ORDER_H
 
-#include "../core/core.h"
+#include "../../core/core.h"
 
 /* grn (genes, genes), row = source, of one cell; active (genes) or NULL: all. The diagonal and negative weights count as
  * 0. Again and again the gene with no incoming weight left and the most outgoing is taken (ties: first position); where

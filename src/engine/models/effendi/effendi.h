@@ -14,9 +14,9 @@
 #ifndef CW_EFFENDI_H
 #define CW_EFFENDI_H
 
-#include "../autodiff/ops.h"
-#include "../nn/params.h"
-#include "../nn/transformer.h" /* the observer */
+#include "../../autodiff/ops.h"
+#include "../../nn/params.h"
+#include "../../nn/transformer.h" /* the observer */
 
 typedef struct cw_effendi_config {
     int64_t atac, dim; /* widths of z_atac, and of z_rna and the gene embeddings */

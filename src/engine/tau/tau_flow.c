@@ -1,7 +1,7 @@
 /* tau_flow.c: metacells, gene chromatin, and the flow of cell state. See tau.h. */
 #include "tau.h"
 
-#include "dense.h"
+#include "../linalg/dense.h"
 #include "../core/rng.h"
 #include "../core/threads.h"
 

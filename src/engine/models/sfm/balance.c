@@ -5,7 +5,7 @@
  * of a step are averaged with weight N, all computed with the step's beta. */
 #include "sfm.h"
 
-#include "../core/select.h"
+#include "../../core/select.h"
 
 #include <math.h>
 #include <string.h>

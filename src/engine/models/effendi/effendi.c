@@ -1,7 +1,7 @@
 /* effendi.c: see effendi.h. */
 #include "effendi.h"
 
-#include "dense.h"
+#include "../../linalg/dense.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* sfm.c: see sfm.h. */
 #include "sfm.h"
 
-#include "../core/select.h"
+#include "../../core/select.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* tau_embed.c: sparse counts -> linear axes of each modality -> the state that both share. See tau.h. */
 #include "tau.h"
 
-#include "dense.h"
+#include "../linalg/dense.h"
 #include "../core/rng.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* tau.c: the anchored delay estimator, step after step. See tau.h. */
 #include "tau.h"
 
-#include "dense.h"
+#include "../linalg/dense.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
 #ifndef CW_SFM_H
 #define CW_SFM_H
 
-#include "../nn/params.h"
-#include "../nn/transformer.h"
+#include "../../nn/params.h"
+#include "../../nn/transformer.h"
 
 typedef struct cw_sfm_config {
     int64_t vocab, conditions, pad; /* rows of the gene and condition tables; the padding token */

@@ -208,7 +208,7 @@ typedef struct pool_rows_of {
     const float **weight;   /* (cells) */
 } pool_rows_of;
 
-#define CW_TILES "../../models/pool_tiles.h"
+#define CW_TILES "pool_tiles.h"
 #include "../kernels/cpu/simd_each.h"
 
 typedef void (*pool_function)(float *acc, const float *v, const pool_rows_of *p, int64_t rows);

@@ -2,7 +2,7 @@
 #include "tau.h"
 
 #include "../core/threads.h"
-#include "dense.h"
+#include "../linalg/dense.h"
 
 #include <math.h>
 #include <stdlib.h>
