@@ -4,6 +4,7 @@ ENGINE_SOURCES = \
   engine/core/arena.c \
   engine/core/rng.c \
   engine/core/select.c \
+  engine/core/settings.c \
   engine/core/threads.c \
   engine/linalg/dense.c \
   engine/io/json.c \

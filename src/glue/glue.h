@@ -12,6 +12,7 @@
 #include <Rinternals.h>
 
 #include "../engine/core/core.h"
+#include "../engine/core/settings.h"
 
 /* A fresh context with R's callbacks, kernels selected, the BLAS on one thread; raises an R error when there is no
  * memory. Create every SEXP before, for between enter and leave nothing may jump. `threads` 0: the default. */
@@ -28,6 +29,15 @@ void cw_glue_pause(cw_ctx *ctx); /* raises as cw_glue_leave does, and leaves the
 /* The element `name` of a list; R_NilValue when there is none. */
 SEXP cw_glue_get(SEXP list, const char *name);
 double cw_glue_number(SEXP list, const char *name, double fallback);
+/* Fills the struct that `table` describes from a named list of single numbers, truth values and strings (NULL members
+ * count as not given). What the table doesn't have, of the wrong type or out of range raises an R error that names it:
+ * call it before the engine is entered. */
+void cw_glue_settings(SEXP list, const cw_setting *table, void *out);
+/* A list's members as options in R_alloc'd memory, *n of them; names and types checked as above. */
+const cw_option *cw_glue_options(SEXP list, int64_t *n);
+/* A settings table as R sees it: a list of columns name, argument, type, default, min, max, open, choices, help. The
+ * caller protects it. */
+SEXP cw_glue_settings_table(const cw_setting *table);
 /* Two whole numbers below 2^32 as one 64-bit key; raises an R error for anything else. */
 uint64_t cw_glue_key(SEXP key);
 /* Raises an R error unless p, i, x (doubles) are a column-compressed matrix with `rows` rows and `columns` columns:

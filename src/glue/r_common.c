@@ -161,3 +161,60 @@ uint64_t cw_glue_key(SEXP key)
         if (!(x[i] >= 0 && x[i] < 4294967296.0)) Rf_error("internal error: half of a random key is %g", x[i]);
     return (uint64_t)x[0] << 32 | (uint64_t)x[1];
 }
+
+/* ---- options by table ---- */
+
+const cw_option *cw_glue_options(SEXP list, int64_t *n)
+{
+    *n = 0;
+    if (Rf_isNull(list)) return NULL;
+    SEXP names = Rf_getAttrib(list, R_NamesSymbol);
+    if (TYPEOF(list) != VECSXP || (Rf_xlength(list) > 0 && Rf_xlength(names) != Rf_xlength(list)))
+        Rf_error("internal error: options must be a named list");
+    cw_option *option = (cw_option *)R_alloc((size_t)Rf_xlength(list) + 1, sizeof *option);
+    for (R_xlen_t i = 0; i < Rf_xlength(list); i++) {
+        SEXP x = VECTOR_ELT(list, i);
+        const char *name = CHAR(STRING_ELT(names, i));
+        if (Rf_isNull(x)) continue;
+        if (Rf_xlength(x) != 1 || !(Rf_isNumeric(x) || Rf_isLogical(x) || Rf_isString(x)))
+            Rf_error("the option '%s' must be one number, TRUE or FALSE, or one string", name);
+        cw_option o = {.name = name, .text = NULL, .number = 0};
+        if (Rf_isString(x))
+            o.text = Rf_translateCharUTF8(STRING_ELT(x, 0));
+        else
+            o.number = Rf_asReal(x); /* NA becomes NaN, which no range holds */
+        option[(*n)++] = o;
+    }
+    return option;
+}
+
+void cw_glue_settings(SEXP list, const cw_setting *table, void *out)
+{
+    int64_t n;
+    char why[256];
+    const cw_option *option = cw_glue_options(list, &n);
+    if (cw_settings_fill(table, out, option, n, 1, why, sizeof why) != CW_OK) Rf_error("%s", why);
+}
+
+SEXP cw_glue_settings_table(const cw_setting *table)
+{
+    static const char *const columns[] = {"name", "argument", "type", "default", "min", "max", "open", "choices", "help"};
+    static const char *const types[] = {"integer", "number", "number", "flag", "choice", "text"};
+    int n = (int)cw_settings_count(table);
+    SEXP list = PROTECT(cw_glue_list(9, columns));
+    for (int j = 0; j < 9; j++) {
+        int numeric = j >= 3 && j <= 6;
+        SET_VECTOR_ELT(list, j, Rf_allocVector(numeric ? REALSXP : STRSXP, n));
+    }
+    for (int i = 0; i < n; i++) {
+        const cw_setting *s = &table[i];
+        const char *text[] = {s->name, s->argument ? s->argument : s->name, types[s->type]};
+        const double number[] = {s->fallback, s->min, s->max, s->open};
+        for (int j = 0; j < 3; j++) SET_STRING_ELT(VECTOR_ELT(list, j), i, Rf_mkChar(text[j]));
+        for (int j = 0; j < 4; j++) REAL(VECTOR_ELT(list, 3 + j))[i] = number[j];
+        SET_STRING_ELT(VECTOR_ELT(list, 7), i, Rf_mkChar(s->choices ? s->choices : ""));
+        SET_STRING_ELT(VECTOR_ELT(list, 8), i, Rf_mkCharCE(s->help ? s->help : "", CE_UTF8));
+    }
+    UNPROTECT(1);
+    return list;
+}
