@@ -60,3 +60,61 @@ setClass("PerCellNetworks", contains = "VIRTUAL", slots = c(
     tfs = "character", genes = "character", cells = "character",
     expression = "dgCMatrix", cellData = "DataFrame", metadata = "list"
 ))
+
+#' Reports
+#'
+#' What a comparison, a validation or a test gives. All reports have the same
+#' parts, and are printed, read as tables, drawn and written in the same way.
+#'
+#' @section A report in twenty lines:
+#' A class needs one line, a function that makes it ends with `.report()`; if
+#' it is to be drawn, an S3 method of `plot()` is added. All else is inherited.
+#' \preformatted{
+#' setClass("CoverageReport", contains = "CausewayReport")
+#'
+#' coverageOf <- function(x, reference) {
+#'     share <- mean(reference %in% rownames(x))
+#'     table <- data.frame(gene = reference, found = reference %in% rownames(x))
+#'     .report("CoverageReport",
+#'         verdict = .verdict(sprintf("%.0f%% of the genes are there",
+#'             100 * share), holds = share > 0.5),
+#'         tables = list(genes = table),
+#'         facts = list(genes = length(reference), share = share)
+#'     )
+#' }
+#' }
+#' A report whose tables need more than their first rows on the screen has a
+#' method of `.showBody()`; one that draws has `plot.CoverageReport()`.
+#'
+#' @slot verdict list: `text`, character, what came out, the first line as the
+#'   headline; `holds`, does it beat its baseline and null (NA: nothing was
+#'   claimed); and more for some reports.
+#' @slot tables named list of data.frames; the first is the main one.
+#' @slot facts list: what was done and counted.
+#' @slot provenance list: `version` of the package, `engine`, `seed`, and more
+#'   for some reports.
+#' @return `CausewayReport` is virtual; reports are made by the functions that
+#'   compare, validate or test. What its methods give is on the page of
+#'   [verdict()].
+#' @seealso [verdict()]; [contrastGRN()], [evaluateGRN()], [benchmarkGRN()],
+#'   [stabilityGRN()], [evaluatePerturbation()], [nullGRN()],
+#'   [splitReference()], [validateTau()], [contrastTau()]
+#' @examples
+#' change <- contrastGRN(exampleGRN(), "group", top = 50, seed = 1)
+#' is(change, "CausewayReport")
+#' @name CausewayReport-class
+#' @exportClass CausewayReport
+setClass("CausewayReport", contains = "VIRTUAL", slots = c(
+    verdict = "list", tables = "list", facts = "list", provenance = "list"
+), validity = function(object) {
+    text <- object@verdict$text
+    if (!is.character(text) || !length(text) || anyNA(text)) {
+        return("a report's verdict must have a 'text'")
+    }
+    frames <- vapply(object@tables, is.data.frame, NA)
+    if (length(frames) && (!all(frames) || is.null(names(object@tables)) ||
+        !all(nzchar(names(object@tables))))) {
+        return("a report's tables must be data.frames with names")
+    }
+    TRUE
+})

@@ -108,3 +108,20 @@ setGeneric("evaluateGRN",
 )
 
 ## ---- end of the networks' block -----------------------------------------------
+
+## ---- reports ----------------------------------------------------------------
+
+#' @rdname verdict
+#' @export
+setGeneric("verdict", function(x, ...) standardGeneric("verdict"))
+
+## Of what is no report base's function does what it always did.
+#' @rdname verdict
+#' @export
+setGeneric("write", function(x, file = "data", ...) standardGeneric("write"),
+    signature = "x",
+    useAsDefault = function(x, file = "data", ...) base::write(x, file, ...)
+)
+
+## What show() prints of a report below its verdict.
+setGeneric(".showBody", function(x) standardGeneric(".showBody"))
