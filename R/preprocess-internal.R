@@ -42,172 +42,6 @@
     s
 }
 
-## Mitochondrial, ribosomal and haemoglobin genes by symbol in upper case. The
-## published code looks at the names as given, so it misses them in Ensembl
-## names and in mouse symbols; here they are found.
-.qcGenes <- function(symbols) {
-    symbols <- ifelse(is.na(symbols), "", symbols)
-    list(
-        mt = startsWith(symbols, "MT-"),
-        ribo = startsWith(symbols, "RPS") | startsWith(symbols, "RPL"),
-        hb = grepl("^HB([^P]|$)", symbols)
-    )
-}
-
-## ---- passes over the matrix ------------------------------------------------
-
-.badValues <- function(x, names, cells, columns, arg = "x") {
-    bad <- which(!is.finite(x@x) | x@x < 0)
-    if (!length(bad)) {
-        return(NULL)
-    }
-    at <- bad[[1L]]
-    column <- findInterval(at - 1L, x@p, left.open = FALSE)
-    .stopArgument(arg, "holds ", format(x@x[[at]]), " for gene ",
-        names[[x@i[[at]] + 1L]], " in cell ", cells[[columns[[column]]]],
-        " (", length(bad), " such values in this part). Expression must be ",
-        "finite and not negative; repair or drop these, or let ",
-        "preprocess = list(sanitize = TRUE) set the non-finite ones to 0."
-    )
-}
-
-.sanitize <- function(x) {
-    x@x[!is.finite(x@x)] <- 0
-    x
-}
-
-## One pass: per cell its total over all genes, and over the genes the model
-## knows the number detected and the mitochondrial share (percent).
-.scanCells <- function(input, known, mt, s) {
-    m <- input$matrix
-    n <- ncol(m)
-    out <- list(
-        all = numeric(n), detected = integer(n), mt = numeric(n),
-        whole = TRUE, largest = 0
-    )
-    for (columns in .columnChunks(m)) {
-        x <- .columnChunk(m, columns)
-        if (s$sanitize) {
-            x <- .sanitize(x)
-        }
-        .badValues(x, input$names, input$cells, columns)
-        out$all[columns] <- Matrix::colSums(x)
-        out$largest <- max(out$largest, x@x, 0)
-        out$whole <- out$whole && all(x@x == floor(x@x))
-        x <- x[known, , drop = FALSE]
-        total <- Matrix::colSums(x)
-        out$detected[columns] <- as.integer(Matrix::colSums(x > 0))
-        share <- 100 * Matrix::colSums(x[mt[known], , drop = FALSE]) / total
-        share[total == 0] <- 0
-        out$mt[columns] <- share
-    }
-    out
-}
-
-## Number of the given cells in which each of the given genes is seen.
-.cellsPerGene <- function(m, rows, columns) {
-    seen <- numeric(length(rows))
-    for (part in .columnChunks(m, columns)) {
-        x <- .columnChunk(m, part, rows)
-        x@x <- as.numeric(is.finite(x@x) & x@x > 0)
-        seen <- seen + Matrix::rowSums(x)
-    }
-    seen
-}
-
-## Totals per cell and, of the values scaled to `target`, the sum and the sum
-## of squares per gene; with `logged` the values are log1p ones already.
-.normalisedMoments <- function(m, rows, columns, target, logged, sanitize) {
-    total <- numeric(length(columns))
-    sum <- square <- numeric(length(rows))
-    at <- 0L
-    for (part in .columnChunks(m, columns)) {
-        x <- .columnChunk(m, part, rows)
-        if (sanitize) {
-            x <- .sanitize(x)
-        }
-        here <- at + seq_along(part)
-        at <- at + length(part)
-        if (logged) {
-            x@x <- expm1(x@x)
-            total[here] <- 1
-        } else {
-            total[here] <- Matrix::colSums(x)
-            x <- .scaleColumns(x, target / .nonZero(total[here]))
-        }
-        sum <- sum + Matrix::rowSums(x)
-        x@x <- x@x^2
-        square <- square + Matrix::rowSums(x)
-    }
-    list(total = total, sum = sum, square = square)
-}
-
-.nonZero <- function(x) ifelse(x == 0, 1, x)
-
-.scaleColumns <- function(x, by) {
-    x@x <- x@x * rep.int(by, diff(x@p))
-    x
-}
-
-## The chosen genes' values as the model sees them, genes x cells, dgCMatrix.
-.extractValues <- function(m, rows, columns, total, target, logged,
-    sanitize) {
-    at <- 0L
-    parts <- lapply(.columnChunks(m, columns), function(part) {
-        x <- .columnChunk(m, part, rows)
-        if (sanitize) {
-            x <- .sanitize(x)
-        }
-        here <- match(part, columns)
-        if (!logged) {
-            x <- .scaleColumns(x, target / .nonZero(total[here]))
-            x@x <- log1p(x@x)
-        }
-        x
-    })
-    x <- if (length(parts) == 1L) parts[[1L]] else do.call(cbind, unname(parts))
-    dimnames(x) <- list(NULL, NULL)
-    Matrix::drop0(x)
-}
-
-## ---- highly variable genes -------------------------------------------------
-
-## Normalised dispersion in the manner of scanpy's "seurat" flavor, from sums
-## of the values and their squares over n cells; larger is more variable. 0
-## where scanpy has NaN.
-.normalisedDispersion <- function(sum, square, n, bins = 20L) {
-    variance <- pmax(0, (square - sum^2 / n) / (n - 1))
-    raw <- .rawDispersion(sum / n, variance, TRUE)
-    out <- .binnedDispersion(raw$mean, raw$dispersion, bins)
-    out[!is.finite(out)] <- 0
-    out
-}
-
-## Log of variance / mean, standardised within equal bins of log1p(mean). A bin
-## with one value gets 1, as there.
-.binnedDispersion <- function(mean, dispersion, bins = 20L) {
-    span <- range(mean)
-    if (diff(span) == 0) {
-        bin <- rep(1L, length(mean))
-    } else {
-        breaks <- seq(span[[1L]], span[[2L]], length.out = bins + 1L)
-        breaks[[1L]] <- breaks[[1L]] - diff(span) * 1e-3
-        bin <- findInterval(mean, breaks, left.open = TRUE,
-            rightmost.closed = TRUE
-        )
-        bin <- pmin(pmax(bin, 1L), bins)
-    }
-    centre <- tapply(dispersion, bin, base::mean, na.rm = TRUE)
-    spread <- tapply(dispersion, bin, stats::sd, na.rm = TRUE)
-    alone <- is.na(spread)
-    spread[alone] <- centre[alone]
-    centre[alone] <- 0
-    bin <- as.character(bin)
-    as.numeric((dispersion - centre[bin]) / spread[bin])
-}
-
-## ---- the whole -------------------------------------------------------------
-
 ## `chosen`: NULL (TFs plus variable genes) or rows of the input to take.
 ## Returns values (genes x cells), tokens, labels, nonTF, cells and a report.
 .preprocess <- function(input, vocab, tfs, mode, nTargets = 1000L,
@@ -407,6 +241,27 @@
         )
     }
     invisible()
+}
+
+## The chosen genes' values as the model sees them, genes x cells, dgCMatrix.
+.extractValues <- function(m, rows, columns, total, target, logged,
+    sanitize) {
+    at <- 0L
+    parts <- lapply(.columnChunks(m, columns), function(part) {
+        x <- .columnChunk(m, part, rows)
+        if (sanitize) {
+            x <- .sanitize(x)
+        }
+        here <- match(part, columns)
+        if (!logged) {
+            x <- .scaleColumns(x, target / .nonZero(total[here]))
+            x@x <- log1p(x@x)
+        }
+        x
+    })
+    x <- if (length(parts) == 1L) parts[[1L]] else do.call(cbind, unname(parts))
+    dimnames(x) <- list(NULL, NULL)
+    Matrix::drop0(x)
 }
 
 ## All factors, the genes in `always`, and the most variable of the others.

@@ -37,54 +37,6 @@ test_that("all factors are kept, targets are chosen among the others", {
     expect_error(prepare(x, keep = "NOGENE"), "'keep'.*NOGENE")
 })
 
-test_that("the dispersion agrees with a plain computation", {
-    set.seed(3)
-    v <- matrix(rexp(40 * 15), 40)
-    v[7, ] <- 0
-    got <- .normalisedDispersion(rowSums(v), rowSums(v^2), ncol(v), bins = 5L)
-    mean <- rowMeans(v)
-    mean[mean == 0] <- 1e-12
-    d <- apply(v, 1, var) / mean
-    d[d == 0] <- NA
-    d <- log(d)
-    bin <- as.integer(cut(log1p(mean), 5, labels = FALSE))
-    want <- numeric(40)
-    for (b in unique(bin)) {
-        here <- bin == b
-        s <- sd(d[here], na.rm = TRUE)
-        c <- mean(d[here], na.rm = TRUE)
-        want[here] <- if (is.na(s)) d[here] / c else (d[here] - c) / s
-    }
-    want[!is.finite(want)] <- 0
-    expect_equal(got, want, tolerance = 1e-8)
-})
-
-test_that("mitochondrial, ribosomal and haemoglobin genes are left out", {
-    qc <- .qcGenes(c(
-        "MT-ND1", "MTOR", "RPS3", "RPL4", "HBA1", "HBP1", "HB", NA
-    ))
-    expect_identical(which(qc$mt), 1L)
-    expect_identical(which(qc$ribo), 3:4)
-    expect_identical(which(qc$hb), c(5L, 7L))
-})
-
-test_that("cells are filtered in training only, and with a message", {
-    x <- tinyCells()
-    m <- as.matrix(SummarizedExperiment::assay(x))
-    rownames(m)[31] <- "MT-ND1"
-    m[31, 2] <- 1e4
-    model <- tinyModel(m)
-    input <- .cellInput(m)
-    run <- function(mode) {
-        .preprocess(input, model@vocab, model@tfs$human, mode, verbose = TRUE)
-    }
-    expect_message(p <- run("train"), "mitochondrial")
-    expect_identical(p$cells, colnames(m)[-2])
-    expect_false("MT-ND1" %in% p$labels)
-    q <- suppressMessages(run("infer"))
-    expect_identical(q$cells, colnames(m))
-})
-
 test_that("values that are not counts are accepted and said to be so", {
     x <- tinyCells()
     m <- as.matrix(SummarizedExperiment::assay(x)) * 0.37
@@ -121,19 +73,4 @@ test_that("settings of the preprocessing are checked", {
     expect_error(
         prepare(x, preprocess = list(minGenes = 1000)), "keeps no cell"
     )
-})
-
-test_that("sanitize turns non-finite values into zeros, only when asked", {
-    m <- as.matrix(SummarizedExperiment::assay(tinyCells()))
-    model <- tinyModel(m)
-    n <- m
-    n[20, 3] <- NA
-    n[21, 4] <- Inf
-    expect_error(prepare(n, model), "preprocess = list\\(sanitize")
-    p <- prepare(n, model,
-        nTargets = 100, preprocess = list(sanitize = TRUE)
-    )
-    m[20, 3] <- 0
-    m[21, 4] <- 0
-    expect_equal(p$values, prepare(m, model, nTargets = 100)$values)
 })

@@ -157,6 +157,7 @@ compareWithScanpy <- function(name) {
 test_that("made-up cells with every oddity: as scanpy", {
     compareWithScanpy("tiny")
 })
+
 test_that("PBMC with Ensembl names: as scanpy", {
     compareWithScanpy("pbmc3k")
 })
@@ -172,7 +173,6 @@ test_that("interferon PBMC: as scanpy", {
 test_that("mouse bone marrow: as scanpy", {
     compareWithScanpy("marrow")
 })
-
 
 tinyScanpy <- function() {
     scanpySet("tiny")
@@ -201,20 +201,6 @@ test_that("a matrix on disk gives the same, and stays on disk", {
             as.data.frame(SummarizedExperiment::colData(want))
         )
     }
-})
-
-test_that("moments joined from blocks are those of the whole", {
-    set.seed(1)
-    m <- matrix(rpois(35, 3), 5)
-    m[2, ] <- 4
-    m[3, ] <- 0
-    sparse <- methods::as(m, "CsparseMatrix")
-    got <- .geneMoments(sparse, 1:5, 1:7, function(x, at) x,
-        chunks = list(1:3, 4L, 5:7)
-    )
-    expect_equal(got$mean, rowMeans(m))
-    expect_equal(got$variance, apply(m, 1, var))
-    expect_identical(got$variance[2:3], c(0, 0))
 })
 
 test_that("containers come back as what they were", {

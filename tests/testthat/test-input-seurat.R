@@ -1,0 +1,59 @@
+counts <- function(x) SummarizedExperiment::assay(x, "counts")
+
+test_that("a Seurat object gives the same cells", {
+    skip_if_not_installed("SeuratObject")
+    x <- tinyCells()
+    s <- suppressWarnings(SeuratObject::CreateSeuratObject(
+        counts(x), meta.data = as.data.frame(SummarizedExperiment::colData(x))
+    ))
+    i <- .cellInput(s)
+    expect_equal(as.matrix(i$matrix), as.matrix(counts(x)))
+    expect_identical(as.character(i$cellData$group), x$group)
+    expect_error(.cellInput(s, "nothing"), "'assay.type' is \"nothing\"")
+})
+
+test_that("layers of newer Seurat objects are found by feature", {
+    ## A stand-in for SeuratObject 5: Layers() and LayerData() exist.
+    ns <- new.env()
+    ns$Layers <- function(object) names(object)
+    ns$LayerData <- function(object, layer) object[[layer]]
+    expect_identical(.seuratLayer(list(counts = 1), "counts", ns), 1)
+    expect_identical(.seuratLayer(list(counts.1 = 2), "counts", ns), 2)
+    expect_error(
+        .seuratLayer(list(counts.1 = 1, counts.2 = 2), "counts", ns),
+        "JoinLayers"
+    )
+    old <- new.env()
+    old$GetAssayData <- function(object, slot) object[[slot]]
+    expect_identical(.seuratLayer(list(counts = 3), "counts", old), 3)
+    mid <- new.env()
+    mid$GetAssayData <- function(object, layer) object[[layer]]
+    mid$GetAssayData.Assay <- function(object, layer, slot) NULL
+    expect_identical(.seuratLayer(list(counts = 4), "counts", mid), 4)
+})
+
+test_that("a Seurat object gives its assays", {
+    skip_if_not_installed("SeuratObject")
+    d <- tauCounts()
+    rownames(d$atac) <- gsub(":", "-", rownames(d$atac), fixed = TRUE)
+    x <- suppressWarnings(SeuratObject::CreateSeuratObject(d$rna))
+    x[["peaks"]] <- suppressWarnings(
+        SeuratObject::CreateAssayObject(counts = d$atac)
+    )
+    got <- .tauInput(x)
+    expect_equal(as.matrix(got$rna), as.matrix(d$rna))
+    expect_equal(as.matrix(got$atac), as.matrix(d$atac))
+    expect_error(.tauInput(x, "RNB"), "isn't an assay")
+    x[["peaks"]] <- NULL
+    expect_error(.tauInput(x), "no chromatin assay")
+    file <- file.path("/work/shared/data/02_multiome/signac_atac_small",
+        "atac_small.rda"
+    )
+    skip_if_not(file.exists(file), "the shared data aren't here")
+    e <- new.env()
+    load(file, e)
+    ## Signac isn't here: its assay is read all the same
+    expect_error(suppressWarnings(.tauInput(get(ls(e)[[1L]], e))),
+        "100 cells.*at least 200"
+    )
+})
