@@ -2,7 +2,7 @@
 #'
 #' @return A list of class `engineInfo` (printed readably) with the engine's
 #'   version, processor and vector instructions in use, BLAS and its core type
-#'   (as loaded and in use), threads, and whether OpenMP, HDF5, cJSON and nvcc
+#'   (as loaded and in use), threads, and which OpenMP, HDF5, cJSON, FFTW3 and nvcc
 #'   were found when the package was built.
 #' @section Errors: none.
 #' @examples
@@ -22,7 +22,7 @@ engineInfo <- function() {
 #' @export
 print.engineInfo <- function(x, ...) {
     text <- vapply(unclass(x), function(value) {
-        if (is.null(value) || !length(value)) return("none")
+        if (!length(value) || !nzchar(value[[1L]])) return("none")
         paste(format(value), collapse = ", ")
     }, character(1))
     writeLines(c("causeway engine", paste0(

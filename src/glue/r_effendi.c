@@ -112,7 +112,7 @@ typedef struct {
 
 static source read_matrix(SEXP m, const char *what, int64_t rows, int64_t cols)
 {
-    int sparse = Rf_inherits(m, "dgCMatrix");
+    int sparse = (int)Rf_inherits(m, "dgCMatrix");
     SEXP dim = sparse ? R_do_slot(m, Rf_install("Dim")) : Rf_getAttrib(m, R_DimSymbol);
     if ((!sparse && TYPEOF(m) != REALSXP) || TYPEOF(dim) != INTSXP || Rf_xlength(dim) != 2)
         Rf_error("internal error: %s is not a matrix of numbers", what);

@@ -8,6 +8,9 @@
 #include "../engine/kernels/kernels.h"
 
 #include <cjson/cJSON.h>
+#ifdef CW_HAVE_FFTW3F
+#include <fftw3.h>
+#endif
 #include <string.h>
 #include <time.h>
 
@@ -20,11 +23,20 @@ static const char *openmp_version(void)
 #endif
 }
 
+static const char *transforms_version(void)
+{
+#ifdef CW_HAVE_FFTW3F
+    return fftwf_version; /* e.g. "fftw-3.3.10-sse2-avx" */
+#else
+    return "";
+#endif
+}
+
 SEXP cw_r_engine_info(void)
 {
     static const char *const names[] = {"cpu",      "simd",           "kernels",     "threads", "blas",
                                         "blasCore", "blasCoreLoaded", "blasRetuned", "openmp",  "hdf5",
-                                        "cjson",    "nvcc",           "compiler"};
+                                        "cjson",    "fftw",           "nvcc",        "compiler"};
     enum { COUNT = sizeof names / sizeof *names };
     SEXP list = PROTECT(cw_glue_list(COUNT, names));
     cw_ctx *ctx = cw_glue_enter(0); /* so that the answer is that of a working engine */
@@ -43,6 +55,7 @@ SEXP cw_r_engine_info(void)
                                openmp_version(),
                                cw_hdf5_version(),
                                cJSON_Version(),
+                               transforms_version(),
                                CW_NVCC_VERSION,
                                CW_CC};
     for (int i = 0; i < COUNT; i++)

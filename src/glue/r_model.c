@@ -190,7 +190,8 @@ static SEXP typed(SEXP list, const char *name, SEXPTYPE type, double length, int
 {
     SEXP x = cw_glue_get(list, name);
     if (Rf_isNull(x) && optional) return R_NilValue;
-    if ((SEXPTYPE)TYPEOF(x) != type) Rf_error("internal error: batch$%s has type %s", name, Rf_type2char(TYPEOF(x)));
+    if ((SEXPTYPE)TYPEOF(x) != type)
+        Rf_error("internal error: batch$%s has type %s", name, Rf_type2char((SEXPTYPE)TYPEOF(x)));
     if (length >= 0 && (double)Rf_xlength(x) != length)
         Rf_error("internal error: batch$%s holds %.0f items, not %.0f", name, (double)Rf_xlength(x), length);
     return x;
@@ -200,7 +201,7 @@ static SEXP typed(SEXP list, const char *name, SEXPTYPE type, double length, int
 static void read_values(cw_r_batch *b, SEXP values)
 {
     SEXP dim = Rf_isMatrix(values) ? Rf_getAttrib(values, R_DimSymbol) : R_NilValue;
-    int sparse = Rf_inherits(values, "dgCMatrix");
+    int sparse = (int)Rf_inherits(values, "dgCMatrix");
     if (sparse) dim = R_do_slot(values, Rf_install("Dim"));
     if (TYPEOF(dim) != INTSXP || Rf_xlength(dim) != 2 || (!sparse && TYPEOF(values) != REALSXP))
         Rf_error("internal error: batch$values must be a double matrix or a dgCMatrix");

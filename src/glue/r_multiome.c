@@ -125,10 +125,10 @@ SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads)
     SEXP counts = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)(o.cells * o.genes)));
     SEXP bits = PROTECT(Rf_allocVector(RAWSXP, (R_xlen_t)(o.cells * ((most + 7) / 8))));
     for (int n = TAU; n < FIELDS; n++) {
-        int64_t size = n <= DYNAMIC ? o.genes : n <= FOLLOWS ? most : n <= PARTNER ? o.cells : 0;
-        if (n >= CHROMATIN && wanted) size = o.cells * o.genes;
+        int64_t length = n <= DYNAMIC ? o.genes : n <= FOLLOWS ? most : n <= PARTNER ? o.cells : 0;
+        if (n >= CHROMATIN && wanted) length = o.cells * o.genes;
         int real = n == TAU || n == TIME || n >= CHROMATIN;
-        SET_VECTOR_ELT(out, n, Rf_allocVector(real ? REALSXP : INTSXP, (R_xlen_t)size));
+        SET_VECTOR_ELT(out, n, Rf_allocVector(real ? REALSXP : INTSXP, (R_xlen_t)length));
     }
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
     cw_multiome m;

@@ -22,7 +22,8 @@ static SEXP part(SEXP list, const char *name, SEXPTYPE type, double length)
         if (strcmp(CHAR(STRING_ELT(names, i)), name) != 0) continue;
         SEXP x = VECTOR_ELT(list, i);
         if ((SEXPTYPE)TYPEOF(x) != type)
-            Rf_error("internal error: '%s' has type %s, not %s", name, Rf_type2char(TYPEOF(x)), Rf_type2char(type));
+            Rf_error("internal error: '%s' has type %s, not %s", name, Rf_type2char((SEXPTYPE)TYPEOF(x)),
+                     Rf_type2char(type));
         if (length >= 0 && (double)Rf_xlength(x) != length)
             Rf_error("'%s' holds %.0f items where %.0f are needed: the object was damaged or built by hand", name,
                      (double)Rf_xlength(x), length);

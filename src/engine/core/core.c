@@ -72,8 +72,8 @@ void *cw_alloc(cw_ctx *ctx, int64_t n, size_t size)
     block_head *head = over ? NULL : try_system(ctx, bytes);
     if (!head && !over && ctx->host.pressure && ctx->host.pressure(ctx->host.user, bytes)) head = try_system(ctx, bytes);
     if (!head) {
-        cw_fail(ctx, CW_ERR_MEMORY, "could not get %.1f MB (in use %.1f MB%s)", bytes / 1048576.0,
-                ctx->memory.bytes / 1048576.0, over ? ", over the limit that was set" : "");
+        cw_fail(ctx, CW_ERR_MEMORY, "could not get %.1f MB (in use %.1f MB%s)", (double)bytes / 1048576.0,
+                (double)ctx->memory.bytes / 1048576.0, over ? ", over the limit that was set" : "");
         return NULL;
     }
     ctx->memory.bytes += bytes;

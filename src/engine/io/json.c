@@ -43,7 +43,8 @@ static int check_text(cw_ctx *ctx, const char *text, int64_t n)
     }
     int64_t need = values * (int64_t)(sizeof(cJSON) + 32) + n; /* an estimate; malloc rounds up */
     if (ctx->memory.limit && ctx->memory.bytes + need > ctx->memory.limit) {
-        cw_fail(ctx, CW_ERR_MEMORY, "reading JSON takes about %.1f MB, over the limit that was set", need / 1048576.0);
+        cw_fail(ctx, CW_ERR_MEMORY, "reading JSON takes about %.1f MB, over the limit that was set",
+                (double)need / 1048576.0);
         return 0;
     }
     return 1;

@@ -441,8 +441,8 @@ static void simulate_block(cw_multiome *m, const work *w, const cw_multiome_opti
     }
 }
 
-/* Items to do between two looks at the host, each of so much `work` (values computed): some .1 s. */
-static int64_t block_of(double work) { return (int64_t)fmin(fmax(2e6 / work, 1.0), 1e6); }
+/* Items to do between two looks at the host, each of so many `values` computed: some .1 s. */
+static int64_t block_of(double values) { return (int64_t)fmin(fmax(2e6 / values, 1.0), 1e6); }
 
 /* Gene by gene: kinetics, and who is dynamic. */
 static cw_status finish_genes(cw_ctx *ctx, cw_multiome *m, work *w, const cw_multiome_options *o)

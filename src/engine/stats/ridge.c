@@ -178,7 +178,7 @@ static cw_status moments_fill(cw_ctx *ctx, moments *m, const float *x, const int
 /* ---- one fit: given a and b = a rho ------------------------------------------------------------------------------ */
 
 /* Working memory of one fit; a fit uses the first `width` features of the moments. */
-typedef struct room {
+typedef struct fit_room {
     double *V;     /* (width, width) eigenvectors in rows */
     double *value; /* (width) */
     double *work;  /* cw_dense_eigen_room(width) */
@@ -188,16 +188,16 @@ typedef struct room {
     double *own;   /* (1 + states, width) features of a target that is a TF, in the same coordinates */
     double *small; /* (1 + states)^2 + 2 (1 + states) */
     double *y0, *d; /* (width) each */
-} room;
+} fit_room;
 
-static void room_free(cw_ctx *ctx, room *r)
+static void room_free(cw_ctx *ctx, fit_room *r)
 {
     void *all[] = {r->V, r->value, r->work, r->Y, r->scale, r->own, r->small, r->y0, r->d, r->turned};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) cw_free(ctx, all[i]);
     memset(r, 0, sizeof *r);
 }
 
-static cw_status room_new(cw_ctx *ctx, room *r, int64_t width, int64_t targets, int64_t states)
+static cw_status room_new(cw_ctx *ctx, fit_room *r, int64_t width, int64_t targets, int64_t states)
 {
     int64_t m = 1 + states;
     r->V = cw_alloc(ctx, width * width, sizeof(double));
@@ -218,7 +218,7 @@ static cw_status room_new(cw_ctx *ctx, room *r, int64_t width, int64_t targets, 
  * own features (the `m` rows of r->own, none if m = 0) already taken out. Those rows and columns of A are then deleted
  * by the block formula (A_oo)^-1 f = B f - B_r (B_rr)^-1 B_r^T f, B = A^-1, |A_oo| = |A| |B_rr|.
  * Writes theta (width) and the residual sum of squares; returns the evidence, NaN if the block is singular. */
-static double posterior(double *theta, double *rss, room *r, double yy, double s, int64_t cells, int64_t width,
+static double posterior(double *theta, double *rss, fit_room *r, double yy, double s, int64_t cells, int64_t width,
                         int64_t m)
 {
     double *B = r->small, *z = B + m * m, logdet = 0.0, fit = 0.0, size = 0.0;
@@ -255,7 +255,7 @@ static double posterior(double *theta, double *rss, room *r, double yy, double s
 
 /* Fits every target with prior variances a (the first tfs features) and b (the others up to `width`). evidence
  * (targets); theta (targets, width) or NULL. 0, or -1 where the numbers break down or the watch says stop. */
-static int fit(const cw_watch *watch, double *evidence, double *theta, const moments *m, room *r, double a, double b,
+static int fit(const cw_watch *watch, double *evidence, double *theta, const moments *m, fit_room *r, double a, double b,
                int64_t width, int threads)
 {
     int64_t blocks = width / m->tfs, n = m->targets;
@@ -308,7 +308,7 @@ typedef struct task {
 } task;
 
 /* Runs the tasks, each on one thread, in `slots` rooms; the results don't depend on who runs what. */
-static cw_status run_tasks(cw_ctx *ctx, const task *tasks, int64_t count, const moments *m, room *rooms, int slots,
+static cw_status run_tasks(cw_ctx *ctx, const task *tasks, int64_t count, const moments *m, fit_room *rooms, int slots,
                            int64_t width)
 {
     int failed = 0, stop = 0, inner = count == 1 ? ctx->threads : 1;
@@ -341,15 +341,15 @@ static double total(const double *x, int64_t n)
 }
 
 /* All fits of one set of moments: their rooms, evidences and, if `keep`, slopes. */
-typedef struct fits {
-    room *rooms;
+typedef struct fit_set {
+    fit_room *rooms;
     task *tasks;
     double *evidence, *theta; /* (count, targets), (count, targets, width) or NULL */
     int64_t count, width, targets;
     int slots;
-} fits;
+} fit_set;
 
-static void fits_free(cw_ctx *ctx, fits *f)
+static void fits_free(cw_ctx *ctx, fit_set *f)
 {
     for (int i = 0; f->rooms && i < f->slots; i++) room_free(ctx, f->rooms + i);
     cw_free(ctx, f->rooms);
@@ -359,9 +359,10 @@ static void fits_free(cw_ctx *ctx, fits *f)
     memset(f, 0, sizeof *f);
 }
 
-static cw_status fits_new(cw_ctx *ctx, fits *f, int64_t count, int64_t width, int64_t targets, int64_t states, int keep)
+static cw_status fits_new(cw_ctx *ctx, fit_set *f, int64_t count, int64_t width, int64_t targets, int64_t states,
+                          int keep)
 {
-    *f = (fits){.count = count, .width = width, .targets = targets};
+    *f = (fit_set){.count = count, .width = width, .targets = targets};
     f->slots = ctx->threads < count ? ctx->threads : (int)count;
     f->rooms = cw_calloc(ctx, f->slots, sizeof *f->rooms);
     f->tasks = cw_alloc(ctx, count, sizeof *f->tasks);
@@ -372,7 +373,7 @@ static cw_status fits_new(cw_ctx *ctx, fits *f, int64_t count, int64_t width, in
 }
 
 /* Fit i has prior variances a[i] and b[i] (a_step, b_step 0: the same for all). */
-static cw_status fits_run(cw_ctx *ctx, fits *f, const moments *m, const double *a, int a_step, const double *b,
+static cw_status fits_run(cw_ctx *ctx, fit_set *f, const moments *m, const double *a, int a_step, const double *b,
                           int b_step)
 {
     for (int64_t i = 0; i < f->count; i++)
@@ -384,7 +385,7 @@ static cw_status fits_run(cw_ctx *ctx, fits *f, const moments *m, const double *
 }
 
 /* The fit with the highest evidence summed over targets; the first among equals. */
-static int64_t fits_best(const fits *f)
+static int64_t fits_best(const fit_set *f)
 {
     int64_t best = 0;
     for (int64_t i = 1; i < f->count; i++)
@@ -430,7 +431,7 @@ static void transpose_slopes(double *out, const double *theta, int64_t genes, in
 static cw_status pooled_on(cw_ctx *ctx, double *slope, double *evidence, double *chosen, const moments *m,
                            const double *grid, int64_t n_grid)
 {
-    fits f;
+    fit_set f;
     if (fits_new(ctx, &f, n_grid, m->tfs, m->targets, 0, 1) == CW_OK &&
         fits_run(ctx, &f, m, grid, 1, NULL, 0) == CW_OK) {
         int64_t best = fits_best(&f);
@@ -802,7 +803,7 @@ static cw_status permuted_gains(cw_ctx *ctx, double *gain, double pooled, double
                                 int64_t targets, int64_t tfs, int64_t states)
 {
     moments m;
-    fits f = {0};
+    fit_set f = {0};
     int64_t *order = cw_alloc(ctx, cells, sizeof *order);
     if (moments_new(ctx, &m, tf, cells, genes, targets, tfs, states) == CW_OK &&
         fits_new(ctx, &f, o->rho_count, m.width, targets, states, 0) == CW_OK)
@@ -861,7 +862,7 @@ cw_status cw_ridge_varying(cw_ctx *ctx, double *pooled, double *slope, double *s
         check_varying(ctx, w, o, cells, states) != CW_OK)
         return ctx->status;
     moments m;
-    fits f = {0};
+    fit_set f = {0};
     double *evidence = cw_alloc(ctx, genes, sizeof *evidence);
     int64_t targets = o->null_genes < genes ? o->null_genes : genes;
     state_spread(sd, x, tf, w, cells, genes, tfs, states);
