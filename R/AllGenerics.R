@@ -107,6 +107,20 @@ setGeneric("evaluateGRN",
     function(x, reference, ...) standardGeneric("evaluateGRN")
 )
 
+#' @rdname nullGRN
+#' @export
+setGeneric("nullGRN", function(x, ...) standardGeneric("nullGRN"))
+
+#' @rdname contrastGRN
+#' @export
+setGeneric("contrastGRN",
+    function(x, group, ...) standardGeneric("contrastGRN")
+)
+
+#' @rdname GRNEvaluation-class
+#' @export
+setGeneric("byTF", function(x) standardGeneric("byTF"))
+
 ## ---- end of the networks' block -----------------------------------------------
 
 ## ---- reports ----------------------------------------------------------------

@@ -90,12 +90,3 @@ test_that("plotTraining shows the terms that are there", {
     expect_error(plotTraining(h[0, ]), "no training steps")
     expect_error(plotTraining(h, terms = "zz"), "'x' lacks: zz")
 })
-
-test_that("plotEvaluation draws every method", {
-    ref <- data.frame(Gene1 = "MYOG", Gene2 = c("CKM", "MYL1"))
-    e <- evaluateGRN(exampleGRN(), ref, nBoot = 20, seed = 1)
-    expect_equal(nrow(plotEvaluation(e)$data), 8)
-    built(plotEvaluation(e))
-    built(plotEvaluation(evaluateGRN(exampleGRN(), ref, nBoot = 0, seed = 1)))
-    expect_error(plotEvaluation(1), "evaluateGRN")
-})

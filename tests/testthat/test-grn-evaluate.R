@@ -104,24 +104,6 @@ test_that("references come in several forms and are counted honestly", {
     expect_output(show(e), "1 unknown genes")
 })
 
-test_that("correlations are Pearson's and Spearman's", {
-    grn <- exampleGRN()
-    x <- as.matrix(grn@expression)
-    rownames(x) <- geneNames(grn)
-    at <- match(tfNames(grn), geneNames(grn))
-    for (m in c("pearson", "spearman")) {
-        got <- causeway:::.correlations(grn@expression, at, m)
-        expect_equal(unname(got), unname(cor(t(x), method = m)[at, ]))
-    }
-    ref <- data.frame(Gene1 = "MYOG", Gene2 = c("CKM", "MYL1"))
-    a <- as.data.frame(evaluateGRN(grn, ref, nBoot = 20, seed = 2))
-    b <- as.data.frame(evaluateGRN(poolGRN(grn), ref, nBoot = 20, seed = 2,
-        expression = x
-    ))
-    expect_equal(a, b)
-    expect_identical(a$method, c("model", "pearson", "spearman", "random"))
-})
-
 test_that("what can't be evaluated is refused, with the reason", {
     grn <- exampleGRN()
     ref <- data.frame(Gene1 = "MYOG", Gene2 = c("CKM", "MYL1"))
@@ -168,47 +150,4 @@ test_that("on BEELINE's simulations correlations beat a random ranking", {
     expect_gt(t$auprcRatio[[2]], t$auprcRatioHigh[[4]])
     expect_gt(t$auprcRatio[[3]], t$auprcRatioHigh[[4]])
     expect_equal(t$auprcRatio[[1]], 1)
-})
-
-test_that("the summary's shares are those of their definitions", {
-    grn <- exampleGRN()
-    p <- as.list(summary(grn))
-    s <- as.matrix(poolGRN(grn))
-    d <- data.frame(score = as.vector(s), tf = rownames(s)[row(s)],
-        gene = colnames(s)[col(s)]
-    )
-    d <- d[d$tf != d$gene, ]
-    expect_equal(p$marginalShare,
-        summary(lm(score ~ tf + gene, d))$r.squared, tolerance = 1e-6
-    )
-    all <- vapply(seq_along(cellNames(grn)), function(c) {
-        m <- cellNetwork(grn, c)
-        m[!outer(rownames(m), colnames(m), `==`)]
-    }, numeric(nrow(d)))
-    within <- sum((all - rowMeans(all))^2) / sum((all - mean(all))^2)
-    expect_equal(p$betweenCells, within, tolerance = 1e-5)
-    x <- as.matrix(grn@expression)
-    r <- abs(cor(t(x)))[match(tfNames(grn), geneNames(grn)), ]
-    use <- t(!outer(rownames(s), colnames(s), `==`))
-    mine <- head(order(-t(s)[use]), p$top)
-    other <- head(order(-round(t(r)[use], 10)), p$top)
-    expect_equal(p$overlap$shared[[1]], length(intersect(mine, other)))
-    expect_output(show(summary(grn)), "marginals: .*pooled")
-})
-
-test_that("the summary says when there is nothing beyond the null", {
-    u <- array(rep(c(0.2, 0.5, 0.9), each = 4), c(4, 3, 1))
-    v <- array(rep(seq_len(7) / 7, each = 4), c(4, 7, 1))
-    u <- array(c(u, u^0), c(4, 3, 2))
-    v <- array(c(v^0, v), c(4, 7, 2))
-    genes <- letters[1:7]
-    same <- CellGRN(genes[1:3], genes, paste0("c", 1:4), 2, 2,
-        causeway:::.factorsFromDense(u, v, 2L), matrix(1:28 %% 5, 7)
-    )
-    expect_output(show(summary(same)), "mostly its marginals")
-    expect_output(show(summary(same)), "nearly the same in all cells")
-    flat <- CellGRN(genes[1:3], genes, paste0("c", 1:4), 2, 2,
-        causeway:::.factorsFromDense(u * 0 + 1, v * 0 + 1, 2L), matrix(0, 7, 4)
-    )
-    expect_output(show(summary(flat)), "All pooled scores are equal")
 })

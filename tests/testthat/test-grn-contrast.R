@@ -2,11 +2,8 @@
 ## difference.
 
 example <- exampleGRN()
-cells <- simulateCells(nCells = 400, nGenes = 90, nTFs = 8, seed = 3)
-states <- inferGRN(cells, PerCellGRNParam(states = "context",
-    permutations = 3, centre = TRUE
-), seed = 1, verbose = FALSE)
-frame <- function(x, which) as.data.frame(x, which = which)
+cells <- contrastCells()
+states <- contrastStates()
 
 test_that("effects are differences of the groups' mean networks", {
     for (grn in list(example, states)) {
@@ -62,39 +59,6 @@ test_that("the sign of an effect follows who is the reference", {
     expect_equal(a$effect, -b$effect)
     expect_equal(a$low, -b$high)
     expect_true(any(a$effect > 0) && any(a$effect < 0))
-})
-
-test_that("the analytic null is that of permuted labels", {
-    y <- rep(c(TRUE, FALSE, TRUE, FALSE), c(6, 9, 4, 5))
-    b <- rep(1:2, c(15, 9))
-    key <- .newKey(4)
-    labels <- .permutedLabels(y, b, 3000L, key)
-    ## every labelling keeps the counts of each block
-    expect_true(all(colSums(labels[b == 1, ]) == 6))
-    expect_true(all(colSums(labels[b == 2, ]) == 4))
-    design <- .contrastWeights(labels, y, b)
-    design$mean <- NULL
-    v <- rbind(sin(1:24), 10 + (1:24)^2 / 100 + 5 * (b == 2))
-    sums <- .contrastSums(function(i) v[, i, drop = FALSE], 24L, 1:24, design)
-    effect <- vapply(1:2, function(r) {
-        d <- vapply(1:2, function(k) {
-            mean(v[r, b == k & y]) - mean(v[r, b == k & !y])
-        }, 0)
-        stats::weighted.mean(d, c(6 * 9 / 15, 4 * 5 / 9))
-    }, 0)
-    expect_equal(sums$effect[, 1L], effect)
-    test <- .contrastTest(sums, design)
-    z <- sums$effect[, -1L] / (test$table$effect / test$table$z)
-    expect_equal(rowMeans(z), c(0, 0), tolerance = 0.06)
-    expect_equal(apply(z, 1L, stats::sd), c(1, 1), tolerance = 0.05)
-})
-
-test_that("few units are permuted in every way, once", {
-    y <- c(TRUE, TRUE, FALSE, FALSE, FALSE)
-    labels <- .permutedLabels(y, rep(1L, 5), 100L, .newKey(1))
-    expect_identical(ncol(labels), 10L)
-    expect_identical(labels[, 1L], y)
-    expect_false(anyDuplicated(t(labels)) > 0)
 })
 
 test_that("permuted labels find nothing, real groups do", {
@@ -168,32 +132,6 @@ test_that("with signs repressed targets count negatively", {
     )))
 })
 
-test_that("blocks: within them, or whole", {
-    donor <- rep(c("a", "b", "c", "d", "e"), 8)
-    within <- contrastGRN(example, "group", block = donor, seed = 1)
-    expect_match(within@facts$permuted, "cells within 5 blocks")
-    ## a block of one group is left out
-    alone <- ifelse(seq_along(donor) <= 3, "first", donor)
-    expect_message(got <- contrastGRN(example, "group", block = alone,
-        seed = 1
-    ), "3 cells of blocks with one group")
-    expect_match(got@facts$permuted, "within 5 blocks")
-    whole <- rep(c("a", "b", "c", "d", "e", "f"), c(7, 7, 6, 7, 7, 6))
-    got <- contrastGRN(example, "group", block = whole, top = 20, seed = 1)
-    expect_match(got@facts$permuted, "whole blocks, 6")
-    expect_identical(got@facts$n, 19L)
-    expect_identical(got@facts$units, c(3L, 3L))
-    expect_gte(got@facts$edges$p, 1 / 20)
-    edges <- frame(got, "edges")
-    at <- cbind(edges$Gene1, edges$Gene2)
-    means <- vapply(poolGRN(example, groups = whole), function(p) {
-        as.matrix(p)[at]
-    }, numeric(nrow(at)))
-    expect_equal(edges$effect,
-        rowMeans(means[, 4:6]) - rowMeans(means[, 1:3]), tolerance = 1e-6
-    )
-})
-
 test_that("seeds", {
     go <- function(...) contrastGRN(example, "group", n = 30, ...)
     expect_identical(go(seed = 2), go(seed = 2))
@@ -201,26 +139,6 @@ test_that("seeds", {
     a <- go()
     set.seed(9)
     expect_identical(go(), a)
-})
-
-test_that("groups and levels", {
-    three <- rep(c(0, 24, 72), c(10, 10, 20))
-    got <- contrastGRN(example, three, level = 72, ref = 0, seed = 1)
-    expect_identical(got@facts[c("level", "ref")],
-        list(level = "72", ref = "0")
-    )
-    expect_identical(got@facts$nLevel + got@facts$nRef, 30L)
-    rest <- contrastGRN(example, three, level = 72, seed = 1)
-    expect_identical(rest@facts$ref, "all others")
-    expect_identical(rest@facts$nRef, 20L)
-    two <- factor(rep(c("x", "y"), 20), levels = c("y", "x"))
-    expect_identical(contrastGRN(example, two, seed = 1)@facts$ref, "y")
-    expect_identical(contrastGRN(example, two, ref = "x",
-        seed = 1)@facts$level, "y")
-    three[1:4] <- NA
-    expect_message(contrastGRN(example, three, level = 72, seed = 1),
-        "4 cells without a group"
-    )
 })
 
 test_that("bad input is named", {
@@ -249,18 +167,6 @@ test_that("bad input is named", {
     expect_error(plotContrast(only, "regulators"), "not asked for")
 })
 
-test_that("plots", {
-    got <- contrastGRN(states, "context", level = "context1", seed = 1)
-    for (p in list(plotContrast(got, n = 5), plotContrast(got, "edges"),
-        plotContrast(got, measure = "strength"),
-        plotContrast(got, "edges", tfs = tfNames(states)[[1L]]))) {
-        expect_s3_class(p, "ggplot")
-        expect_silent(ggplot2::ggplot_build(p))
-    }
-    expect_identical(nrow(plotContrast(got, n = 5)$data), 5L)
-    expect_error(plotContrast(got, tfs = "NONE"), "'tfs' has names")
-})
-
 test_that("networks in a file give what those in memory give", {
     file <- tempfile(fileext = ".h5")
     saveGRN(example, file)
@@ -274,56 +180,4 @@ test_that("networks in a file give what those in memory give", {
         plotEdge(example, "MYOG", "CKM")$data
     )
     unlink(file)
-})
-
-test_that("the noise of slopes is that of the ridge", {
-    design <- .contrastDesign(states, .contrastGroups(states, "context",
-        "context1", "context2"), NULL, 20L, .newKey(1))
-    at <- cbind(c(1L, 3L, 5L), c(20L, 40L, 60L))
-    got <- .slopeNoiseP(states, design, at)
-    v <- stateVerdict(states)
-    skip_if_not(v$distinguishable)
-    ## the definition: features, prior, the covariance of the estimate
-    w <- memberships(states)
-    x <- .fittedValues(states, match(tfNames(states), geneNames(states)))
-    f <- do.call(cbind, c(list(x), lapply(seq_len(ncol(w)), function(k) {
-        x * w[, k]
-    })))
-    prior <- rep(v$a * c(1, v$rho), c(8, 8 * ncol(w)))
-    one <- colMeans(w[states$context == "context2", ])
-    two <- colMeans(w[states$context == "context1", ])
-    for (r in 1:3) {
-        t <- at[r, 1L]
-        g <- at[r, 2L]
-        noise <- .slopeResiduals(states, x, g)
-        m <- solve(crossprod(f) / noise + diag(1 / prior))
-        cov <- m %*% (crossprod(f) / noise) %*% m
-        sd <- sqrt(states@sd[t, ]^2 %*% cbind(one, two))
-        contrast <- numeric(ncol(f))
-        contrast[t + 8 * (0:ncol(w))] <- c(sd[[1L]] - sd[[2L]],
-            sd[[1L]] * one - sd[[2L]] * two)
-        d <- sum(states@slope[t, g, ] * one) * sd[[1L]] -
-            sum(states@slope[t, g, ] * two) * sd[[2L]]
-        z <- abs(d) / sqrt(as.vector(contrast %*% cov %*% contrast))
-        expect_equal(got[[r]], 2 * pnorm(-z), tolerance = 1e-5)
-    }
-    ## the slopes are this ridge's: residuals fit
-    g <- 30L
-    b <- solve(crossprod(f) / 0.8 + diag(1 / prior),
-        crossprod(f, .fittedValues(states, g)) / 0.8
-    )
-    expect_equal(.slopeResiduals(states, x, g), mean((.fittedValues(states,
-        g) - f %*% b)^2), tolerance = 0.05)
-})
-
-test_that("noise of slopes: where it can't be had it isn't given", {
-    all <- frame(contrastGRN(states, "context", level = "context1", n = 19,
-        seed = 1, by = "edges"), "edges")
-    expect_true(all(all$pNoise > 0 & all$pNoise <= 1))
-    expect_false(is.unsorted(pmax(all$p, all$pNoise)))
-    part <- frame(contrastGRN(states[1:300], "context", level = "context1",
-        n = 19, seed = 1, by = "edges"), "edges")
-    expect_null(part$pNoise)
-    expect_null(frame(contrastGRN(example, "group", seed = 1,
-        by = "edges"), "edges")$pNoise)
 })

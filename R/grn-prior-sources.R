@@ -1,0 +1,189 @@
+## Networks of regulation known beforehand: CollecTRI, DoRothEA, TRRUST,
+## OmniPath, read from files and never downloaded unasked.
+
+## Where a collection comes from. `files`: names it is known by in the cache,
+## the first that of a download. `sha256` where the release is fixed.
+.priorSources <- function(species) {
+    taxon <- c(human = "9606", mouse = "10090")[[species]]
+    short <- c(human = "hs", mouse = "mm")[[species]]
+    omnipath <- function(...) {
+        paste0("https://omnipathdb.org/interactions?format=tsv&genesymbols=1",
+            "&organisms=", taxon, ...
+        )
+    }
+    list(
+        collectri = list(
+            files = c("CollecTRI_regulons.csv", "collectri.csv"),
+            url = paste0("https://zenodo.org/records/8192729/files/",
+                "CollecTRI_regulons.csv"
+            ),
+            sha256 = paste0("4473c9189dd53dacc80297709ad1452d",
+                "da1086a1cc2185f9a56146c261668701"
+            ), native = "human", licence = "CC BY 4.0"
+        ),
+        dorothea = list(
+            files = c(paste0("dorothea_", species, ".tsv"),
+                paste0("dorothea_", short, ".rda")
+            ),
+            url = omnipath("&datasets=dorothea&dorothea_levels=A,B,C,D",
+                "&fields=dorothea_level"
+            ),
+            native = species, licence = "GPL-3 (the package)"
+        ),
+        trrust = list(
+            files = paste0("trrust_rawdata.", species, ".tsv"),
+            url = paste0("https://www.grnpedia.org/trrust/data/",
+                "trrust_rawdata.", species, ".tsv"
+            ), native = species, licence = "CC BY-SA 4.0"
+        ),
+        omnipath = list(
+            files = paste0("omnipath_", species, ".tsv"),
+            url = omnipath("&datasets=collectri,dorothea,tf_target",
+                "&dorothea_levels=A,B,C&fields=dorothea_level"
+            ),
+            native = species, licence = "each resource's own"
+        )
+    )
+}
+
+## ---- where it comes from ---------------------------------------------------
+
+.priorSource <- function(source, species, download, cache, verbose) {
+    if (is.data.frame(source)) {
+        return(list(
+            name = "data.frame", table = as.data.frame(source),
+            native = species
+        ))
+    }
+    if (!is.character(source) || length(source) != 1L || is.na(source)) {
+        .stopArgument("source", "must be \"collectri\", \"dorothea\", ",
+            "\"trrust\", \"omnipath\", the path of a file or a data.frame; ",
+            "it is ", .show(source), "."
+        )
+    }
+    known <- .priorSources(species)
+    if (source %in% names(known)) {
+        .checkText(cache, "cache")
+        file <- .cachedPrior(known[[source]], source, cache, download, verbose)
+        out <- known[[source]][c("native", "licence")]
+    } else if (file.exists(source) && !dir.exists(source)) {
+        file <- source
+        out <- list(native = species, licence = NA_character_)
+    } else {
+        .stopArgument("source", "is \"", source, "\", which is neither a ",
+            "file nor one of ", paste0("\"", names(known), "\"",
+                collapse = ", "
+            ), "."
+        )
+    }
+    c(out, list(
+        name = basename(source), table = .readPrior(file), file = file,
+        sha256 = .sha256(file)
+    ))
+}
+
+.sha256 <- function(file) {
+    cli::hash_file_sha256(path.expand(file))
+}
+
+.cachedPrior <- function(entry, source, cache, download, verbose) {
+    files <- file.path(cache, entry$files)
+    there <- files[file.exists(files)]
+    if (length(there)) {
+        .verifyPrior(there[[1L]], entry)
+        return(there[[1L]])
+    }
+    if (!download) {
+        stop("'", source, "' is not in the cache (", cache, "), and nothing ",
+            "is downloaded unasked. Say download = TRUE to fetch it from ",
+            entry$url, " (licence: ", entry$licence, "), put a file called ",
+            paste(entry$files, collapse = " or "), " there, or give the ",
+            "path of a file as 'source'.",
+            call. = FALSE
+        )
+    }
+    .fetchPrior(entry$url, files[[1L]], entry$sha256, verbose)
+    files[[1L]]
+}
+
+## The digest written at the download, or the release's own.
+.verifyPrior <- function(file, entry) {
+    note <- paste0(file, ".sha256")
+    want <- if (file.exists(note)) {
+        sub(" .*$", "", readLines(note, n = 1L, warn = FALSE))
+    } else if (basename(file) == entry$files[[1L]]) {
+        entry$sha256
+    }
+    if (!is.null(want) && !identical(.sha256(file), want)) {
+        stop("'", file, "' is not the file it was (SHA-256 ", .sha256(file),
+            ", expected ", want, "). Delete it and download it again; a ",
+            "file of your own can be given by its path as 'source'.",
+            call. = FALSE
+        )
+    }
+    invisible()
+}
+
+## Downloads to a temporary name, looks whether it is what it should be, then
+## gives it its name and notes its digest.
+.fetchPrior <- function(url, file, sha256, verbose) {
+    dir.create(dirname(file), showWarnings = FALSE, recursive = TRUE)
+    part <- tempfile("download", dirname(file),
+        sub("^.*(\\.[a-z]+)$", "\\1", file)
+    )
+    on.exit(unlink(part))
+    .say(verbose, "Downloading ", url)
+    failed <- tryCatch({
+        .copyUrl(url, part)
+        NULL
+    }, error = conditionMessage, warning = conditionMessage)
+    if (is.null(failed) && (!file.exists(part) || file.size(part) == 0)) {
+        failed <- "nothing came"
+    }
+    if (is.null(failed)) {
+        failed <- tryCatch({
+            .priorColumns(.readPrior(part), basename(file))
+            NULL
+        }, error = function(e) paste0("what came is no table of edges: ",
+            conditionMessage(e)
+        ))
+    }
+    if (!is.null(failed)) {
+        stop("'", url, "' could not be downloaded to '", file, "': ", failed,
+            ". Is there a connection, and room on the disk? A file from ",
+            "elsewhere can be put there, or given as 'source'.",
+            call. = FALSE
+        )
+    }
+    got <- .sha256(part)
+    if (!is.null(sha256) && got != sha256) {
+        stop("what came from '", url, "' is not the release this package ",
+            "knows (SHA-256 ", got, ", expected ", sha256, "); it was not ",
+            "kept. If it is a newer one, download it yourself and give its ",
+            "path as 'source'.",
+            call. = FALSE
+        )
+    }
+    if (!file.rename(part, file)) {
+        stop("'", file, "' can't be written.", call. = FALSE)
+    }
+    writeLines(paste0(got, "  ", basename(file)), paste0(file, ".sha256"))
+    .say(verbose, "SHA-256 ", got, if (is.null(sha256)) {
+        ", noted for later readings; the source has no fixed release"
+    }, ".")
+    invisible(file)
+}
+
+.copyUrl <- function(url, file) {
+    from <- base::url(url, "rb")
+    on.exit(close(from))
+    to <- base::file(file, "wb")
+    on.exit(close(to), add = TRUE)
+    repeat {
+        bytes <- readBin(from, "raw", 2^20)
+        if (!length(bytes)) {
+            break
+        }
+        writeBin(bytes, to)
+    }
+}

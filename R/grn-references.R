@@ -1,0 +1,155 @@
+## Reference networks: reading them, splitting them.
+
+#' Read a reference network from a file
+#'
+#' Reads a table of known edges: comma, tab or semicolon separated, plain or
+#' compressed (gzip, bzip2, xz), with a header that names the columns. The file
+#' is looked through before it is read: its size once unpacked, the length of
+#' its lines, bytes that no text has, its encoding. Nothing in it is run or
+#' converted but the two columns of names.
+#'
+#' @param file path of the file.
+#' @param maxBytes most bytes the file may have once unpacked.
+#' @return A data.frame with the columns `Gene1` (source) and `Gene2` (target),
+#'   character, blanks around names removed, in the order of the file; rows in
+#'   which a name is missing are NA and are counted by [evaluateGRN()].
+#' @details Sources are in a column Gene1, TF, source, from, regulator or
+#'   source_genesymbol; targets in Gene2, target, targets, to or
+#'   target_genesymbol; case does not matter; where several are there, the
+#'   first of this list is taken (gene symbols before others).
+#' @section Errors: no such file, a folder, an empty file; binary content or
+#'   text that isn't UTF-8; a file, line or header that is too long; no such
+#'   columns; rows that don't have the header's number of fields.
+#' @seealso [evaluateGRN()], [splitReference()]
+#' @examples
+#' file <- tempfile(fileext = ".tsv")
+#' writeLines(c("TF\ttarget\tscore", "MYOD1\tACTA1\t0.9"), file)
+#' readReference(file)
+#' @export
+readReference <- function(file, maxBytes = 2^31) {
+    .checkText(file, "file")
+    maxBytes <- .checkNumber(maxBytes, "maxBytes", 1)
+    .readEdges(file, maxBytes, "file")
+}
+
+## ---- splits ----------------------------------------------------------------
+
+#' A reference split into a training and a held-out part
+#'
+#' Made by [splitReference()].
+#'
+#' @slot train,test data.frames with columns Gene1, Gene2.
+#' @slot by `"TF"`, `"target"` or `"edge"`.
+#' @slot fraction numeric, share held out.
+#' @slot seed character, the key it was drawn with.
+#' @param x,object a `ReferenceSplit`.
+#' @param name `train` or `test`.
+#' @return `x$train` and `x$test` give data.frames; `show()` prints.
+#' @section Errors: a `name` other than these two.
+#' @seealso [splitReference()]
+#' @name ReferenceSplit-class
+#' @exportClass ReferenceSplit
+#' @examples
+#' edges <- data.frame(TF = rep(c("A", "B"), each = 3), target = letters[1:6])
+#' split <- splitReference(edges, by = "target", seed = 1)
+#' split
+#' split$test
+setClass("ReferenceSplit", slots = c(
+    train = "data.frame", test = "data.frame", by = "character",
+    fraction = "numeric", seed = "character"
+))
+
+#' Split a reference for held-out scoring
+#'
+#' A network that saw a reference, as a prior or in training, can only be
+#' judged on edges it did not see. Give `split$train` to whatever learns, and
+#' the split itself to [evaluateGRN()].
+#'
+#' @details By TF, the edges of some sources are held out: asks whether a
+#' method finds the targets of TFs it was told nothing about. By target, the
+#' edges to some targets: the candidates are then the held-out targets only. By
+#' edge, single edges: the easiest, for how many targets each TF has, and how
+#' many regulators each target, is seen in training, and that alone can score
+#' well ([nullGRN()] with `"marginal"` or `"degree"` shows how well).
+#'
+#' @param reference as for [evaluateGRN()]; duplicated and self edges and rows
+#'   with missing names are left out.
+#' @param by what is held out.
+#' @param fraction share of TFs, targets or edges held out, above 0, below 1.
+#' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
+#'   whole number.
+#' @return A [ReferenceSplit-class].
+#' @section Errors: as for [evaluateGRN()] for a bad reference; fewer than two
+#'   TFs, targets or edges; a `fraction` that holds out none or all.
+#' @seealso [evaluateGRN()], [priorNetwork()]
+#' @examples
+#' edges <- data.frame(
+#'     TF = rep(c("MYOD1", "MYOG", "FOS"), each = 2),
+#'     target = c("ACTA1", "CKM", "DES", "MYH3", "TTN", "ACTA1")
+#' )
+#' split <- splitReference(edges, by = "TF", seed = 1)
+#' split$train
+#' evaluateGRN(exampleGRN(), split, nBoot = 20, seed = 1)
+#' @export
+splitReference <- function(reference, by = c("TF", "target", "edge"),
+    fraction = 0.5, seed = NULL) {
+    by <- .oneOf(by, c("TF", "target", "edge"), "by")
+    fraction <- .checkNumber(fraction, "fraction", 0, 1)
+    edges <- .referenceEdges(reference)
+    edges <- edges[!is.na(edges$Gene1) & !is.na(edges$Gene2), ]
+    edges <- unique(edges[edges$Gene1 != edges$Gene2, ])
+    rownames(edges) <- NULL
+    unit <- switch(by,
+        TF = edges$Gene1, target = edges$Gene2,
+        edge = as.character(seq_len(nrow(edges)))
+    )
+    ## sorted, so that a split does not depend on the order of the rows
+    order <- order(edges$Gene1, edges$Gene2, method = "radix")
+    units <- if (by == "edge") unit[order] else sort(unique(unit),
+        method = "radix"
+    )
+    n <- round(fraction * length(units))
+    if (n < 1 || n >= length(units)) {
+        .stopArgument("fraction", "holds out ", n, " of ",
+            .count(length(units), by), "; both parts must have at least one."
+        )
+    }
+    key <- .newKey(seed)
+    out <- units[.Call(cw_r_permutation, length(units), key, 0)[seq_len(n)] +
+        1L]
+    held <- unit %in% out
+    new("ReferenceSplit", train = edges[!held, ], test = edges[held, ],
+        by = by, fraction = fraction, seed = .keyText(key)
+    )
+}
+
+#' @rdname ReferenceSplit-class
+#' @export
+setMethod("$", "ReferenceSplit", function(x, name) {
+    name <- .oneOf(name, c("train", "test"), "name")
+    table <- slot(x, name)
+    rownames(table) <- NULL
+    table
+})
+
+#' @rdname ReferenceSplit-class
+#' @export
+setMethod("show", "ReferenceSplit", function(object) {
+    cat("Reference split by ", object@by, ": ",
+        .count(nrow(object@train), "edge"), " for training, ",
+        .count(nrow(object@test), "edge"), " held out\n", sep = ""
+    )
+    cat("Give $train to what learns, and this object to evaluateGRN()\n")
+})
+
+## What evaluateGRN() needs of any reference.
+.splitParts <- function(reference) {
+    if (!is(reference, "ReferenceSplit")) {
+        return(list(edges = .referenceEdges(reference), by = NULL))
+    }
+    list(
+        edges = reference@test, by = reference@by, train = reference@train,
+        tfs = unique(reference@test$Gene1),
+        targets = unique(reference@test$Gene2)
+    )
+}

@@ -1,0 +1,35 @@
+## A comparison of methods as one page.
+
+cells <- simulateCells(nCells = 220, nGenes = 40, nTFs = 8, seed = 1)
+truth <- S4Vectors::metadata(cells)$simulation$edges
+two <- benchmarkMethods()[c("pearson", "ridge")]
+
+test_that("the page is one file, escaped, not half written", {
+    names(two) <- c("<script>alert(1)</script>", "a & \"b\" {{verdict}}")
+    file <- tempfile(fileext = ".html")
+    got <- benchmarkGRN(setNames(list(cells), "x'<img src=q>"),
+        setNames(list(truth), "x'<img src=q>"), two, nBoot = 10,
+        title = "A <b>title</b>", file = file
+    )
+    page <- paste(readLines(file, encoding = "UTF-8"), collapse = "\n")
+    expect_false(grepl("<script", page, fixed = TRUE))
+    expect_false(grepl("<img src=q", page, fixed = TRUE))
+    expect_false(grepl("<b>", page, fixed = TRUE))
+    expect_true(grepl("&lt;script&gt;alert(1)", page, fixed = TRUE))
+    ## filled in once only
+    expect_true(grepl("&quot;b&quot; {{verdict}}", page, fixed = TRUE))
+    expect_false(grepl("https?://|src=\"[^d]|href=|@import", page))
+    expect_true(grepl("src=\"data:image/png;base64,", page, fixed = TRUE))
+    expect_match(page, "mean rank", ignore.case = TRUE)
+    expect_error(writeBenchmark(got, file), "'file' exists")
+    writeBenchmark(got, file, overwrite = TRUE)
+    expect_error(writeBenchmark(got, tempdir()), "is a folder")
+    expect_error(writeBenchmark(got, file.path(tempfile(), "a.html")),
+        "doesn't exist"
+    )
+    expect_error(writeBenchmark(1, file), "'x' must be")
+    unlink(file)
+    expect_identical(list.files(tempdir(), "\\.html", all.files = TRUE),
+        character()
+    )
+})
