@@ -21,6 +21,8 @@ ENGINE_SOURCES = \
   engine/kernels/ref/ref_gate.c \
   engine/kernels/ref/ref_loss.c \
   engine/kernels/ref/ref_optimizer.c \
+  engine/kernels/ref/ref_spread.c \
+  engine/kernels/ref/ref_function.c \
   engine/kernels/cpu/cpu_matrix.c \
   engine/kernels/cpu/cpu_elementwise.c \
   engine/kernels/cpu/cpu_norm.c \
@@ -28,6 +30,8 @@ ENGINE_SOURCES = \
   engine/kernels/cpu/cpu_attention.c \
   engine/kernels/cpu/cpu_gate.c \
   engine/kernels/cpu/cpu_optimizer.c \
+  engine/kernels/cpu/cpu_spread.c \
+  engine/kernels/cpu/cpu_function.c \
   engine/autodiff/tape.c \
   engine/autodiff/op_basic.c \
   engine/autodiff/op_linear.c \
@@ -39,6 +43,9 @@ ENGINE_SOURCES = \
   engine/autodiff/op_flow.c \
   engine/autodiff/op_match.c \
   engine/autodiff/op_readout.c \
+  engine/autodiff/op_product.c \
+  engine/autodiff/op_activation.c \
+  engine/autodiff/op_sequence.c \
   engine/nn/params.c \
   engine/nn/transformer.c \
   engine/models/sfm/sfm_config.c \

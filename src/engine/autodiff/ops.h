@@ -162,4 +162,33 @@ cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *dir
  * other; y a constant. */
 cw_tensor *cw_info_nce(cw_tape *t, cw_tensor *x, cw_tensor *y, float temperature);
 
+/* ---- op_product.c: products, sums and parts of matrices ---- */
+/* x y: x (n,d); y (n,d), or spread over x: a row (1,d), a column (n,1), one number (1,1) -> (n,d) */
+cw_tensor *cw_product(cw_tape *t, cw_tensor *x, cw_tensor *y);
+cw_tensor *cw_add_spread(cw_tape *t, cw_tensor *x, cw_tensor *y, float a); /* x + a y, shapes as above */
+/* sums of x (n,d): over columns -> (n,1), over rows -> (1,d), over all -> (1,1); times `scale` (1 / count: a mean) */
+cw_tensor *cw_row_sums(cw_tape *t, cw_tensor *x, float scale);
+cw_tensor *cw_column_sums(cw_tape *t, cw_tensor *x, float scale);
+cw_tensor *cw_sum(cw_tape *t, cw_tensor *x, float scale);
+cw_tensor *cw_row_dots(cw_tape *t, cw_tensor *x, cw_tensor *y); /* (n,d) twice -> (n,1): <x_i, y_i> */
+/* columns first .. first + count of x -> (n,count), a copy */
+cw_tensor *cw_columns(cw_tape *t, cw_tensor *x, int64_t first, int64_t count);
+/* the inverse of cw_concat_cols: part[j] (n, width[j]), side by side in x; NULLs on a failed context */
+void cw_split_columns(cw_tape *t, cw_tensor *x, int count, const int64_t *width, cw_tensor **part);
+/* scale x / max(|x|, eps) row by row: unit vectors (PyTorch's normalize) with scale 1 */
+cw_tensor *cw_unit_rows(cw_tape *t, cw_tensor *x, float scale, float eps);
+
+/* ---- op_activation.c ---- */
+cw_tensor *cw_apply(cw_tape *t, cw_tensor *x, cw_function f); /* f(x) */
+/* f'(x), itself differentiable: for the gradient of a network that is written as forward maths and trained through.
+ * Piecewise linear functions have slope constants, so no gradient flows. */
+cw_tensor *cw_apply_slope(cw_tape *t, cw_tensor *x, cw_function f);
+/* x, with the gradient times -scale (Ganin & Lempitsky 2015) */
+cw_tensor *cw_gradient_reversal(cw_tape *t, cw_tensor *x, float scale);
+
+/* ---- op_sequence.c ---- */
+cw_tensor *cw_reverse(cw_tape *t, cw_tensor *x, cw_ragged seq); /* the rows of each sequence in reverse order */
+/* sums (mean = 0) or means (1) of the rows of each segment -> (seg.count, d); an empty segment gives zeros */
+cw_tensor *cw_segment_sum(cw_tape *t, cw_tensor *x, cw_ragged seg, int mean);
+
 #endif

@@ -2,7 +2,8 @@
  *
  * A kernel is a pure function on arrays: outputs first, sizes last; it takes no memory, can't fail, and knows neither
  * tensors nor tapes. `ref` is plain C that reads like the equation and is the oracle; `cpu` overrides entries with
- * tiled, vectorised, threaded versions. Every entry has a test object in tests/engine/test_kernels.c.
+ * tiled, vectorised, threaded versions. Every entry has a test object: in tests/engine/test_kernels.c, test_attention.c,
+ * or as the operation it serves in test_ops_*.c.
  *
  * Conventions. Arrays are float, row-major, contiguous unless a leading dimension says otherwise. `n` rows, `d` columns.
  * Forward kernels write their output whole (nothing is read from it). Backward kernels ADD into every gradient they are
@@ -39,6 +40,33 @@ typedef struct cw_ragged {
     int64_t count;
     const int64_t *start; /* count + 1 offsets, start[0] = 0, non-decreasing */
 } cw_ragged;
+
+/* A function of one number with a parameter a. PyTorch's conventions at kinks: the slope at 0 is that from the left. */
+typedef enum cw_function_kind {
+    CW_FN_LEAKY_RELU = 0, /* x > 0 ? x : a x; ReLU with a = 0 */
+    CW_FN_ELU,            /* x > 0 ? x : a (e^x - 1) */
+    CW_FN_SOFTPLUS,       /* log(1 + e^(a x)) / a */
+    CW_FN_SILU,
+    CW_FN_SIGMOID,
+    CW_FN_TANH,
+    CW_FN_GELU_TANH, /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
+    CW_FN_SIN,       /* sin(a x) */
+    CW_FN_EXP,       /* e^(a x) */
+    CW_FN_SQUARE,    /* a x^2 */
+    CW_FN_COUNT
+} cw_function_kind;
+typedef struct cw_function {
+    cw_function_kind kind;
+    float a; /* unused by SILU, SIGMOID, TANH, GELU_TANH */
+} cw_function;
+
+/* The shape of a small operand beside an (n,d) matrix. */
+typedef enum cw_shape {
+    CW_SHAPE_MATRIX = 0, /* (n,d) itself */
+    CW_SHAPE_ROW,        /* (1,d) */
+    CW_SHAPE_COLUMN,     /* (n,1) */
+    CW_SHAPE_ONE         /* (1,1) */
+} cw_shape;
 
 typedef struct cw_attention {
     int64_t heads, head_dim; /* head_dim <= 256 */
@@ -87,6 +115,27 @@ typedef struct cw_kernels {
     void (*dropout)(const cw_exec *ex, float *y, const float *x, float p, cw_stream stream, int64_t n);
     void (*normal)(const cw_exec *ex, float *y, cw_stream stream, int64_t n); /* standard normal noise */
 
+    /* y = f(x), or its first or second derivative by `order`; y may be x */
+    void (*function)(const cw_exec *ex, float *y, const float *x, cw_function f, int order, int64_t n);
+    /* dx += dy f^(order + 1)(x), order 0 or 1 */
+    void (*function_backward)(const cw_exec *ex, float *dx, const float *dy, const float *x, cw_function f, int order,
+                              int64_t n);
+
+    /* ---- small operands spread over matrices, and sums collected into them -------------------------------------- */
+    /* out (n,d) = beta out + alpha x y with y of the shape said, repeated to (n,d); x (n,d), or NULL: ones. beta = 0
+     * never reads out. out may be x, and y where that is a matrix. */
+    void (*spread)(const cw_exec *ex, float *out, const float *x, const float *y, cw_shape shape, float alpha,
+                   float beta, int64_t n, int64_t d);
+    /* The transpose: out, of the shape said, = beta out + alpha times the sums of x y (n,d) over what the shape lacks;
+     * y (n,d), or NULL: ones. */
+    void (*collect)(const cw_exec *ex, float *out, const float *x, const float *y, cw_shape shape, float alpha,
+                    float beta, int64_t n, int64_t d);
+    /* y = x, or y += x: blocks (n,d) of matrices whose rows are ldy and ldx apart */
+    void (*copy_block)(const cw_exec *ex, float *y, int64_t ldy, const float *x, int64_t ldx, int accumulate,
+                       int64_t n, int64_t d);
+    /* y = x, or y += x, with the rows of each sequence in reverse order */
+    void (*reverse)(const cw_exec *ex, float *y, const float *x, int accumulate, cw_ragged seq, int64_t d);
+
     /* ---- norms and softmax over the columns of (n,d) ------------------------------------------------------------ */
     /* y = x rstd w, rstd = 1 / sqrt(mean(x^2) + eps); rstd (n) is written; w (d) or NULL */
     void (*rmsnorm)(const cw_exec *ex, float *y, float *rstd, const float *x, const float *w, float eps, int64_t n,
@@ -101,6 +150,12 @@ typedef struct cw_kernels {
     void (*softmax)(const cw_exec *ex, float *y, const float *x, float scale, int64_t n, int64_t d); /* softmax(scale x); y may be x */
     void (*softmax_backward)(const cw_exec *ex, float *dx, const float *dy, const float *y, float scale, int64_t n,
                              int64_t d);
+
+    /* y = scale x / max(|x|, eps) row by row; norm (n) = |x| is written */
+    void (*unit_rows)(const cw_exec *ex, float *y, float *norm, const float *x, float scale, float eps, int64_t n,
+                      int64_t d);
+    void (*unit_rows_backward)(const cw_exec *ex, float *dx, const float *dy, const float *x, const float *norm,
+                               float scale, float eps, int64_t n, int64_t d);
 
     /* ---- gather, scatter ---------------------------------------------------------------------------------------- */
     /* y (n,d): row i = table[index[i]] (row of d), or zeros where index[i] < 0; if `accumulate`, added to y instead */
