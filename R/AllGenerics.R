@@ -139,3 +139,27 @@ setGeneric("write", function(x, file = "data", ...) standardGeneric("write"),
 
 ## What show() prints of a report below its verdict.
 setGeneric(".showBody", function(x) standardGeneric(".showBody"))
+
+## ---- delays (estimateTau, TauFit) -------------------------------------------
+
+#' @rdname estimateTau
+#' @export
+setGeneric("estimateTau", function(x, ...) standardGeneric("estimateTau"))
+
+#' @rdname TauFit-class
+#' @export
+setGeneric("tau", function(x, ...) standardGeneric("tau"))
+
+#' @rdname TauFit-class
+#' @export
+setGeneric("tauVerdict", function(x) standardGeneric("tauVerdict"))
+
+#' @rdname TauFit-class
+#' @export
+setGeneric("tauCells", function(x) standardGeneric("tauCells"))
+
+#' @rdname TauFit-class
+#' @export
+setGeneric("peakLinks", function(x) standardGeneric("peakLinks"))
+
+## ---- end of the delays' block ------------------------------------------------

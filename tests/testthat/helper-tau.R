@@ -27,6 +27,15 @@ tauGenes <- function(genes = 30) {
     )
 }
 
+## Three genes on two chromosomes, one on the minus strand.
+genesTable <- function() {
+    data.frame(
+        gene = c("A", "B", "C"), chr = c("chr1", "chr1", "chr2"),
+        start = c(10000, 50000, 1000), end = c(20000, 60000, 2000),
+        strand = c("+", "-", "+")
+    )
+}
+
 tauSCE <- function(d) {
     x <- SingleCellExperiment::SingleCellExperiment(list(counts = d$rna))
     SingleCellExperiment::altExp(x, "other") <-
@@ -72,5 +81,78 @@ tauFit <- function(change = list(), time = NULL, d = tauCounts()) {
     input$time <- .tauTime(input, time)
     .anchoredObject(input, answer, .tauOptions(list(), "auto"), "hours",
         .newKey(1), 1L, 0
+    )
+}
+
+## ---- fits that several files stand on ---------------------------------------
+
+## What `make()` gives, made once per run of the tests.
+madeOnce <- local({
+    made <- new.env(parent = emptyenv())
+    function(name, make) {
+        if (is.null(made[[name]])) {
+            assign(name, make(), envir = made)
+        }
+        made[[name]]
+    }
+})
+
+simulatedFit <- function(name, ...) {
+    madeOnce(name, function() {
+        x <- simulateMultiome(...)
+        fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1,
+            verbose = FALSE
+        )
+        list(cells = x, fit = fit, truth = simulatedTruth(x),
+            usable = geneNames(fit)[as.data.frame(fit)$usable]
+        )
+    })
+}
+
+## Identifiable delays; a quarter of the genes slower in one condition.
+alteredTau <- function() {
+    simulatedFit("altered", nCells = 1500, nGenes = 110, altered = 0.25,
+        seed = 5
+    )
+}
+
+## A small fit, for what is to be run and not to be right.
+smallTau <- function() {
+    simulatedFit("small", nCells = 600, nGenes = 80, seed = 1)
+}
+
+## Spearman of the delays with the truth over genes that change.
+recovered <- function(fit, x) {
+    truth <- simulatedTruth(x)
+    truth <- truth[match(geneNames(fit), truth$gene), ]
+    use <- fit@table$usable & truth$dynamic
+    stats::cor(fit@table$tau[use], truth$tau[use], method = "spearman")
+}
+
+tauLinks <- function(x) S4Vectors::metadata(x)$links
+
+## ---- the engine's entries ---------------------------------------------------
+
+sparseSlots <- function(m) {
+    list(p = m@p, i = m@i, x = as.numeric(m@x), rows = nrow(m),
+        columns = ncol(m)
+    )
+}
+
+tauInput <- function(nCells = 400, nGenes = 60, seed = 11) {
+    x <- simulateMultiome(nCells, nGenes, seed = seed)
+    atac <- SummarizedExperiment::assay(SingleCellExperiment::altExp(x))
+    k <- S4Vectors::metadata(x)$links
+    list(atac = sparseSlots(atac),
+        rna = sparseSlots(SummarizedExperiment::assay(x)),
+        links = list(gene = match(k$gene, rownames(x)) - 1L,
+            peak = match(k$peak, rownames(atac)) - 1L
+        )
+    )
+}
+
+fitTau <- function(d, options = list(), embedding = NULL, threads = 1L) {
+    .Call(cw_r_tau_fit, d$atac, d$rna, d$links, embedding, options, c(1, 2),
+        threads
     )
 }

@@ -1,0 +1,99 @@
+## Delays back into the container of the cells.
+
+#' Put delays into a container
+#'
+#' Writes delays and flags of a fit into the feature data of the RNA.
+#'
+#' @param x a SingleCellExperiment (or other SummarizedExperiment),
+#'   MultiAssayExperiment or Seurat object.
+#' @param fit a [TauFit-class].
+#' @param rna name of the RNA experiment or assay, as for [estimateTau()].
+#' @param force write numbers of a fit that isn't identifiable?
+#' @param ... not used.
+#' @return `x`, of the same class, with columns `tau`, `tauSd`, `tauLow`,
+#'   `tauHigh`, `tauFlag` in `rowData()` (of the RNA experiment; in the
+#'   feature meta data of a Seurat assay). Genes outside the fit, and all
+#'   genes when delays aren't identifiable (with a warning), have NA. In
+#'   containers with `metadata()` the verdict and unit are in
+#'   `metadata(x)$tau`.
+#' @section Errors: no gene of the fit in `x`.
+#' @seealso [estimateTau()]
+#' @examples
+#' fit <- new("TauFit",
+#'     table = S4Vectors::DataFrame(gene = c("A", "B"), tau = c(0.5, 1.5),
+#'         sd = 0.1, low = c(0.3, 1.3), high = c(0.7, 1.7), usable = TRUE,
+#'         reported = TRUE, flag = ""),
+#'     verdict = list(identifiable = TRUE), method = "anchored",
+#'     genes = c("A", "B"), unit = list(name = "median delay"),
+#'     cellData = S4Vectors::DataFrame()
+#' )
+#' x <- SingleCellExperiment::SingleCellExperiment(
+#'     list(counts = matrix(1, 3, 2, dimnames = list(c("B", "C", "A"), NULL)))
+#' )
+#' SummarizedExperiment::rowData(addTau(x, fit))
+#' @export
+addTau <- function(x, fit, rna = NULL, force = FALSE, ...) {
+    .noDots(...)
+    .checkTauFit(fit)
+    if (methods::is(x, "SummarizedExperiment")) {
+        return(.tauIntoSE(x, fit, force))
+    }
+    if (inherits(x, "MultiAssayExperiment")) {
+        names <- names(x)
+        if (is.null(rna)) {
+            rna <- .guessRna(names, .guessChromatin(names, function(n) {
+                rownames(x[[n]])
+            }))
+        }
+        rna <- .chosen(rna, names, "rna", "an experiment")
+        if (!methods::is(x[[rna]], "SummarizedExperiment")) {
+            .stopArgument("x", "has a plain matrix for \"", rna, "\", without ",
+                "room for gene data; make it a SingleCellExperiment."
+            )
+        }
+        x[[rna]] <- .tauIntoSE(x[[rna]], fit, force)
+        return(x)
+    }
+    if (inherits(x, "Seurat")) {
+        return(.tauIntoSeurat(x, fit, rna, force))
+    }
+    .stopArgument("x", "must be a SingleCellExperiment, a ",
+        "MultiAssayExperiment or a Seurat object; it is a ", class(x)[[1L]],
+        "."
+    )
+}
+
+.tauColumns <- function(names, fit, force) {
+    values <- tau(fit, force = force)
+    at <- match(names, values$gene)
+    if (all(is.na(at))) {
+        .stopArgument("fit", "has no gene of 'x': its are like ",
+            .some(fit@genes, 3L), "; those of 'x' like ", .some(names, 3L), "."
+        )
+    }
+    data.frame(tau = values$tau[at], tauSd = values$sd[at],
+        tauLow = values$low[at], tauHigh = values$high[at],
+        tauFlag = values$flag[at]
+    )
+}
+
+.tauIntoSE <- function(x, fit, force) {
+    columns <- .tauColumns(rownames(x), fit, force)
+    for (name in colnames(columns)) {
+        SummarizedExperiment::rowData(x)[[name]] <- columns[[name]]
+    }
+    S4Vectors::metadata(x)$tau <- list(verdict = fit@verdict, unit = fit@unit)
+    x
+}
+
+.tauIntoSeurat <- function(x, fit, rna, force) {
+    names <- names(methods::slot(x, "assays"))
+    if (is.null(rna)) {
+        rna <- if ("RNA" %in% names) "RNA" else SeuratObject::DefaultAssay(x)
+    }
+    rna <- .chosen(rna, names, "rna", "an assay")
+    columns <- .tauColumns(rownames(x[[rna]]), fit, force)
+    rownames(columns) <- rownames(x[[rna]])
+    x[[rna]] <- SeuratObject::AddMetaData(x[[rna]], metadata = columns)
+    x
+}

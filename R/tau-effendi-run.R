@@ -1,0 +1,108 @@
+## A run of Effendi in a folder: what is kept after each stage, and taken up
+## again.
+
+.effendiFiles <- list(
+    list(
+        vector_field_frozen.safetensors = c("vector_field.", "tau_bar"),
+        align_mlp.safetensors = "align."
+    ),
+    list(effendi_stage1.safetensors = ""),
+    list(effendi_final.safetensors = "")
+)
+
+.effendiFingerprint <- function(input, s) {
+    sums <- vapply(input, function(x) {
+        if (is.null(x)) 0 else sum(x) + sum(x[1L, ]) * 7 + sum(x[, 1L]) * 3
+    }, numeric(1))
+    size <- vapply(input, function(x) {
+        if (is.null(x)) 0 else as.numeric(nrow(x)) * 1e6 + ncol(x)
+    }, numeric(1))
+    shown <- s[!vapply(s, is.null, logical(1))]
+    c(
+        paste(signif(c(sums, size), 8), collapse = " "),
+        paste(names(shown), vapply(shown, format, character(1)),
+            collapse = " "
+        )
+    )
+}
+
+## The state of a run in `dir`: NULL where there is nothing yet.
+.effendiResume <- function(dir, print, overwrite) {
+    file <- file.path(dir, "effendi_run.json")
+    known <- c(
+        unlist(lapply(.effendiFiles, names)), "gene_tau_estimates.csv",
+        "effendi_run.json"
+    )
+    there <- known[file.exists(file.path(dir, known))]
+    if (overwrite || !length(there)) {
+        unlink(file.path(dir, there))
+        return(NULL)
+    }
+    run <- if (file.exists(file)) {
+        tryCatch(jsonlite::read_json(file, simplifyVector = TRUE),
+            error = function(e) NULL
+        )
+    }
+    if (is.null(run) || !identical(as.character(run$fingerprint), print)) {
+        .stopArgument("dir", "holds files of another run (", .some(there, 3L),
+            " in ", dir, "): other data or settings. Give another folder, or ",
+            "say overwrite = TRUE."
+        )
+    }
+    run
+}
+
+.effendiWriteRun <- function(dir, run) {
+    if (is.null(dir)) {
+        return(invisible())
+    }
+    file <- file.path(dir, "effendi_run.json")
+    part <- paste0(file, ".part")
+    jsonlite::write_json(run, part,
+        auto_unbox = TRUE, digits = NA, pretty = TRUE, null = "null"
+    )
+    if (!file.rename(part, file)) {
+        stop("can't write ", file, call. = FALSE)
+    }
+    invisible()
+}
+
+.effendiCheckpoint <- function(model, dir, stage, save) {
+    files <- .effendiFiles[[stage + 1L]]
+    missing <- vapply(names(files), function(name) {
+        .Call(cw_r_effendi_file, model$ptr, file.path(dir, name),
+            files[[name]], save
+        )
+    }, integer(1))
+    if (!save && any(missing > 0L)) {
+        .stopArgument("dir", "has checkpoints that lack tensors (",
+            .some(names(files)[missing > 0L]), " in ", dir,
+            "). Say overwrite = TRUE to fit anew."
+        )
+    }
+    invisible()
+}
+
+.effendiWriteTau <- function(dir, result) {
+    if (is.null(dir)) {
+        return(invisible())
+    }
+    file <- file.path(dir, "gene_tau_estimates.csv")
+    part <- paste0(file, ".part")
+    utils::write.csv(data.frame(
+        gene = names(result$tau), tau = unname(result$tau),
+        tau_base = unname(result$tauBase)
+    ), part, row.names = FALSE)
+    if (!file.rename(part, file)) {
+        stop("can't write ", file, call. = FALSE)
+    }
+    invisible()
+}
+
+## Losses as read from JSON, where a column of NA alone is not written.
+.effendiOldLosses <- function(losses) {
+    losses <- as.data.frame(losses)
+    all <- c("stage", "epoch", .effendiLosses, "tauBar", "gradNorm")
+    losses[setdiff(all, names(losses))] <- NA_real_
+    losses[all]
+}

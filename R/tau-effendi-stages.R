@@ -1,0 +1,282 @@
+## Training of Effendi, the delay model of the specification. R counts stages,
+## epochs and batches; the engine does one step per call.
+
+.effendiStages <- c("1", "2.1", "2.2")
+
+.effendiLosses <- c("ode", "recon", "tau", "reverse", "sw2", "contrast",
+    "peaks", "total"
+)
+
+.effendiInputs <- function(zAtac, zRna, expression, geneEmbedding, unpaired,
+    peaks, s) {
+    zAtac <- .effendiMatrix(zAtac, "zAtac", cols = s$atacDim)
+    n <- nrow(zAtac)
+    zRna <- .effendiMatrix(zRna, "zRna", n, s$dim)
+    emb <- .effendiMatrix(geneEmbedding, "geneEmbedding", cols = ncol(zRna))
+    y <- .effendiMatrix(expression, "expression", n, nrow(emb))
+    range <- range(if (is.matrix(y)) y else c(0, y@x))
+    if (n < 2L || range[[1L]] < 0 || range[[2L]] > 1) {
+        .stopArgument("expression", "must lie in [0, 1], for two cells or ",
+            "more; it has ", n, " cells, from ", format(range[[1L]]), " to ",
+            format(range[[2L]]), ". Divide every gene by its maximum."
+        )
+    }
+    list(
+        zAtac = zAtac, zRna = zRna, expression = y, geneEmbedding = emb,
+        freeAtac = .effendiMatrix(unpaired$atac, "unpaired$atac",
+            cols = ncol(zAtac)
+        ),
+        freeRna = .effendiMatrix(unpaired$rna, "unpaired$rna",
+            cols = ncol(zRna)
+        ),
+        peaks = .effendiMatrix(peaks, "peaks", n)
+    )
+}
+
+## A matrix of doubles or a dgCMatrix, finite; cells in rows.
+.effendiMatrix <- function(x, arg, rows = NULL, cols = NULL) {
+    if (is.null(x)) {
+        return(NULL)
+    }
+    if (methods::is(x, "sparseMatrix")) {
+        x <- methods::as(methods::as(x, "generalMatrix"), "CsparseMatrix")
+        x <- methods::as(x, "dMatrix")
+        values <- x@x
+    } else {
+        x <- as.matrix(x)
+        storage.mode(x) <- "double"
+        values <- x
+    }
+    if (!all(is.finite(values))) {
+        .stopArgument(arg, "holds values that are not finite.")
+    }
+    for (i in 1:2) {
+        want <- list(rows, cols)[[i]]
+        if (!is.null(want) && dim(x)[[i]] != want) {
+            .stopArgument(arg, "has ", dim(x)[[i]],
+                c(" rows", " columns")[[i]], ", expected ", want, "."
+            )
+        }
+    }
+    x
+}
+
+.effendiOptionNeeds <- function(s, input) {
+    if (s$wPeaks > 0 && is.null(input$peaks)) {
+        .stopArgument("wPeaks", "is ", s$wPeaks, ", but no peaks are given.")
+    }
+    if (s$wContrast > 0 &&
+        !(is.null(input$freeAtac) && is.null(input$freeRna))) {
+        .stopArgument("wContrast", "needs paired cells in every stage; give ",
+            "no unpaired ones, or leave it at 0."
+        )
+    }
+    invisible()
+}
+
+.effendiMemory <- function(input, s) {
+    n <- nrow(input$zAtac)
+    genes <- nrow(input$geneEmbedding)
+    width <- ncol(input$zAtac) + ncol(input$zRna) + genes
+    need <- 4 * n * width + 40 * s$batchSize * genes + 2e8
+    limit <- .memoryLimit()
+    if (need > limit) {
+        stop("not enough memory: ", n, " cells x ", genes, " genes take about ",
+            .bytes(need), ", and ", .bytes(limit), " may be used. Give fewer ",
+            "cells or genes, or raise options(causeway.memoryLimit = bytes).",
+            call. = FALSE
+        )
+    }
+    invisible(need)
+}
+
+## zAtac (cells, atac), zRna (cells, D), expression (cells, genes) in [0, 1],
+## geneEmbedding (genes, D); unpaired: list(atac =, rna =) for stage 1, or
+## NULL: the paired cells in two orders. controls: which of "untrained" and
+## "shuffled" to run; the latter takes as long as the fit.
+.effendiFit <- function(zAtac, zRna, expression, geneEmbedding,
+    param = EffendiParam(), key = .newKey(), dir = NULL, unpaired = NULL,
+    threads = .threads(), verbose = FALSE, peaks = NULL,
+    controls = c("untrained", "shuffled"), overwrite = FALSE,
+    keepCells = 2e7) {
+    s <- .effendiSettings(param)
+    input <- .effendiInputs(zAtac, zRna, expression, geneEmbedding, unpaired,
+        peaks, s
+    )
+    .effendiOptionNeeds(s, input)
+    .effendiMemory(input, s)
+    print <- .effendiFingerprint(input, s)
+    run <- NULL
+    if (!is.null(dir)) {
+        .checkText(dir, "dir")
+        if (!dir.exists(dir) && !dir.create(dir, recursive = TRUE)) {
+            .stopArgument("dir", "can't be made: ", dir)
+        }
+        run <- .effendiResume(dir, print, overwrite)
+        key <- if (is.null(run)) key else as.numeric(run$key)
+    }
+    wide <- if (is.null(input$peaks)) 0L else ncol(input$peaks)
+    make <- function() {
+        .effendiNew(s, ncol(input$zAtac), ncol(input$zRna), wide, key, threads)
+    }
+    model <- make()
+    untrained <- if ("untrained" %in% controls) {
+        .effendiMeans(model, input$zAtac, input$geneEmbedding)$tau
+    }
+    losses <- .effendiTrain(model, input, key, dir, run, print, verbose)
+    result <- .effendiResult(model, input, losses, keepCells)
+    .effendiWriteTau(dir, result)
+    shuffled <- if ("shuffled" %in% controls) {
+        .effendiShuffled(make(), input, key, verbose)
+    }
+    result$untrained <- untrained
+    result$shuffled <- shuffled
+    result$rank <- c(
+        untrained = .effendiRank(result$tau, untrained),
+        shuffled = .effendiRank(result$tau, shuffled)
+    )
+    result$key <- key
+    result
+}
+
+## All three stages, from what `dir` has of them. Returns the losses.
+.effendiTrain <- function(model, input, key, dir, run, print, verbose) {
+    .Call(cw_r_effendi_data, model$ptr, input)
+    rows <- function(x, or) if (is.null(x)) nrow(or) else nrow(x)
+    sizes <- c(
+        cells = nrow(input$zAtac), freeAtac = rows(input$freeAtac, input$zAtac),
+        freeRna = rows(input$freeRna, input$zRna)
+    )
+    done <- if (is.null(run)) 0L else as.integer(run$finished)
+    losses <- if (done > 0L) .effendiOldLosses(run$losses)
+    for (stage in seq_len(3L) - 1L) {
+        if (stage < done) {
+            .say(verbose, "Effendi, stage ", .effendiStages[[stage + 1L]],
+                ": read from ", dir
+            )
+            .effendiCheckpoint(model, dir, stage, FALSE)
+            next
+        }
+        losses <- rbind(losses,
+            .effendiStage(model, stage, sizes, key, verbose)
+        )
+        if (!is.null(dir)) {
+            .effendiCheckpoint(model, dir, stage, TRUE)
+            .effendiWriteRun(dir, list(
+                fingerprint = print, key = key, finished = stage + 1L,
+                losses = losses
+            ))
+        }
+    }
+    rownames(losses) <- NULL
+    losses
+}
+
+## Runs one stage and returns its losses, one row per epoch.
+.effendiStage <- function(model, stage, sizes, key, verbose) {
+    s <- model$settings
+    epochs <- c(s$fieldEpochs, s$stage1Epochs, s$stage2Epochs)[[stage + 1L]]
+    key <- .effendiKey(key, 10 * (stage + 1))
+    .Call(cw_r_effendi_begin, model$ptr, as.integer(stage),
+        .effendiOptions(s, stage), as.double(key)
+    )
+    label <- paste0("Effendi, stage ", .effendiStages[[stage + 1L]], " ")
+    bar <- .progressStart(label, epochs, verbose && epochs > 0)
+    on.exit(.progressDone(bar))
+    paired <- stage > 0L || s$wContrast > 0
+    n <- if (stage > 0L) sizes[["cells"]] else sizes[["freeAtac"]]
+    log <- lapply(seq_len(epochs), function(epoch) {
+        atac <- .effendiBatches(n, s$batchSize, key, epoch)
+        rna <- atac
+        if (!paired) {
+            rna <- .effendiBatches(sizes[["freeRna"]], s$batchSize,
+                .effendiKey(key, 1), epoch
+            )
+        }
+        steps <- vapply(seq_len(min(length(atac), length(rna))), function(i) {
+            .Call(cw_r_effendi_step, model$ptr, atac[[i]], rna[[i]])
+        }, numeric(10L))
+        mean <- rowMeans(steps)
+        .progressTick(bar, epoch, paste("loss", signif(mean[["total"]], 4)))
+        mean
+    })
+    .effendiLog(log, stage, s)
+}
+
+## Batches of row numbers of one epoch.
+.effendiBatches <- function(n, size, key, epoch) {
+    order <- .Call(cw_r_permutation, as.integer(n), as.double(key),
+        as.integer(epoch)
+    ) + 1L
+    unname(split(as.integer(order), (seq_len(n) - 1L) %/% size))
+}
+
+.effendiOptions <- function(s, stage) {
+    match <- stage == 0L
+    c(.effendiFlow(s, if (match) s$nStepsField else s$nSteps, FALSE), list(
+        lr = if (match) s$fieldLr else s$stage1Lr,
+        lrField = if (match) s$fieldLr else s$stage2LrField,
+        weightDecay = s$weightDecay, clip = s$clip, wOde = s$wOde,
+        wRecon = s$wRecon, wTau = s$wTau,
+        wReverse = if (match || s$reverseInStage2) s$wReverse else 0,
+        wContrast = s$wContrast, temperature = s$temperature,
+        wPeaks = s$wPeaks, projections = s$nProjections
+    ))
+}
+
+## A loss that is off is NA, as in trainingHistory().
+.effendiLog <- function(log, stage, s) {
+    values <- matrix(as.numeric(unlist(log)), ncol = 10L, byrow = TRUE)
+    colnames(values) <- c(.effendiLosses, "tauBar", "gradNorm")
+    off <- c(
+        if (stage == 0L) c("ode", "recon", "tau") else "sw2",
+        if (stage > 0L && !s$reverseInStage2) "reverse",
+        if (s$wContrast == 0) "contrast",
+        if (stage == 0L || s$wPeaks == 0) "peaks"
+    )
+    values[, off] <- NA
+    data.frame(
+        stage = rep(.effendiStages[[stage + 1L]], nrow(values)),
+        epoch = seq_len(nrow(values)), values
+    )
+}
+
+## The same fit with the chromatin of other cells: what of the delays does
+## not come from the pairing.
+.effendiShuffled <- function(model, input, key, verbose) {
+    .say(verbose, "Control: chromatin of permuted cells")
+    order <- .Call(cw_r_permutation, nrow(input$zAtac),
+        as.double(.effendiKey(key, 7)), 0L
+    ) + 1L
+    input$zAtac <- input$zAtac[order, , drop = FALSE]
+    .effendiTrain(model, input, key, NULL, NULL, NULL, verbose)
+    .effendiMeans(model, input$zAtac, input$geneEmbedding)$tau
+}
+
+.effendiRank <- function(a, b) {
+    if (is.null(b) || length(a) < 3L ||
+        stats::sd(a) == 0 || stats::sd(b) == 0) {
+        return(NA_real_)
+    }
+    stats::cor(a, b, method = "spearman")
+}
+
+.effendiResult <- function(model, input, losses, keepCells) {
+    emb <- input$geneEmbedding
+    means <- .effendiMeans(model, input$zAtac, emb)
+    model$tauBar <- means$tauBar
+    base <- .Call(cw_r_effendi_base, model$ptr, emb,
+        .effendiFlow(model$settings)
+    )
+    cells <- if (nrow(input$zAtac) * as.numeric(nrow(emb)) <= keepCells) {
+        .effendiTau(model, input$zAtac, emb)
+    }
+    health <- .effendiHealth(model, input$zAtac)
+    list(
+        tau = means$tau, tauCells = cells,
+        tauBase = setNames(base$tauBase, rownames(emb)),
+        tauBar = means$tauBar, losses = losses,
+        lipschitz = health$lipschitz, reversibility = health$reversibility,
+        model = model
+    )
+}

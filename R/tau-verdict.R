@@ -1,0 +1,83 @@
+## Can the data tell delays apart? What each number must reach, and what it
+## means when it does not.
+
+.tauThresholds <- c(axes = 1, usable = 20, concord = 0.7, lead = 0.7,
+    leadZ = 4, gain = 0, heterogeneity = 1.5
+)
+
+## What each number must reach and what it means when it does not. NaN, as
+## of steps that could not be run, fails too.
+.tauVerdict <- function(numbers) {
+    need <- .tauThresholds
+    n <- lapply(setNames(nm = names(need)), function(what) {
+        value <- numbers[[what]]
+        if (is.null(value)) NA_real_ else as.numeric(value)[[1L]]
+    })
+    reached <- function(what) {
+        isTRUE(if (what == "gain") n[[what]] > 0 else n[[what]] >= need[[what]])
+    }
+    ok <- vapply(names(need), reached, logical(1))
+    known <- !vapply(n, is.na, logical(1))
+    ## what was not computed follows from an earlier failure: not listed twice;
+    ## concordance of a handful of genes says nothing; z only adds to a lead
+    known[["leadZ"]] <- known[["leadZ"]] && ok[["lead"]]
+    known[["concord"]] <- known[["concord"]] &&
+        (ok[["usable"]] || isTRUE(n$usable / n$concord >= need[["usable"]]))
+    reasons <- vapply(names(need)[!ok & known], .verdictReason, "", n = n,
+        USE.NAMES = FALSE
+    )
+    if (!all(ok) && !length(reasons)) {
+        reasons <- "the numbers that decide it couldn't be computed"
+    }
+    c(list(identifiable = all(ok), reasons = reasons), n)
+}
+
+## Without "-0.0".
+.fixed <- function(x, digits) {
+    formatC(round(x, digits) + 0, digits = digits, format = "f")
+}
+
+.verdictReason <- function(what, n) {
+    at <- function(x, digits = 2L) .fixed(x, digits)
+    switch(what,
+        axes = paste0("chromatin and RNA share no axis of variation beyond ",
+            "shuffled pairs, as in unpaired cells"
+        ),
+        usable = paste0("only ", .count(n$usable, "gene"), " change",
+            if (isTRUE(n$usable == 1)) "s", " in both chromatin and RNA ",
+            "beyond noise and agree; ", .tauThresholds[["usable"]],
+            " are needed"
+        ),
+        concord = paste0("chromatin and RNA disagree in many genes ",
+            "(concordance ", at(n$concord), ", needed 0.70), as with links to ",
+            "wrong peaks or another genome build"
+        ),
+        lead = paste0("RNA doesn't follow chromatin in genes held out (lead ",
+            at(n$lead), ", needed 0.70; without a delay 0.50)"
+        ),
+        leadZ = paste0("that RNA follows chromatin could be chance (lead z ",
+            at(n$leadZ, 1L), ", needed 4)"
+        ),
+        gain = paste0("a delay doesn't explain held-out genes better than ",
+            "none (gain ", at(n$gain, 1L), ")"
+        ),
+        heterogeneity = paste0("delays of single genes explain no more than ",
+            "one delay for all (heterogeneity ", at(n$heterogeneity, 1L),
+            ", needed 1.5)"
+        )
+    )
+}
+
+.reasonText <- function(verdict) paste(verdict$reasons, collapse = "; ")
+
+.needIdentifiable <- function(fit, force, what) {
+    if (!isTRUE(fit@verdict$identifiable) && !force) {
+        .stopArgument("fit", "has delays that are not identifiable (",
+            .reasonText(fit@verdict), "): there is nothing to ", what,
+            ". force = TRUE does it all the same."
+        )
+    }
+    invisible()
+}
+
+.isIdentifiable <- function(x) isTRUE(tauVerdict(x)$identifiable)

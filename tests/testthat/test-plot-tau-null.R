@@ -1,0 +1,23 @@
+## What tauNull() gives, of made-up numbers.
+madeNull <- function() {
+    structure(data.frame(data = c("observed", "pairing", "links"), run = 1L,
+        identifiable = c(TRUE, FALSE, FALSE), axes = c(3, 0, 3),
+        usable = c(60, 1, 40), concord = c(0.9, 0.1, 0.4),
+        lead = c(0.9, NaN, 0.6), leadZ = c(6, NaN, 2), gain = c(5, NaN, -1),
+        heterogeneity = c(3, NaN, 1)
+    ), verdict = "Delays are identifiable.")
+}
+
+test_that("permuted data are drawn beside the data", {
+    plot <- plotTauNull(madeNull())
+    drawn(plot)
+    expect_match(plot$labels$subtitle, "identifiable.*\n2 of 2 permuted data")
+    expect_identical(plotTauNull(shapedTau(), null = madeNull())$data,
+        plot$data
+    )
+})
+
+test_that("bad arguments of plotTauNull are named", {
+    expect_error(plotTauNull(shapedTau()), "'x' must hold the counts")
+    expect_error(plotTauNull(data.frame(a = 1)), "'null' must come from")
+})

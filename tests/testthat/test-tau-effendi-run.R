@@ -1,0 +1,57 @@
+test_that("checkpoints resume from the last finished stage", {
+    d <- effendiData()
+    dir <- newFolder()
+    whole <- fitEffendi(d, dir = dir)
+    files <- c(
+        "align_mlp.safetensors", "effendi_final.safetensors",
+        "effendi_run.json", "effendi_stage1.safetensors",
+        "gene_tau_estimates.csv", "vector_field_frozen.safetensors"
+    )
+    expect_identical(sort(list.files(dir)), files)
+    table <- utils::read.csv(file.path(dir, "gene_tau_estimates.csv"))
+    expect_equal(table$tau, unname(whole$tau))
+    expect_identical(table$gene, names(whole$tau))
+
+    before <- tools::md5sum(file.path(dir, files))
+    again <- fitEffendi(d, dir = dir, key = c(9, 9))
+    expect_identical(again$tau, whole$tau)
+    expect_equal(again$losses, whole$losses)
+    expect_identical(tools::md5sum(file.path(dir, files[-5])), before[-5])
+
+    run <- jsonlite::read_json(file.path(dir, "effendi_run.json"),
+        simplifyVector = TRUE
+    )
+    run$finished <- 1
+    run$losses <- run$losses[run$losses$stage == "1", ]
+    jsonlite::write_json(run, file.path(dir, "effendi_run.json"),
+        auto_unbox = TRUE, digits = NA
+    )
+    unlink(file.path(dir, files[c(2, 4, 5)]))
+    resumed <- fitEffendi(d, dir = dir)
+    expect_identical(resumed$tau, whole$tau)
+    expect_equal(resumed$losses, whole$losses)
+})
+
+test_that("files of another run are never overwritten unasked", {
+    d <- effendiData(64)
+    dir <- newFolder()
+    fitEffendi(d, dir = dir)
+    before <- tools::md5sum(list.files(dir, full.names = TRUE))
+    other <- d
+    other$zAtac <- d$zAtac * 2
+    expect_error(fitEffendi(other, dir = dir), "holds files of another run")
+    expect_error(
+        fitEffendi(d, dir = dir, param = smallEffendi(tauMax = 3)),
+        "holds files of another run"
+    )
+    expect_identical(
+        tools::md5sum(list.files(dir, full.names = TRUE)), before
+    )
+    fitEffendi(other, dir = dir, overwrite = TRUE)
+    expect_false(identical(
+        tools::md5sum(list.files(dir, full.names = TRUE)), before
+    ))
+    file <- file.path(dir, "effendi_stage1.safetensors")
+    writeBin(as.raw(1:20), file)
+    expect_error(fitEffendi(other, dir = dir), "safetensors")
+})
