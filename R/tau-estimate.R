@@ -105,6 +105,7 @@
 #'     null = "shuffledPairing"
 #' )
 #' estimateTau(null, links = links, seed = 1)
+#' @rdname estimateTau
 #' @export
 setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
     genes = NULL, window = 1e5, method = c("anchored", "effendi"),
