@@ -43,6 +43,7 @@ ENGINE_SOURCES = \
   engine/autodiff/op_flow.c \
   engine/autodiff/op_match.c \
   engine/autodiff/op_readout.c \
+  engine/autodiff/op_attend.c \
   engine/autodiff/op_product.c \
   engine/autodiff/op_activation.c \
   engine/autodiff/op_sequence.c \

@@ -162,6 +162,29 @@ cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *dir
  * other; y a constant. */
 cw_tensor *cw_info_nce(cw_tape *t, cw_tensor *x, cw_tensor *y, float temperature);
 
+/* ---- op_attend.c: attention with queries, keys and values of their own ---- */
+typedef struct cw_attend_spec {
+    int64_t heads;
+    float scale; /* of q.k; 0: head width^-1/2 */
+    cw_mask mask;
+    cw_ragged query, key;     /* sequence s of one asks sequence s of the other; key may be query */
+    const int64_t *keys;      /* (count): keys in use of each sequence, where `key` gives the room of a cache; or NULL */
+    const int64_t *prefix;    /* (count), see CW_MASK_PREFIX; or NULL */
+    int64_t width;            /* of q, k and v; 0: all columns of q */
+    int64_t q_at, k_at, v_at; /* first column of each in its matrix: parts of a fused projection need no copy */
+} cw_attend_spec;
+/* Multi-head attention: q (n,..), k, v (m,..) -> (n, width). q, k, v may be the same tensor. Keys of a cache are
+ * constants. */
+cw_tensor *cw_attention_over(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_tensor *v, cw_attend_spec spec);
+/* The scores scale q.k before mask and softmax, for few cells: (1, total), sequence after sequence, of each
+ * (heads, queries, keys). A constant. */
+cw_tensor *cw_attention_scores(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_attend_spec spec);
+/* Rotary positions of all heads side by side in x (n,d) -> (n,d); position (n) */
+cw_tensor *cw_turn_positions(cw_tape *t, cw_tensor *x, int64_t heads, cw_rotary rotary, float base,
+                             const int32_t *position);
+/* Row index[i] of `cache`, a constant, becomes row i of x; inference only. Returns cache. */
+cw_tensor *cw_cache_rows(cw_tape *t, cw_tensor *cache, cw_tensor *x, const int32_t *index);
+
 /* ---- op_product.c: products, sums and parts of matrices ---- */
 /* x y: x (n,d); y (n,d), or spread over x: a row (1,d), a column (n,1), one number (1,1) -> (n,d) */
 cw_tensor *cw_product(cw_tape *t, cw_tensor *x, cw_tensor *y);

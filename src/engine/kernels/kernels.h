@@ -74,6 +74,35 @@ typedef struct cw_attention {
     int causal;              /* query i sees keys 0..i of its sequence */
 } cw_attention;
 
+/* Which keys a query sees. A query's own place among the keys is i + (keys - queries): queries are the last of the keys
+ * where keys were cached before them. */
+typedef enum cw_mask {
+    CW_MASK_NONE = 0, /* all */
+    CW_MASK_CAUSAL,   /* up to its own place */
+    CW_MASK_PREFIX    /* the first prefix[s], and its own place (scGPT's generation) */
+} cw_mask;
+
+/* Who asks whom: sequence s has the queries query.start[s] .. and the keys key_start[s] .. of which there are keys[s]. */
+typedef struct cw_attend {
+    int64_t heads, head_dim; /* head_dim <= 256 */
+    float scale;             /* of q.k before the softmax */
+    cw_mask mask;
+    cw_ragged query;
+    const int64_t *key_start; /* (count), and one more where keys is NULL */
+    const int64_t *keys;      /* (count); NULL: up to the next sequence's first key */
+    const int64_t *prefix;    /* (count); read with CW_MASK_PREFIX only */
+} cw_attend;
+static inline int64_t cw_attend_keys(const cw_attend *a, int64_t s)
+{
+    return a->keys ? a->keys[s] : a->key_start[s + 1] - a->key_start[s];
+}
+
+/* Attention of sequences to themselves: queries and keys are the same rows. */
+static inline cw_attend cw_attend_itself(cw_ragged seq, cw_attention a)
+{
+    return (cw_attend){a.heads, a.head_dim, a.scale, a.causal ? CW_MASK_CAUSAL : CW_MASK_NONE, seq, seq.start, NULL, NULL};
+}
+
 typedef struct cw_adamw {
     float lr, beta1, beta2, eps, weight_decay;
     int64_t step;      /* 1 on the first call: bias correction 1 - beta^step */
@@ -180,6 +209,20 @@ typedef struct cw_kernels {
     void (*attention_backward)(const cw_exec *ex, float *dq, float *dk, float *dv, int64_t dstride, float *delta,
                                const float *dout, const float *o, const float *lse, const float *q, const float *k,
                                const float *v, int64_t stride, cw_ragged seq, cw_attention a);
+
+    /* General attention: o (n, H Dh) = softmax(scale q k^T) v over the keys that each query sees, heads side by side in
+     * q, k, v, whose rows are ldq, ldk, ldv apart; n = query.start[count] rows of q, o. A query that sees no key gives
+     * zeros. lse (H, n) is written. Never holds a matrix of queries by keys. */
+    void (*attend)(const cw_exec *ex, float *o, float *lse, const float *q, int64_t ldq, const float *k, int64_t ldk,
+                   const float *v, int64_t ldv, cw_attend a);
+    /* dq, dk, dv (rows lddq, lddk, lddv apart) are WRITTEN where there are queries and keys; delta (H, n) is work
+     * space. */
+    void (*attend_backward)(const cw_exec *ex, float *dq, int64_t lddq, float *dk, int64_t lddk, float *dv,
+                            int64_t lddv, float *delta, const float *dout, const float *o, const float *lse,
+                            const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v, int64_t ldv,
+                            cw_attend a);
+    /* row index[i] of table (rows,d) = row i of x (n,d); no index twice */
+    void (*put_rows)(const cw_exec *ex, float *table, const float *x, const int32_t *index, int64_t n, int64_t d);
 
     /* ---- gates and reductions --------------------------------------------------------------------------------- */
     /* Top-k gate (scCAFM): chosen = the k largest of x - beta in a row (ties: lowest column); y = softmax over the

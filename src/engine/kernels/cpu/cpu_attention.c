@@ -25,29 +25,52 @@
 
 #define LOG2_E 1.44269504088896340736f
 #define LN_2 0.69314718055994530942
+#define NOTHING (-1e30f) /* the largest score of a query that has seen no key yet; not minus infinity: differences */
 #define TWO_PI 6.28318530717958647693
 
 enum { MAX_DIM = 256, KEYS = 64, MAX_TILES = 8, BACKWARD_FLOATS = 57600 };
 enum { WRITE, ADD, SCALE };
 
+/* What the queries of one sequence see of its keys; `own` is what is added to a query's number for its own place. */
+typedef struct sight {
+    cw_mask mask;
+    int64_t queries, keys, own, prefix;
+} sight;
+
 /* Some queries of one sequence and head. Pointers are at the sequence's first row and the head's first column. */
 typedef struct forward_block {
-    float *o, *lse;           /* (length, width), (length) */
-    const float *q, *k, *v;   /* (length, stride) */
-    int64_t stride, width, d; /* row strides of q, k, v and of o; head_dim */
-    int64_t length;           /* of the sequence */
-    int64_t first, rows;      /* the queries */
+    float *o, *lse;               /* (queries, width), (queries) */
+    const float *q, *k, *v;       /* (queries, ldq), (keys, ldk), (keys, ldv) */
+    int64_t ldq, ldk, ldv, width; /* row strides of q, k, v and of o */
+    int64_t d;                    /* head_dim */
+    sight see;
+    int64_t first, rows; /* the queries */
     float scale;
-    int causal;
 } forward_block;
 
 typedef struct backward_head {
-    float *dq, *dk, *dv, *delta;             /* (length, dstride), (length) */
-    const float *dout, *o, *lse, *q, *k, *v; /* (length, width) twice, (length), (length, stride) three times */
-    int64_t dstride, stride, width, d, length;
+    float *dq, *dk, *dv, *delta;             /* (queries, lddq), (keys, lddk), (keys, lddv), (queries) */
+    const float *dout, *o, *lse, *q, *k, *v; /* (queries, width) twice, (queries), then as above */
+    int64_t lddq, lddk, lddv, ldq, ldk, ldv, width, d;
+    sight see;
     float scale;
-    int causal;
 } backward_head;
+
+/* keys from 0 that any of the queries first .. first + rows sees */
+static inline int64_t horizon(const sight *see, int64_t first, int64_t rows)
+{
+    int64_t last = first + rows + see->own;
+    if (see->mask == CW_MASK_NONE) return see->keys;
+    if (see->mask == CW_MASK_PREFIX && last < see->prefix) last = see->prefix;
+    return last < 0 ? 0 : cw_min(last, see->keys);
+}
+
+/* of the `block` keys from j, how many come before the first that none of the queries i .. i + queries sees */
+static inline int64_t seen_keys(const sight *see, int64_t i, int64_t queries, int64_t j, int64_t block)
+{
+    if (see->mask == CW_MASK_PREFIX && j >= see->prefix && j + block <= i + see->own) return 0;
+    return cw_min(block, horizon(see, i, queries) - j);
+}
 
 static inline int64_t round_up(int64_t n, int64_t m) { return (n + m - 1) / m * m; }
 
@@ -63,12 +86,17 @@ static inline void pack_transposed(float *to, int64_t ld, const float *from, int
     }
 }
 
-/* s (keys, ld) of keys j.. against queries i..: minus infinity where the key comes after the query */
-static inline void hide_future(float *s, int64_t ld, int64_t i, int64_t j, int64_t keys)
+/* s (keys, ld) of keys j.. against queries i..: minus infinity where the query doesn't see the key */
+static inline void hide(const sight *see, float *s, int64_t ld, int64_t i, int64_t j, int64_t keys)
 {
-    for (int64_t r = i > j ? i - j + 1 : 0; r < keys; r++) {
-        for (int64_t c = 0; c < ld && i + c < j + r; c++) s[r * ld + c] = -INFINITY;
-    }
+    i += see->own; /* now a place among the keys */
+    if (see->mask == CW_MASK_CAUSAL)
+        for (int64_t r = i > j ? i - j + 1 : 0; r < keys; r++)
+            for (int64_t c = 0; c < ld && i + c < j + r; c++) s[r * ld + c] = -INFINITY;
+    if (see->mask == CW_MASK_PREFIX)
+        for (int64_t r = see->prefix > j ? see->prefix - j : 0; r < keys; r++)
+            for (int64_t c = 0; c < ld; c++)
+                if (i + c != j + r) s[r * ld + c] = -INFINITY;
 }
 
 /* Plain vectors of four floats: SSE2, NEON, or whatever the compiler makes of them. */
@@ -129,79 +157,102 @@ static int64_t longest(cw_ragged seq)
 }
 
 /* query-key pairs of all sequences */
-static double pairs(cw_ragged seq)
+static double pairs(const cw_attend *a)
 {
     double sum = 0;
-    for (int64_t s = 0; s < seq.count; s++) {
-        double length = (double)(seq.start[s + 1] - seq.start[s]);
-        sum += length * length;
-    }
+    for (int64_t s = 0; s < a->query.count; s++)
+        sum += (double)(a->query.start[s + 1] - a->query.start[s]) * (double)cw_attend_keys(a, s);
     return sum;
+}
+
+static sight sight_of(const cw_attend *a, int64_t s)
+{
+    int64_t queries = a->query.start[s + 1] - a->query.start[s], keys = cw_attend_keys(a, s);
+    return (sight){a->mask, queries, keys, keys - queries, a->mask == CW_MASK_PREFIX ? a->prefix[s] : 0};
+}
+
+void cw_cpu_attend(const cw_exec *ex, float *o, float *lse, const float *q, int64_t ldq, const float *k, int64_t ldk,
+                   const float *v, int64_t ldv, cw_attend a)
+{
+    tiles use = pick_tiles();
+    int64_t n = a.query.start[a.query.count], d = a.head_dim, width = a.heads * d, dp = round_up(d, use.lanes);
+    int64_t size = 3 * use.lanes * cw_min(MAX_TILES, MAX_DIM / dp); /* queries a task */
+    int64_t blocks = (longest(a.query) + size - 1) / size, tasks = a.query.count * a.heads * blocks;
+    int threads = cw_cpu_threads(ex, pairs(&a) * (double)width / 8);
+    (void)threads; /* where there is no OpenMP */
+    CW_OMP(parallel for schedule(dynamic, 1) num_threads(threads))
+    for (int64_t task = 0; task < tasks; task++) {
+        int64_t s = task / (a.heads * blocks), h = task / blocks % a.heads, first = task % blocks * size;
+        int64_t begin = a.query.start[s];
+        sight see = sight_of(&a, s);
+        if (first >= see.queries) continue;
+        forward_block b = {.o = o + begin * width + h * d,
+                           .lse = lse + h * n + begin,
+                           .q = q + begin * ldq + h * d,
+                           .k = k + a.key_start[s] * ldk + h * d,
+                           .v = v + a.key_start[s] * ldv + h * d,
+                           .ldq = ldq,
+                           .ldk = ldk,
+                           .ldv = ldv,
+                           .width = width,
+                           .d = d,
+                           .see = see,
+                           .first = first,
+                           .rows = cw_min(size, see.queries - first),
+                           .scale = a.scale};
+        use.forward(&b);
+    }
+}
+
+void cw_cpu_attend_backward(const cw_exec *ex, float *dq, int64_t lddq, float *dk, int64_t lddk, float *dv,
+                            int64_t lddv, float *delta, const float *dout, const float *o, const float *lse,
+                            const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v, int64_t ldv,
+                            cw_attend a)
+{
+    tiles use = pick_tiles();
+    int64_t n = a.query.start[a.query.count], d = a.head_dim, width = a.heads * d;
+    int threads = cw_cpu_threads(ex, pairs(&a) * (double)width / 8);
+    (void)threads;
+    CW_OMP(parallel for schedule(dynamic, 1) num_threads(threads))
+    for (int64_t task = 0; task < a.query.count * a.heads; task++) {
+        int64_t s = task / a.heads, h = task % a.heads, begin = a.query.start[s], key = a.key_start[s];
+        int64_t oat = begin * width + h * d;
+        backward_head b = {.dq = dq + begin * lddq + h * d,
+                           .dk = dk + key * lddk + h * d,
+                           .dv = dv + key * lddv + h * d,
+                           .delta = delta + h * n + begin,
+                           .dout = dout + oat,
+                           .o = o + oat,
+                           .lse = lse + h * n + begin,
+                           .q = q + begin * ldq + h * d,
+                           .k = k + key * ldk + h * d,
+                           .v = v + key * ldv + h * d,
+                           .lddq = lddq,
+                           .lddk = lddk,
+                           .lddv = lddv,
+                           .ldq = ldq,
+                           .ldk = ldk,
+                           .ldv = ldv,
+                           .width = width,
+                           .d = d,
+                           .see = sight_of(&a, s),
+                           .scale = a.scale};
+        use.backward(&b);
+    }
 }
 
 void cw_cpu_attention(const cw_exec *ex, float *o, float *lse, const float *q, const float *k, const float *v,
                       int64_t stride, cw_ragged seq, cw_attention a)
 {
-    tiles use = pick_tiles();
-    int64_t n = seq.start[seq.count], d = a.head_dim, width = a.heads * d, dp = round_up(d, use.lanes);
-    int64_t size = 3 * use.lanes * cw_min(MAX_TILES, MAX_DIM / dp); /* queries a task */
-    int64_t blocks = (longest(seq) + size - 1) / size, tasks = seq.count * a.heads * blocks;
-    int threads = cw_cpu_threads(ex, pairs(seq) * (double)width / 8);
-    (void)threads; /* where there is no OpenMP */
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int64_t task = 0; task < tasks; task++) {
-        int64_t s = task / (a.heads * blocks), h = task / blocks % a.heads, first = task % blocks * size;
-        int64_t begin = seq.start[s], length = seq.start[s + 1] - begin;
-        if (first >= length) continue;
-        int64_t at = begin * stride + h * d;
-        forward_block b = {.o = o + begin * width + h * d,
-                           .lse = lse + h * n + begin,
-                           .q = q + at,
-                           .k = k + at,
-                           .v = v + at,
-                           .stride = stride,
-                           .width = width,
-                           .d = d,
-                           .length = length,
-                           .first = first,
-                           .rows = cw_min(size, length - first),
-                           .scale = a.scale,
-                           .causal = a.causal};
-        use.forward(&b);
-    }
+    cw_cpu_attend(ex, o, lse, q, stride, k, stride, v, stride, cw_attend_itself(seq, a));
 }
 
 void cw_cpu_attention_backward(const cw_exec *ex, float *dq, float *dk, float *dv, int64_t dstride, float *delta,
                                const float *dout, const float *o, const float *lse, const float *q, const float *k,
                                const float *v, int64_t stride, cw_ragged seq, cw_attention a)
 {
-    tiles use = pick_tiles();
-    int64_t n = seq.start[seq.count], d = a.head_dim, width = a.heads * d;
-    int threads = cw_cpu_threads(ex, pairs(seq) * (double)width / 8);
-    (void)threads;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int64_t task = 0; task < seq.count * a.heads; task++) {
-        int64_t s = task / a.heads, h = task % a.heads, begin = seq.start[s];
-        int64_t at = begin * stride + h * d, dat = begin * dstride + h * d, oat = begin * width + h * d;
-        backward_head b = {.dq = dq + dat,
-                           .dk = dk + dat,
-                           .dv = dv + dat,
-                           .delta = delta + h * n + begin,
-                           .dout = dout + oat,
-                           .o = o + oat,
-                           .lse = lse + h * n + begin,
-                           .q = q + at,
-                           .k = k + at,
-                           .v = v + at,
-                           .dstride = dstride,
-                           .stride = stride,
-                           .width = width,
-                           .d = d,
-                           .length = seq.start[s + 1] - begin,
-                           .scale = a.scale,
-                           .causal = a.causal};
-        use.backward(&b);
-    }
+    cw_cpu_attend_backward(ex, dq, dstride, dk, dstride, dv, dstride, delta, dout, o, lse, q, stride, k, stride, v,
+                           stride, cw_attend_itself(seq, a));
 }
 
 /* See cw_ref_rotary. The angle is taken in double and brought into one turn first: positions may be large. */

@@ -40,6 +40,14 @@ void cw_cpu_scatter_add(const cw_exec *ex, float *dtable, const float *dy, const
                 add_scaled[level](dtable + (int64_t)index[i] * d + c, dy + i * d + c, 1.0f, cw_min(COLUMNS, d - c));
 }
 
+void cw_cpu_put_rows(const cw_exec *ex, float *table, const float *x, const int32_t *index, int64_t n, int64_t d)
+{
+    int threads = cw_cpu_threads(ex, (double)n * (double)d);
+    (void)threads;
+    CW_OMP(parallel for schedule(static) num_threads(threads) if (threads > 1))
+    for (int64_t i = 0; i < n; i++) memcpy(table + (int64_t)index[i] * d, x + i * d, (size_t)d * sizeof *x);
+}
+
 void cw_cpu_pool(const cw_exec *ex, float *y, float *a, const float *score, const float *h, const int32_t *index,
                  cw_ragged seg, int64_t d)
 {

@@ -22,6 +22,13 @@ void cw_ref_scatter_add(const cw_exec *ex, float *dtable, const float *dy, const
         for (int64_t j = 0; index[i] >= 0 && j < d; j++) dtable[(int64_t)index[i] * d + j] += dy[i * d + j];
 }
 
+void cw_ref_put_rows(const cw_exec *ex, float *table, const float *x, const int32_t *index, int64_t n, int64_t d)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < d; j++) table[(int64_t)index[i] * d + j] = x[i * d + j];
+}
+
 void cw_ref_pool(const cw_exec *ex, float *y, float *a, const float *score, const float *h, const int32_t *index,
                  cw_ragged seg, int64_t d)
 {
