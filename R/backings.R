@@ -711,10 +711,7 @@
     new("HDF5Factors", file = path, id = state$id, total = n, at = seq_len(n))
 }
 
-.absolutePath <- function(file) {
-    folder <- normalizePath(dirname(path.expand(file)), mustWork = FALSE)
-    file.path(folder, basename(file))
-}
+.absolutePath <- function(file) .atPlace(.Call(cw_r_place_find, file))$path
 
 .fillFile <- function(model, prepared, parts, batchSize, verbose, path, done,
     progress) {

@@ -63,7 +63,7 @@ benchmarkGRN <- function(data, references, methods = NULL, seeds = 1,
     .checkText(title, "title")
     .checkFlag(verbose, "verbose")
     if (!is.null(file)) {
-        .freeFile(file, overwrite)
+        .filePlace(file, overwrite)
     }
     tfs <- .benchmarkTFs(tfs, sets)
     rows <- lapply(names(sets), function(name) {

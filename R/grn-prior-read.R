@@ -1,7 +1,7 @@
 ## Reading files of known regulation.
 
-.readPrior <- function(file) {
-    name <- tolower(basename(file))
+.readPrior <- function(file, name = basename(file)) {
+    name <- tolower(name)
     if (grepl("\\.(rda|rdata|rds)$", name)) {
         return(.readPriorData(file, name))
     }

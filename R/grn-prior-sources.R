@@ -124,54 +124,59 @@
     invisible()
 }
 
-## Downloads to a temporary name, looks whether it is what it should be, then
-## gives it its name and notes its digest.
+## Downloads beside the file's place, looks whether it is what it should be,
+## then gives it its name and notes its digest.
 .fetchPrior <- function(url, file, sha256, verbose) {
     dir.create(dirname(file), showWarnings = FALSE, recursive = TRUE)
-    part <- tempfile("download", dirname(file),
-        sub("^.*(\\.[a-z]+)$", "\\1", file)
-    )
-    on.exit(unlink(part))
     .say(verbose, "Downloading ", url)
-    failed <- tryCatch({
-        .copyUrl(url, part)
-        NULL
-    }, error = conditionMessage, warning = conditionMessage)
-    if (is.null(failed) && (!file.exists(part) || file.size(part) == 0)) {
-        failed <- "nothing came"
-    }
-    if (is.null(failed)) {
-        failed <- tryCatch({
-            .priorColumns(.readPrior(part), basename(file))
-            NULL
-        }, error = function(e) paste0("what came is no table of edges: ",
-            conditionMessage(e)
-        ))
-    }
-    if (!is.null(failed)) {
-        stop("'", url, "' could not be downloaded to '", file, "': ", failed,
-            ". Is there a connection, and room on the disk? A file from ",
-            "elsewhere can be put there, or given as 'source'.",
-            call. = FALSE
-        )
-    }
-    got <- .sha256(part)
-    if (!is.null(sha256) && got != sha256) {
-        stop("what came from '", url, "' is not the release this package ",
-            "knows (SHA-256 ", got, ", expected ", sha256, "); it was not ",
-            "kept. If it is a newer one, download it yourself and give its ",
-            "path as 'source'.",
-            call. = FALSE
-        )
-    }
-    if (!file.rename(part, file)) {
-        stop("'", file, "' can't be written.", call. = FALSE)
-    }
-    writeLines(paste0(got, "  ", basename(file)), paste0(file, ".sha256"))
+    got <- .writeFile(file, TRUE, function(part) {
+        failed <- .downloadPrior(url, part, basename(file))
+        if (!is.null(failed)) {
+            stop("'", url, "' could not be downloaded to '", file, "': ",
+                failed, ". Is there a connection, and room on the disk? A ",
+                "file from elsewhere can be put there, or given as 'source'.",
+                call. = FALSE
+            )
+        }
+        got <- .sha256(part)
+        if (!is.null(sha256) && got != sha256) {
+            stop("what came from '", url, "' is not the release this package ",
+                "knows (SHA-256 ", got, ", expected ", sha256, "); it was ",
+                "not kept. If it is a newer one, download it yourself and ",
+                "give its path as 'source'.",
+                call. = FALSE
+            )
+        }
+        got
+    }, "cache")
+    .writeLines(paste0(got, "  ", basename(file)), paste0(file, ".sha256"),
+        arg = "cache"
+    )
     .say(verbose, "SHA-256 ", got, if (is.null(sha256)) {
         ", noted for later readings; the source has no fixed release"
     }, ".")
     invisible(file)
+}
+
+## NULL, or why the file `part` is not a table of edges now. The download will
+## be called `name`, whose ending tells its kind.
+.downloadPrior <- function(url, part, name) {
+    failed <- tryCatch({
+        .copyUrl(url, part)
+        NULL
+    }, error = conditionMessage, warning = conditionMessage)
+    if (is.null(failed) && file.size(part) == 0) {
+        failed <- "nothing came"
+    }
+    if (!is.null(failed)) {
+        return(failed)
+    }
+    tryCatch({
+        .priorColumns(.readPrior(part, name), name)
+        NULL
+    }, error = function(e) paste0("what came is no table of edges: ",
+        conditionMessage(e)
+    ))
 }
 
 .copyUrl <- function(url, file) {

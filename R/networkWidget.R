@@ -41,7 +41,7 @@ networkWidget <- function(x, file = NULL, top = 100, tfs = NULL, cells = NULL,
     .noDots(...)
     top <- .checkNumber(top, "top", 1, 5000, whole = TRUE)
     if (!is.null(file)) {
-        .freeFile(file, overwrite)
+        .filePlace(file, overwrite)
     }
     engine <- .widgetEngine(engine, is.null(file))
     if (!is.null(title)) {
@@ -52,13 +52,13 @@ networkWidget <- function(x, file = NULL, top = 100, tfs = NULL, cells = NULL,
         graph$title <- title
     }
     if (engine == "builtin") {
-        return(.writePage(.builtinPage(graph), file, overwrite))
+        return(.writeLines(.builtinPage(graph), file, overwrite))
     }
     widget <- .visWidget(graph, if (is.null(file)) NULL else "82vh")
     if (is.null(file)) {
         return(widget)
     }
-    .writePage(.widgetPage(widget, graph$title), file, overwrite)
+    .writeLines(.widgetPage(widget, graph$title), file, overwrite)
 }
 
 .widgetEngine <- function(engine, widget) {
@@ -209,7 +209,7 @@ networkWidget <- function(x, file = NULL, top = 100, tfs = NULL, cells = NULL,
 .widgetPage <- function(widget, title) {
     folder <- tempfile("widget")
     dir.create(folder)
-    on.exit(unlink(folder, recursive = TRUE))
+    on.exit(.removeFile(folder, recursive = TRUE))
     file <- file.path(folder, "page.html")
     htmlwidgets::saveWidget(widget, file, selfcontained = FALSE,
         libdir = "lib", title = .escape(title)

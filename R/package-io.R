@@ -60,6 +60,7 @@ loadModel <- function(path, threads = NULL, strict = TRUE,
     .checkText(path, "path")
     .checkFlag(strict, "strict")
     threads <- .threads(threads)
+    .findFolder(path)
     if (!dir.exists(path)) {
         .stopArgument("path", "is \"", path, "\", which is ",
             if (file.exists(path)) "a file" else "not there",
@@ -307,13 +308,14 @@ loadModel <- function(path, threads = NULL, strict = TRUE,
         auto_unbox = TRUE, digits = NA
     )))
     header <- c(header, rep(charToRaw(" "), (-length(header)) %% 8L))
-    con <- file(file, "wb")
-    on.exit(close(con))
-    writeBin(as.integer(c(length(header), 0L)), con, size = 4L,
-        endian = "little"
-    )
-    writeBin(header, con)
-    writeBin(.toRowMajor(x), con, size = 4L, endian = "little")
+    .writeBeside(file, TRUE, function(con) {
+        writeBin(as.integer(c(length(header), 0L)), con, size = 4L,
+            endian = "little"
+        )
+        writeBin(header, con)
+        writeBin(.toRowMajor(x), con, size = 4L, endian = "little")
+        c(rows = 1, bytes = 8 + length(header) + 4 * length(x))
+    })
     invisible()
 }
 
@@ -323,8 +325,9 @@ loadModel <- function(path, threads = NULL, strict = TRUE,
 #'
 #' Writes the published layout (see [loadModel()]), and beside it
 #' `train_state.json` and `train_state.safetensors`, which let a training run
-#' go on exactly. Everything is written to a folder beside `dir` and renamed
-#' at the end: `dir` is either complete or not there.
+#' go on exactly. Everything is written to a folder beside `dir`, flushed to
+#' the disk and renamed at the end: `dir` is either complete or not there, and
+#' an old one is there until the new one takes its place in one step.
 #'
 #' @param model a [FoundationModel-class].
 #' @param dir the folder to make; its parent must exist.
@@ -349,47 +352,20 @@ setMethod("saveModel", "FoundationModel", function(model, dir,
     .alive(model)
     .checkText(dir, "dir")
     .checkFlag(overwrite, "overwrite")
-    dir <- sub("/+$", "", path.expand(dir))
-    if (file.exists(dir)) {
-        .checkOverwrite(dir, overwrite)
+    target <- .findFolder(dir)
+    if (file.exists(target)) {
+        .checkOverwrite(target, overwrite)
     }
-    parent <- dirname(dir)
-    if (!dir.exists(parent)) {
-        .stopArgument("dir", "is in \"", parent, "\", which is not a folder; ",
-            "make it first."
-        )
-    }
-    part <- tempfile(paste0(".", basename(dir), "-part-"), tmpdir = parent)
-    if (!dir.create(part, showWarnings = FALSE)) {
-        .stopArgument("dir", "can't be made: \"", parent, "\" is not ",
-            "writable. Choose another folder."
-        )
-    }
-    on.exit(unlink(part, recursive = TRUE))
     ## R's connections only warn when a disk is full.
-    withCallingHandlers(.writePackage(model, part), warning = function(w) {
-        .stopArgument("dir", "could not be written whole: ",
-            conditionMessage(w), ". Choose another folder."
+    .writeFolder(target, function(part) {
+        withCallingHandlers(.writePackage(model, part),
+            warning = function(w) {
+                .stopArgument("dir", "could not be written whole: ",
+                    conditionMessage(w), ". Choose another folder."
+                )
+            }
         )
     })
-    old <- NULL
-    if (file.exists(dir)) {
-        old <- paste0(part, "-old")
-        if (!file.rename(dir, old)) {
-            .stopArgument("dir", "can't be replaced: \"", dir, "\".")
-        }
-    }
-    if (!file.rename(part, dir)) {
-        if (!is.null(old)) {
-            file.rename(old, dir)
-        }
-        .stopArgument("dir", "can't be made: renaming to \"", dir,
-            "\" failed."
-        )
-    }
-    if (!is.null(old)) {
-        unlink(old, recursive = TRUE)
-    }
     invisible(dir)
 })
 
@@ -422,22 +398,21 @@ setMethod("saveModel", "FoundationModel", function(model, dir,
         dir.create(file.path(dir, sub), recursive = TRUE)
     }
     at <- function(file) file.path(dir, file)
-    .writeText(.configJson(model@config), at("models/sfm/sfm_config.json"))
+    .writeLines(.configJson(model@config), at("models/sfm/sfm_config.json"))
     .Call(cw_r_model_save, model@ptr, at("models/sfm/sfm_model.safetensors"))
-    .writeText(.tableJson(model@vocab), at("tokenizer/vocab.json"))
+    .writeLines(.tableJson(model@vocab), at("tokenizer/vocab.json"))
     .writeSafetensor(at("tokenizer/vocab.safetensors"), "embeddings",
         modelTensor(model, .geneTensor(model))
     )
-    .writeText(.tableJson(.allConditions(model@state)),
+    .writeLines(.tableJson(.allConditions(model@state)),
         at("tokenizer/cond_dict.json")
     )
     for (species in names(model@tfs)) {
-        write.csv(data.frame(TF = model@tfs[[species]]),
-            at(paste0("resources/", species, "_tfs.csv")),
-            row.names = FALSE, quote = FALSE
+        .writeCsv(data.frame(TF = model@tfs[[species]]),
+            at(paste0("resources/", species, "_tfs.csv"))
         )
     }
-    .writeText(.releaseJson(), at("release.json"))
+    .writeLines(.releaseJson(), at("release.json"))
     .writeTrainState(model, dir)
     invisible()
 }
@@ -491,13 +466,6 @@ setMethod("saveModel", "FoundationModel", function(model, dir,
     )
 }
 
-.writeText <- function(text, file) {
-    con <- file(file, "wb")
-    on.exit(close(con))
-    writeLines(enc2utf8(as.character(text)), con, useBytes = TRUE)
-    invisible()
-}
-
 ## ---- the state of a training run -------------------------------------------
 
 .writeTrainState <- function(model, dir) {
@@ -512,7 +480,7 @@ setMethod("saveModel", "FoundationModel", function(model, dir,
         log <- state$log[!is.na(state$log[, "step"]), , drop = FALSE]
         content$history <- as.list(as.data.frame(log))
     }
-    .writeText(.jsonText(content, FALSE), file.path(at, "train_state.json"))
+    .writeLines(.jsonText(content, FALSE), file.path(at, "train_state.json"))
     if (!is.null(state$run)) {
         tensors <- file.path(at, "train_state.safetensors")
         if (is.null(state$trainFile)) {
@@ -525,12 +493,15 @@ setMethod("saveModel", "FoundationModel", function(model, dir,
 }
 
 .copyFile <- function(from, to) {
-    if (!file.copy(from, to)) {
-        stop("'", from, "' could not be copied to '", to, "': is the disk ",
-            "full?",
-            call. = FALSE
-        )
-    }
+    .writeFile(to, TRUE, function(part) {
+        if (!file.copy(from, part, overwrite = TRUE) ||
+            !identical(file.size(from), file.size(part))) {
+            stop("'", from, "' could not be copied to '", to, "': is the ",
+                "disk full?",
+                call. = FALSE
+            )
+        }
+    })
     invisible(to)
 }
 

@@ -25,36 +25,12 @@ writeBenchmark <- function(x, file, overwrite = FALSE) {
             class(x)[[1L]], "."
         )
     }
-    .freeFile(file, overwrite)
+    .filePlace(file, overwrite)
     page <- system.file("templates", "benchmark.html", package = "causeway",
         mustWork = TRUE
     )
     page <- paste(readLines(page, encoding = "UTF-8"), collapse = "\n")
-    .writePage(.fillPage(page, .benchmarkParts(x)), file, overwrite)
-}
-
-## Can `file` be written? Before any work.
-.freeFile <- function(file, overwrite) {
-    .checkText(file, "file")
-    .checkFlag(overwrite, "overwrite")
-    if (dir.exists(file)) {
-        .stopArgument("file", "is a folder: ", file, "; name a file in it.")
-    }
-    if (file.exists(file) && !overwrite) {
-        .stopArgument("file", "exists: ", file,
-            "; choose another name or set overwrite = TRUE."
-        )
-    }
-    unlink(.openBeside(file))
-}
-
-.writePage <- function(page, file, overwrite) {
-    page <- enc2utf8(page)
-    .writeBeside(file, overwrite, function(con) {
-        writeLines(page, con, useBytes = TRUE)
-        c(rows = 1, bytes = nchar(page, type = "bytes") + 1)
-    })
-    invisible(file)
+    .writeLines(.fillPage(page, .benchmarkParts(x)), file, overwrite)
 }
 
 ## {{name}} -> parts$name; what is filled in is not looked at again.
@@ -200,7 +176,7 @@ writeBenchmark <- function(x, file, overwrite = FALSE) {
 ## The figure as an image inside the page.
 .benchmarkFigure <- function(x) {
     file <- tempfile(fileext = ".png")
-    on.exit(unlink(file))
+    on.exit(.removeFile(file))
     sets <- length(unique(x@table$data))
     drawn <- tryCatch({
         suppressMessages(ggplot2::ggsave(file, plotBenchmark(x), width = 9,

@@ -222,7 +222,7 @@ setMethod("write", "CausewayReport", function(x, file = NULL, ...,
     if (ending == "csv") {
         .writeTable(.reportTable(x, which), file, overwrite)
     } else if (ending %in% c("html", "htm")) {
-        .writePage(.reportPage(x), file, overwrite)
+        .writeLines(.reportPage(x), file, overwrite)
     } else {
         .stopArgument("file", "must end in .html or .csv; it is ",
             .show(file), "."

@@ -72,7 +72,7 @@
         return(NULL)
     }
     file <- tempfile(fileext = ".png")
-    on.exit(unlink(file))
+    on.exit(.removeFile(file))
     drawn <- tryCatch({
         suppressMessages(ggplot2::ggsave(file, plot(x), width = width,
             height = height, dpi = 110

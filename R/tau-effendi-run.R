@@ -35,8 +35,7 @@
     )
     there <- known[file.exists(file.path(dir, known))]
     if (overwrite || !length(there)) {
-        unlink(file.path(dir, there))
-        return(NULL)
+        return(NULL) # each stage replaces its files when it is done
     }
     run <- if (file.exists(file)) {
         tryCatch(jsonlite::read_json(file, simplifyVector = TRUE),
@@ -57,13 +56,9 @@
         return(invisible())
     }
     file <- file.path(dir, "effendi_run.json")
-    part <- paste0(file, ".part")
-    jsonlite::write_json(run, part,
+    .writeLines(jsonlite::toJSON(run,
         auto_unbox = TRUE, digits = NA, pretty = TRUE, null = "null"
-    )
-    if (!file.rename(part, file)) {
-        stop("can't write ", file, call. = FALSE)
-    }
+    ), file, arg = "dir")
     invisible()
 }
 
@@ -88,14 +83,10 @@
         return(invisible())
     }
     file <- file.path(dir, "gene_tau_estimates.csv")
-    part <- paste0(file, ".part")
-    utils::write.csv(data.frame(
+    .writeCsv(data.frame(
         gene = names(result$tau), tau = unname(result$tau),
         tau_base = unname(result$tauBase)
-    ), part, row.names = FALSE)
-    if (!file.rename(part, file)) {
-        stop("can't write ", file, call. = FALSE)
-    }
+    ), file, arg = "dir")
     invisible()
 }
 

@@ -372,7 +372,7 @@ setMethod("trainModel", c("ANY", "ANY"), function(model, x, ...) {
     keep <- state$trainFile
     if (plan$goesOn && is.null(keep)) {
         keep <- tempfile("causeway-train-", fileext = ".safetensors")
-        on.exit(unlink(keep))
+        on.exit(.removeFile(keep))
         .Call(cw_r_train_save, model@ptr, keep)
     }
     .Call(cw_r_train_begin, model@ptr, .beginOptions(plan, edges))
@@ -381,7 +381,7 @@ setMethod("trainModel", c("ANY", "ANY"), function(model, x, ...) {
     }
     ## A state that waited on disk since loadModel() has been read now.
     if (!is.null(state$trainFile)) {
-        unlink(state$trainFile)
+        .removeFile(state$trainFile)
         state$trainFile <- NULL
     }
     state$logged <- if (is.null(log)) 0L else nrow(log)

@@ -7,6 +7,7 @@ ENGINE_SOURCES = \
   engine/core/settings.c \
   engine/core/threads.c \
   engine/linalg/dense.c \
+  engine/io/place.c \
   engine/io/json.c \
   engine/io/safetensors.c \
   engine/io/csv.c \
@@ -81,6 +82,7 @@ GLUE_SOURCES = \
   glue/r_train.c \
   glue/r_network.c \
   glue/r_ranking.c \
+  glue/r_files.c \
   glue/r_hdf5.c \
   glue/r_estimators.c \
   glue/r_ridge.c \

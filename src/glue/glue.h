@@ -43,6 +43,8 @@ uint64_t cw_glue_key(SEXP key);
 /* Raises an R error unless p, i, x (doubles) are a column-compressed matrix with `rows` rows and `columns` columns:
  * what reads them then can't leave them. */
 void cw_glue_need_columns(SEXP p, SEXP i, SEXP x, int64_t rows, int64_t columns);
+/* One path in the system's encoding, ~ expanded; R frees it when the .Call ends. */
+const char *cw_glue_path(SEXP path);
 /* A named list of n NULLs; the caller protects it. */
 SEXP cw_glue_list(int n, const char *const *names);
 
@@ -109,6 +111,20 @@ SEXP cw_r_network_moments(SEXP view, SEXP cells, SEXP threads);
         {"cw_r_network_strength", (DL_FUNC)&cw_r_network_strength, 3},                                                 \
         {"cw_r_network_sums", (DL_FUNC)&cw_r_network_sums, 3},                                                         \
         {"cw_r_network_moments", (DL_FUNC)&cw_r_network_moments, 3}
+
+/* ---- places of files (r_files.c) -------------------------------------------------------------------------------- */
+SEXP cw_r_place_find(SEXP path);
+SEXP cw_r_place_part(SEXP target, SEXP make);
+SEXP cw_r_place_leftovers(SEXP target);
+SEXP cw_r_place_commit(SEXP part, SEXP target, SEXP replace);
+SEXP cw_r_place_sync(SEXP paths);
+SEXP cw_r_place_swap(SEXP a, SEXP b);
+
+#define CW_FILE_ENTRIES                                                                                                \
+    {"cw_r_place_find", (DL_FUNC)&cw_r_place_find, 1}, {"cw_r_place_part", (DL_FUNC)&cw_r_place_part, 2},              \
+        {"cw_r_place_leftovers", (DL_FUNC)&cw_r_place_leftovers, 1},                                                   \
+        {"cw_r_place_commit", (DL_FUNC)&cw_r_place_commit, 3}, {"cw_r_place_sync", (DL_FUNC)&cw_r_place_sync, 1},      \
+        {"cw_r_place_swap", (DL_FUNC)&cw_r_place_swap, 2}
 
 /* ---- tables in HDF5 files (r_hdf5.c) --------------------------------------------------------------------------- */
 SEXP cw_r_h5_create(SEXP path, SEXP tables);

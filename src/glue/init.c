@@ -10,6 +10,7 @@ static const R_CallMethodDef entries[] = {
     CW_MODEL_ENTRIES,
     CW_NETWORK_ENTRIES,
     CW_RANKING_ENTRIES,
+    CW_FILE_ENTRIES,
     CW_HDF5_ENTRIES,
     CW_ESTIMATOR_ENTRIES,
     CW_RIDGE_ENTRIES,

@@ -153,6 +153,15 @@ void cw_glue_need_columns(SEXP p, SEXP i, SEXP x, int64_t rows, int64_t columns)
     if (!good) Rf_error("a sparse matrix is damaged or was built by hand: its column starts, rows and values disagree");
 }
 
+const char *cw_glue_path(SEXP path)
+{
+    if (TYPEOF(path) != STRSXP || Rf_xlength(path) != 1 || STRING_ELT(path, 0) == NA_STRING)
+        Rf_error("internal error: a path is needed");
+    const char *name = R_ExpandFileName(Rf_translateChar(STRING_ELT(path, 0)));
+    char *copy = R_alloc(strlen(name) + 1, 1); /* R's own buffer is used again */
+    return strcpy(copy, name);
+}
+
 uint64_t cw_glue_key(SEXP key)
 {
     if (TYPEOF(key) != REALSXP || Rf_xlength(key) != 2) Rf_error("internal error: a random key must be two numbers");

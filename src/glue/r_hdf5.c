@@ -8,15 +8,6 @@
 
 static const char *const type_names[] = {"u16", "i32", "f32", "f64", "text"};
 
-static const char *as_path(SEXP path)
-{
-    if (TYPEOF(path) != STRSXP || Rf_xlength(path) != 1 || STRING_ELT(path, 0) == NA_STRING)
-        Rf_error("internal error: a path is needed");
-    const char *name = R_ExpandFileName(Rf_translateChar(STRING_ELT(path, 0)));
-    char *copy = R_alloc(strlen(name) + 1, 1); /* R's own buffer is used again */
-    return strcpy(copy, name);
-}
-
 static const char *name_of(SEXP names, R_xlen_t i) { return CHAR(STRING_ELT(names, i)); }
 
 /* list(name, type, dims, width, chunk) */
@@ -43,7 +34,7 @@ static cw_h5_shape as_shape(SEXP table)
 /* A new file with these tables and the disk space they need. What is left after an error is for R to remove. */
 SEXP cw_r_h5_create(SEXP path, SEXP tables)
 {
-    const char *file = as_path(path);
+    const char *file = cw_glue_path(path);
     R_xlen_t n = Rf_xlength(tables);
     cw_h5_shape *shape = (cw_h5_shape *)R_alloc((size_t)n + 1, sizeof *shape);
     for (R_xlen_t i = 0; i < n; i++) shape[i] = as_shape(VECTOR_ELT(tables, i));
@@ -83,7 +74,7 @@ static cw_h5_shape *shapes_of(const char *file, SEXP names)
 SEXP cw_r_h5_shapes(SEXP path, SEXP names)
 {
     static const char *const parts[] = {"type", "dims"};
-    const char *file = as_path(path);
+    const char *file = cw_glue_path(path);
     R_xlen_t n = Rf_xlength(names);
     cw_h5_shape *shape = (cw_h5_shape *)R_alloc((size_t)n + 1, sizeof *shape);
     int *found = (int *)R_alloc((size_t)n + 1, sizeof *found);
@@ -143,7 +134,7 @@ static char *pack_text(SEXP x, int64_t width)
  * UTF-8. They are written from row `first` on. */
 SEXP cw_r_h5_write(SEXP path, SEXP names, SEXP first_, SEXP data)
 {
-    const char *file = as_path(path);
+    const char *file = cw_glue_path(path);
     int64_t first = (int64_t)Rf_asReal(first_);
     R_xlen_t n = Rf_xlength(names);
     if (TYPEOF(data) != VECSXP || Rf_xlength(data) != n) Rf_error("internal error: as many data as tables");
@@ -187,7 +178,7 @@ static SEXP unpack_text(const char *text, int64_t n, int64_t width)
  * cw_r_h5_write */
 SEXP cw_r_h5_read(SEXP path, SEXP names, SEXP rows)
 {
-    const char *file = as_path(path);
+    const char *file = cw_glue_path(path);
     R_xlen_t n = Rf_xlength(names);
     const int32_t *row = TYPEOF(rows) == INTSXP ? INTEGER(rows) : NULL;
     int range = TYPEOF(rows) == REALSXP && Rf_xlength(rows) == 2;
@@ -231,6 +222,6 @@ SEXP cw_r_h5_read(SEXP path, SEXP names, SEXP rows)
 /* bytes free on the disk of a folder; NA: not known */
 SEXP cw_r_disk_free(SEXP path)
 {
-    double bytes = cw_disk_free(as_path(path));
+    double bytes = cw_disk_free(cw_glue_path(path));
     return Rf_ScalarReal(bytes < 0 ? NA_REAL : bytes);
 }

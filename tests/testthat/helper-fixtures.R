@@ -43,3 +43,15 @@ genesByCells <- function(x) {
     shape <- attr(x, "dim_rm")
     matrix(as.vector(x), nrow = shape[[2L]], ncol = shape[[1L]])
 }
+
+## Runs R code in a process of its own with the library at hand; what it wrote.
+rscript <- function(code, before = "") {
+    file <- tempfile(fileext = ".R")
+    on.exit(unlink(file))
+    libs <- paste(sprintf("'%s'", .libPaths()), collapse = ", ")
+    writeLines(c(sprintf(".libPaths(c(%s))", libs), code), file)
+    r <- shQuote(file.path(R.home("bin"), "Rscript"))
+    suppressWarnings(system(paste(before, "exec", r, "--no-environ --no-save",
+        shQuote(file), "2>&1"
+    ), intern = TRUE))
+}

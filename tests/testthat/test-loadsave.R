@@ -171,6 +171,29 @@ test_that("folders that are no packages are refused", {
     expect_error(loadModel(3), "'path' must be one character string")
 })
 
+test_that("a model that a killed call moved aside is found again", {
+    model <- tinyModel()
+    dir <- tempfile("model-")
+    saveModel(model, dir)
+    aside <- file.path(dirname(dir), paste0(".", basename(dir), ".old"))
+    file.rename(dir, aside)
+    expect_message(again <- loadModel(dir), "it is back")
+    expect_identical(weightsOf(again), weightsOf(model))
+    expect_false(file.exists(aside))
+    ## through a link, which stays one; a folder whose name is a pattern
+    link <- tempfile("link-")
+    file.symlink(dir, link)
+    saveModel(model, link, overwrite = TRUE)
+    expect_identical(Sys.readlink(link), dir)
+    odd <- file.path(dirname(dir), "m[o]del*")
+    saveModel(model, odd)
+    saveModel(model, odd, overwrite = TRUE)
+    expect_identical(weightsOf(loadModel(odd)), weightsOf(model))
+    expect_identical(weightsOf(loadModel(dir)), weightsOf(model))
+    unlink(c(dir, odd), recursive = TRUE, expand = FALSE)
+    unlink(link)
+})
+
 test_that("saving never overwrites unasked, and only packages when asked", {
     model <- tinyModel()
     dir <- tempfile()
@@ -193,8 +216,8 @@ test_that("saving never overwrites unasked, and only packages when asked", {
     file.create(file.path(other, "precious"))
     expect_error(saveModel(model, other, overwrite = TRUE), "left alone")
     expect_true(file.exists(file.path(other, "precious")))
-    expect_error(saveModel(model, "/nowhere/at/all"), "not a folder")
-    beside <- list.files(dirname(dir), all.files = TRUE, pattern = "-part-")
+    expect_error(saveModel(model, "/nowhere/at/all"), "doesn't exist")
+    beside <- list.files(dirname(dir), all.files = TRUE, pattern = "[.]part-")
     expect_length(beside, 0L)
 })
 

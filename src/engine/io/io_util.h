@@ -6,18 +6,13 @@
 #define _POSIX_C_SOURCE 200809L /* fileno, fsync, getpid, mmap */
 #endif
 #include "../core/core.h"
+#include "place.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#if defined(_WIN32)
-#include <io.h>
-#include <process.h>
-#include <windows.h>
-#else
 #include <unistd.h>
-#endif
 
 /* Text from a file, fit for an error message: cut at a character's border, control characters replaced. */
 typedef struct io_shown {
@@ -71,13 +66,8 @@ static inline int64_t io_utf8_check(const char *s, int64_t n)
 /* Size of a regular file, or -1 with the error recorded. */
 static inline int64_t io_file_size(cw_ctx *ctx, const char *path)
 {
-#if defined(_WIN32)
-    struct _stat64 info;
-    int bad = _stat64(path, &info) != 0;
-#else
     struct stat info;
     int bad = stat(path, &info) != 0;
-#endif
     if (ctx->status != CW_OK) return -1;
     if (bad) {
         cw_fail(ctx, CW_ERR_IO, "'%s' could not be opened: %s", path, strerror(errno));
@@ -116,25 +106,28 @@ static inline char *io_read_all(cw_ctx *ctx, const char *path, int64_t max, int6
     return text;
 }
 
-/* A file being written beside its final place. Open, fwrite to `f`, then commit; whatever goes wrong, the partial file
- * is removed and the error recorded. */
+/* A file being written beside its final place. Open, fwrite to `f`, then close; whatever goes wrong, the part is
+ * removed and the error recorded. */
 typedef struct io_output {
     FILE *f;
-    char *partial; /* cw_free */
+    char *part, *target; /* cw_free */
     const char *path;
 } io_output;
 
 static inline cw_status io_output_open(cw_ctx *ctx, io_output *out, const char *path)
 {
-    out->f = NULL;
-    out->path = path;
-    out->partial = cw_alloc(ctx, (int64_t)strlen(path) + 32, 1);
-    if (!out->partial) return ctx->status;
-    snprintf(out->partial, strlen(path) + 32, "%s.tmp-%ld", path, (long)getpid());
-    out->f = fopen(out->partial, "wb");
+    cw_place_kind kind = CW_PLACE_NOTHING;
+    *out = (io_output){.path = path, .target = cw_place_find(ctx, &kind, path)};
+    if (kind > CW_PLACE_FILE) cw_fail(ctx, CW_ERR_IO, "is no file");
+    if (out->target) out->part = cw_place_part(ctx, out->target, 1);
+    if (out->part && !(out->f = fopen(out->part, "wb"))) {
+        cw_fail(ctx, CW_ERR_IO, "could not be written: %s", strerror(errno));
+        remove(out->part);
+    }
     if (out->f) return CW_OK;
-    cw_fail(ctx, CW_ERR_IO, "'%s' could not be written: %s", path, strerror(errno));
-    cw_free(ctx, out->partial);
+    io_error_at(ctx, path);
+    cw_free(ctx, out->part);
+    cw_free(ctx, out->target);
     return ctx->status;
 }
 
@@ -143,26 +136,15 @@ static inline cw_status io_output_close(cw_ctx *ctx, io_output *out)
 {
     errno = 0;
     int bad = ferror(out->f) || fflush(out->f) != 0;
-#if defined(_WIN32)
-    bad = bad || _commit(_fileno(out->f)) != 0;
-#else
-    /* EINVAL: a file system that has no such thing */
-    bad = bad || (ctx->status == CW_OK && fsync(fileno(out->f)) != 0 && errno != EINVAL);
-#endif
     int reason = errno;
     if (fclose(out->f) != 0 && !bad) bad = 1, reason = errno;
-    if (!bad && ctx->status == CW_OK) {
-#if defined(_WIN32)
-        bad = !MoveFileExA(out->partial, out->path, MOVEFILE_REPLACE_EXISTING);
-#else
-        bad = rename(out->partial, out->path) != 0;
-#endif
-        reason = errno;
-    }
     if (bad)
         cw_fail(ctx, CW_ERR_IO, "'%s' could not be written: %s", out->path, reason ? strerror(reason) : "write error");
-    if (ctx->status != CW_OK) remove(out->partial);
-    cw_free(ctx, out->partial);
+    else if (ctx->status == CW_OK && cw_place_commit(ctx, out->part, out->target, 1) != CW_OK)
+        io_error_at(ctx, out->path);
+    if (ctx->status != CW_OK) remove(out->part);
+    cw_free(ctx, out->part);
+    cw_free(ctx, out->target);
     return ctx->status;
 }
 
