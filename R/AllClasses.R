@@ -23,22 +23,25 @@ setClass("SFMParam", slots = c(
 #' [inferGRN()]. The weights live in the engine: copies of the object refer to
 #' the *same* model, so training one trains the other. A model put away with
 #' `saveRDS()` loses its weights; use [saveModel()] and [loadModel()].
+#' `FoundationModel` is what all models are; an `SFModel` is a structure
+#' foundation module.
 #'
 #' @slot ptr external pointer to the engine's model.
 #' @slot config list, the model's configuration under the published keys.
-#' @slot vocab data.frame with columns `token_index`, `gene_symbol`,
-#'   `gene_id`; one record has `gene_id` `<pad>`.
-#' @slot tfs list of character vectors `human` and `mouse`: the symbols taken
-#'   for transcription factors.
 #' @slot state environment: training history, position, seed, condition
 #'   table, source and load report.
+#' @slot vocab (`SFModel`) data.frame with columns `token_index`,
+#'   `gene_symbol`, `gene_id`; one record has `gene_id` `<pad>`.
+#' @slot tfs (`SFModel`) list of character vectors `human` and `mouse`: the
+#'   symbols taken for transcription factors.
 #' @param object,x a `FoundationModel`.
 #' @param ... not used.
 #' @return `show()` prints and returns nothing; `summary()` returns a list of
 #'   class `summary.FoundationModel` with the number of parameters, genes,
 #'   TFs and epochs, and the last losses. `modelTensors()` returns a
-#'   data.frame with columns `name`, `shape` and `parameters`;
-#'   `conditionTable()` one with columns `cond_value` and `token_index`.
+#'   data.frame with columns `name`, `shape`, `parameters` and `trainable`
+#'   (`FALSE`: state that no training changes); `conditionTable()` one with
+#'   columns `cond_value` and `token_index`.
 #' @seealso [newModel()], [trainingHistory()], [modelReport()]
 #' @examples
 #' model <- newModel(SFMParam(), exampleCells(), seed = 1)
@@ -46,12 +49,21 @@ setClass("SFMParam", slots = c(
 #' summary(model)
 #' head(modelTensors(model))
 #' @name FoundationModel-class
-#' @aliases FoundationModel
+#' @aliases FoundationModel SFModel-class SFModel
 #' @exportClass FoundationModel
-setClass("FoundationModel", slots = c(
-    ptr = "externalptr", config = "list", vocab = "data.frame",
-    tfs = "list", state = "environment"
+setClass("FoundationModel", contains = "VIRTUAL", slots = c(
+    ptr = "externalptr", config = "list", state = "environment"
 ))
+
+#' @rdname FoundationModel-class
+#' @exportClass SFModel
+setClass("SFModel", contains = "FoundationModel", slots = c(
+    vocab = "data.frame", tfs = "list"
+))
+
+## Effendi as the engine holds it; what R knows of it is in the state (see
+## .effendiNew).
+setClass("EffendiModel", contains = "FoundationModel")
 
 ## What the two kinds of per-cell networks share: names, the values they were
 ## made from, and the accessors of these. Networks: CellGRN keeps factors of

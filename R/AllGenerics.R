@@ -13,7 +13,7 @@ setGeneric("newModel", function(param, ...) standardGeneric("newModel"))
 
 #' @rdname trainModel
 #' @export
-setGeneric("trainModel", function(model, x, ...) standardGeneric("trainModel"))
+setGeneric("trainModel", function(x, model, ...) standardGeneric("trainModel"))
 
 #' @rdname inferGRN
 #' @export

@@ -64,8 +64,7 @@
 #' @section Random numbers:
 #' All random numbers come from keys drawn from R's generator, one per fit or
 #' training run, so `set.seed()` governs them; `seed = ` fixes one call.
-#' Results don't depend on the number of threads, beyond rounding in training
-#' (`deterministic = TRUE` removes that too).
+#' Results don't depend on the number of threads, to the last bit.
 #'
 #' @keywords internal
 #' @name causeway-package

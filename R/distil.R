@@ -1,17 +1,17 @@
 ## Students: an SFM taught the factors of a network per cell state.
 
-## trainModel(SFMParam(), x, teacher = ). Factor i < M is the i-th TF's, the
+## trainModel(x, SFMParam(), teacher = ). Factor i < M is the i-th TF's, the
 ## last belongs to none: gene g gives factor i the share that TF i has of its
 ## regulation in the cell's state. Cells are read as the mean profile of their
 ## state, because single cells are too noisy to tell contexts apart.
 .distil <- function(param, x, teacher, species = NULL, assay.type = NULL,
     symbols = NULL, threads = NULL, seed = NULL, epochs = NULL,
-    batchSize = 16, learningRate = 5e-3, weightDecay = 0.05, clip = 1,
+    batchSize = 16, lr = 5e-3, weightDecay = 0.05, clip = 1,
     preprocess = list(), alreadyNormalised = FALSE,
     verbose = interactive()) {
     teacher <- .asTeacher(teacher)
     batchSize <- .checkNumber(batchSize, "batchSize", 1, 65536, TRUE)
-    .checkNumber(learningRate, "learningRate", 0, 1, open = TRUE)
+    .checkNumber(lr, "lr", 0, 1, open = TRUE)
     .checkNumber(weightDecay, "weightDecay", 0)
     .checkNumber(clip, "clip", 0, open = TRUE)
     if (!is.null(epochs)) {
@@ -30,13 +30,13 @@
     prepared <- .prepareCells(model, x, "infer", args, verbose)
     lesson <- .lesson(prepared, teacher)
     .checkMemory(model, min(batchSize, nrow(lesson$w)), nrow(prepared$values),
-        TRUE, "batchSize"
+        sum(!prepared$nonTF), TRUE, "batchSize"
     )
     model@state$student <- lesson$student
     model@state$tokens <- prepared$tokens
     model@state$coverage <- prepared$report
     .teach(model, prepared, lesson, epochs, batchSize, list(
-        learningRate = learningRate, weightDecay = weightDecay, clip = clip
+        lr = lr, weightDecay = weightDecay, clip = clip
     ), .newKey(seed), verbose)
     invisible(model)
 }
@@ -198,13 +198,11 @@
         epochs <- max(10L, as.integer(ceiling(600 / batches)))
     }
     total <- epochs * batches
-    .Call(cw_r_train_begin, model@ptr, list(key = as.double(key),
-        lr = settings$learningRate, beta1 = 0.9, beta2 = 0.95, eps = 1e-8,
-        weightDecay = settings$weightDecay, clip = settings$clip,
-        totalSteps = as.double(total), warmupRatio = 0.03, minLrRatio = 0.01,
-        usePrior = FALSE, useDag = FALSE, useSparsity = FALSE,
-        priorEdges = matrix(0L, 2L, 0L)
-    ))
+    .engineBegin(model, "distil", list(
+        lr = settings$lr, beta2 = 0.95, weightDecay = settings$weightDecay,
+        clip = settings$clip, schedule = "cosine", totalSteps = total,
+        warmupSteps = floor(total * 0.03), minLrRatio = 0.01
+    ), key = key)
     state$log <- .emptyLog(total)
     state$logged <- 0L
     state$status <- "running"
@@ -249,11 +247,12 @@
         numeric((sum(!prepared$nonTF) + 1) * nrow(prepared$values))
     )
     batch <- .tokenBatch(prepared, at)
-    loss <- .Call(cw_r_train_distil, model@ptr, batch, as.vector(share),
-        list(micro = 0, gradWeight = 1)
+    batch$teacher <- array(share,
+        c(sum(!prepared$nonTF) + 1L, nrow(prepared$values), length(at))
     )
+    loss <- .engineMicro(model, batch)$total
     suspendInterrupts({
-        update <- .Call(cw_r_train_apply, model@ptr)
+        update <- .engineApply(model)
         state$logged <- step
         state$log[step, ] <- c(step, epoch + 1, NA, NA, NA, NA, loss,
             update[["gradNorm"]], update[["lr"]],

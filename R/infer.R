@@ -55,13 +55,13 @@
 #' @examples
 #' cells <- exampleCells()
 #' model <- newModel(SFMParam(), cells, seed = 1)
-#' trainModel(model, cells, epochs = 1, verbose = FALSE)
+#' trainModel(cells, model, epochs = 1, verbose = FALSE)
 #' grn <- inferGRN(cells, model, verbose = FALSE)
 #' grn
 #' @rdname inferGRN
-#' @aliases inferGRN,ANY,FoundationModel-method
+#' @aliases inferGRN,ANY,SFModel-method
 #' @export
-setMethod("inferGRN", c("ANY", "FoundationModel"), function(x, model,
+setMethod("inferGRN", c("ANY", "SFModel"), function(x, model,
     assay.type = NULL, symbols = NULL, species = NULL, platform = NULL,
     tissue = NULL, disease = NULL, cells = NULL, tfs = NULL,
     nTargets = NULL, keep = NULL, genes = NULL, batchSize = 8,
@@ -90,7 +90,7 @@ setMethod("inferGRN", c("ANY", "FoundationModel"), function(x, model,
         prepared <- .readStates(model@state$student, prepared)
     }
     .checkMemory(model, min(batchSize, ncol(prepared$values)),
-        nrow(prepared$values), FALSE, "batchSize",
+        nrow(prepared$values), sum(!prepared$nonTF), FALSE, "batchSize",
         if (backing == "memory") .grnBytes(model, prepared) else
             min(.grnBytes(model, prepared), .blockBytes())
     )
@@ -192,9 +192,9 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
     parts <- vector("list", length(starts))
     for (i in seq_along(starts)) {
         batch <- at[starts[[i]]:min(length(at), starts[[i]] + batchSize - 1L)]
-        parts[[i]] <- .Call(cw_r_model_infer, model@ptr,
+        parts[[i]] <- .engineRun(model, "networks",
             .tokenBatch(prepared, batch),
-            list(keep = as.numeric(.gateWidth(model)))
+            list(keep = as.numeric(.gateWidth(model))), raw = TRUE
         )
         if (!is.null(bar)) {
             .progressTick(bar, batch[[length(batch)]])
@@ -251,21 +251,12 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
     )
 }
 
-## A short fingerprint of the weights: weighted sums of all tensors of fewer
-## than a million numbers (larger ones would cost more than the inference).
+## A fingerprint of all weights.
 .modelHash <- function(model) {
-    all <- .Call(cw_r_model_tensors, model@ptr)
-    size <- vapply(all$shape, function(s) prod(as.numeric(s)), numeric(1))
-    sums <- vapply(all$name[size < 1e6], function(name) {
-        x <- .Call(cw_r_model_get, model@ptr, name)
-        sum(x * ((seq_along(x) %% 97) + 1))
-    }, numeric(1))
-    sprintf("%.12g", sum(sums * ((seq_along(sums) %% 89) + 1)))
+    names <- .engineTensors(model)$name
+    .hash(lapply(setNames(nm = names), function(name) .engineGet(model, name)))
 }
 
-## ---- memory ----------------------------------------------------------------
-
-## Bytes a call may use: option causeway.memoryLimit, else what is free.
 .memoryLimit <- function() {
     limit <- getOption("causeway.memoryLimit")
     if (!is.null(limit)) {
@@ -314,10 +305,11 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
     1024 * as.numeric(gsub("[^0-9]", "", line[[1L]]))
 }
 
-.checkMemory <- function(model, nCells, nGenes, train, arg, result = 0) {
-    need <- .Call(cw_r_forecast, model@ptr, as.integer(nCells),
-        as.integer(nGenes), train
-    ) + result
+.checkMemory <- function(model, nCells, nGenes, nTfs, train, arg,
+    result = 0) {
+    need <- result + .engineForecast(model, cells = as.double(nCells),
+        genes = as.double(nGenes), tfs = as.double(nTfs), train = train
+    )
     limit <- .memoryLimit()
     if (need > limit) {
         stop("not enough memory: ", nCells, " cells x ", nGenes, " genes ",

@@ -356,7 +356,7 @@
         .stopArgument("x", "leaves one gene; a network needs two.")
     }
     if (n > maxGenes) {
-        .stopArgument(if (mode == "train") "nTopGenes" else "nTargets",
+        .stopArgument("nTargets",
             "asks for more genes than the model takes: ", sum(isTf),
             " factors and ", sum(!isTf), " others, ", n, " in all; at most ",
             maxGenes, ". Ask for fewer, restrict 'tfs', or raise maxLength ",

@@ -69,9 +69,7 @@
 .effendiHealth <- function(model, zAtac, geneEmbedding = NULL) {
     zAtac <- .effendiMatrix(zAtac, "zAtac", cols = model$atac)
     none <- matrix(0, 1L, model$dim)
-    base <- .Call(cw_r_effendi_base, model$ptr, none,
-        .effendiFlow(model$settings)
-    )
+    base <- .effendiBase(model, none)
     z <- .effendiPredict(model, zAtac, none, "zA")$zA
     back <- .effendiCarry(model, .effendiCarry(model, z, model$tauBar),
         -model$tauBar

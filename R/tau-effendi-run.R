@@ -3,11 +3,11 @@
 
 .effendiFiles <- list(
     list(
-        vector_field_frozen.safetensors = c("vector_field.", "tau_bar"),
-        align_mlp.safetensors = "align."
+        vector_field_frozen.safetensors = c("vector_field.*", "tau_bar"),
+        align_mlp.safetensors = "align.*"
     ),
-    list(effendi_stage1.safetensors = ""),
-    list(effendi_final.safetensors = "")
+    list(effendi_stage1.safetensors = "*"),
+    list(effendi_final.safetensors = "*")
 )
 
 .effendiFingerprint <- function(input, s) {
@@ -65,9 +65,14 @@
 .effendiCheckpoint <- function(model, dir, stage, save) {
     files <- .effendiFiles[[stage + 1L]]
     missing <- vapply(names(files), function(name) {
-        .Call(cw_r_effendi_file, model$ptr, file.path(dir, name),
-            files[[name]], save
-        )
+        file <- file.path(dir, name)
+        only <- paste(files[[name]], collapse = "|")
+        if (save) {
+            .engineSave(model$engine, file, only)
+            return(0L)
+        }
+        report <- .engineLoad(model$engine, file, only)
+        length(report$missing) + length(report$misshapen)
     }, integer(1))
     if (!save && any(missing > 0L)) {
         .stopArgument("dir", "has checkpoints that lack tensors (",

@@ -141,7 +141,9 @@
 
 ## All three stages, from what `dir` has of them. Returns the losses.
 .effendiTrain <- function(model, input, key, dir, run, print, verbose) {
-    .Call(cw_r_effendi_data, model$ptr, input)
+    .engineBind(model$engine, lapply(input, function(x) {
+        if (!is.null(x)) .cellsLast(x)
+    }))
     rows <- function(x, or) if (is.null(x)) nrow(or) else nrow(x)
     sizes <- c(
         cells = nrow(input$zAtac), freeAtac = rows(input$freeAtac, input$zAtac),
@@ -177,9 +179,7 @@
     s <- model$settings
     epochs <- c(s$fieldEpochs, s$stage1Epochs, s$stage2Epochs)[[stage + 1L]]
     key <- .effendiKey(key, 10 * (stage + 1))
-    .Call(cw_r_effendi_begin, model$ptr, as.integer(stage),
-        .effendiOptions(s, stage), as.double(key)
-    )
+    .effendiBegin(model, stage, key)
     label <- paste0("Effendi, stage ", .effendiStages[[stage + 1L]], " ")
     bar <- .progressStart(label, epochs, verbose && epochs > 0)
     on.exit(.progressDone(bar))
@@ -194,7 +194,7 @@
             )
         }
         steps <- vapply(seq_len(min(length(atac), length(rna))), function(i) {
-            .Call(cw_r_effendi_step, model$ptr, atac[[i]], rna[[i]])
+            .effendiStep(model, atac[[i]], rna[[i]])
         }, numeric(10L))
         mean <- rowMeans(steps)
         .progressTick(bar, epoch, paste("loss", signif(mean[["total"]], 4)))
@@ -209,19 +209,6 @@
         as.integer(epoch)
     ) + 1L
     unname(split(as.integer(order), (seq_len(n) - 1L) %/% size))
-}
-
-.effendiOptions <- function(s, stage) {
-    match <- stage == 0L
-    c(.effendiFlow(s, if (match) s$nStepsField else s$nSteps, FALSE), list(
-        lr = if (match) s$fieldLr else s$stage1Lr,
-        lrField = if (match) s$fieldLr else s$stage2LrField,
-        weightDecay = s$weightDecay, clip = s$clip, wOde = s$wOde,
-        wRecon = s$wRecon, wTau = s$wTau,
-        wReverse = if (match || s$reverseInStage2) s$wReverse else 0,
-        wContrast = s$wContrast, temperature = s$temperature,
-        wPeaks = s$wPeaks, projections = s$nProjections
-    ))
 }
 
 ## A loss that is off is NA, as in trainingHistory().
@@ -265,9 +252,7 @@
     emb <- input$geneEmbedding
     means <- .effendiMeans(model, input$zAtac, emb)
     model$tauBar <- means$tauBar
-    base <- .Call(cw_r_effendi_base, model$ptr, emb,
-        .effendiFlow(model$settings)
-    )
+    base <- .effendiBase(model, emb)
     cells <- if (nrow(input$zAtac) * as.numeric(nrow(emb)) <= keepCells) {
         .effendiTau(model, input$zAtac, emb)
     }

@@ -57,7 +57,7 @@ evaluate <- function(set, seed) {
     )
     epochs <- max(1, round(1500 / ceiling(ncol(x) / 16)))
     seconds <- system.time({
-        trainModel(model, x,
+        trainModel(x, model,
             alreadyNormalised = TRUE, genes = rownames(x), epochs = epochs,
             seed = seed, verbose = FALSE
         )

@@ -10,7 +10,7 @@
 
 #include "core/threads.h"
 #include "io/safetensors.h"
-#include "train/effendi_trainer.h"
+#include "effendi_run.h"
 
 static double now(void)
 {
@@ -31,13 +31,13 @@ static float *noise(int64_t n, float sd, uint64_t stream)
 }
 
 /* Weights and data for the peer. */
-static void write_all(cw_ctx *ctx, const char *path, const cw_effendi *m, const cw_effendi_data *d)
+static void write_all(cw_ctx *ctx, const char *path, const cw_effendi *m, const effendi_data *d)
 {
     cw_safetensors_item item[64];
     int64_t n = 0;
-    for (int64_t i = 0; i < m->params.count && n < 56; i++) {
-        const cw_tensor *x = &m->params.item[i]->tensor;
-        item[n++] = (cw_safetensors_item){m->params.item[i]->name, CW_ST_F32, x->ndim, {x->dim[0], x->dim[1]}, x->data};
+    for (int64_t i = 0; i < m->model.params.count && n < 56; i++) {
+        const cw_tensor *x = &m->model.params.item[i]->tensor;
+        item[n++] = (cw_safetensors_item){m->model.params.item[i]->name, CW_ST_F32, x->ndim, {x->dim[0], x->dim[1]}, x->data};
     }
     item[n++] = (cw_safetensors_item){"z_atac", CW_ST_F32, 2, {d->cells, m->config.atac}, d->z_atac};
     item[n++] = (cw_safetensors_item){"z_rna", CW_ST_F32, 2, {d->cells, m->config.dim}, d->z_rna};
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
     cw_rng_fill_uniform(y, cells * genes, cw_rng_stream(1, CW_RNG_USER, 4, 0), 0, 1);
     int64_t *row = malloc((size_t)cells * sizeof *row);
     for (int64_t i = 0; i < cells; i++) row[i] = i;
-    cw_effendi_data data = {.z_atac = za,
+    effendi_data data = {.z_atac = za,
                             .z_rna = zr,
                             .expression = y,
                             .gene_emb = emb,
@@ -82,9 +82,9 @@ int main(int argc, char **argv)
                             .free_rnas = cells};
     double *seconds = malloc((size_t)repeats * sizeof *seconds);
     for (int stage = 0; stage < 3 && ctx->status == CW_OK; stage++) {
-        cw_effendi *m = cw_effendi_new(ctx, &config, 7);
+        cw_effendi *m = effendi_new(ctx, &config, 7);
         cw_tape *tape = cw_tape_new(ctx);
-        cw_effendi_options o = {.lr = 1e-3f,
+        effendi_options o = {.lr = 1e-3f,
                                 .lr_field = stage ? 1e-6f : 1e-3f,
                                 .beta1 = 0.9f,
                                 .beta2 = 0.999f,
@@ -96,16 +96,17 @@ int main(int argc, char **argv)
                                 .w_reverse = 0.1f,
                                 .projections = 200,
                                 .flow = {.steps = size[3], .iterations = 1, .tau_max = 2.0f}};
-        cw_effendi_trainer tr;
-        cw_effendi_values v = {0};
+        cw_trainer *tr;
+        effendi_values v = {0};
         if (stage == 2 && getenv("WRITE")) write_all(ctx, getenv("WRITE"), m, &data);
-        cw_effendi_begin(&tr, m, tape, (cw_effendi_stage)stage, &o, 5);
-        cw_effendi_step(&tr, &data, row, cells, row, cells, &v); /* warms up; shapes the arena */
+        effendi_bind(m, &data);
+        tr = effendi_begin(m, tape, (effendi_stage)stage, &o, 5);
+        effendi_step(tr, row, cells, row, cells, &v); /* warms up; shapes the arena */
         double total = v.total;
         cw_memory_reset_peak(ctx);
         for (int64_t i = 0; i < repeats; i++) {
             double from = now();
-            cw_effendi_step(&tr, &data, row, cells, row, cells, &v);
+            effendi_step(tr, row, cells, row, cells, &v);
             seconds[i] = now() - from;
         }
         qsort(seconds, (size_t)repeats, sizeof *seconds, by_size);
@@ -116,8 +117,9 @@ int main(int argc, char **argv)
                ctx->kernels->name, (long long)cells, (long long)genes, (long long)dim, (long long)size[3], ctx->threads,
                seconds[repeats / 2], seconds[0], (long long)ctx->memory.peak, total);
         if (ctx->status != CW_OK) printf("error: %s\n", ctx->text);
+        cw_trainer_free(tr);
         cw_tape_free(tape);
-        cw_effendi_free(m);
+        effendi_free(m);
     }
     cw_ctx_free(ctx);
     cw_blas_leave(before);

@@ -46,9 +46,9 @@ static void infer(sfm_case *c)
 
 static void train(sfm_case *c, cw_trainer *trainer)
 {
-    cw_loss_values losses;
+    sfm_losses losses;
     cw_step_report report;
-    cw_trainer_micro(trainer, &c->input, 0, 20.0f, 1.0f, &losses);
+    sfm_micro(trainer, &c->input, 0, 20.0f, 1.0f, &losses);
     cw_trainer_apply(trainer, &report);
 }
 
@@ -72,9 +72,9 @@ int main(int argc, char **argv)
     double rss = status_mb("VmRSS:");
     int64_t held = c.ctx->memory.bytes;
     cw_memory_reset_peak(c.ctx);
-    cw_train_options o = options_of(&c);
+    sfm_options o = options_of(&c);
     o.total_steps = 1000;
-    cw_trainer *trainer = training ? cw_trainer_new(c.model, c.tape, &o, 1) : NULL;
+    cw_trainer *trainer = training ? sfm_trainer(c.model, c.tape, "pretrain", &o, 1) : NULL;
     for (int i = -2; i < repeats; i++) { /* two to warm up */
         double start = now();
         if (training) train(&c, trainer);

@@ -5,7 +5,7 @@ suppressPackageStartupMessages(library(causeway))
 arguments <- commandArgs(trailingOnly = TRUE)
 cells <- exampleCells(nCells = 1600, nGenes = 500)
 model <- newModel(SFMParam(), cells[, seq_len(50)], seed = 1)
-trainModel(model, cells[, seq_len(50)], epochs = 1, verbose = FALSE)
+trainModel(cells[, seq_len(50)], model, epochs = 1, verbose = FALSE)
 genes <- rownames(cells)
 once <- function(n) {
     seconds <- system.time(

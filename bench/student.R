@@ -65,7 +65,7 @@ for (seed in seeds) for (depth in c(4, 1)) {
     other <- other[, -half]
     teacher <- inferGRN(seen, PerCellGRNParam(), seed = seed)
     pooled <- as.matrix(poolGRN(teacher))
-    seconds <- system.time(student <- trainModel(SFMParam(), seen,
+    seconds <- system.time(student <- trainModel(seen, SFMParam(),
         teacher = teacher, seed = seed, verbose = FALSE
     ))[["elapsed"]]
     for (set in c("teacher's cells", "held-out cells", "other depth")) {

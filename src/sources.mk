@@ -10,6 +10,7 @@ ENGINE_SOURCES = \
   engine/io/place.c \
   engine/io/json.c \
   engine/io/safetensors.c \
+  engine/io/source.c \
   engine/io/csv.c \
   engine/io/vocab.c \
   engine/io/hdf5.c \
@@ -49,15 +50,23 @@ ENGINE_SOURCES = \
   engine/autodiff/op_activation.c \
   engine/autodiff/op_sequence.c \
   engine/nn/params.c \
+  engine/nn/rules.c \
   engine/nn/transformer.c \
+  engine/models/inputs.c \
+  engine/models/model.c \
+  engine/models/registry.c \
   engine/models/sfm/sfm_config.c \
+  engine/models/sfm/sfm_build.c \
+  engine/models/sfm/sfm_class.c \
   engine/models/sfm/sfm.c \
   engine/models/sfm/sfm_batch.c \
   engine/models/sfm/balance.c \
   engine/models/sfm/gene_order.c \
   engine/models/effendi/effendi.c \
+  engine/models/effendi/effendi_build.c \
+  engine/models/effendi/effendi_class.c \
   engine/train/trainer.c \
-  engine/train/effendi_trainer.c \
+  engine/train/optimizer.c \
   engine/train/checkpoint.c \
   engine/stats/network.c \
   engine/stats/forest.c \
@@ -78,6 +87,7 @@ GLUE_SOURCES = \
   glue/init.c \
   glue/r_common.c \
   glue/r_engine.c \
+  glue/r_arrays.c \
   glue/r_model.c \
   glue/r_train.c \
   glue/r_network.c \
@@ -87,5 +97,4 @@ GLUE_SOURCES = \
   glue/r_estimators.c \
   glue/r_ridge.c \
   glue/r_multiome.c \
-  glue/r_tau.c \
-  glue/r_effendi.c
+  glue/r_tau.c

@@ -102,7 +102,7 @@ say("the model reads ", length(tfs), " regulators and ", length(targets),
 
 ## No network of known edges comes with the package: the prior loss is off.
 model <- newModel(SFMParam(), cells, tfs = tfs, assay.type = "fpkm")
-trainModel(model, cells,
+trainModel(cells, model,
     assay.type = "fpkm", genes = c(tfs, targets), epochs = epochs,
     verbose = TRUE
 )

@@ -57,36 +57,53 @@ SEXP cw_r_permutation(SEXP n, SEXP key, SEXP epoch);
     {"cw_r_engine_info", (DL_FUNC)&cw_r_engine_info, 0}, {"cw_r_gemm_speed", (DL_FUNC)&cw_r_gemm_speed, 3},            \
         {"cw_r_permutation", (DL_FUNC)&cw_r_permutation, 3}
 
-/* ---- models (r_model.c, r_train.c) ------------------------------------------------------------------------------ */
-SEXP cw_r_model_new(SEXP config, SEXP vocab, SEXP conditions, SEXP pad, SEXP key, SEXP threads);
+/* ---- models of every class (r_model.c, r_train.c) --------------------------------------------------------------- */
+SEXP cw_r_model_classes(void);
+SEXP cw_r_model_settings(SEXP class, SEXP kind, SEXP name);
+SEXP cw_r_model_presets(SEXP class);
+SEXP cw_r_model_terms(SEXP class, SEXP task);
+SEXP cw_r_model_new(SEXP class, SEXP config, SEXP key, SEXP threads);
 SEXP cw_r_model_tensors(SEXP ptr);
 SEXP cw_r_model_get(SEXP ptr, SEXP name);
 SEXP cw_r_model_set(SEXP ptr, SEXP name, SEXP value);
-SEXP cw_r_model_load(SEXP ptr, SEXP file);
-SEXP cw_r_model_save(SEXP ptr, SEXP file);
-SEXP cw_r_model_infer(SEXP ptr, SEXP batch, SEXP options);
-SEXP cw_r_model_forward(SEXP ptr, SEXP batch, SEXP eps);
-SEXP cw_r_model_gradients(SEXP ptr, SEXP batch, SEXP eps, SEXP options);
-SEXP cw_r_forecast(SEXP ptr, SEXP cells, SEXP genes, SEXP train);
+SEXP cw_r_model_load(SEXP ptr, SEXP file, SEXP only);
+SEXP cw_r_model_save(SEXP ptr, SEXP file, SEXP only);
+SEXP cw_r_model_bind(SEXP ptr, SEXP inputs);
+SEXP cw_r_model_run(SEXP ptr, SEXP query, SEXP inputs, SEXP settings, SEXP raw);
+SEXP cw_r_model_forecast(SEXP ptr, SEXP sizes);
 SEXP cw_r_memory(SEXP ptr);
-SEXP cw_r_train_begin(SEXP ptr, SEXP options);
-SEXP cw_r_train_micro(SEXP ptr, SEXP batch, SEXP options);
-SEXP cw_r_train_distil(SEXP ptr, SEXP batch, SEXP v, SEXP options);
+SEXP cw_r_train_begin(SEXP ptr, SEXP task, SEXP optimizer, SEXP settings, SEXP weights, SEXP groups, SEXP key);
+SEXP cw_r_train_micro(SEXP ptr, SEXP inputs, SEXP options, SEXP weights);
 SEXP cw_r_train_apply(SEXP ptr);
-SEXP cw_r_train_save(SEXP ptr, SEXP file);
+SEXP cw_r_train_gradients(SEXP ptr, SEXP task, SEXP inputs, SEXP settings, SEXP weights);
+SEXP cw_r_train_save(SEXP ptr, SEXP dir, SEXP keep, SEXP pairs);
 SEXP cw_r_train_load(SEXP ptr, SEXP file);
+SEXP cw_r_train_latest(SEXP dir);
+SEXP cw_r_train_pair(SEXP file, SEXP key);
 
-#define CW_MODEL_ENTRIES                                                                                               \
-    {"cw_r_model_new", (DL_FUNC)&cw_r_model_new, 6}, {"cw_r_model_tensors", (DL_FUNC)&cw_r_model_tensors, 1},          \
-        {"cw_r_model_get", (DL_FUNC)&cw_r_model_get, 2}, {"cw_r_model_set", (DL_FUNC)&cw_r_model_set, 3},              \
-        {"cw_r_model_load", (DL_FUNC)&cw_r_model_load, 2}, {"cw_r_model_save", (DL_FUNC)&cw_r_model_save, 2},          \
-        {"cw_r_model_infer", (DL_FUNC)&cw_r_model_infer, 3},                                                           \
-        {"cw_r_model_forward", (DL_FUNC)&cw_r_model_forward, 3},                                                       \
-        {"cw_r_model_gradients", (DL_FUNC)&cw_r_model_gradients, 4}, {"cw_r_forecast", (DL_FUNC)&cw_r_forecast, 4},    \
-        {"cw_r_memory", (DL_FUNC)&cw_r_memory, 1}, {"cw_r_train_begin", (DL_FUNC)&cw_r_train_begin, 2},                \
-        {"cw_r_train_micro", (DL_FUNC)&cw_r_train_micro, 3}, {"cw_r_train_distil", (DL_FUNC)&cw_r_train_distil, 4},    \
-        {"cw_r_train_apply", (DL_FUNC)&cw_r_train_apply, 1},                                                           \
-        {"cw_r_train_save", (DL_FUNC)&cw_r_train_save, 2}, {"cw_r_train_load", (DL_FUNC)&cw_r_train_load, 2}
+#define CW_MODEL_ENTRIES                                                                                              \
+    {"cw_r_model_classes", (DL_FUNC)&cw_r_model_classes, 0},                                                          \
+    {"cw_r_model_settings", (DL_FUNC)&cw_r_model_settings, 3},                                                        \
+    {"cw_r_model_presets", (DL_FUNC)&cw_r_model_presets, 1},                                                          \
+    {"cw_r_model_terms", (DL_FUNC)&cw_r_model_terms, 2},                                                              \
+    {"cw_r_model_new", (DL_FUNC)&cw_r_model_new, 4},                                                                  \
+    {"cw_r_model_tensors", (DL_FUNC)&cw_r_model_tensors, 1},                                                          \
+    {"cw_r_model_get", (DL_FUNC)&cw_r_model_get, 2},                                                                  \
+    {"cw_r_model_set", (DL_FUNC)&cw_r_model_set, 3},                                                                  \
+    {"cw_r_model_load", (DL_FUNC)&cw_r_model_load, 3},                                                                \
+    {"cw_r_model_save", (DL_FUNC)&cw_r_model_save, 3},                                                                \
+    {"cw_r_model_bind", (DL_FUNC)&cw_r_model_bind, 2},                                                                \
+    {"cw_r_model_run", (DL_FUNC)&cw_r_model_run, 5},                                                                  \
+    {"cw_r_model_forecast", (DL_FUNC)&cw_r_model_forecast, 2},                                                        \
+    {"cw_r_memory", (DL_FUNC)&cw_r_memory, 1},                                                                        \
+    {"cw_r_train_begin", (DL_FUNC)&cw_r_train_begin, 7},                                                              \
+    {"cw_r_train_micro", (DL_FUNC)&cw_r_train_micro, 4},                                                              \
+    {"cw_r_train_apply", (DL_FUNC)&cw_r_train_apply, 1},                                                              \
+    {"cw_r_train_gradients", (DL_FUNC)&cw_r_train_gradients, 5},                                                      \
+    {"cw_r_train_save", (DL_FUNC)&cw_r_train_save, 4},                                                                \
+    {"cw_r_train_load", (DL_FUNC)&cw_r_train_load, 2},                                                                \
+    {"cw_r_train_latest", (DL_FUNC)&cw_r_train_latest, 1},                                                            \
+    {"cw_r_train_pair", (DL_FUNC)&cw_r_train_pair, 2}
 
 /* ---- networks (r_network.c) ------------------------------------------------------------------------------------- */
 SEXP cw_r_network_check(SEXP view, SEXP threads);
@@ -199,25 +216,5 @@ SEXP cw_r_wasserstein(SEXP x, SEXP label, SEXP stratum, SEXP strata, SEXP option
         {"cw_r_rank_random", (DL_FUNC)&cw_r_rank_random, 5}, {"cw_r_null_permute", (DL_FUNC)&cw_r_null_permute, 5},    \
         {"cw_r_null_shuffle", (DL_FUNC)&cw_r_null_shuffle, 5}, {"cw_r_null_rewire", (DL_FUNC)&cw_r_null_rewire, 7},    \
         {"cw_r_null_above", (DL_FUNC)&cw_r_null_above, 4}, {"cw_r_wasserstein", (DL_FUNC)&cw_r_wasserstein, 7}
-
-/* ---- Effendi (r_effendi.c) ----------------------------------------------------------------------------------------- */
-SEXP cw_r_effendi_new(SEXP config, SEXP key, SEXP threads);
-SEXP cw_r_effendi_data(SEXP ptr, SEXP data);
-SEXP cw_r_effendi_begin(SEXP ptr, SEXP stage, SEXP options, SEXP key);
-SEXP cw_r_effendi_step(SEXP ptr, SEXP atac, SEXP rna);
-SEXP cw_r_effendi_tensors(SEXP ptr);
-SEXP cw_r_effendi_file(SEXP ptr, SEXP file, SEXP prefixes, SEXP save);
-SEXP cw_r_effendi_predict(SEXP ptr, SEXP x, SEXP latent, SEXP embedding, SEXP flow, SEXP what);
-SEXP cw_r_effendi_flow(SEXP ptr, SEXP z, SEXP duration, SEXP flow);
-SEXP cw_r_effendi_base(SEXP ptr, SEXP embedding, SEXP flow);
-
-#define CW_EFFENDI_ENTRIES                                                                                             \
-    {"cw_r_effendi_new", (DL_FUNC)&cw_r_effendi_new, 3}, {"cw_r_effendi_data", (DL_FUNC)&cw_r_effendi_data, 2},        \
-        {"cw_r_effendi_begin", (DL_FUNC)&cw_r_effendi_begin, 4},                                                       \
-        {"cw_r_effendi_step", (DL_FUNC)&cw_r_effendi_step, 3},                                                         \
-        {"cw_r_effendi_tensors", (DL_FUNC)&cw_r_effendi_tensors, 1},                                                   \
-        {"cw_r_effendi_file", (DL_FUNC)&cw_r_effendi_file, 4},                                                         \
-        {"cw_r_effendi_predict", (DL_FUNC)&cw_r_effendi_predict, 6},                                                   \
-        {"cw_r_effendi_flow", (DL_FUNC)&cw_r_effendi_flow, 4}, {"cw_r_effendi_base", (DL_FUNC)&cw_r_effendi_base, 3}
 
 #endif

@@ -16,7 +16,6 @@ static const R_CallMethodDef entries[] = {
     CW_RIDGE_ENTRIES,
     CW_MULTIOME_ENTRIES,
     CW_TAU_ENTRIES,
-    CW_EFFENDI_ENTRIES,
     {NULL, NULL, 0},
 };
 

@@ -1,71 +1,51 @@
-/* r_train.c: training steps. R drives epochs, order and stopping; one call is one micro-batch or one update. */
+/* r_train.c: training steps of every class. R drives epochs, order and stopping; one call is one micro-batch or one update. */
 #include "r_model.h"
 
 #include "../engine/train/checkpoint.h"
 
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
-static int by_key(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
+/* ---- reading what R gives ---- */
 
-/* priorEdges: integer 2 x E, tokens of source and target. */
-static cw_pair_set stage_pairs(cw_handle *h, SEXP edges)
+/* Named numbers in place of the weights of those terms; the others stay. */
+static void read_weights(const cw_task *task, SEXP weights, float *out)
 {
-    int64_t n = TYPEOF(edges) == INTSXP ? Rf_xlength(edges) / 2 : 0;
-    uint64_t *sorted = cw_arena_take(h->staging, n * (int64_t)sizeof *sorted);
-    if (!sorted) return (cw_pair_set){0, NULL};
-    for (int64_t i = 0; i < n; i++)
-        sorted[i] = (uint64_t)(uint32_t)INTEGER(edges)[2 * i] << 32 | (uint32_t)INTEGER(edges)[2 * i + 1];
-    qsort(sorted, (size_t)n, sizeof *sorted, by_key);
-    return (cw_pair_set){n, sorted};
-}
-
-cw_train_options cw_r_train_options(cw_handle *h, SEXP o)
-{
-#define GET(name, fallback) cw_glue_number(o, name, fallback)
-    double total = GET("totalSteps", 1);
-    return (cw_train_options){.lr = (float)GET("lr", 1e-4),
-                              .beta1 = (float)GET("beta1", 0.9),
-                              .beta2 = (float)GET("beta2", 0.95),
-                              .eps = (float)GET("eps", 1e-8),
-                              .weight_decay = (float)GET("weightDecay", 0.05),
-                              .clip = (float)GET("clip", 1.0),
-                              .total_steps = (int64_t)total,
-                              .warmup_steps = (int64_t)(total * GET("warmupRatio", 0.03)),
-                              .min_lr_ratio = (float)GET("minLrRatio", 0.1),
-                              .regularizer_start = (int64_t)GET("regWarmupSteps", 0),
-                              .lambda_dag = (float)GET("lambdaDag", 1.0),
-                              .lambda_sparsity = (float)GET("lambdaSparsity", 0.001),
-                              .loss = {.prior = stage_pairs(h, cw_glue_get(o, "priorEdges")),
-                                       .prior_top = (int64_t)GET("priorTopk", 512),
-                                       .prior_positive = (float)GET("priorPos", 5.0),
-                                       .prior_negative = (float)GET("priorNeg", 0.1),
-                                       .use_prior = GET("usePrior", 0) != 0,
-                                       .use_dag = GET("useDag", 1) != 0,
-                                       .use_sparsity = GET("useSparsity", 1) != 0}};
-#undef GET
-}
-
-SEXP cw_r_train_begin(SEXP ptr, SEXP options)
-{
-    cw_handle *h = cw_handle_of(ptr);
-    SEXP key_ = cw_glue_get(options, "key");
-    uint64_t key = Rf_isNull(key_) ? 0 : cw_glue_key(key_);
-    cw_glue_resume(h->ctx);
-    cw_arena_reset(h->staging);
-    cw_train_options o = cw_r_train_options(h, options);
-    cw_trainer *fresh = h->ctx->status == CW_OK ? cw_trainer_new(h->model, h->tape, &o, key) : NULL;
-    if (fresh) {
-        cw_trainer_free(h->trainer);
-        h->trainer = fresh;
-        cw_params_zero_moments(&h->model->params);
+    if (Rf_isNull(weights)) return;
+    SEXP names = Rf_getAttrib(weights, R_NamesSymbol);
+    if (TYPEOF(weights) != REALSXP || (Rf_xlength(weights) > 0 && Rf_xlength(names) != Rf_xlength(weights)))
+        Rf_error("internal error: weights must be named numbers");
+    for (R_xlen_t i = 0; i < Rf_xlength(weights); i++) {
+        const char *name = CHAR(STRING_ELT(names, i));
+        int at = cw_task_term(task, name);
+        if (at < 0) Rf_error("the task '%s' has no loss called '%s'", task->name, name);
+        if (!isfinite(REAL(weights)[i])) Rf_error("the weight of the loss '%s' is not a number", name);
+        out[at] = (float)REAL(weights)[i];
     }
-    cw_glue_pause(h->ctx);
-    return R_NilValue;
+}
+
+static SEXP column(SEXP list, const char *name, SEXPTYPE type, R_xlen_t n)
+{
+    SEXP x = cw_glue_get(list, name);
+    if ((SEXPTYPE)TYPEOF(x) != type || Rf_xlength(x) != n)
+        Rf_error("internal error: groups$%s must have one entry per group", name);
+    return x;
+}
+
+/* A list of columns match, lr, weightDecay (NA: the run's own), frozen; or NULL. */
+static const cw_group *read_groups(SEXP groups, int *n)
+{
+    *n = 0;
+    if (Rf_isNull(groups)) return NULL;
+    R_xlen_t count = Rf_xlength(cw_glue_get(groups, "match"));
+    SEXP match = column(groups, "match", STRSXP, count), lr = column(groups, "lr", REALSXP, count),
+         decay = column(groups, "weightDecay", REALSXP, count), frozen = column(groups, "frozen", LGLSXP, count);
+    cw_group *group = (cw_group *)R_alloc((size_t)count + 1, sizeof *group);
+    for (R_xlen_t i = 0; i < count; i++)
+        group[i] = (cw_group){CHAR(STRING_ELT(match, i)), ISNAN(REAL(lr)[i]) ? NAN : (float)REAL(lr)[i],
+                              ISNAN(REAL(decay)[i]) ? NAN : (float)REAL(decay)[i], LOGICAL(frozen)[i] == 1};
+    *n = (int)count;
+    return group;
 }
 
 static cw_trainer *trainer_of(cw_handle *h)
@@ -73,6 +53,34 @@ static cw_trainer *trainer_of(cw_handle *h)
     if (!h->trainer) Rf_error("internal error: training has not begun");
     return h->trainer;
 }
+
+/* A trainer as R describes it. Reads before the engine is entered, makes it within. */
+typedef struct {
+    const cw_task *task;
+    cw_optimizer optimizer;
+    const void *settings;
+    float weight[CW_MAX_TERMS];
+    const cw_group *group;
+    int groups;
+} plan;
+
+static plan read_plan(cw_handle *h, SEXP task, SEXP optimizer, SEXP settings, SEXP weights, SEXP groups)
+{
+    plan p = {.task = cw_glue_task(h->model->class, task)};
+    cw_glue_settings(optimizer, cw_optimizer_settings, &p.optimizer);
+    p.settings = cw_glue_filled(settings, p.task->settings, p.task->bytes);
+    for (int i = 0; i < cw_task_terms(p.task); i++) p.weight[i] = p.task->terms[i].weight;
+    read_weights(p.task, weights, p.weight);
+    p.group = read_groups(groups, &p.groups);
+    return p;
+}
+
+static cw_trainer *make(cw_handle *h, const plan *p, uint64_t key)
+{
+    return cw_trainer_new(h->model, h->tape, p->task, &p->optimizer, p->settings, p->group, p->groups, p->weight, key);
+}
+
+/* ---- results ---- */
 
 static SEXP numbers(int n, const char *const *names)
 {
@@ -83,59 +91,83 @@ static SEXP numbers(int n, const char *const *names)
     return out;
 }
 
-static SEXP loss_vector(void)
+static int reports_of(const cw_task *task)
 {
-    static const char *const names[] = {"elbo", "prior", "dag", "sparsity", "total"};
-    return numbers(5, names);
+    int n = 0;
+    while (task->reports && task->reports[n]) n++;
+    return n;
 }
 
-static void copy_losses(double *out, const cw_loss_values *l)
+/* list(value, weighted, report, total); numbers are filled in by copy_report. */
+static SEXP loss_list(const cw_task *task)
 {
-    const double values[] = {l->elbo, l->prior, l->dag, l->sparsity, l->total};
-    memcpy(out, values, sizeof values);
-}
-
-SEXP cw_r_train_micro(SEXP ptr, SEXP batch, SEXP options)
-{
-    cw_handle *h = cw_handle_of(ptr);
-    cw_trainer *trainer = trainer_of(h);
-    cw_r_batch b = cw_r_batch_read(batch, cw_glue_get(options, "eps"));
-    SEXP out = PROTECT(loss_vector());
-    cw_glue_resume(h->ctx);
-    int64_t micro = (int64_t)cw_glue_number(options, "micro", 0);
-    if (micro == 0) cw_trainer_abandon(trainer); /* what a stopped step may have left */
-    cw_sfm_input input = cw_r_batch_stage(h, &b);
-    cw_loss_values values = {0};
-    cw_trainer_micro(trainer, &input, micro, (float)cw_glue_number(options, "priorWeight", 0),
-                     (float)cw_glue_number(options, "gradWeight", 1), &values);
-    if (h->ctx->status != CW_OK) cw_trainer_abandon(trainer);
-    copy_losses(REAL(out), &values);
-    cw_glue_pause(h->ctx);
+    static const char *const parts[] = {"value", "weighted", "report", "total"};
+    const char *names[CW_MAX_TERMS];
+    for (int i = 0; i < cw_task_terms(task); i++) names[i] = task->terms[i].name;
+    SEXP list = PROTECT(cw_glue_list(4, parts));
+    SET_VECTOR_ELT(list, 0, numbers(cw_task_terms(task), names));
+    SET_VECTOR_ELT(list, 1, numbers(cw_task_terms(task), names));
+    SET_VECTOR_ELT(list, 2, numbers(reports_of(task), task->reports));
+    SET_VECTOR_ELT(list, 3, Rf_ScalarReal(NA_REAL));
     UNPROTECT(1);
-    return out;
+    return list;
 }
 
-/* v: the teacher's shares, factors x genes x cells. The loss. */
-SEXP cw_r_train_distil(SEXP ptr, SEXP batch, SEXP v, SEXP options)
+static void copy_report(SEXP list, const cw_task *task, const cw_step_report *r)
+{
+    size_t terms = (size_t)cw_task_terms(task) * sizeof(double);
+    memcpy(REAL(VECTOR_ELT(list, 0)), r->value, terms);
+    memcpy(REAL(VECTOR_ELT(list, 1)), r->weighted, terms);
+    memcpy(REAL(VECTOR_ELT(list, 2)), r->report, (size_t)reports_of(task) * sizeof(double));
+    REAL(VECTOR_ELT(list, 3))[0] = r->total;
+}
+
+/* ---- steps ---- */
+
+SEXP cw_r_train_begin(SEXP ptr, SEXP task, SEXP optimizer, SEXP settings, SEXP weights, SEXP groups, SEXP key_)
+{
+    cw_handle *h = cw_handle_of(ptr);
+    uint64_t key = cw_glue_key(key_);
+    plan p = read_plan(h, task, optimizer, settings, weights, groups);
+    cw_glue_resume(h->ctx);
+    cw_trainer *fresh = make(h, &p, key);
+    if (fresh) {
+        cw_trainer_free(h->trainer);
+        h->trainer = fresh;
+    }
+    cw_glue_pause(h->ctx);
+    return R_NilValue;
+}
+
+typedef struct {
+    int64_t micro;
+    float grad_weight;
+} micro_options;
+
+static const cw_setting micro_settings[] = {
+    CW_SET_INT(micro_options, micro, "micro", NULL, 0, 0, 1e12, "number of the micro-batch within the step"),
+    CW_SET_REAL(micro_options, grad_weight, "gradWeight", NULL, 1, 0, 1e6, 0, "weight of its gradient"),
+    {0}};
+
+/* weights: of single terms, for this call, or NULL */
+SEXP cw_r_train_micro(SEXP ptr, SEXP inputs, SEXP options, SEXP weights)
 {
     cw_handle *h = cw_handle_of(ptr);
     cw_trainer *trainer = trainer_of(h);
-    cw_r_batch b = cw_r_batch_read(batch, R_NilValue);
-    double count = (double)b.cells * (double)b.genes * (double)h->model->config.factors;
-    if (TYPEOF(v) != REALSXP || (double)Rf_xlength(v) != count || b.padding)
-        Rf_error("internal error: the teacher's shares must be factors x genes x cells");
-    SEXP out = PROTECT(Rf_ScalarReal(NA_REAL));
+    int64_t n;
+    const cw_array *array = cw_glue_arrays(inputs, &n);
+    micro_options o;
+    float weight[CW_MAX_TERMS];
+    cw_glue_settings(options, micro_settings, &o);
+    memcpy(weight, trainer->weight, sizeof weight);
+    read_weights(trainer->task, weights, weight);
+    SEXP out = PROTECT(loss_list(trainer->task));
     cw_glue_resume(h->ctx);
-    int64_t micro = (int64_t)cw_glue_number(options, "micro", 0);
-    if (micro == 0) cw_trainer_abandon(trainer); /* what a stopped step may have left */
-    cw_sfm_input input = cw_r_batch_stage(h, &b);
-    float *target = cw_arena_take(h->staging, Rf_xlength(v) * (int64_t)sizeof(float));
-    for (R_xlen_t i = 0; target && i < Rf_xlength(v); i++) target[i] = (float)REAL(v)[i];
-    double loss = 0;
-    cw_trainer_distil(trainer, &input, (cw_sfm_teacher){target}, micro, (float)cw_glue_number(options, "gradWeight", 1),
-                      &loss);
+    if (o.micro == 0) cw_trainer_abandon(trainer); /* what a stopped step may have left */
+    cw_step_report r;
+    cw_trainer_micro(trainer, array, n, o.micro, weight, o.grad_weight, &r);
     if (h->ctx->status != CW_OK) cw_trainer_abandon(trainer);
-    REAL(out)[0] = loss;
+    copy_report(out, trainer->task, &r);
     cw_glue_pause(h->ctx);
     UNPROTECT(1);
     return out;
@@ -143,73 +175,130 @@ SEXP cw_r_train_distil(SEXP ptr, SEXP batch, SEXP v, SEXP options)
 
 SEXP cw_r_train_apply(SEXP ptr)
 {
-    static const char *const names[] = {"gradNorm", "lr", "step", "discarded", "disabledDag", "disabledSparsity"};
+    static const char *const names[] = {"gradNorm", "lr", "step", "discarded", "dropped"};
     cw_handle *h = cw_handle_of(ptr);
-    cw_trainer *trainer = trainer_of(h);
-    SEXP out = PROTECT(numbers(6, names));
+    cw_trainer *tr = trainer_of(h);
+    int terms = cw_task_terms(tr->task);
+    SEXP out = PROTECT(cw_glue_list(5, names));
+    for (int i = 0; i < 4; i++) SET_VECTOR_ELT(out, i, Rf_allocVector(REALSXP, 1));
+    const char *labels[CW_MAX_TERMS];
+    for (int i = 0; i < terms; i++) labels[i] = tr->task->terms[i].name;
+    SET_VECTOR_ELT(out, 4, numbers(terms, labels));
     cw_glue_resume(h->ctx);
     cw_step_report r;
-    cw_trainer_apply(trainer, &r);
-    const double values[] = {
-        r.grad_norm, r.lr, (double)r.step, r.discarded, trainer->dag_disabled, trainer->sparsity_disabled};
-    memcpy(REAL(out), values, sizeof values);
+    cw_trainer_apply(tr, &r);
+    const double values[] = {r.grad_norm, r.lr, (double)r.step, r.discarded};
+    for (int i = 0; i < 4; i++) REAL(VECTOR_ELT(out, i))[0] = values[i];
+    for (int i = 0; i < terms; i++) REAL(VECTOR_ELT(out, 4))[i] = tr->dropped[i];
     cw_glue_pause(h->ctx);
     UNPROTECT(1);
     return out;
 }
 
-static SEXP with_file(SEXP ptr, SEXP file, int save)
-{
-    cw_handle *h = cw_handle_of(ptr);
-    cw_trainer *trainer = trainer_of(h);
-    if (TYPEOF(file) != STRSXP || Rf_xlength(file) != 1) Rf_error("'file' must be one string");
-    const char *path = Rf_translateCharUTF8(STRING_ELT(file, 0));
-    cw_glue_resume(h->ctx);
-    if (save)
-        cw_trainer_save(trainer, path);
-    else
-        cw_trainer_load(trainer, path);
-    cw_glue_pause(h->ctx);
-    return R_NilValue;
-}
-
-SEXP cw_r_train_save(SEXP ptr, SEXP file) { return with_file(ptr, file, 1); }
-SEXP cw_r_train_load(SEXP ptr, SEXP file) { return with_file(ptr, file, 0); }
-
 /* Losses and gradients of one batch, without a step; not during a training run, whose gradients it would overwrite. */
-SEXP cw_r_model_gradients(SEXP ptr, SEXP batch, SEXP eps, SEXP options)
+SEXP cw_r_train_gradients(SEXP ptr, SEXP task, SEXP inputs, SEXP settings, SEXP weights)
 {
     static const char *const names[] = {"losses", "gradients"};
     cw_handle *h = cw_handle_of(ptr);
-    cw_r_batch b = cw_r_batch_read(batch, eps);
     cw_params *params = &h->model->params;
+    int64_t n;
+    const cw_array *array = cw_glue_arrays(inputs, &n);
+    plan p = read_plan(h, task, R_NilValue, settings, weights, R_NilValue);
     SEXP list = PROTECT(cw_glue_list(2, names));
-    SET_VECTOR_ELT(list, 0, loss_vector());
+    SET_VECTOR_ELT(list, 0, loss_list(p.task));
     SEXP gradients = Rf_allocVector(VECSXP, params->count);
     SET_VECTOR_ELT(list, 1, gradients);
     SEXP labels = PROTECT(Rf_allocVector(STRSXP, params->count));
     Rf_setAttrib(gradients, R_NamesSymbol, labels);
+    int64_t most = 1;
     for (int64_t i = 0; i < params->count; i++) {
-        SET_STRING_ELT(labels, i, Rf_mkChar(params->item[i]->name));
-        if (params->item[i]->trainable)
-            SET_VECTOR_ELT(gradients, i, Rf_allocVector(REALSXP, cw_count(&params->item[i]->tensor)));
+        const cw_param *q = params->item[i];
+        SET_STRING_ELT(labels, i, Rf_mkChar(q->name));
+        if (q->role == CW_WEIGHT) SET_VECTOR_ELT(gradients, i, Rf_allocVector(REALSXP, cw_count(&q->tensor)));
+        if (cw_count(&q->tensor) > most) most = cw_count(&q->tensor);
     }
+    float *x = (float *)R_alloc((size_t)most, sizeof *x);
     cw_glue_resume(h->ctx);
-    cw_sfm_input input = cw_r_batch_stage(h, &b);
-    cw_train_options o = cw_r_train_options(h, options);
-    cw_trainer *trainer = h->ctx->status == CW_OK ? cw_trainer_new(h->model, h->tape, &o, 0) : NULL;
-    cw_loss_values values = {0};
-    if (trainer) cw_trainer_micro(trainer, &input, 0, (float)cw_glue_number(options, "priorWeight", 0), 1.0f, &values);
-    if (h->ctx->status == CW_OK) {
-        cw_params_mask_frozen(params);
-        for (int64_t i = 0; i < params->count; i++)
-            for (int64_t j = 0; params->item[i]->trainable && j < cw_count(&params->item[i]->tensor); j++)
-                REAL(VECTOR_ELT(gradients, i))[j] = params->item[i]->tensor.grad[j];
-        copy_losses(REAL(VECTOR_ELT(list, 0)), &values);
+    cw_step_report r = {.total = 0};
+    cw_trainer *trainer = make(h, &p, 0);
+    if (trainer) cw_trainer_micro(trainer, array, n, 0, NULL, 1.0f, &r);
+    if (h->ctx->status == CW_OK) cw_params_mute_gradients(params);
+    for (int64_t i = 0; i < params->count && h->ctx->status == CW_OK; i++) {
+        if (!params->item[i]->tensor.needs_grad) continue;
+        cw_param_gradient(h->ctx, &params->item[i]->tensor, x);
+        double *g = REAL(VECTOR_ELT(gradients, i));
+        for (int64_t j = 0; j < cw_count(&params->item[i]->tensor); j++) g[j] = (double)x[j];
     }
+    copy_report(VECTOR_ELT(list, 0), p.task, &r);
     if (trainer) cw_trainer_abandon(trainer);
     cw_trainer_free(trainer);
     cw_glue_pause(h->ctx);
     UNPROTECT(2);
     return list;
+}
+
+/* ---- checkpoints ---- */
+
+/* pairs: named strings that are kept with the run */
+SEXP cw_r_train_save(SEXP ptr, SEXP dir, SEXP keep, SEXP pairs)
+{
+    cw_handle *h = cw_handle_of(ptr);
+    cw_trainer *trainer = trainer_of(h);
+    const char *path = cw_glue_text(dir, "dir");
+    SEXP names = Rf_getAttrib(pairs, R_NamesSymbol);
+    R_xlen_t n = TYPEOF(pairs) == STRSXP ? Rf_xlength(pairs) : 0;
+    if (n > 0 && Rf_xlength(names) != n) Rf_error("internal error: pairs must be named strings");
+    cw_safetensors_pair *pair = (cw_safetensors_pair *)R_alloc((size_t)n + 1, sizeof *pair);
+    for (R_xlen_t i = 0; i < n; i++)
+        pair[i] = (cw_safetensors_pair){CHAR(STRING_ELT(names, i)), Rf_translateCharUTF8(STRING_ELT(pairs, i))};
+    int count = Rf_asInteger(keep);
+    cw_glue_resume(h->ctx);
+    cw_checkpoint_save(trainer, path, count, pair, n);
+    cw_glue_pause(h->ctx);
+    return R_NilValue;
+}
+
+SEXP cw_r_train_load(SEXP ptr, SEXP file)
+{
+    cw_handle *h = cw_handle_of(ptr);
+    cw_trainer *trainer = trainer_of(h);
+    const char *path = cw_glue_text(file, "file");
+    cw_glue_resume(h->ctx);
+    cw_checkpoint_load(trainer, path);
+    cw_glue_pause(h->ctx);
+    return R_NilValue;
+}
+
+/* The last checkpoint in a folder, or NULL. */
+SEXP cw_r_train_latest(SEXP dir)
+{
+    char path[4096];
+    return cw_checkpoint_latest(cw_glue_text(dir, "dir"), path, sizeof path) ? Rf_mkString(path) : R_NilValue;
+}
+
+/* A text in R memory. Runs under R_ToplevelExec, for R may run out of memory while the text is the engine's. */
+typedef struct {
+    const char *text;
+    SEXP shelf;
+} text_copy;
+
+static void copy_text(void *data)
+{
+    text_copy *c = data;
+    SET_VECTOR_ELT(c->shelf, 0, Rf_ScalarString(Rf_mkCharCE(c->text, CE_UTF8)));
+}
+
+/* A text that was kept with a checkpoint, or NULL. */
+SEXP cw_r_train_pair(SEXP file, SEXP key)
+{
+    const char *path = cw_glue_text(file, "file"), *name = cw_glue_text(key, "key");
+    SEXP shelf = PROTECT(Rf_allocVector(VECSXP, 1));
+    cw_ctx *ctx = cw_glue_enter(0);
+    char *text = cw_checkpoint_pair(ctx, path, name);
+    text_copy copy = {text, shelf};
+    if (text && !R_ToplevelExec(copy_text, &copy)) cw_fail(ctx, CW_ERR_MEMORY, "no memory for the text '%s'", name);
+    cw_free(ctx, text);
+    cw_glue_leave(ctx);
+    UNPROTECT(1);
+    return VECTOR_ELT(shelf, 0);
 }

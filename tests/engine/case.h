@@ -10,7 +10,8 @@
 #include "io/csv.h"
 #include "io/vocab.h"
 #include "test.h"
-#include "train/trainer.h"
+#include "sfm_run.h"
+#include "train/checkpoint.h"
 
 /* ---- one case ---- */
 
@@ -132,8 +133,16 @@ static int new_model(sfm_case *c)
     cw_sfm_config config = {0};
     cw_json *json = cw_json_read_file(c->ctx, find(path, sizeof path, c->dir, "models/sfm", "sfm_config.json"));
     if (!json) return 0;
-    cw_sfm_config_read(c->ctx, &config, json);
-    cw_json_free(json);
+    int64_t n;
+    char why[256];
+    cw_option *option = cw_json_options(c->ctx, json, &n);
+    const cw_option sizes[] = {{"vocab", NULL, 1}, {"conditions", NULL, 1}, {"pad", NULL, 0}}; /* set below */
+    cw_option *all = malloc((size_t)(n + 3) * sizeof *all);
+    for (int64_t i = 0; i < n; i++) all[i] = option[i];
+    for (int i = 0; i < 3; i++) all[n + i] = sizes[i];
+    if (cw_settings_fill(cw_sfm_settings, &config, all, n + 3, 0, why, sizeof why) != CW_OK)
+        cw_fail(c->ctx, CW_ERR_FORMAT, "%s", why);
+    free(all), cw_free(c->ctx, option), cw_json_free(json);
     /* golden values are without dropout, whatever rates the model is to be trained with */
     config.cond_dropout = config.out_dropout = config.mlp_dropout = config.router_dropout = config.vgae_dropout = 0;
     config.vocab = cw_vocab_size(c->vocab);
@@ -149,10 +158,10 @@ static int new_model(sfm_case *c)
             cond = cw_safetensors_at(weights, i);
     config.conditions = cond && cond->ndim == 2 ? cond->dim[0] : 1;
     cw_safetensors_close(weights);
-    c->model = cw_sfm_new(c->ctx, &config, 7);
+    c->model = sfm_new(c->ctx, &config, 7);
     if (!c->model) return 0;
     cw_load_report report;
-    cw_params_load(&c->model->params, path, &report);
+    cw_params_load(&c->model->model.params, path, cw_sfm_class.rules, NULL, &report);
     for (int64_t i = 0; i < report.missing; i++) printf("  missing %s\n", report.missing_name[i]);
     for (int64_t i = 0; i < report.unexpected; i++) printf("  unexpected %s\n", report.unexpected_name[i]);
     for (int64_t i = 0; i < report.misshapen; i++) printf("  misshapen %s\n", report.misshapen_text[i]);
@@ -182,9 +191,9 @@ static void free_input(cw_sfm_input *in)
     free((void *)in->padding), free((void *)in->eps);
 }
 
-static cw_train_options options_of(const sfm_case *c)
+static sfm_options options_of(const sfm_case *c)
 {
-    return (cw_train_options){.lr = 1e-4f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .weight_decay = 0.05f, .clip = 1.0f,
+    return (sfm_options){.lr = 1e-4f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .weight_decay = 0.05f, .clip = 1.0f,
         .total_steps = 1, .warmup_steps = 0, .min_lr_ratio = 0.1f, .regularizer_start = 0,
         .lambda_dag = (float)c->lambda_dag, .lambda_sparsity = (float)c->lambda_sparsity,
         .loss = {.prior = {c->n_pairs, c->pairs}, .prior_top = c->prior_top, .prior_positive = (float)c->positive,
@@ -218,7 +227,7 @@ static void close_case(sfm_case *c)
     free(c->pairs);
     cw_safetensors_close(c->file), cw_safetensors_close(c->train);
     cw_vocab_free(c->vocab);
-    cw_sfm_free(c->model);
+    sfm_free(c->model);
     cw_tape_free(c->tape);
 }
 

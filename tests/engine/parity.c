@@ -257,7 +257,7 @@ static void check_forward(sfm_case *c)
     cw_sfm_output y = cw_sfm_forward(c->model, c->tape, &c->batch, &observer);
     if (c->ctx->status != CW_OK) return;
     check_networks(c, &y);
-    cw_train_options o = options_of(c);
+    sfm_options o = options_of(c);
     cw_sfm_loss(c->model, c->tape, &c->batch, y, &o.loss, &observer);
 }
 
@@ -277,32 +277,32 @@ static void group_of(char *out, size_t size, const char *name)
 
 static void check_gradients(sfm_case *c)
 {
-    cw_train_options o = options_of(c);
-    cw_trainer *tr = cw_trainer_new(c->model, c->tape, &o, 1);
-    cw_loss_values l;
-    if (!tr || cw_trainer_micro(tr, &c->input, 0, (float)c->prior_weight, 1.0f, &l) != CW_OK) return;
+    sfm_options o = options_of(c);
+    cw_trainer *tr = sfm_trainer(c->model, c->tape, "pretrain", &o, 1);
+    sfm_losses l;
+    if (!tr || sfm_micro(tr, &c->input, 0, (float)c->prior_weight, 1.0f, &l) != CW_OK) return;
     scalar_of(c, "loss.elbo", l.elbo);
     scalar_of(c, "loss.prior", l.prior / c->prior_weight);
     scalar_of(c, "loss.dag", l.dag);
     scalar_of(c, "loss.sparsity", l.sparsity);
     scalar_of(c, "loss.total", l.total);
-    cw_params_mask_frozen(&c->model->params);
+    cw_params_mute_gradients(&c->model->model.params);
     for (int pass = 0; pass < 4; pass++) /* so that each group is printed once */
-        for (int64_t i = 0; i < c->model->params.count; i++) {
+        for (int64_t i = 0; i < c->model->model.params.count; i++) {
             static const char *const order[] = {"grad embedding", "grad layers", "grad routers", "grad vgae"};
-            cw_param *p = c->model->params.item[i];
+            cw_param *p = c->model->model.params.item[i];
             char name[300], g[32];
             snprintf(name, sizeof name, "grad.%s", p->name);
             group_of(g, sizeof g, p->name);
             const cw_safetensors_entry *e = entry(c, name);
-            if (!p->trainable || strcmp(g, order[pass]) != 0) continue;
+            if (p->role != CW_WEIGHT || strcmp(g, order[pass]) != 0) continue;
             if (!e) continue;
             float *want = floats(c, e);
             if (e->count != cw_count(&p->tensor)) CHECK(0, "%s has %lld values", name, (long long)e->count);
             else compare(g, p->name, p->tensor.grad, want, e->count, GRADIENT);
             free(want);
         }
-    cw_sfm_balance_apply(c->model); /* beta after one update */
+    cw_sfm_balance_apply(&c->model->model, c->tape); /* beta after one update */
     const char *const names[] = {"beta_qb.tf", "beta_qb.tg"};
     const cw_balance *both[] = {&c->model->tf_balance, &c->model->gene_balance};
     for (int r = 0; r < 2; r++)
@@ -325,7 +325,7 @@ static int64_t count_eps(const sfm_case *c, int steps)
 static void check_training(sfm_case *c)
 {
     const char *what = cw_safetensors_metadata(c->train, "what");
-    cw_train_options o = options_of(c);
+    sfm_options o = options_of(c);
     const char *betas = what ? strstr(what, "betas ") : NULL;
     o.lr = (float)number_after(what, "(lr ", 0.003);
     o.beta1 = (float)number_after(betas, "betas ", 0.9);
@@ -338,7 +338,7 @@ static void check_training(sfm_case *c)
     CHECK(steps > 0 && micros <= 2, "%s: %lld steps of %lld micro-batches", c->dir, (long long)steps, (long long)micros);
     o.warmup_steps = (int64_t)number_after(what ? strstr(what, "clip") : NULL, ", ", 2);
     o.min_lr_ratio = (float)number_after(what, "cosine to ", 0.1);
-    cw_trainer *tr = cw_trainer_new(c->model, c->tape, &o, 1);
+    cw_trainer *tr = sfm_trainer(c->model, c->tape, "pretrain", &o, 1);
     cw_safetensors *case_file = c->file;
     c->file = c->train;
     int64_t C = c->input.cells, G = c->input.genes;
@@ -365,8 +365,8 @@ static void check_training(sfm_case *c)
             snprintf(name, sizeof name, "step%lld.micro%lld.eps", (long long)step, (long long)micro);
             float *eps = floats(c, entry(c, name));
             in.eps = eps;
-            cw_loss_values l;
-            cw_trainer_micro(tr, &in, micro, (float)c->prior_weight, 1.0f / (float)micros, &l);
+            sfm_losses l;
+            sfm_micro(tr, &in, micro, (float)c->prior_weight, 1.0f / (float)micros, &l);
             snprintf(name, sizeof name, "step%lld.micro%lld.loss", (long long)step, (long long)micro);
             if (c->ctx->status == CW_OK) compare_tensor(c, "train losses", name, &(float){(float)l.total}, 1);
             free(eps);
@@ -378,8 +378,8 @@ static void check_training(sfm_case *c)
         snprintf(name, sizeof name, "step%lld.lr", (long long)step);
         compare_tensor(c, "train losses", name, &(float){(float)report.lr}, 1);
     }
-    for (int64_t i = 0; i < c->model->params.count && c->ctx->status == CW_OK; i++) {
-        cw_param *p = c->model->params.item[i];
+    for (int64_t i = 0; i < c->model->model.params.count && c->ctx->status == CW_OK; i++) {
+        cw_param *p = c->model->model.params.item[i];
         char name[300];
         snprintf(name, sizeof name, "expect.final.%s", p->name);
         const cw_safetensors_entry *e = entry(c, name);
@@ -397,7 +397,8 @@ static void reload(sfm_case *c)
 {
     char path[4096];
     cw_load_report report;
-    cw_params_load(&c->model->params, find(path, sizeof path, c->dir, "models/sfm", "sfm_model.safetensors"), &report);
+    cw_params_load(&c->model->model.params, find(path, sizeof path, c->dir, "models/sfm", "sfm_model.safetensors"),
+                   cw_sfm_class.rules, NULL, &report);
     cw_load_report_free(&report);
 }
 

@@ -5,7 +5,7 @@
 
 #include "train/checkpoint.h"
 #include "io/json.h"
-#include "models/effendi/effendi.h"
+#include "effendi_run.h"
 
 typedef struct {
     const char *dir;
@@ -101,10 +101,10 @@ static void eff_gradient(effendi_case *c, const char *group, const float *got, i
 static void eff_gradients(effendi_case *c, const char *group, const char *prefix, double share)
 {
     char name[300];
-    for (int64_t i = 0; i < c->model->params.count; i++) {
-        cw_param *p = c->model->params.item[i];
+    for (int64_t i = 0; i < c->model->model.params.count; i++) {
+        cw_param *p = c->model->model.params.item[i];
         snprintf(name, sizeof name, "%s.%s", prefix, p->name);
-        if (p->trainable) eff_gradient(c, group, p->tensor.grad, cw_count(&p->tensor), share, name);
+        if (p->role == CW_WEIGHT) eff_gradient(c, group, p->tensor.grad, cw_count(&p->tensor), share, name);
     }
 }
 
@@ -228,7 +228,7 @@ static void eff_backward(effendi_case *c, cw_tensor *z_leaf, cw_tensor *tau_leaf
 {
     cw_tape *t = c->tape;
     cw_tape_reset(t, 1, 0, 1, 0);
-    cw_params_zero_grad(&c->model->params);
+    cw_params_zero_grad(&c->model->model.params);
     cw_tensor *emb = eff_input(c, "gene_emb");
     cw_tensor *z = z_leaf ? z_leaf : cw_effendi_align(c->model, t, eff_input(c, "z_atac"));
     cw_tensor *tau = tau_leaf ? tau_leaf : cw_effendi_tau(c->model, t, z, emb, NULL);
@@ -276,7 +276,7 @@ static void eff_stage1(effendi_case *c, const char *which)
     char name[64], prefix[64];
     cw_tape *t = c->tape;
     cw_tape_reset(t, 1, 0, 1, 0);
-    cw_params_zero_grad(&c->model->params);
+    cw_params_zero_grad(&c->model->model.params);
     snprintf(prefix, sizeof prefix, "stage1_%s", which);
     snprintf(c->group, sizeof c->group, "values %s", prefix);
     snprintf(name, sizeof name, "stage1.z_atac_%s", which);
@@ -348,11 +348,11 @@ static int eff_open(effendi_case *c, const char *dir, const char *kernels, int t
     static const double usual[] = {1.0, 0.5, 0.01, 0.1};
     for (int i = 0; i < 4; i++) c->weight[i] = (float)cw_json_number(ctx, j, weights[i], usual[i], -1e6, 1e6);
     c->tau_max = (float)cw_json_number(ctx, j, "tau_max", 1, 0, 1e6);
-    c->model = cw_effendi_new(ctx, &config, 7);
-    if (!c->model || cw_params_prepare_training(&c->model->params) != CW_OK) return 0;
+    c->model = effendi_new(ctx, &config, 7);
+    if (!c->model || cw_params_train_all(&c->model->model.params) != CW_OK) return 0;
     snprintf(path, sizeof path, "%s/model.safetensors", dir);
     cw_load_report report;
-    cw_params_load(&c->model->params, path, &report);
+    cw_params_load(&c->model->model.params, path, NULL, NULL, &report);
     for (int64_t i = 0; i < report.missing; i++)
         CHECK(strcmp(report.missing_name[i], "tau_bar") == 0, "%s: no tensor %s", dir, report.missing_name[i]);
     CHECK(report.unexpected + report.misshapen == 0, "%s: weights that don't fit", dir);
@@ -362,7 +362,7 @@ static int eff_open(effendi_case *c, const char *dir, const char *kernels, int t
 
 static void eff_close(effendi_case *c)
 {
-    cw_effendi_free(c->model);
+    effendi_free(c->model);
     cw_tape_free(c->tape);
     cw_safetensors_close(c->file);
     cw_json_free(c->config);

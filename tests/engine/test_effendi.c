@@ -27,7 +27,7 @@ static void compare(const char *group, const char *tensor, const float *got, con
 static void end_group(void) {}
 
 #include "parity_effendi.h"
-#include "train/effendi_trainer.h"
+#include "effendi_run.h"
 
 static void golden(void)
 {
@@ -50,7 +50,7 @@ typedef struct {
     cw_ctx *ctx;
     cw_effendi *m;
     cw_tape *tape;
-    cw_effendi_data data;
+    effendi_data data;
     float *own[5];
 } setting;
 
@@ -73,13 +73,13 @@ static void open_setting(setting *s, cw_effendi_config options, const char *kern
     s->ctx = cw_ctx_new(NULL);
     s->ctx->kernels = cw_kernels_select(kernels);
     s->ctx->threads = threads;
-    s->m = cw_effendi_new(s->ctx, &c, 11);
+    s->m = effendi_new(s->ctx, &c, 11);
     s->tape = cw_tape_new(s->ctx);
     const int64_t size[] = {CELLS * 6, CELLS * 8, CELLS * GENES, GENES * 8, CELLS * PEAKS};
     for (int i = 0; i < 5; i++) s->own[i] = noise(size[i], (uint64_t)i);
     for (int64_t i = 0; i < size[2]; i++) s->own[2][i] = 1.0f / (1.0f + expf(s->own[2][i]));
     for (int64_t i = 0; i < size[4]; i++) s->own[4][i] = s->own[4][i] > 0;
-    s->data = (cw_effendi_data){.z_atac = s->own[0],
+    s->data = (effendi_data){.z_atac = s->own[0],
                                 .z_rna = s->own[1],
                                 .expression = s->own[2],
                                 .gene_emb = s->own[3],
@@ -90,13 +90,14 @@ static void open_setting(setting *s, cw_effendi_config options, const char *kern
                                 .genes = GENES,
                                 .free_atacs = CELLS,
                                 .free_rnas = CELLS};
+    effendi_bind(s->m, &s->data);
 }
 
 static void close_setting(setting *s)
 {
     for (int i = 0; i < 5; i++) free(s->own[i]);
     cw_tape_free(s->tape);
-    cw_effendi_free(s->m);
+    effendi_free(s->m);
     CHECK(s->ctx->memory.bytes == 0, "%lld bytes are still held", (long long)s->ctx->memory.bytes);
     cw_ctx_free(s->ctx);
 }
@@ -131,8 +132,8 @@ static void check_option(const char *name, cw_effendi_config options, const char
 {
     setting s;
     open_setting(&s, options, kernels, 2);
-    cw_params *params = &s.m->params;
-    CHECK(cw_params_prepare_training(params) == CW_OK, "%s", s.ctx->text);
+    cw_params *params = &s.m->model.params;
+    CHECK(cw_params_train_all(params) == CW_OK, "%s", s.ctx->text);
     for (int64_t i = 0; i < params->count; i++) /* an adapter begins at 0, where its first layer has no gradient */
         if (strncmp(params->item[i]->name, "adapter.2", 9) == 0)
             cw_rng_fill_normal(params->item[i]->tensor.data, cw_count(&params->item[i]->tensor),
@@ -142,7 +143,7 @@ static void check_option(const char *name, cw_effendi_config options, const char
     for (int64_t i = 0; i < params->count && s.ctx->status == CW_OK; i++) {
         cw_param *p = params->item[i];
         int64_t n = cw_count(&p->tensor);
-        if (!p->trainable || strcmp(p->name, "tau_bar") == 0) continue;
+        if (p->role != CW_WEIGHT || strcmp(p->name, "tau_bar") == 0) continue;
         float *direction = noise(n, 100 + (uint64_t)i), *before = malloc((size_t)n * sizeof *before);
         double want = 0, size = 0, got = 0;
         static const double place[] = {1, -1, 2, -2}, weight[] = {8, -8, -1, 1};
@@ -235,7 +236,7 @@ static void exchangeable(void)
 
 /* ---- training ---- */
 
-static const cw_effendi_options train_options = {
+static const effendi_options train_options = {
     .lr = 1e-2f,
     .lr_field = 1e-3f,
     .beta1 = 0.9f,
@@ -251,25 +252,26 @@ static const cw_effendi_options train_options = {
     .flow = {.method = CW_FLOW_EULER, .steps = 5, .iterations = 1, .tau_max = 2}};
 
 /* `steps` steps of a stage; the last total. Fills out with all weights. */
-static double train(setting *s, cw_effendi_stage stage, int steps, double *first)
+static double train(setting *s, effendi_stage stage, int steps, double *first)
 {
     int64_t row[CELLS];
-    cw_effendi_trainer tr;
-    cw_effendi_values v = {0};
+    cw_trainer *tr;
+    effendi_values v = {0};
     for (int64_t i = 0; i < CELLS; i++) row[i] = i;
-    cw_effendi_begin(&tr, s->m, s->tape, stage, &train_options, 4);
+    tr = effendi_begin(s->m, s->tape, stage, &train_options, 4);
     for (int i = 0; i < steps; i++) {
-        cw_effendi_step(&tr, &s->data, row, CELLS, row, CELLS, &v);
+        effendi_step(tr, row, CELLS, row, CELLS, &v);
         if (i == 0 && first) *first = v.total;
     }
+    cw_trainer_free(tr);
     return v.total;
 }
 
 static double sum_of(const setting *s, const char *prefix)
 {
     double sum = 0;
-    for (int64_t i = 0; i < s->m->params.count; i++) {
-        const cw_param *p = s->m->params.item[i];
+    for (int64_t i = 0; i < s->m->model.params.count; i++) {
+        const cw_param *p = s->m->model.params.item[i];
         for (int64_t j = 0; strncmp(p->name, prefix, strlen(prefix)) == 0 && j < cw_count(&p->tensor); j++)
             sum += p->tensor.data[j] * (double)(j % 7 + 1);
     }
@@ -283,21 +285,21 @@ static void stages(void)
     open_setting(&one, c, "cpu", 1);
     open_setting(&three, c, "cpu", 3);
     double first = 0, field = sum_of(&one, "vector_field."), tau = sum_of(&one, "tau_predictor."), last;
-    last = train(&one, CW_EFFENDI_MATCH, 40, &first);
+    last = train(&one, STAGE_MATCH, 40, &first);
     CHECK(last < first, "stage 1 goes from %g to %g", first, last);
     CHECK(sum_of(&one, "vector_field.") != field && sum_of(&one, "tau_predictor.") == tau,
           "stage 1 trains the wrong things");
     field = sum_of(&one, "vector_field.");
     double bar = one.m->tau_bar->data[0];
-    last = train(&one, CW_EFFENDI_FROZEN, 40, &first);
+    last = train(&one, STAGE_FROZEN, 40, &first);
     CHECK(last < first, "stage 2.1 goes from %g to %g", first, last);
     CHECK(sum_of(&one, "vector_field.") == field && sum_of(&one, "tau_predictor.") != tau,
           "stage 2.1 trains the wrong things");
     CHECK(one.m->tau_bar->data[0] == (float)bar, "stage 2.1 moved stage 1's delay");
-    train(&one, CW_EFFENDI_TUNED, 3, NULL);
+    train(&one, STAGE_TUNED, 3, NULL);
     CHECK(sum_of(&one, "vector_field.") != field, "stage 2.2 leaves the field frozen");
-    train(&three, CW_EFFENDI_MATCH, 40, NULL), train(&three, CW_EFFENDI_FROZEN, 40, NULL),
-        train(&three, CW_EFFENDI_TUNED, 3, NULL);
+    train(&three, STAGE_MATCH, 40, NULL), train(&three, STAGE_FROZEN, 40, NULL),
+        train(&three, STAGE_TUNED, 3, NULL);
     CHECK(sum_of(&one, "") == sum_of(&three, ""), "three threads differ from one");
     CHECK(one.ctx->status == CW_OK && three.ctx->status == CW_OK, "%s %s", one.ctx->text, three.ctx->text);
     close_setting(&one), close_setting(&three);
@@ -315,33 +317,36 @@ static void refusals(void)
     open_setting(&s, (cw_effendi_config){0}, "cpu", 1);
     cw_effendi_config bad = s.m->config;
     bad.dim = 0;
-    CHECK(!cw_effendi_new(s.ctx, &bad, 1), "a model of width 0");
-    expect_error(s.ctx, CW_ERR_ARGUMENT, "width 0");
+    CHECK(!effendi_new(s.ctx, &bad, 1), "a model of width 0");
+    expect_error(s.ctx, CW_ERR_ARGUMENT, "'dim' is 0");
     bad = s.m->config, bad.gene_readout = 1, bad.readout_tokens = 2;
-    CHECK(!cw_effendi_new(s.ctx, &bad, 1), "two readouts");
+    CHECK(!effendi_new(s.ctx, &bad, 1), "two readouts");
     expect_error(s.ctx, CW_ERR_ARGUMENT, "2 tokens and per gene");
     bad = s.m->config, bad.tau_heads = 3;
-    CHECK(!cw_effendi_new(s.ctx, &bad, 1), "three heads of width 8");
+    CHECK(!effendi_new(s.ctx, &bad, 1), "three heads of width 8");
     expect_error(s.ctx, CW_ERR_ARGUMENT, "3 heads");
-    cw_effendi_trainer tr;
-    cw_effendi_values v;
+    cw_trainer *tr;
+    effendi_values v;
     const int64_t good = 3, beyond = CELLS;
-    cw_effendi_begin(&tr, s.m, s.tape, CW_EFFENDI_FROZEN, &train_options, 4);
-    cw_effendi_step(&tr, &s.data, &good, 1, &beyond, 1, &v);
-    expect_error(s.ctx, CW_ERR_ARGUMENT, "RNA row 45 of 45");
-    cw_effendi_step(&tr, &s.data, &good, 0, &good, 1, &v);
-    expect_error(s.ctx, CW_ERR_ARGUMENT, "empty batch of chromatin");
+    tr = effendi_begin(s.m, s.tape, STAGE_FROZEN, &train_options, 4);
+    effendi_step(tr, &good, 1, &beyond, 1, &v);
+    expect_error(s.ctx, CW_ERR_ARGUMENT, "row 45 of the 45 of 'zRna'");
+    effendi_step(tr, &good, 0, &good, 1, &v);
+    expect_error(s.ctx, CW_ERR_ARGUMENT, "an empty batch");
     double before = sum_of(&s, "");
     s.own[1][3 * 8] = NAN;
-    cw_effendi_step(&tr, &s.data, &good, 1, &good, 1, &v);
+    effendi_bind(s.m, &s.data);
+    effendi_step(tr, &good, 1, &good, 1, &v);
     expect_error(s.ctx, CW_ERR_NUMERIC, "loss is not finite");
     CHECK(sum_of(&s, "") == before, "a step that failed changed the weights");
     s.own[1][3 * 8] = 0;
-    cw_effendi_step(&tr, &s.data, &good, 1, &good, 1, &v); /* one cell is a batch */
+    effendi_bind(s.m, &s.data);
+    effendi_step(tr, &good, 1, &good, 1, &v); /* one cell is a batch */
     CHECK(s.ctx->status == CW_OK && sum_of(&s, "") != before, "%s", s.ctx->text);
     memset(s.m->field[1].w->data, 0, 25 * sizeof(float));
-    cw_effendi_step(&tr, &s.data, &good, 1, &good, 1, &v);
+    effendi_step(tr, &good, 1, &good, 1, &v);
     expect_error(s.ctx, CW_ERR_NUMERIC, "norm is 0");
+    cw_trainer_free(tr);
     close_setting(&s);
 }
 
@@ -352,16 +357,17 @@ static void short_memory(void)
     open_setting(&s, (cw_effendi_config){.gene_readout = 1}, "cpu", 1);
     int64_t row[2] = {1, 2}, failed = 0;
     for (int64_t i = 0; i < 60; i++) {
-        cw_effendi_trainer tr;
-        cw_effendi_values v;
+        cw_trainer *tr;
+        effendi_values v;
         cw_tape *fresh = cw_tape_new(s.ctx);
-        cw_effendi_begin(&tr, s.m, fresh, CW_EFFENDI_TUNED, &train_options, 4);
+        tr = effendi_begin(s.m, fresh, STAGE_TUNED, &train_options, 4);
         s.ctx->fail_at = s.ctx->memory.calls + i;
-        cw_effendi_step(&tr, &s.data, row, 2, row, 2, &v);
+        effendi_step(tr, row, 2, row, 2, &v);
         failed += s.ctx->status == CW_ERR_MEMORY;
         CHECK(s.ctx->status == CW_OK || s.ctx->status == CW_ERR_MEMORY, "%s", s.ctx->text);
         s.ctx->fail_at = -1;
         cw_ctx_clear(s.ctx);
+        cw_trainer_free(tr);
         cw_tape_free(fresh);
     }
     CHECK(failed > 2, "only %lld of 60 steps ran out of memory", (long long)failed);

@@ -889,12 +889,18 @@ static void test_losses(void)
 
 static void run_adamw(const cw_kernels *k, const cw_exec *ex, job *j)
 {
-    cw_adamw p = {1e-2f, 0.9f, 0.95f, 1e-8f, 0.05f, j->s[1], 0.5f};
+    cw_adamw p = {1e-2f, 0.9f, 0.95f, 1e-8f, 0.05f, j->s[1], 0.5f, (int)j->s[2]};
     for (int64_t i = 0; i < j->s[0]; i++) { /* moments as they may be: v >= 0 */
         j->out[1][i] = j->in[1][i];
         j->out[2][i] = j->in[2][i];
     }
     k->adamw(ex, j->out[0], j->out[1], j->out[2], j->in[0], p, j->s[0]);
+}
+
+static void run_sgd(const cw_kernels *k, const cw_exec *ex, job *j)
+{
+    for (int64_t i = 0; i < j->s[0]; i++) j->out[1][i] = j->in[1][i];
+    k->sgd(ex, j->out[0], j->out[1], j->in[0], (cw_sgd){1e-2f, 0.9f, 0.05f, 0.5f}, j->s[0]);
 }
 
 static void test_optimizer(void)
@@ -938,10 +944,39 @@ static void test_optimizer(void)
     for (int which = 0; which < 2; which++) {
         const cw_kernels *k = which ? &cw_kernels_cpu : &cw_kernels_ref;
         cw_exec ex = {1};
-        cw_adamw p = {0.1f, 0.9f, 0.999f, 1e-8f, 0.5f, 1, 1};
+        cw_adamw p = {0.1f, 0.9f, 0.999f, 1e-8f, 0.5f, 1, 1, 0};
         float w[2] = {1, 1}, m[2] = {0}, v[2] = {0}, g[2] = {1e-3f, -20};
         k->adamw(&ex, w, m, v, g, p, 2);
         CHECK(fabsf(w[0] - 0.85f) < 1e-4f && fabsf(w[1] - 1.05f) < 1e-4f, "%s adamw: %g %g", k->name, w[0], w[1]);
+        p.coupled = 1; /* the decay turns the small gradient's sign, and is nothing beside the large one */
+        float w2[2] = {-1, 1}, m2[2] = {0}, v2[2] = {0};
+        k->adamw(&ex, w2, m2, v2, g, p, 2);
+        CHECK(fabsf(w2[0] + 0.9f) < 1e-4f && fabsf(w2[1] - 1.1f) < 1e-4f, "%s adam: %g %g", k->name, w2[0], w2[1]);
+        float w3 = 2, m3 = 1, g3 = 3; /* m = 0.5 + (6 + 1); w = 2 - 0.1 m */
+        k->sgd(&ex, &w3, &m3, &g3, (cw_sgd){0.1f, 0.5f, 0.5f, 2}, 1);
+        CHECK(fabsf(m3 - 7.5f) < 1e-6f && fabsf(w3 - 1.25f) < 1e-6f, "%s sgd: %g %g", k->name, m3, w3);
+    }
+}
+
+/* Drawn after all else, so that the draws of the tests before stay what they were. */
+static void test_coupled(void)
+{
+    static const int64_t sizes[] = {0, 1, 3, 17, 33, 129, 8193, 100001};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int64_t n = sizes[i];
+        job j = {.name = "sgd", .run = run_sgd, .out_length = NONE, .adds = 1, .tolerance = 2e-6};
+        j.floor = 0.5; /* sums that cancel */
+        j.s[0] = n, j.in[0] = uniform(n, -1, 1), j.in[1] = uniform(n, -1, 1);
+        j.out_length[0] = j.out_length[1] = n;
+        compare(&j);
+        end_test("sgd");
+        job a = {.name = "adam", .run = run_adamw, .out_length = NONE, .adds = 1, .tolerance = 2e-6};
+        a.floor = 0.05;
+        a.s[0] = n, a.s[1] = 3, a.s[2] = 1;
+        a.in[0] = uniform(n, -1, 1), a.in[1] = uniform(n, -1, 1), a.in[2] = uniform(n, 0, 1);
+        a.out_length[0] = a.out_length[1] = a.out_length[2] = n;
+        compare(&a);
+        end_test("adam");
     }
 }
 
@@ -974,5 +1009,6 @@ int main(void)
     test_soft_bins();
     test_losses();
     test_optimizer();
+    test_coupled();
     return test_end();
 }

@@ -14,9 +14,9 @@ tinyModel <- function(x = tinyCells(), ...) {
 }
 
 tinyTrain <- function(model, x = tinyCells(), epochs = 2, ...) {
-    trainModel(model, x,
+    trainModel(x, model,
         epochs = epochs, batchSize = 6, accumulate = 2,
-        deterministic = TRUE, seed = 11, verbose = FALSE, ...
+        seed = 11, verbose = FALSE, ...
     )
 }
 

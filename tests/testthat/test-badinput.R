@@ -53,10 +53,10 @@ test_that("all-zero cells are refused, all-zero genes left out and named", {
     m[20, ] <- 0
     model <- tinyModel(mat())
     expect_message(
-        trainModel(model, m, epochs = 1, verbose = TRUE), "1 genes seen in"
+        trainModel(m, model, epochs = 1, verbose = TRUE), "1 genes seen in"
     )
     expect_error(
-        trainModel(model, m, genes = c("MYOD1", "TARGET015"), epochs = 1,
+        trainModel(m, model, genes = c("MYOD1", "TARGET015"), epochs = 1,
             verbose = FALSE
         ),
         "without any count.*TARGET015"
@@ -113,11 +113,11 @@ test_that("no factor, another species, another vocabulary", {
 test_that("more genes than the model takes", {
     x <- tinyCells()
     model <- newModel(tinyParam(maxLength = 12), x, seed = 1, threads = 1)
-    expect_error(tinyTrain(model, x), "'nTopGenes'.*at most 11")
+    expect_error(tinyTrain(model, x), "'nTargets'.*at most 11")
     expect_error(
         inferGRN(x, model, verbose = FALSE), "'nTargets'.*at most 11"
     )
-    tinyTrain(model, x, nTopGenes = 6)
+    tinyTrain(model, x, nTargets = 6)
     expect_identical(
         dim(inferGRN(x, model, verbose = FALSE))[[2]], 11L
     )
@@ -157,15 +157,18 @@ test_that("not enough memory is refused before work starts", {
 test_that("arguments out of range are named", {
     x <- tinyCells()
     model <- tinyModel()
-    expect_error(trainModel(model, x, epochs = 0), "'epochs'")
-    expect_error(trainModel(model, x, batchSize = 2.5), "'batchSize'")
-    expect_error(trainModel(model, x, learningRate = 0), "'learningRate'")
-    expect_error(trainModel(model, x, warmup = 2), "'warmup'")
-    expect_error(trainModel(model, x, priorWeight = 3), "'priorWeight'")
-    expect_error(trainModel(model, x, verbose = NA), "'verbose'")
-    expect_error(trainModel(model, x, resume = 3), "'resume'")
-    expect_error(trainModel(model, x, seed = "a"), "'seed'")
-    expect_error(trainModel(model, x, nTopGenes = -1), "'nTopGenes'")
+    expect_error(trainModel(x, model, epochs = 0), "'epochs'")
+    expect_error(trainModel(x, model, batchSize = 2.5), "'batchSize'")
+    expect_error(trainModel(x, model, lr = 0), "'lr'")
+    expect_error(trainModel(x, model, learningRate = 1), "now called 'lr'")
+    expect_error(trainModel(x, model, deterministic = TRUE), "same bits")
+    expect_error(trainModel(x, model, rounds = 1), "known here: rounds")
+    expect_error(trainModel(x, model, warmup = 2), "'warmup'")
+    expect_error(trainModel(x, model, priorWeight = 3), "'priorWeight'")
+    expect_error(trainModel(x, model, verbose = NA), "'verbose'")
+    expect_error(trainModel(x, model, resume = 3), "'resume'")
+    expect_error(trainModel(x, model, seed = "a"), "'seed'")
+    expect_error(trainModel(x, model, nTargets = -1), "'nTargets'")
     expect_error(inferGRN(x, model, batchSize = 0), "'batchSize'")
     expect_error(inferGRN(x, 3), "'model' must be a FoundationModel")
     expect_error(inferGRN(x, model, genes = "NOPE"), "'genes'.*NOPE")
@@ -210,7 +213,7 @@ test_that("arguments that don't exist and swapped ones are errors", {
     expect_error(writeGRN(grn, NULL, top = 3), "'file' must be one")
     expect_error(toIgraph(grn, n = 3), "known here: n")
     expect_error(regulonActivity(grn, tinyCells()), "'method' must be")
-    expect_error(trainModel(tinyCells(), tinyModel()), "'model' must be")
+    expect_error(trainModel(tinyCells(), 3), "'model' must be")
     expect_error(newModel(list(), tinyCells()), "'param' must be")
 })
 
@@ -219,7 +222,7 @@ test_that("a damaged sparse matrix is refused before it is read", {
     x@p <- x@p[1:3]
     batch <- list(values = x, ids = 1L, conditions = 1L, nonTF = TRUE)
     expect_error(
-        .Call(causeway:::cw_r_model_infer, tinyModel()@ptr, batch, list()),
+        .engineRun(tinyModel(), "networks", batch),
         "damaged sparse matrix"
     )
 })

@@ -104,7 +104,7 @@ test_that("a stopped run goes on as if it had not stopped", {
     )
     expect_output(show(model), "stopped after 3 of 6")
     expect_s4_class(inferGRN(x, model, verbose = FALSE), "CellGRN")
-    trainModel(model, x, resume = TRUE, verbose = FALSE)
+    trainModel(x, model, resume = TRUE, verbose = FALSE)
     expect_identical(weightsOf(model), weightsOf(whole))
     drop <- "seconds"
     expect_identical(
@@ -139,11 +139,11 @@ test_that("runs end, are extended, and begin anew", {
     expect_identical(trainingHistory(model)$run, c(2L, 2L))
     expect_identical(nrow(trainingHistory(model, "all")), 6L)
     expect_error(
-        trainModel(model, x[1:20, ], resume = TRUE, verbose = FALSE),
+        trainModel(x[1:20, ], model, resume = TRUE, verbose = FALSE),
         "'genes'|'resume'|'x'"
     )
     expect_error(
-        trainModel(tinyModel(x), x, resume = TRUE), "'resume' is TRUE"
+        trainModel(x, tinyModel(x), resume = TRUE), "'resume' is TRUE"
     )
 })
 
@@ -174,7 +174,7 @@ test_that("losses that are off are NA", {
 
 test_that("training from the settings makes the model first", {
     x <- tinyCells()
-    model <- trainModel(tinyParam(), x,
+    model <- trainModel(x, tinyParam(),
         epochs = 1, seed = 2, threads = 1, verbose = FALSE
     )
     expect_s4_class(model, "FoundationModel")
@@ -224,12 +224,9 @@ test_that("scores agree with the dense forward pass", {
         species = "human", nTargets = 1000L, preprocess = list(),
         alreadyNormalised = FALSE
     ), FALSE)
-    out <- .Call(cw_r_model_forward, model@ptr,
-        .tokenBatch(p, seq_len(3)), NULL
-    )
-    shape <- attr(out$u, "dim_rm")
-    u <- .fromRowMajor(as.vector(out$u), shape)[2, !p$nonTF, ]
-    v <- .fromRowMajor(as.vector(out$v), shape)[2, , ]
+    out <- .engineRun(model, "trace", .tokenBatch(p, seq_len(3)))
+    u <- aperm(out$u)[2, !p$nonTF, ]
+    v <- aperm(out$v)[2, , ]
     expect_equal(unname(as.matrix(grn, 2)), u %*% t(v), tolerance = 1e-5)
 })
 
@@ -266,7 +263,7 @@ test_that("R's random numbers are left alone by inference and examples", {
 test_that("a cell's network does not depend on the cells that come with it", {
     cells <- exampleCells()
     model <- newModel(SFMParam(), cells, seed = 5)
-    trainModel(model, cells, epochs = 1, seed = 5, verbose = FALSE)
+    trainModel(cells, model, epochs = 1, seed = 5, verbose = FALSE)
     all <- inferGRN(cells, model, verbose = FALSE)
     few <- inferGRN(cells[, c(7, 3)], model, verbose = FALSE)
     expect_identical(geneNames(few), geneNames(all))

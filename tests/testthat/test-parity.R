@@ -2,13 +2,8 @@
 
 lossOptions <- function(root, model) {
     prior <- read.csv(file.path(root, "resources/OmniPath.csv"))
-    list(
-        priorPos = 5, priorNeg = 0.1, priorTopk = 24L, lambdaDag = 1,
-        lambdaSparsity = 0.001, usePrior = TRUE, useDag = TRUE,
-        useSparsity = TRUE, priorWeight = 20,
-        priorEdges = .priorTokens(prior, model@vocab), deterministic = TRUE,
-        regWarmupSteps = 0
-    )
+    .engineBind(model, list(prior = .priorTokens(prior, model@vocab)))
+    list(priorEdges = 24, priorPositive = 5, priorNegative = 0.1)
 }
 
 caseBatch <- function(case, cells = NULL) {
@@ -33,9 +28,9 @@ caseBatch <- function(case, cells = NULL) {
 
 ## (cells, genes, genes) from u and v, row-major as the file has it.
 networkOf <- function(out) {
-    shape <- attr(out$u, "dim_rm")
-    u <- .fromRowMajor(as.vector(out$u), shape)
-    v <- .fromRowMajor(as.vector(out$v), shape)
+    u <- aperm(out$u)
+    v <- aperm(out$v)
+    shape <- dim(u)
     grn <- vapply(seq_len(shape[[1L]]), function(c) {
         as.vector(t(matrix(u[c, , ], shape[[2L]]) %*%
             t(matrix(v[c, , ], shape[[2L]]))))
@@ -54,8 +49,6 @@ active <- function(case, key, n) {
     rep(!as.vector(case$padding_mask), each = n / length(case$padding_mask))
 }
 
-caseNoise <- function(x) as.numeric(as.vector(x))
-
 expectClose <- function(got, want, rtol, atol, label) {
     got <- as.numeric(as.vector(got))
     want <- as.numeric(as.vector(want))
@@ -69,9 +62,9 @@ for (name in c("sfm_a", "sfm_b")) {
         root <- fixture(name)
         model <- loadModel(root, threads = 1, verbose = FALSE)
         case <- readTensors(file.path(root, "case.safetensors"))
-        out <- .Call(cw_r_model_forward, model@ptr, caseBatch(case),
-            caseNoise(case$vgae.eps)
-        )
+        out <- .engineRun(model, "trace", c(caseBatch(case),
+            list(eps = genesByCells(case$vgae.eps))
+        ))
         out$grn <- networkOf(out)
         expected <- grep("^expect\\.", names(case), value = TRUE)
         expected <- expected[!grepl("loss|beta_qb|order", expected)]
@@ -90,15 +83,17 @@ for (name in c("sfm_a", "sfm_b")) {
         root <- fixture(name)
         model <- loadModel(root, threads = 2, verbose = FALSE)
         case <- readTensors(file.path(root, "case.safetensors"))
-        out <- .Call(cw_r_model_gradients, model@ptr, caseBatch(case),
-            caseNoise(case$vgae.eps), lossOptions(root, model)
+        out <- .engineGradients(model, "pretrain", c(caseBatch(case),
+            list(eps = genesByCells(case$vgae.eps))
+        ), lossOptions(root, model))
+        w <- out$losses$weighted
+        got <- c(elbo = w[["reconstruction"]] + w[["kl"]],
+            prior = out$losses$value[["prior"]], w[c("dag", "sparsity")],
+            total = out$losses$total
         )
-        ## The losses are reported as they enter the total: prior x 20.
-        weight <- c(elbo = 1, prior = 20, dag = 1, sparsity = 1, total = 1)
-        for (term in names(weight)) {
-            expectClose(
-                out$losses[[term]] / weight[[term]],
-                case[[paste0("expect.loss.", term)]], 1e-4, 1e-5, term
+        for (term in names(got)) {
+            expectClose(got[[term]], case[[paste0("expect.loss.", term)]],
+                1e-4, 1e-5, term
             )
         }
         wanted <- grep("^grad\\.", names(case), value = TRUE)
@@ -115,12 +110,9 @@ for (name in c("sfm_a", "sfm_b")) {
         model <- loadModel(root, threads = 1, verbose = FALSE)
         case <- readTensors(file.path(root, "case.safetensors"))
         train <- readTensors(file.path(root, "train.safetensors"))
-        options <- c(lossOptions(root, model), list(
-            key = c(0, 0), lr = 0.003, beta1 = 0.9, beta2 = 0.95, eps = 1e-8,
-            weightDecay = 0.05, clip = 1, totalSteps = 6,
-            warmupRatio = 2 / 6, minLrRatio = 0.1
-        ))
-        .Call(cw_r_train_begin, model@ptr, options)
+        .engineBegin(model, "pretrain", list(lr = 0.003, totalSteps = 6,
+            warmupSteps = 2
+        ), lossOptions(root, model))
         n <- attr(case$input_ids, "dim_rm")[[1L]]
         for (step in 0:5) {
             at <- paste0("step", step)
@@ -130,18 +122,14 @@ for (name in c("sfm_a", "sfm_b")) {
                 cells <- if (micro == 0) seq_len(n) else
                     rev(seq_len(n))[seq_len(n %/% 2)]
                 eps <- genesByCells(train[[paste0(key, ".eps")]])
-                got <- .Call(cw_r_train_micro, model@ptr,
-                    caseBatch(case, cells), list(
-                        priorWeight = 20, step = step, micro = micro,
-                        eps = as.numeric(eps[, seq_along(cells)]),
-                        train = TRUE, gradWeight = 0.5
-                    )
-                )
+                got <- .engineMicro(model, c(caseBatch(case, cells),
+                    list(eps = eps[, seq_along(cells), drop = FALSE])
+                ), micro, 0.5)
                 expectClose(got[["total"]],
                     train[[paste0("expect.", key, ".loss")]], 1e-3, 1e-4, key
                 )
             }
-            update <- .Call(cw_r_train_apply, model@ptr)
+            update <- .engineApply(model)
             expectClose(update[["gradNorm"]],
                 train[[paste0("expect.", at, ".grad_norm")]], 2e-3, 1e-4, at
             )

@@ -5,7 +5,7 @@ seen <- cells[, 1:550]
 teacher <- inferGRN(seen, PerCellGRNParam(permutations = 2), seed = 1,
     verbose = FALSE
 )
-student <- trainModel(SFMParam(embedDim = 32), seen, teacher = teacher,
+student <- trainModel(seen, SFMParam(embedDim = 32), teacher = teacher,
     seed = 1, epochs = 80, batchSize = 8, verbose = FALSE
 )
 
@@ -41,7 +41,7 @@ test_that("new cells get the networks of their states, alone or in company", {
 })
 
 test_that("a pooled teacher gives a student without variation", {
-    pooled <- trainModel(SFMParam(embedDim = 32), seen, seed = 1,
+    pooled <- trainModel(seen, SFMParam(embedDim = 32), seed = 1,
         teacher = poolGRN(teacher), epochs = 200, verbose = FALSE
     )
     taught <- inferGRN(seen[, 1:3], pooled, verbose = FALSE)

@@ -146,6 +146,11 @@ float *cw_tape_grad(cw_tape *tape, cw_tensor *x)
     return g;
 }
 
+const float *cw_tape_host(cw_tape *tape, const cw_tensor *x)
+{
+    return x && tape->ctx->status == CW_OK ? x->data : NULL;
+}
+
 float cw_tape_scalar(const cw_tensor *x) { return x && x->data ? x->data[0] : NAN; }
 
 cw_stream cw_tape_stream(cw_tape *tape, int purpose)

@@ -97,6 +97,9 @@ cw_status cw_tape_backward(cw_tape *tape, int count, cw_tensor *const *loss, con
 /* The value of a scalar tensor; NaN when x is NULL. */
 float cw_tape_scalar(const cw_tensor *x);
 
+/* x's values on the host, valid until the tape is reset; NULL on a failed context or without x. */
+const float *cw_tape_host(cw_tape *tape, const cw_tensor *x);
+
 /* ---- for the authors of operations ------------------------------------------------------------------------------ */
 
 /* A node for `op` on the given inputs with `saved` bytes of record (zeroed). NULL on a failed context. */

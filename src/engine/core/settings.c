@@ -123,6 +123,22 @@ static cw_status unknown(const cw_setting *table, const char *name, char *why, s
     return CW_ERR_ARGUMENT;
 }
 
+static int in_range(const cw_setting *s, double x)
+{
+    int whole = s->type == CW_SETTING_INT || s->type == CW_SETTING_FLAG;
+    return x >= s->min && x <= s->max && !(s->open && x <= s->min) && !(whole && x != floor(x));
+}
+
+static void say_range(const cw_setting *s, const char *name, double x, char *why, size_t size)
+{
+    if (s->type == CW_SETTING_FLAG)
+        snprintf(why, size, "'%s' is %g; it must be true or false", name, x);
+    else
+        snprintf(why, size, "'%s' is %g; it may be %s from %g%s to %g", name, x,
+                 s->type == CW_SETTING_INT ? "a whole number" : "a number", s->min, s->open ? " (not that itself)" : "",
+                 s->max);
+}
+
 /* The number an option stands for; NAN with the reason when it is of another type. */
 static double number_of(const cw_setting *s, const cw_option *o, char *why, size_t size)
 {
@@ -140,15 +156,21 @@ static double number_of(const cw_setting *s, const cw_option *o, char *why, size
         snprintf(why, size, "'%s' is \"%s\"; it must be a number", shown(s, o->name), o->text);
         return NAN;
     }
-    int good = o->number >= s->min && o->number <= s->max && !(s->open && o->number <= s->min);
-    int whole = s->type == CW_SETTING_INT || s->type == CW_SETTING_FLAG;
-    if (good && !(whole && o->number != floor(o->number))) return o->number;
-    if (s->type == CW_SETTING_FLAG)
-        snprintf(why, size, "'%s' is %g; it must be true or false", shown(s, o->name), o->number);
-    else
-        snprintf(why, size, "'%s' is %g; it may be %s from %g%s to %g", shown(s, o->name), o->number,
-                 whole ? "a whole number" : "a number", s->min, s->open ? " (not that itself)" : "", s->max);
+    if (in_range(s, o->number)) return o->number;
+    say_range(s, shown(s, o->name), o->number, why, size);
     return NAN;
+}
+
+cw_status cw_settings_check(const cw_setting *table, const void *in, char *why, size_t size)
+{
+    for (const cw_setting *s = table; s->name; s++) {
+        if (s->type == CW_SETTING_TEXT || s->type == CW_SETTING_CHOICE) continue;
+        double x = cw_settings_value(s, in);
+        if (in_range(s, s->type == CW_SETTING_REAL && fabs(x - s->max) < 1e-6 * fabs(s->max) ? s->max : x)) continue;
+        say_range(s, s->name, x, why, size);
+        return CW_ERR_ARGUMENT;
+    }
+    return CW_OK;
 }
 
 cw_status cw_settings_fill(const cw_setting *table, void *out, const cw_option *option, int64_t n, int strict, char *why,

@@ -55,6 +55,9 @@ typedef struct cw_option {
 cw_status cw_settings_fill(const cw_setting *table, void *out, const cw_option *option, int64_t n, int strict, char *why,
                            size_t size) CW_USED_RESULT;
 
+/* The same of a struct that was filled in another way: CW_OK, or the first member out of its range. */
+cw_status cw_settings_check(const cw_setting *table, const void *in, char *why, size_t size) CW_USED_RESULT;
+
 /* The setting called `name` (in files or as an argument), or NULL. */
 const cw_setting *cw_settings_find(const cw_setting *table, const char *name);
 int64_t cw_settings_count(const cw_setting *table);

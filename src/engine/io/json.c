@@ -296,3 +296,63 @@ cw_status cw_json_write_file(cw_ctx *ctx, const char *path, const cw_json *json)
     cJSON_free(text);
     return ctx->status;
 }
+
+char *cw_json_write(cw_ctx *ctx, const cw_json *json)
+{
+    char *text = ctx->status == CW_OK ? cJSON_PrintUnformatted(json) : NULL;
+    if (!text) return made(ctx, NULL), NULL;
+    char *copy = cw_strdup(ctx, text);
+    cJSON_free(text);
+    return copy;
+}
+
+/* ---- options ---- */
+
+static int as_option(cw_option *o, const cJSON *v)
+{
+    *o = (cw_option){.name = v->string};
+    if (cJSON_IsString(v))
+        o->text = v->valuestring;
+    else if (cJSON_IsBool(v))
+        o->number = cJSON_IsTrue(v);
+    else if (cJSON_IsNumber(v))
+        o->number = v->valuedouble;
+    else
+        return 0;
+    return 1;
+}
+
+cw_option *cw_json_options(cw_ctx *ctx, const cw_json *object, int64_t *n)
+{
+    int64_t most = 0, bytes = 0;
+    const cJSON *v, *w;
+    *n = 0;
+    cJSON_ArrayForEach(v, object)
+    {
+        most++;
+        if (!cJSON_IsObject(v) || !v->string) continue;
+        cJSON_ArrayForEach(w, v)
+        {
+            most++;
+            bytes += (int64_t)(strlen(v->string) + strlen(w->string) + 2);
+        }
+    }
+    cw_option *option = cw_calloc(ctx, most * (int64_t)sizeof *option + bytes, 1);
+    if (!option) return NULL;
+    char *name = (char *)(option + most);
+    cJSON_ArrayForEach(v, object)
+    {
+        if (!v->string) continue; /* of an array */
+        if (as_option(&option[*n], v)) (*n)++;
+        if (!cJSON_IsObject(v)) continue;
+        cJSON_ArrayForEach(w, v)
+        {
+            if (!as_option(&option[*n], w)) continue;
+            size_t length = strlen(v->string) + strlen(w->string) + 2;
+            snprintf(name, length, "%s.%s", v->string, w->string);
+            option[(*n)++].name = name;
+            name += length;
+        }
+    }
+    return option;
+}

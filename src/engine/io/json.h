@@ -9,6 +9,7 @@
 #define CW_IO_JSON_H
 
 #include "../core/core.h"
+#include "../core/settings.h"
 
 typedef struct cJSON cw_json; /* a value: object, array, string, number, true, false, null */
 
@@ -40,6 +41,11 @@ const char *cw_json_key(const cw_json *value);            /* of a member of an o
 const char *cw_json_text(const cw_json *value);           /* of a string; NULL for other kinds */
 int cw_json_as_number(double *out, const cw_json *value); /* 1: a finite number; 0: not, `out` untouched */
 
+/* The numbers, truth values and texts of an object as options; those of an object within have its key in front,
+ * "sfm.embed_dim" (one level). Null, arrays and deeper objects are passed over. *n of them, in one block that is freed
+ * with cw_free before the document is; NULL with the error recorded when there is no memory. A NULL object has none. */
+cw_option *cw_json_options(cw_ctx *ctx, const cw_json *object, int64_t *n) CW_USED_RESULT;
+
 /* Building, for writing (the number getters don't see numbers that were set here). The setters record an error and do
  * nothing on failure, or when `object` is NULL. */
 cw_json *cw_json_new_object(cw_ctx *ctx) CW_USED_RESULT;
@@ -50,6 +56,8 @@ void cw_json_set_bool(cw_ctx *ctx, cw_json *object, const char *key, int value);
 void cw_json_set_string(cw_ctx *ctx, cw_json *object, const char *key, const char *value); /* NULL: null */
 void cw_json_set(cw_ctx *ctx, cw_json *object, const char *key, cw_json *value);           /* takes `value` over */
 void cw_json_append(cw_ctx *ctx, cw_json *array, cw_json *value);                          /* takes `value` over */
+/* The document as text without line breaks, freed with cw_free; NULL with the error recorded. */
+char *cw_json_write(cw_ctx *ctx, const cw_json *json) CW_USED_RESULT;
 /* Written beside `path` and renamed: the old file or the new one, never half of one. */
 cw_status cw_json_write_file(cw_ctx *ctx, const char *path, const cw_json *json);
 

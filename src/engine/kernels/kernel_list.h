@@ -11,7 +11,7 @@
     X(rmsnorm) X(rmsnorm_backward) X(layernorm) X(layernorm_backward) X(softmax) X(softmax_backward)                   \
     X(gather) X(scatter_add) X(rotary) X(attention) X(attention_backward)                                              \
     X(topk_gate) X(topk_gate_backward) X(soft_bins) X(soft_bins_backward) X(pool) X(pool_backward)                   \
-    X(segment_sum) X(segment_sum_backward) X(sum_squares) X(adamw)                                                     \
+    X(sgd) X(segment_sum) X(segment_sum_backward) X(sum_squares) X(adamw)                                              \
     X(function) X(function_backward) X(spread) X(collect) X(copy_block) X(reverse) X(unit_rows) X(unit_rows_backward)  \
     X(attend) X(attend_backward) X(put_rows)
 

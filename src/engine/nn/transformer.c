@@ -10,15 +10,14 @@ void cw_observe(const cw_observer *observer, cw_tape *tape, const char *name, co
 
 /* A Linear's weight (out, in), Xavier-uniform, and its bias (zeros) or NULL. */
 static void add_linear(cw_params *params, cw_tensor **w, cw_tensor **b, int64_t out, int64_t in, int with_bias,
-                       const char *name, uint64_t key)
+                       const char *name)
 {
-    *w = cw_params_add(params, 1, 2, (int64_t[]){out, in}, "%s.weight", name);
-    cw_init_xavier_uniform(*w, cw_rng_stream(key, CW_RNG_INIT, (uint64_t)params->count, 0));
-    *b = with_bias ? cw_params_add(params, 1, 1, &out, "%s.bias", name) : NULL;
+    *w = cw_params_add(params, CW_WEIGHT, 2, (int64_t[]){out, in}, "%s.weight", name);
+    cw_init_xavier_uniform(*w, cw_rng_stream(params->key, CW_RNG_INIT, (uint64_t)params->count, 0));
+    *b = with_bias ? cw_params_add(params, CW_WEIGHT, 1, &out, "%s.bias", name) : NULL;
 }
 
-void cw_transformer_init(cw_transformer *net, cw_params *params, cw_transformer_config c, const char *prefix,
-                         uint64_t key)
+void cw_transformer_init(cw_transformer *net, cw_params *params, cw_transformer_config c, const char *prefix)
 {
     char name[200];
     net->config = c;
@@ -27,19 +26,19 @@ void cw_transformer_init(cw_transformer *net, cw_params *params, cw_transformer_
         cw_block *b = &net->block[i];
         int64_t d = c.width, h = c.hidden;
 #define NAMED(part) (snprintf(name, sizeof name, "%slayers.%lld.%s", prefix, (long long)i, part), name)
-        b->attn_norm = cw_params_add(params, 1, 1, &d, "%s.weight", NAMED("attn_norm"));
+        b->attn_norm = cw_params_add(params, CW_WEIGHT, 1, &d, "%s.weight", NAMED("attn_norm"));
         cw_init_constant(b->attn_norm, 1.0f);
-        add_linear(params, &b->qkv_w, &b->qkv_b, 3 * d, d, c.qkv_bias, NAMED("attn.qkv_proj"), key);
-        if (b->qkv_b && c.rotary == CW_ROTARY_NONE) cw_params_freeze(params, d, d); /* of the keys */
-        add_linear(params, &b->out_w, &b->out_b, d, d, c.out_bias, NAMED("attn.out_proj"), key);
-        b->mlp_norm = cw_params_add(params, 1, 1, &d, "%s.weight", NAMED("mlp_norm"));
+        add_linear(params, &b->qkv_w, &b->qkv_b, 3 * d, d, c.qkv_bias, NAMED("attn.qkv_proj"));
+        if (c.rotary == CW_ROTARY_NONE) cw_params_mute(b->qkv_b, d, d); /* of the keys */
+        add_linear(params, &b->out_w, &b->out_b, d, d, c.out_bias, NAMED("attn.out_proj"));
+        b->mlp_norm = cw_params_add(params, CW_WEIGHT, 1, &d, "%s.weight", NAMED("mlp_norm"));
         cw_init_constant(b->mlp_norm, 1.0f);
-        add_linear(params, &b->mlp.gate_w, &b->mlp.gate_b, h, d, c.mlp_bias, NAMED("mlp.gate_proj"), key);
-        add_linear(params, &b->mlp.up_w, &b->mlp.up_b, h, d, c.mlp_bias, NAMED("mlp.up_proj"), key);
-        add_linear(params, &b->mlp.down_w, &b->mlp.down_b, d, h, c.mlp_bias, NAMED("mlp.down_proj"), key);
+        add_linear(params, &b->mlp.gate_w, &b->mlp.gate_b, h, d, c.mlp_bias, NAMED("mlp.gate_proj"));
+        add_linear(params, &b->mlp.up_w, &b->mlp.up_b, h, d, c.mlp_bias, NAMED("mlp.up_proj"));
+        add_linear(params, &b->mlp.down_w, &b->mlp.down_b, d, h, c.mlp_bias, NAMED("mlp.down_proj"));
 #undef NAMED
     }
-    net->final_norm = cw_params_add(params, 1, 1, &c.width, "%sfinal_norm.weight", prefix);
+    net->final_norm = cw_params_add(params, CW_WEIGHT, 1, &c.width, "%sfinal_norm.weight", prefix);
     cw_init_constant(net->final_norm, 1.0f);
 }
 

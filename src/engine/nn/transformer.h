@@ -4,6 +4,7 @@
 #define CW_TRANSFORMER_H
 
 #include "../autodiff/ops.h"
+#include "observe.h"
 #include "params.h"
 
 typedef struct cw_transformer_config {
@@ -26,17 +27,9 @@ typedef struct cw_transformer {
     cw_tensor *final_norm;
 } cw_transformer;
 
-/* Called with each named intermediate result, at once: the tensor may be gone afterwards. */
-typedef struct cw_observer {
-    void *user;
-    void (*see)(void *user, const char *name, const cw_tensor *x);
-} cw_observer;
-void cw_observe(const cw_observer *observer, cw_tape *tape, const char *name, const cw_tensor *x); /* NULLs are fine */
-
 /* Adds the parameters `prefix`layers.{i}.{attn_norm,attn.qkv_proj,attn.out_proj,mlp_norm,mlp.*_proj} and
- * `prefix`final_norm, with initial values from streams of `key`. Errors are in the store's context. */
-void cw_transformer_init(cw_transformer *net, cw_params *params, cw_transformer_config config, const char *prefix,
-                         uint64_t key);
+ * `prefix`final_norm, with initial values from the store's key. Errors are in the store's context. */
+void cw_transformer_init(cw_transformer *net, cw_params *params, cw_transformer_config config, const char *prefix);
 void cw_transformer_free(cw_transformer *net, cw_ctx *ctx);
 
 /* x (n, width) -> (n, width), after the final norm; consumes x. `position` (n) is read with rotary only. */

@@ -1,230 +1,371 @@
 /* checkpoint.c: see checkpoint.h. */
 #include "checkpoint.h"
 
+#include "../io/json.h"
+
+#include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* ---- configuration ---- */
+#define NAME_BYTES 300
+#define RUN_KEY "causeway.run"     /* metadata: the run as JSON */
+#define MODEL_KEY "causeway.model" /* the class and its settings */
 
-cw_status cw_sfm_config_read(cw_ctx *ctx, cw_sfm_config *c, const cw_json *json)
+/* ---- settings as JSON ---- */
+
+static cw_json *settings_json(cw_ctx *ctx, const cw_setting *table, const void *in)
 {
-    const int64_t most = 1 << 30;
-    const cw_json *s = cw_json_object(ctx, json, "sfm"), *v = cw_json_object(ctx, json, "vgae");
-    if (ctx->status != CW_OK) return ctx->status;
-    if (!s) return cw_fail(ctx, CW_ERR_FORMAT, "the configuration has no object \"sfm\"");
-    c->embed_dim = cw_json_int(ctx, s, "embed_dim", 512, 1, most);
-    c->expr_bins = cw_json_int(ctx, s, "expr_num_bins", 32, 2, most);
-    c->expr_hidden = cw_json_int(ctx, s, "expr_hidden_dim", 256, 1, most);
-    c->expr_tau = (float)cw_json_number(ctx, s, "expr_tau", 1.0, 0, 1e30);
-    c->batch_bins = cw_json_int(ctx, s, "batch_num_bins", 32, 1, most);
-    c->batch_hidden = cw_json_int(ctx, s, "batch_hidden_dim", 128, 1, most);
-    c->batch_tau = (float)cw_json_number(ctx, s, "batch_tau", 1.0, 0, 1e30);
-    c->cond_dropout = (float)cw_json_number(ctx, s, "cond_dropout", 0.1, 0, 1);
-    c->out_dropout = (float)cw_json_number(ctx, s, "out_dropout", 0.1, 0, 1);
-    c->layers = cw_json_int(ctx, s, "num_layers", 4, 1, most);
-    c->heads = cw_json_int(ctx, s, "num_heads", 8, 1, most);
-    c->mlp_hidden = cw_json_int(ctx, s, "backbone_mlp_hidden_dim", 4 * c->embed_dim, 1, most);
-    c->mlp_dropout = (float)cw_json_number(ctx, s, "backbone_mlp_dropout", 0.1, 0, 1);
-    c->qkv_bias = cw_json_bool(ctx, s, "qkv_bias", 1);
-    c->out_bias = cw_json_bool(ctx, s, "out_bias", 1);
-    c->mlp_bias = cw_json_bool(ctx, s, "backbone_mlp_bias", 1);
-    c->norm_eps = (float)cw_json_number(ctx, s, "norm_eps", 1e-6, 0, 1);
-    c->rotary = CW_ROTARY_NONE;
-    if (cw_json_bool(ctx, s, "use_rotary", 0))
-        c->rotary = cw_json_bool(ctx, s, "rotary_interleaved", 0) ? CW_ROTARY_INTERLEAVED : CW_ROTARY_HALF;
-    c->rotary_base = (float)cw_json_number(ctx, s, "rotary_base", 10000.0, 0, 1e30);
-    c->factors = cw_json_int(ctx, s, "num_factors", 256, 1, 65535);
-    c->router_hidden = cw_json_int(ctx, s, "router_hidden_dim", 128, 1, most);
-    c->router_dropout = (float)cw_json_number(ctx, s, "router_dropout", 0.1, 0, 1);
-    c->topk = cw_json_int(ctx, s, "topk", 0, 1, most); /* null or absent: no gate */
-    c->router_temperature = (float)cw_json_number(ctx, s, "router_temperature", 1.0, 0, 1e30);
-    c->beta_momentum = (float)cw_json_number(ctx, s, "beta_momentum", 1.0, 0, 1);
-    c->vgae_hidden = cw_json_int(ctx, v, "hidden_dim", 128, 1, most);
-    c->vgae_dropout = (float)cw_json_number(ctx, v, "dropout", 0.1, 0, 1);
-    c->fp_steps = cw_json_int(ctx, v, "fp_steps", 3, 0, most);
-    c->fp_damping = (float)cw_json_number(ctx, v, "fp_damping", 0.5, -1e6, 1e6);
-    return ctx->status;
-}
-
-/* ---- parameters ---- */
-
-static const char *const PREFIXES[] = {"foundation_modules.sfm.", "head_modules.vgae."};
-
-static const char *bare(const char *name)
-{
-    for (int i = 0; i < 2; i++) {
-        size_t n = strlen(PREFIXES[i]);
-        if (strncmp(name, PREFIXES[i], n) == 0) return name + n;
+    cw_json *o = cw_json_new_object(ctx);
+    for (const cw_setting *s = table; s && s->name; s++) {
+        double x = cw_settings_value(s, in);
+        char word[64];
+        if (s->type == CW_SETTING_TEXT) continue;
+        if (s->type == CW_SETTING_CHOICE) {
+            if (cw_settings_choice(s, (int)x, word, sizeof word)) cw_json_set_string(ctx, o, s->name, word);
+        } else {
+            cw_json_set_number(ctx, o, s->name, x);
+        }
     }
-    return name;
+    return o;
 }
 
-static void note(cw_load_report *report, char ***list, int64_t *count, const char *text)
+static void fill(cw_ctx *ctx, const cw_setting *table, void *out, const cw_json *object, const char *path)
 {
-    char **grown = cw_alloc(report->ctx, *count + 1, sizeof *grown);
-    if (!grown) return;
-    if (*count) memcpy(grown, *list, (size_t)*count * sizeof *grown);
-    cw_free(report->ctx, *list);
-    *list = grown;
-    grown[*count] = cw_strdup(report->ctx, text);
-    if (grown[*count]) (*count)++;
+    int64_t n;
+    char why[256];
+    cw_option *option = cw_json_options(ctx, object, &n);
+    if (option && table && cw_settings_fill(table, out, option, n, 1, why, sizeof why) != CW_OK)
+        cw_fail(ctx, CW_ERR_FORMAT, "%s: %s", path, why);
+    cw_free(ctx, option);
 }
 
-static void free_list(cw_ctx *ctx, char **list, int64_t count)
+static cw_json *model_json(cw_ctx *ctx, const cw_model *m)
 {
-    for (int64_t i = 0; i < count; i++) cw_free(ctx, list[i]);
-    cw_free(ctx, list);
+    cw_json *o = cw_json_new_object(ctx);
+    cw_json_set_string(ctx, o, "class", m->class->name);
+    cw_json_set(ctx, o, "settings", settings_json(ctx, m->class->settings, cw_model_config(m)));
+    return o;
 }
 
-void cw_load_report_free(cw_load_report *r)
+static void set_number(cw_ctx *ctx, cw_json *o, const char *key, float x)
 {
-    free_list(r->ctx, r->missing_name, r->missing);
-    free_list(r->ctx, r->unexpected_name, r->unexpected);
-    free_list(r->ctx, r->misshapen_text, r->misshapen);
-    memset(r, 0, sizeof *r);
+    if (!isnan(x)) cw_json_set_number(ctx, o, key, x); /* NAN: the run's own */
 }
 
-static void write_shape(char *out, size_t size, int ndim, const int64_t *dim)
+static cw_json *groups_json(cw_ctx *ctx, const cw_trainer *tr)
 {
-    size_t at = (size_t)snprintf(out, size, "(");
-    for (int i = 0; i < ndim && at < size; i++)
-        at += (size_t)snprintf(out + at, size - at, i ? ", %lld" : "%lld", (long long)dim[i]);
-    if (at < size) snprintf(out + at, size - at, ")");
+    cw_json *all = cw_json_new_array(ctx);
+    for (int i = 0; i < tr->groups; i++) {
+        cw_json *o = cw_json_new_object(ctx);
+        cw_json_set_string(ctx, o, "match", tr->group[i].match);
+        set_number(ctx, o, "lr", tr->group[i].lr);
+        set_number(ctx, o, "weight_decay", tr->group[i].weight_decay);
+        cw_json_set_bool(ctx, o, "frozen", tr->group[i].frozen);
+        cw_json_append(ctx, all, o);
+    }
+    return all;
 }
 
-static int same_shape(const cw_tensor *t, const cw_safetensors_entry *e)
+static cw_json *run_json(cw_ctx *ctx, const cw_trainer *tr)
 {
-    if (t->ndim != e->ndim) return 0;
-    for (int i = 0; i < t->ndim; i++)
-        if (t->dim[i] != e->dim[i]) return 0;
-    return 1;
+    char key[32];
+    snprintf(key, sizeof key, "%016llx", (unsigned long long)tr->key);
+    cw_json *o = cw_json_new_object(ctx), *weight = cw_json_new_object(ctx), *dropped = cw_json_new_object(ctx);
+    for (int i = 0; i < tr->terms; i++) {
+        cw_json_set_number(ctx, weight, tr->task->terms[i].name, tr->weight[i]);
+        cw_json_set_bool(ctx, dropped, tr->task->terms[i].name, tr->dropped[i]);
+    }
+    cw_json_set_string(ctx, o, "task", tr->task->name);
+    cw_json_set_int(ctx, o, "step", tr->step);
+    cw_json_set_string(ctx, o, "key", key);
+    cw_json_set_string(ctx, o, "kernels", ctx->kernels->name);
+    cw_json_set(ctx, o, "optimizer", settings_json(ctx, cw_optimizer_settings, &tr->o));
+    cw_json_set(ctx, o, "settings", settings_json(ctx, tr->task->settings, tr->settings));
+    cw_json_set(ctx, o, "weight", weight);
+    cw_json_set(ctx, o, "dropped", dropped);
+    cw_json_set(ctx, o, "groups", groups_json(ctx, tr));
+    return o;
 }
 
-static void load_one(cw_params *params, cw_param *p, const cw_safetensors *file, cw_load_report *report)
+/* ---- files of a folder ---- */
+
+/* The step in a checkpoint's name; -1 for every other name. */
+static long long step_in(const char *name)
 {
-    const cw_safetensors_entry *e = cw_safetensors_find(file, p->name);
-    if (!e) e = cw_safetensors_find(file, bare(p->name));
-    if (!e) {
-        note(report, &report->missing_name, &report->missing, p->name);
-    } else if (!same_shape(&p->tensor, e)) {
-        char text[512], want[128], got[128];
-        write_shape(got, sizeof got, e->ndim, e->dim);
-        write_shape(want, sizeof want, p->tensor.ndim, p->tensor.dim);
-        snprintf(text, sizeof text, "%s: file %s, model %s", p->name, got, want);
-        note(report, &report->misshapen_text, &report->misshapen, text);
-    } else if (cw_safetensors_read_f32(params->ctx, p->tensor.data, e) == CW_OK) {
-        report->loaded++;
+    long long step;
+    char again[64];
+    if (sscanf(name, "step-%lld.safetensors", &step) != 1 || step < 0) return -1;
+    snprintf(again, sizeof again, "step-%09lld.safetensors", step);
+    return strcmp(again, name) == 0 ? step : -1;
+}
+
+int cw_checkpoint_latest(const char *dir, char *path, size_t size)
+{
+    long long best = -1;
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (step_in(e->d_name) > best) best = step_in(e->d_name);
+    if (d) closedir(d);
+    return best >= 0 && snprintf(path, size, "%s/step-%09lld.safetensors", dir, best) < (int)size;
+}
+
+/* Removes the checkpoints of steps before `step` but the last keep - 1 of them. */
+static void remove_old(const char *dir, long long step, int keep)
+{
+    char path[4096];
+    for (;;) {
+        long long oldest = step;
+        int count = 0;
+        DIR *d = opendir(dir);
+        for (struct dirent *e; d && (e = readdir(d));) {
+            long long s = step_in(e->d_name);
+            if (s < 0 || s >= step) continue;
+            count++;
+            if (s < oldest) oldest = s;
+        }
+        if (d) closedir(d);
+        if (count < keep || snprintf(path, sizeof path, "%s/step-%09lld.safetensors", dir, oldest) >= (int)sizeof path)
+            return;
+        if (unlink(path) != 0) return;
     }
 }
 
-static int known(const cw_params *params, const char *name)
-{
-    for (int64_t i = 0; i < params->count; i++)
-        if (strcmp(params->item[i]->name, name) == 0 || strcmp(bare(params->item[i]->name), name) == 0) return 1;
-    return 0;
-}
+/* ---- saving ---- */
 
-cw_status cw_params_load(cw_params *params, const char *path, cw_load_report *report)
-{
-    cw_ctx *ctx = params->ctx;
-    memset(report, 0, sizeof *report);
-    report->ctx = ctx;
-    cw_safetensors *file = cw_safetensors_open(ctx, path);
-    if (!file) return ctx->status;
-    for (int64_t i = 0; i < params->count; i++) load_one(params, params->item[i], file, report);
-    for (int64_t i = 0; i < cw_safetensors_count(file); i++) {
-        const char *name = cw_safetensors_at(file, i)->name;
-        if (!known(params, name)) note(report, &report->unexpected_name, &report->unexpected, name);
-    }
-    cw_safetensors_close(file);
-    return ctx->status;
-}
-
-static cw_safetensors_item item_of(const char *name, const cw_tensor *t, const float *data)
+static cw_safetensors_item item_of(cw_ctx *ctx, const char *name, const cw_tensor *t, const float *data)
 {
     cw_safetensors_item item = {.name = name, .dtype = CW_ST_F32, .ndim = t->ndim, .data = data};
     for (int i = 0; i < t->ndim; i++) item.dim[i] = t->dim[i];
+    if (!data) item.data = cw_param_host(ctx, t);
     return item;
 }
 
-cw_status cw_params_save(const cw_params *params, const char *path)
+static int is_finite(const cw_trainer *tr, const cw_param *p)
 {
-    cw_ctx *ctx = params->ctx;
-    cw_safetensors_item *items = cw_alloc(ctx, params->count, sizeof *items);
-    if (!items) return ctx->status;
-    for (int64_t i = 0; i < params->count; i++)
-        items[i] = item_of(params->item[i]->name, &params->item[i]->tensor, params->item[i]->tensor.data);
-    const cw_safetensors_pair format = {"format", "pt"};
-    cw_safetensors_write(ctx, path, items, &format, params->count, 1);
-    cw_free(ctx, items);
-    return ctx->status;
+    const cw_tape *t = tr->tape;
+    return isfinite(t->k->sum_squares(&t->exec, p->tensor.data, cw_count(&p->tensor)));
 }
 
-/* ---- training state: "m.<name>" and "v.<name>" ---- */
-
-#define STATE_NAME 300
-
-cw_status cw_trainer_save(const cw_trainer *tr, const char *path)
+static int64_t gather_items(cw_ctx *ctx, const cw_trainer *tr, cw_safetensors_item *item, char *names)
 {
     const cw_params *params = &tr->model->params;
-    cw_ctx *ctx = params->ctx;
-    int64_t most = 2 * params->count, n = 0;
-    cw_safetensors_item *items = cw_alloc(ctx, most, sizeof *items);
-    char *names = cw_alloc(ctx, most, STATE_NAME);
-    for (int64_t i = 0; items && names && i < params->count; i++) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < params->count; i++) {
         const cw_param *p = params->item[i];
+        if (!is_finite(tr, p)) {
+            cw_fail(ctx, CW_ERR_NUMERIC, "no checkpoint is written: %s is not finite at step %lld", p->name,
+                    (long long)tr->step);
+            return 0;
+        }
+        item[n++] = item_of(ctx, p->name, &p->tensor, NULL);
         for (int moment = 0; p->m && moment < 2; moment++) {
-            char *name = names + n * STATE_NAME;
-            snprintf(name, STATE_NAME, "%s.%s", moment ? "v" : "m", p->name);
-            items[n++] = item_of(name, &p->tensor, moment ? p->v : p->m);
+            char *name = names + n * NAME_BYTES;
+            snprintf(name, NAME_BYTES, "optimizer.%s.%s", moment ? "v" : "m", p->name);
+            item[n++] = item_of(ctx, name, &p->tensor, moment ? p->v : p->m);
         }
     }
-    char step[32];
-    snprintf(step, sizeof step, "%lld", (long long)tr->step);
-    const cw_safetensors_pair meta[] = {{"step", step},
-                                        {"dag_disabled", tr->dag_disabled ? "1" : "0"},
-                                        {"sparsity_disabled", tr->sparsity_disabled ? "1" : "0"}};
-    if (ctx->status == CW_OK) cw_safetensors_write(ctx, path, items, meta, n, 3);
-    cw_free(ctx, items);
-    cw_free(ctx, names);
+    return n;
+}
+
+cw_status cw_checkpoint_save(const cw_trainer *tr, const char *dir, int keep, const cw_safetensors_pair *pair,
+                             int64_t pairs)
+{
+    cw_ctx *ctx = tr->model->ctx;
+    int64_t most = 3 * tr->model->params.count, n = 0;
+    char path[4096];
+    if (ctx->status != CW_OK) return ctx->status;
+    if (snprintf(path, sizeof path, "%s/step-%09lld.safetensors", dir, (long long)tr->step) >= (int)sizeof path)
+        return cw_fail(ctx, CW_ERR_ARGUMENT, "the name of the folder for checkpoints is too long");
+    cw_safetensors_item *item = cw_alloc(ctx, most, sizeof *item);
+    char *names = cw_alloc(ctx, most, NAME_BYTES);
+    cw_safetensors_pair *meta = cw_alloc(ctx, pairs + 2, sizeof *meta);
+    cw_json *run = run_json(ctx, tr), *model = model_json(ctx, tr->model);
+    char *run_text = cw_json_write(ctx, run), *model_text = cw_json_write(ctx, model);
+    if (item && names) n = gather_items(ctx, tr, item, names);
+    if (ctx->status == CW_OK) {
+        meta[0] = (cw_safetensors_pair){RUN_KEY, run_text};
+        meta[1] = (cw_safetensors_pair){MODEL_KEY, model_text};
+        for (int64_t i = 0; i < pairs; i++) meta[i + 2] = pair[i];
+        if (cw_safetensors_write(ctx, path, item, meta, n, pairs + 2) == CW_OK)
+            remove_old(dir, tr->step, keep > 1 ? keep : 1);
+    }
+    cw_free(ctx, item), cw_free(ctx, names), cw_free(ctx, meta);
+    cw_free(ctx, run_text), cw_free(ctx, model_text);
+    cw_json_free(run), cw_json_free(model);
     return ctx->status;
 }
 
-static int flag(const cw_safetensors *file, const char *key)
+/* ---- loading ---- */
+
+static cw_json *metadata_json(cw_ctx *ctx, const cw_safetensors *file, const char *key, const char *path)
 {
-    const char *text = cw_safetensors_metadata(file, key);
-    return text && strcmp(text, "1") == 0;
+    const char *text = file ? cw_safetensors_metadata(file, key) : NULL;
+    if (file && !text) cw_fail(ctx, CW_ERR_FORMAT, "%s is not a checkpoint of causeway: it says nothing of a run", path);
+    return text ? cw_json_parse(ctx, text, (int64_t)strlen(text)) : NULL;
 }
 
-cw_status cw_trainer_load(cw_trainer *tr, const char *path)
+char *cw_checkpoint_pair(cw_ctx *ctx, const char *path, const char *key)
+{
+    cw_safetensors *file = cw_safetensors_open(ctx, path);
+    const char *text = file ? cw_safetensors_metadata(file, key) : NULL;
+    char *copy = text ? cw_strdup(ctx, text) : NULL;
+    cw_safetensors_close(file);
+    return copy;
+}
+
+/* The model's class and settings against the file's. */
+static cw_status check_model(cw_trainer *tr, const cw_safetensors *file, const char *path)
+{
+    cw_model *m = tr->model;
+    cw_ctx *ctx = m->ctx;
+    cw_json *json = metadata_json(ctx, file, MODEL_KEY, path);
+    const char *class = cw_json_string(ctx, json, "class", "?");
+    if (json && ctx->status == CW_OK && strcmp(class, m->class->name) != 0)
+        cw_fail(ctx, CW_ERR_FORMAT, "%s is a checkpoint of a model of class %s, not %s", path, class, m->class->name);
+    void *config = cw_calloc(ctx, 1, m->class->config_bytes);
+    if (config && json) fill(ctx, m->class->settings, config, cw_json_object(ctx, json, "settings"), path);
+    for (const cw_setting *s = m->class->settings; s->name && ctx->status == CW_OK; s++) {
+        double theirs = cw_settings_value(s, config), ours = cw_settings_value(s, cw_model_config(m));
+        if (s->type != CW_SETTING_TEXT && theirs != ours)
+            cw_fail(ctx, CW_ERR_FORMAT, "%s is a checkpoint of another model: its %s is %g, here it is %g", path, s->name,
+                    theirs, ours);
+    }
+    cw_free(ctx, config);
+    cw_json_free(json);
+    return ctx->status;
+}
+
+/* Weights and moments: pass 0 looks at all, pass 1 takes all. */
+static cw_status take_tensors(cw_trainer *tr, const cw_safetensors *file, const char *path)
 {
     cw_params *params = &tr->model->params;
     cw_ctx *ctx = params->ctx;
-    cw_safetensors *file = cw_safetensors_open(ctx, path);
-    if (!file) return ctx->status;
-    const char *step = cw_safetensors_metadata(file, "step");
-    char *end = NULL;
-    long long steps = step ? strtoll(step, &end, 10) : -1;
-    if (steps < 0 || (end && *end)) cw_fail(ctx, CW_ERR_FORMAT, "%s: the training state has no step count", path);
-    for (int pass = 0; pass < 2 && ctx->status == CW_OK; pass++) { /* first look at all, then take all */
-        for (int64_t i = 0; i < params->count && ctx->status == CW_OK; i++) {
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t i = 0; i < params->count; i++) {
             cw_param *p = params->item[i];
-            for (int moment = 0; p->m && moment < 2; moment++) {
-                char name[STATE_NAME];
-                snprintf(name, sizeof name, "%s.%s", moment ? "v" : "m", p->name);
+            for (int what = 0; what < (p->m ? 3 : 1); what++) { /* the weight, m, v */
+                char name[NAME_BYTES];
+                snprintf(name, sizeof name, "%s%s", what == 0 ? "" : what == 1 ? "optimizer.m." : "optimizer.v.", p->name);
                 const cw_safetensors_entry *e = cw_safetensors_find(file, name);
-                if (!e || !same_shape(&p->tensor, e))
-                    cw_fail(ctx, CW_ERR_FORMAT, "%s: the training state lacks %s in the model's shape", path, name);
-                else if (pass) cw_safetensors_read_f32(ctx, moment ? p->v : p->m, e);
+                int fits = e && e->ndim == p->tensor.ndim && e->dtype == CW_ST_F32;
+                for (int d = 0; fits && d < e->ndim; d++) fits = e->dim[d] == p->tensor.dim[d];
+                if (!fits) return cw_fail(ctx, CW_ERR_FORMAT, "%s lacks %s in the model's shape", path, name);
+                if (pass == 0) {
+                    for (int64_t j = 0; j < e->count; j++) {
+                        float x;
+                        memcpy(&x, e->data + j * 4, 4);
+                        if (!isfinite(x)) return cw_fail(ctx, CW_ERR_FORMAT, "%s: %s is not finite", path, name);
+                    }
+                    continue;
+                }
+                if (what == 0)
+                    cw_param_set(ctx, &p->tensor, (const float *)(const void *)e->data);
+                else
+                    cw_safetensors_read_f32(ctx, what == 1 ? p->m : p->v, e);
             }
         }
-    }
-    if (ctx->status == CW_OK) {
-        tr->step = steps;
-        tr->dag_disabled = flag(file, "dag_disabled");
-        tr->sparsity_disabled = flag(file, "sparsity_disabled");
-    }
+    return ctx->status;
+}
+
+/* The run's own state from its JSON. */
+static void take_run(cw_trainer *tr, const cw_json *run, const char *path)
+{
+    cw_ctx *ctx = tr->model->ctx;
+    const cw_json *dropped = cw_json_object(ctx, run, "dropped");
+    const char *key = cw_json_string(ctx, run, "key", "");
+    char *end = NULL;
+    uint64_t number = strtoull(key, &end, 16);
+    int64_t step = cw_json_int(ctx, run, "step", -1, 0, INT64_MAX / 2);
+    if (ctx->status == CW_OK && (step < 0 || !*key || *end))
+        cw_fail(ctx, CW_ERR_FORMAT, "%s has no step or no key", path);
+    if (ctx->status != CW_OK) return;
+    tr->step = step;
+    tr->key = number;
+    for (int i = 0; i < tr->terms; i++) tr->dropped[i] = cw_json_bool(ctx, dropped, tr->task->terms[i].name, 0);
+}
+
+cw_status cw_checkpoint_load(cw_trainer *tr, const char *path)
+{
+    cw_ctx *ctx = tr->model->ctx;
+    cw_safetensors *file = cw_safetensors_open(ctx, path);
+    cw_json *run = metadata_json(ctx, file, RUN_KEY, path);
+    const char *task = cw_json_string(ctx, run, "task", "?");
+    if (run && ctx->status == CW_OK && strcmp(task, tr->task->name) != 0)
+        cw_fail(ctx, CW_ERR_FORMAT, "%s is a checkpoint of the task %s, not %s", path, task, tr->task->name);
+    if (run && ctx->status == CW_OK && check_model(tr, file, path) == CW_OK && take_tensors(tr, file, path) == CW_OK)
+        take_run(tr, run, path);
+    if (ctx->status == CW_OK) cw_trainer_abandon(tr);
+    cw_json_free(run);
     cw_safetensors_close(file);
     return ctx->status;
+}
+
+cw_model *cw_checkpoint_model(cw_ctx *ctx, const char *path)
+{
+    cw_safetensors *file = cw_safetensors_open(ctx, path);
+    cw_json *json = metadata_json(ctx, file, MODEL_KEY, path);
+    const char *name = cw_json_string(ctx, json, "class", "?");
+    const cw_model_class *class = json ? cw_model_class_named(name) : NULL;
+    cw_model *m = NULL;
+    if (json && !class) cw_fail(ctx, CW_ERR_FORMAT, "%s is of a class this version doesn't have: %s", path, name);
+    if (class) {
+        int64_t n;
+        cw_option *option = cw_json_options(ctx, cw_json_object(ctx, json, "settings"), &n);
+        m = option ? cw_model_make(ctx, class, option, n, 1, 0) : NULL;
+        cw_free(ctx, option);
+    }
+    cw_load_report report = {.ctx = ctx};
+    if (m && cw_params_load(&m->params, path, NULL, NULL, &report) == CW_OK && report.missing + report.misshapen > 0)
+        cw_fail(ctx, CW_ERR_FORMAT, "%s lacks weights of its own model", path);
+    cw_load_report_free(&report);
+    cw_json_free(json);
+    cw_safetensors_close(file);
+    if (ctx->status == CW_OK) return m;
+    cw_model_free(m);
+    return NULL;
+}
+
+static void read_groups(cw_ctx *ctx, const cw_json *array, cw_group *group, int groups)
+{
+    int i = 0;
+    for (const cw_json *v = array ? cw_json_first(array) : NULL; v && i < groups; v = cw_json_next(v), i++)
+        group[i] = (cw_group){.match = cw_json_string(ctx, v, "match", "*"),
+                              .lr = (float)cw_json_number(ctx, v, "lr", NAN, 0, 1e9),
+                              .weight_decay = (float)cw_json_number(ctx, v, "weight_decay", NAN, 0, 1e9),
+                              .frozen = cw_json_bool(ctx, v, "frozen", 0)};
+}
+
+cw_trainer *cw_checkpoint_resume(cw_model *m, cw_tape *tape, const char *path)
+{
+    cw_ctx *ctx = m->ctx;
+    cw_safetensors *file = cw_safetensors_open(ctx, path);
+    cw_json *run = metadata_json(ctx, file, RUN_KEY, path);
+    const char *name = cw_json_string(ctx, run, "task", "?");
+    const cw_task *task = run ? cw_model_task(m->class, name) : NULL;
+    if (run && !task) cw_fail(ctx, CW_ERR_FORMAT, "%s: a model of class %s has no task %s", path, m->class->name, name);
+    cw_trainer *tr = NULL;
+    if (task) {
+        cw_optimizer o;
+        float weight[CW_MAX_TERMS] = {0};
+        const cw_json *weights = cw_json_object(ctx, run, "weight"), *array = cw_json_array(ctx, run, "groups");
+        int groups = array ? (int)cw_json_count(array) : 0;
+        void *settings = cw_calloc(ctx, 1, task->bytes + 1);
+        cw_group *group = cw_calloc(ctx, groups, sizeof *group);
+        fill(ctx, cw_optimizer_settings, &o, cw_json_object(ctx, run, "optimizer"), path);
+        if (settings) fill(ctx, task->settings, settings, cw_json_object(ctx, run, "settings"), path);
+        for (int i = 0; i < cw_task_terms(task); i++)
+            weight[i] = (float)cw_json_number(ctx, weights, task->terms[i].name, task->terms[i].weight, -1e30, 1e30);
+        if (group) read_groups(ctx, array, group, groups);
+        /* the run's groups hold the task's first: given again they change nothing */
+        if (ctx->status == CW_OK) tr = cw_trainer_new(m, tape, task, &o, settings, group, groups, weight, 0);
+        cw_free(ctx, group), cw_free(ctx, settings);
+    }
+    cw_json_free(run);
+    cw_safetensors_close(file);
+    if (tr && cw_checkpoint_load(tr, path) == CW_OK) return tr;
+    cw_trainer_free(tr);
+    return NULL;
 }

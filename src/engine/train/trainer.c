@@ -2,169 +2,177 @@
 #include "trainer.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-cw_trainer *cw_trainer_new(cw_sfm *model, cw_tape *tape, const cw_train_options *options, uint64_t key)
+int cw_task_terms(const cw_task *task)
 {
-    cw_ctx *ctx = model->ctx;
-    cw_trainer *trainer = cw_calloc(ctx, 1, sizeof *trainer);
-    if (!trainer) return NULL;
-    trainer->model = model;
-    trainer->tape = tape;
-    trainer->options = *options;
-    trainer->key = key;
-    int64_t pairs = options->loss.prior.count;
-    trainer->pairs = cw_alloc(ctx, pairs, sizeof(uint64_t));
-    if (trainer->pairs && pairs) memcpy(trainer->pairs, options->loss.prior.sorted, (size_t)pairs * sizeof(uint64_t));
-    trainer->options.loss.prior.sorted = trainer->pairs;
-    if (cw_params_prepare_training(&model->params) == CW_OK) {
-        cw_trainer_abandon(trainer);
-        return trainer;
+    int n = 0;
+    while (task->terms[n].name) n++;
+    return n;
+}
+
+int cw_task_term(const cw_task *task, const char *name)
+{
+    for (int i = 0; task->terms[i].name; i++)
+        if (strcmp(task->terms[i].name, name) == 0) return i;
+    return -1;
+}
+
+/* ---- beginning ---- */
+
+/* The task's groups and the run's, one after the other, with names of their own. */
+static void take_groups(cw_trainer *tr, const cw_group *group, int groups)
+{
+    static const cw_group all = {"*", NAN, NAN, 0};
+    const cw_group *of_task = tr->task->groups;
+    cw_ctx *ctx = tr->model->ctx;
+    int first = 0;
+    while (of_task && of_task[first].match) first++;
+    if (!of_task) of_task = &all, first = 1;
+    tr->group = cw_calloc(ctx, first + groups, sizeof *tr->group);
+    for (int i = 0; tr->group && i < first + groups; i++) {
+        tr->group[i] = i < first ? of_task[i] : group[i - first];
+        tr->group[i].match = cw_strdup(ctx, tr->group[i].match);
+        tr->groups = i + 1;
     }
-    cw_trainer_free(trainer);
+}
+
+cw_trainer *cw_trainer_new(cw_model *m, cw_tape *tape, const cw_task *task, const cw_optimizer *optimizer,
+                           const void *settings, const cw_group *group, int groups, const float *weight, uint64_t key)
+{
+    cw_ctx *ctx = m->ctx;
+    cw_trainer *tr = cw_calloc(ctx, 1, sizeof *tr);
+    if (!tr) return NULL;
+    *tr = (cw_trainer){.model = m, .tape = tape, .task = task, .o = *optimizer, .key = key};
+    tr->terms = cw_task_terms(task);
+    for (int i = 0; i < tr->terms; i++) tr->weight[i] = weight ? weight[i] : task->terms[i].weight;
+    tr->settings = cw_calloc(ctx, 1, task->bytes + 1);
+    if (tr->settings && settings) memcpy(tr->settings, settings, task->bytes);
+    take_groups(tr, group, groups);
+    if (ctx->status == CW_OK && task->begin) task->begin(m, tr->settings);
+    if (ctx->status == CW_OK && cw_params_train(&m->params, tr->group, tr->groups) == CW_OK) {
+        cw_params_zero_moments(&m->params);
+        cw_trainer_abandon(tr);
+        return tr;
+    }
+    cw_trainer_free(tr);
     return NULL;
 }
 
-void cw_trainer_free(cw_trainer *trainer)
+void cw_trainer_free(cw_trainer *tr)
 {
-    if (!trainer) return;
-    cw_free(trainer->model->ctx, trainer->pairs);
-    cw_free(trainer->model->ctx, trainer);
+    if (!tr) return;
+    cw_ctx *ctx = tr->model->ctx;
+    for (int i = 0; i < tr->groups; i++) cw_free(ctx, (void *)(uintptr_t)tr->group[i].match);
+    cw_free(ctx, tr->group);
+    cw_free(ctx, tr->settings);
+    cw_free(ctx, tr);
 }
 
-void cw_trainer_abandon(cw_trainer *trainer)
+void cw_trainer_abandon(cw_trainer *tr)
 {
-    cw_params_zero_grad(&trainer->model->params);
-    cw_sfm_balance_forget(trainer->model);
+    cw_params_zero_grad(&tr->model->params);
+    if (tr->model->class->forget) tr->model->class->forget(tr->model);
 }
 
-double cw_learning_rate(const cw_train_options *o, int64_t step)
+/* ---- a micro-batch ---- */
+
+static int may_drop(const cw_trainer *tr, int i) { return tr->task->terms[i].policy == CW_TERM_DROP; }
+
+/* What noise a micro-batch draws: 28 bits of the step, 12 of the number; larger numbers take another key. */
+static void start_tape(cw_trainer *tr, int64_t micro)
 {
-    if (step < o->warmup_steps) return o->lr * (double)(step + 1) / (double)o->warmup_steps;
-    double span = (double)(o->total_steps - o->warmup_steps);
-    double progress = (double)(step - o->warmup_steps) / (span > 1.0 ? span : 1.0);
-    if (progress > 1.0) progress = 1.0;
-    double cosine = 0.5 * (1.0 + cos(3.14159265358979323846 * progress));
-    return o->lr * (o->min_lr_ratio + (1.0 - o->min_lr_ratio) * cosine);
+    uint64_t number = (uint64_t)micro, key = tr->key ^ (number >> 12) * 0x9E3779B97F4A7C15u;
+    cw_tape_reset(tr->tape, 1, 1, key, ((uint64_t)tr->step << 12) + (number & 4095));
 }
 
-/* Switches a regulariser off for the rest of the run when its value isn't finite; returns whether it stays in. */
-static int keep_regularizer(cw_ctx *ctx, const cw_tensor *loss, int *disabled, const char *name)
-{
-    if (!loss || isfinite(cw_tape_scalar(loss))) return loss != NULL;
-    *disabled = 1;
-    cw_log(ctx, 2, "the %s loss is not finite and is switched off for the rest of the run", name);
-    return 0;
-}
-
-cw_status cw_trainer_micro(cw_trainer *tr, const cw_sfm_input *input, int64_t micro, float prior_weight,
-                           float grad_weight, cw_loss_values *values)
-{
-    cw_sfm *model = tr->model;
-    cw_ctx *ctx = model->ctx;
-    const cw_train_options *o = &tr->options;
-    memset(values, 0, sizeof *values);
-    if (ctx->status != CW_OK) return ctx->status;
-    cw_tape_reset(tr->tape, 1, 1, tr->key, ((uint64_t)tr->step << 12) + (uint64_t)micro);
-    cw_sfm_batch batch;
-    if (cw_sfm_batch_build(&batch, tr->tape->arena, input, &model->config) != CW_OK) return ctx->status;
-    cw_sfm_loss_spec spec = o->loss;
-    int regularize = tr->step >= o->regularizer_start;
-    spec.use_dag = spec.use_dag && regularize && !tr->dag_disabled;
-    spec.use_sparsity = spec.use_sparsity && regularize && !tr->sparsity_disabled;
-    cw_sfm_output y = cw_sfm_forward(model, tr->tape, &batch, NULL);
-    cw_sfm_losses l = cw_sfm_loss(model, tr->tape, &batch, y, &spec, NULL);
-    if (ctx->status != CW_OK) return ctx->status;
-    if (!keep_regularizer(ctx, l.dag, &tr->dag_disabled, "DAG")) l.dag = NULL;
-    if (!keep_regularizer(ctx, l.sparsity, &tr->sparsity_disabled, "sparsity")) l.sparsity = NULL;
-    values->elbo = (double)cw_tape_scalar(l.reconstruction) + cw_tape_scalar(l.kl);
-    if (l.prior) values->prior = (double)prior_weight * cw_tape_scalar(l.prior);
-    if (l.dag) values->dag = (double)o->lambda_dag * cw_tape_scalar(l.dag);
-    if (l.sparsity) values->sparsity = (double)o->lambda_sparsity * cw_tape_scalar(l.sparsity);
-    values->total = values->elbo + values->prior + values->dag + values->sparsity;
-    if (!isfinite(values->total))
-        return cw_fail(ctx, CW_ERR_NUMERIC, "the loss is not finite at step %lld (elbo %g, prior %g)",
-                       (long long)tr->step, values->elbo, values->prior);
-    cw_sfm_balance_gather(model, tr->tape, y);
-    cw_tensor *loss[] = {l.reconstruction, l.kl, l.prior, l.dag, l.sparsity};
-    const float weight[] = {grad_weight, grad_weight, grad_weight * prior_weight, grad_weight * o->lambda_dag,
-                            grad_weight * o->lambda_sparsity};
-    return cw_tape_backward(tr->tape, 5, loss, weight);
-}
-
-cw_status cw_trainer_distil(cw_trainer *tr, const cw_sfm_input *input, cw_sfm_teacher teacher, int64_t micro,
-                            float grad_weight, double *loss)
+/* Values of the terms into the report; those that may be are switched off where they aren't finite. */
+static cw_status look_at(cw_trainer *tr, cw_loss *loss, const float *weight, cw_step_report *r)
 {
     cw_ctx *ctx = tr->model->ctx;
-    *loss = 0;
-    if (ctx->status != CW_OK) return ctx->status;
-    cw_tape_reset(tr->tape, 1, 1, tr->key, ((uint64_t)tr->step << 12) + (uint64_t)micro);
-    cw_sfm_batch batch;
-    if (cw_sfm_batch_build(&batch, tr->tape->arena, input, &tr->model->config) != CW_OK) return ctx->status;
-    cw_sfm_output y = cw_sfm_forward(tr->model, tr->tape, &batch, NULL);
-    cw_tensor *l = cw_sfm_distil_loss(tr->model, tr->tape, &batch, y, teacher);
-    if (ctx->status != CW_OK) return ctx->status;
-    *loss = cw_tape_scalar(l);
-    if (!isfinite(*loss))
-        return cw_fail(ctx, CW_ERR_NUMERIC, "the distillation loss is not finite at step %lld", (long long)tr->step);
-    return cw_tape_backward(tr->tape, 1, &l, &grad_weight);
+    const cw_term *term = tr->task->terms;
+    for (int i = 0; i < tr->terms; i++) {
+        if (!loss->term[i]) continue;
+        double x = cw_tape_scalar(loss->term[i]);
+        if (!isfinite(x) && may_drop(tr, i)) {
+            tr->dropped[i] = 1;
+            cw_log(ctx, 2, "the %s loss is not finite and is switched off for the rest of the run", term[i].name);
+            loss->term[i] = NULL;
+            continue;
+        }
+        r->value[i] = x;
+        r->weighted[i] = weight[i] != 0 ? (double)weight[i] * x : 0.0;
+        r->total += r->weighted[i];
+        if (weight[i] == 0) loss->term[i] = NULL;
+    }
+    for (int i = 0; i < CW_MAX_REPORTS; i++)
+        if (loss->report[i]) r->report[i] = cw_tape_scalar(loss->report[i]);
+    if (isfinite(r->total)) return ctx->status;
+    char text[256];
+    size_t at = 0;
+    for (int i = 0; i < tr->terms && at < sizeof text; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%s %g", i ? ", " : "", term[i].name, r->value[i]);
+    return cw_fail(ctx, CW_ERR_NUMERIC, "the loss is not finite at step %lld of %s (%s)", (long long)tr->step,
+                   tr->task->name, text);
 }
 
-static double grad_norm(const cw_trainer *tr)
+cw_status cw_trainer_micro(cw_trainer *tr, const cw_array *item, int64_t n, int64_t micro, const float *weight,
+                           float grad_weight, cw_step_report *r)
 {
-    double sum = 0;
-    const cw_params *p = &tr->model->params;
-    const cw_tape *t = tr->tape;
-    for (int64_t i = 0; i < p->count; i++)
-        if (p->item[i]->tensor.grad)
-            sum += t->k->sum_squares(&t->exec, p->item[i]->tensor.grad, cw_count(&p->item[i]->tensor));
-    return sqrt(sum);
+    cw_ctx *ctx = tr->model->ctx;
+    memset(r, 0, sizeof *r);
+    if (ctx->status != CW_OK) return ctx->status;
+    if (!weight) weight = tr->weight;
+    start_tape(tr, micro);
+    cw_inputs in = cw_model_inputs(tr->model, tr->tape->arena, item, n);
+    cw_loss loss = {.term = {NULL}};
+    for (int i = 0; i < tr->terms; i++)
+        loss.wanted[i] = weight[i] != 0 && !tr->dropped[i] && !(tr->task->terms[i].delayed && tr->step < tr->o.delay);
+    if (tr->task->loss(tr->model, tr->tape, &in, tr->settings, &loss) != CW_OK) return ctx->status;
+    if (cw_in_done(&in) != CW_OK || look_at(tr, &loss, weight, r) != CW_OK) return ctx->status;
+    float scaled[CW_MAX_TERMS];
+    for (int i = 0; i < tr->terms; i++) scaled[i] = grad_weight * weight[i];
+    return cw_tape_backward(tr->tape, tr->terms, loss.term, scaled);
 }
 
-/* A gradient that isn't finite: drop the step; switch off DAG, then sparsity, then give up. */
+/* ---- an update ---- */
+
+/* A gradient that isn't finite: the step is dropped and the first term that may be switched off; when none is left, the
+ * run ends. */
 static cw_status discard(cw_trainer *tr, double norm)
 {
     cw_ctx *ctx = tr->model->ctx;
-    const cw_sfm_loss_spec *l = &tr->options.loss;
-    int dag = l->use_dag && !tr->dag_disabled, sparsity = l->use_sparsity && !tr->sparsity_disabled;
     cw_trainer_abandon(tr);
-    if (dag) tr->dag_disabled = 1;
-    else if (sparsity) tr->sparsity_disabled = 1;
-    else
-        return cw_fail(ctx, CW_ERR_NUMERIC, "the gradient is not finite (norm %g) at step %lld with DAG and sparsity off",
-                       norm, (long long)tr->step);
-    cw_log(ctx, 2, "a gradient was not finite at step %lld: the step is dropped and the %s loss switched off",
-           (long long)tr->step, dag ? "DAG" : "sparsity");
-    return CW_OK;
+    for (int i = 0; i < tr->terms; i++) {
+        if (!may_drop(tr, i) || tr->dropped[i] || tr->weight[i] == 0) continue;
+        tr->dropped[i] = 1;
+        cw_log(ctx, 2, "a gradient was not finite at step %lld: the step is dropped and the %s loss switched off",
+               (long long)tr->step, tr->task->terms[i].name);
+        return CW_OK;
+    }
+    return cw_fail(ctx, CW_ERR_NUMERIC, "the gradient is not finite (norm %g) at step %lld of %s", norm,
+                   (long long)tr->step, tr->task->name);
 }
 
-cw_status cw_trainer_apply(cw_trainer *tr, cw_step_report *report)
+cw_status cw_trainer_apply(cw_trainer *tr, cw_step_report *r)
 {
-    cw_ctx *ctx = tr->model->ctx;
-    cw_params *params = &tr->model->params;
-    const cw_train_options *o = &tr->options;
-    cw_tape *t = tr->tape;
-    memset(report, 0, sizeof *report);
+    cw_model *m = tr->model;
+    cw_ctx *ctx = m->ctx;
+    memset(r, 0, sizeof *r);
     if (ctx->status != CW_OK) return ctx->status;
-    t->exec.threads = ctx->threads;
-    cw_params_mask_frozen(params);
-    double norm = grad_norm(tr), lr = cw_learning_rate(o, tr->step);
-    report->grad_norm = norm;
-    report->lr = lr;
-    report->step = tr->step;
-    if (!isfinite(norm)) {
-        report->discarded = 1;
-        return discard(tr, norm);
+    tr->tape->exec.threads = ctx->threads;
+    cw_params_mute_gradients(&m->params);
+    r->grad_norm = cw_grad_norm(&m->params, tr->tape);
+    r->lr = cw_learning_rate(&tr->o, tr->o.lr, tr->step);
+    r->step = tr->step;
+    if (!isfinite(r->grad_norm)) {
+        r->discarded = 1;
+        return discard(tr, r->grad_norm);
     }
-    double scale = o->clip > 0 ? o->clip / (norm + 1e-6) : 1.0;
-    cw_adamw adamw = {(float)lr, o->beta1, o->beta2, o->eps, o->weight_decay, tr->step + 1, scale < 1.0 ? (float)scale : 1.0f};
-    for (int64_t i = 0; i < params->count; i++) {
-        cw_param *p = params->item[i];
-        if (p->tensor.grad)
-            t->k->adamw(&t->exec, p->tensor.data, p->m, p->v, p->tensor.grad, adamw, cw_count(&p->tensor));
-    }
-    cw_sfm_balance_apply(tr->model);
-    cw_params_zero_grad(params);
-    report->step = ++tr->step;
+    cw_optimizer_update(&tr->o, &m->params, tr->group, tr->tape, r->grad_norm, tr->step + 1);
+    if (m->class->after_step) m->class->after_step(m, tr->tape);
+    cw_params_zero_grad(&m->params);
+    r->step = ++tr->step;
     return CW_OK;
 }

@@ -1,59 +1,58 @@
-/* trainer.h: one optimiser step of the SFM at a time; the host drives the loop.
+/* trainer.h: one optimiser step of any model at a time; the host drives the loop.
  *
- * A step is one or more calls of cw_trainer_micro (a micro-batch: forward, losses, backward, gradients added up), then
- * one of cw_trainer_apply (clip, AdamW, learning rate, balancing). An error or interrupt in between leaves weights and
- * step as they were before the step; call cw_trainer_abandon and do the step again. */
+ * A step is one or more calls of cw_trainer_micro (a micro-batch: forward, losses, backward, gradients added up), then one
+ * of cw_trainer_apply (clip, update, what the model does after a step). An error or interrupt in between leaves weights
+ * and step as they were before the step; call cw_trainer_abandon and do the step again.
+ *
+ * Several processes that share a step number their micro-batches through (rank x accumulate + i): the number, not the
+ * process, decides what dropout draws, so one process with eight micro-batches and eight with one do the same. */
 #ifndef CW_TRAINER_H
 #define CW_TRAINER_H
 
-#include "../models/sfm/sfm.h"
-
-typedef struct cw_train_options {
-    float lr, beta1, beta2, eps, weight_decay;
-    float clip;               /* global gradient norm; 0: no clipping */
-    int64_t total_steps;      /* of the schedule */
-    int64_t warmup_steps;     /* learning rate (step + 1) / warmup_steps until then; then a cosine down to min_lr_ratio */
-    float min_lr_ratio;
-    int64_t regularizer_start; /* DAG and sparsity act from this step on */
-    float lambda_dag, lambda_sparsity;
-    cw_sfm_loss_spec loss;    /* pairs are copied */
-} cw_train_options;
-
-/* Weighted as they enter the total; 0 when off. */
-typedef struct cw_loss_values {
-    double elbo, prior, dag, sparsity, total;
-} cw_loss_values;
+#include "../models/model.h"
+#include "optimizer.h"
 
 typedef struct cw_step_report {
-    double grad_norm, lr; /* the norm before clipping */
+    double value[CW_MAX_TERMS];    /* of each term, unweighted; 0 when off */
+    double weighted[CW_MAX_TERMS]; /* as it enters the total */
+    double report[CW_MAX_REPORTS];
+    double total;
+    double grad_norm, lr; /* of an update: the norm before clipping, the rate of the run (not of its groups) */
     int64_t step;         /* steps taken so far */
-    int discarded;        /* 1: the gradient wasn't finite; nothing was changed but a regulariser was switched off */
+    int discarded;        /* 1: the gradient wasn't finite; nothing was changed but a term was switched off */
 } cw_step_report;
 
 typedef struct cw_trainer {
-    cw_sfm *model;
+    cw_model *model;
     cw_tape *tape; /* borrowed */
-    cw_train_options options;
-    uint64_t *pairs; /* owned copy */
-    uint64_t key;    /* of dropout and noise */
+    const cw_task *task;
+    cw_optimizer o;
+    void *settings; /* of the task; owned */
+    cw_group *group; /* owned, with their names */
+    int groups;
+    int terms;
+    float weight[CW_MAX_TERMS];
+    int dropped[CW_MAX_TERMS]; /* 1: a term that turned non-finite stays off */
+    uint64_t key;              /* of dropout and noise */
     int64_t step;
-    int dag_disabled, sparsity_disabled; /* a regulariser that turned non-finite stays off */
 } cw_trainer;
 
-/* Takes memory for gradients and moments. NULL with the error recorded. Moments and step survive a cw_trainer_free when
- * they are saved (io/checkpoint.h). */
-cw_trainer *cw_trainer_new(cw_sfm *model, cw_tape *tape, const cw_train_options *options, uint64_t key) CW_USED_RESULT;
-void cw_trainer_free(cw_trainer *trainer);
+/* Begins a task: what its groups say is trained (then those of the run, later ones count), moments start at zero. `settings`
+ * is the task's filled struct (NULL: none), copied. `weight` has one number per term, or NULL: the task's. NULL with the
+ * error recorded; an earlier trainer of the model must not be used any more. */
+cw_trainer *cw_trainer_new(cw_model *model, cw_tape *tape, const cw_task *task, const cw_optimizer *optimizer,
+                           const void *settings, const cw_group *group, int groups, const float *weight,
+                           uint64_t key) CW_USED_RESULT;
+void cw_trainer_free(cw_trainer *trainer); /* NULL is fine; the model keeps gradients and moments */
 
-/* Adds grad_weight times the gradient of elbo + prior_weight prior + lambda_dag dag + lambda_sparsity sparsity. */
-cw_status cw_trainer_micro(cw_trainer *trainer, const cw_sfm_input *input, int64_t micro, float prior_weight,
-                           float grad_weight, cw_loss_values *values);
-/* The same for distillation: adds grad_weight times the gradient of cw_sfm_distil_loss, whose value is *loss. */
-cw_status cw_trainer_distil(cw_trainer *trainer, const cw_sfm_input *input, cw_sfm_teacher teacher, int64_t micro,
-                            float grad_weight, double *loss);
+/* Adds grad_weight times the gradient of the weighted terms. `weight` NULL: the trainer's; else one number per term, for
+ * this call. `micro` is the micro-batch's number within the step, over all processes. */
+cw_status cw_trainer_micro(cw_trainer *trainer, const cw_array *item, int64_t n, int64_t micro, const float *weight,
+                           float grad_weight, cw_step_report *report);
 cw_status cw_trainer_apply(cw_trainer *trainer, cw_step_report *report);
 void cw_trainer_abandon(cw_trainer *trainer); /* forgets the gradients gathered since the last apply */
 
-double cw_learning_rate(const cw_train_options *options, int64_t step);
+int cw_task_terms(const cw_task *task);
+int cw_task_term(const cw_task *task, const char *name); /* its place; -1: no such */
 
 #endif

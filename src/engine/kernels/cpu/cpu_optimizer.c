@@ -1,4 +1,4 @@
-/* cpu_optimizer.c: AdamW and the sum of squares. */
+/* cpu_optimizer.c: AdamW, Adam, SGD and the sum of squares. */
 #include "cpu.h"
 
 #include <math.h>
@@ -9,6 +9,7 @@
 static double (*const squares[CW_SIMD_COUNT])(const float *, int64_t) = CW_SIMD_TABLE(squares);
 static void (*const adamw[CW_SIMD_COUNT])(float *, float *, float *, const float *, cw_adamw, float, float,
                                           int64_t) = CW_SIMD_TABLE(adamw);
+static void (*const sgd[CW_SIMD_COUNT])(float *, float *, const float *, cw_sgd, int64_t) = CW_SIMD_TABLE(sgd);
 
 double cw_cpu_sum_squares(const cw_exec *ex, const float *x, int64_t n)
 {
@@ -36,4 +37,13 @@ void cw_cpu_adamw(const cw_exec *ex, float *w, float *m, float *v, const float *
     CW_OMP(parallel for schedule(static) num_threads(threads) if (threads > 1))
     for (int64_t i = 0; i < n; i += TILE)
         adamw[level](w + i, m + i, v + i, g + i, p, step_size, root_scale, cw_min(TILE, n - i));
+}
+
+void cw_cpu_sgd(const cw_exec *ex, float *w, float *m, const float *g, cw_sgd p, int64_t n)
+{
+    enum { TILE = 4096 };
+    int level = cw_cpu_simd_level(), threads = cw_cpu_threads(ex, 3.0 * (double)n);
+    (void)threads;
+    CW_OMP(parallel for schedule(static) num_threads(threads) if (threads > 1))
+    for (int64_t i = 0; i < n; i += TILE) sgd[level](w + i, m + i, g + i, p, cw_min(TILE, n - i));
 }

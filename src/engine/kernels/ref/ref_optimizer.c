@@ -1,4 +1,4 @@
-/* ref_optimizer.c: AdamW and the sum of squares behind gradient clipping. */
+/* ref_optimizer.c: AdamW, Adam, SGD and the sum of squares behind gradient clipping. */
 #include "ref.h"
 
 #include <math.h>
@@ -16,10 +16,22 @@ void cw_ref_adamw(const cw_exec *ex, float *w, float *m, float *v, const float *
     (void)ex;
     double correct1 = 1.0 - pow(p.beta1, (double)p.step), correct2 = 1.0 - pow(p.beta2, (double)p.step);
     for (int64_t i = 0; i < n; i++) {
-        double grad = (double)g[i] * p.grad_scale, weight = w[i] - (double)p.lr * p.weight_decay * w[i];
+        double grad = (double)g[i] * p.grad_scale + (p.coupled ? (double)p.weight_decay * w[i] : 0.0);
+        double weight = w[i] - (p.coupled ? 0.0 : (double)p.lr * p.weight_decay * w[i]);
         double m1 = p.beta1 * (double)m[i] + (1.0 - p.beta1) * grad;
         double v1 = p.beta2 * (double)v[i] + (1.0 - p.beta2) * grad * grad;
         m[i] = (float)m1, v[i] = (float)v1;
         w[i] = (float)(weight - p.lr * (m1 / correct1) / (sqrt(v1 / correct2) + p.eps));
+    }
+}
+
+void cw_ref_sgd(const cw_exec *ex, float *w, float *m, const float *g, cw_sgd p, int64_t n)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++) {
+        double grad = (double)g[i] * p.grad_scale + (double)p.weight_decay * w[i];
+        double m1 = (double)p.momentum * m[i] + grad;
+        m[i] = (float)m1;
+        w[i] = (float)(w[i] - p.lr * m1);
     }
 }

@@ -1,111 +1,14 @@
-/* effendi.c: see effendi.h. */
+/* effendi.c: see effendi.h. Parameters are added in effendi_build.c, what can be done with them is in effendi_class.c. */
 #include "effendi.h"
 
 #include "../../linalg/dense.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #define NORM_EPS 1e-5f
-#define TAU_FLOOR 1e-3f     /* added to every softplus */
-#define FIRST_ITERATIONS 15 /* of a new model; PyTorch does as many */
-#define TINY 1e-12          /* lengths below are not divided by */
-
-/* ---- parameters ---- */
-
-typedef struct {
-    cw_effendi *m;
-    uint64_t key, streams;
-} builder;
-
-/* nn.Linear's initial values: U(-1/sqrt(in), 1/sqrt(in)) for weight and bias. */
-static cw_effendi_linear linear_layer(builder *b, int64_t out, int64_t in, const char *name)
-{
-    cw_effendi_linear l = {cw_params_add(&b->m->params, 1, 2, (int64_t[]){out, in}, "%s.weight", name),
-                           cw_params_add(&b->m->params, 1, 1, &out, "%s.bias", name)};
-    float a = 1.0f / sqrtf((float)in);
-    if (l.w) cw_rng_fill_uniform(l.w->data, out * in, cw_rng_stream(b->key, CW_RNG_INIT, b->streams++, 0), -a, a);
-    if (l.b) cw_rng_fill_uniform(l.b->data, out, cw_rng_stream(b->key, CW_RNG_INIT, b->streams++, 0), -a, a);
-    return l;
-}
-
-static cw_effendi_linear norm_layer(builder *b, int64_t d, const char *name)
-{
-    cw_effendi_linear l = {cw_params_add(&b->m->params, 1, 1, &d, "%s.weight", name),
-                           cw_params_add(&b->m->params, 1, 1, &d, "%s.bias", name)};
-    cw_init_constant(l.w, 1.0f);
-    return l;
-}
-
-static cw_tensor *unit_buffer(builder *b, int64_t n, const char *name)
-{
-    cw_tensor *x = cw_params_add(&b->m->params, 0, 1, &n, "%s", name);
-    if (!x) return NULL;
-    cw_rng_fill_normal(x->data, n, cw_rng_stream(b->key, CW_RNG_INIT, b->streams++, 0), 0.0f, 1.0f);
-    double length = 0;
-    for (int64_t i = 0; i < n; i++) length += (double)x->data[i] * x->data[i];
-    for (int64_t i = 0; i < n; i++) x->data[i] = (float)(x->data[i] / sqrt(length));
-    return x;
-}
-
-static void add_field(builder *b, const cw_effendi_config *c)
-{
-    const int64_t size[] = {c->dim, c->field_hidden, c->field_hidden, c->dim};
-    char name[64];
-    for (int i = 0; i < 3; i++) {
-        snprintf(name, sizeof name, "vector_field.net.%d", 2 * i);
-        b->m->field[i] = linear_layer(b, size[i + 1], size[i], name);
-        snprintf(name, sizeof name, "vector_field.net.%d.weight_u", 2 * i);
-        b->m->u[i] = unit_buffer(b, size[i + 1], name);
-        snprintf(name, sizeof name, "vector_field.net.%d.weight_v", 2 * i);
-        b->m->v[i] = unit_buffer(b, size[i], name);
-    }
-}
-
-static void add_options(builder *b, const cw_effendi_config *c)
-{
-    cw_effendi *m = b->m;
-    if (c->tau_heads > 0) {
-        m->attention[0] = linear_layer(b, 3 * c->dim, c->dim, "tau_predictor.attention.in_proj");
-        m->attention[1] = linear_layer(b, c->dim, c->dim, "tau_predictor.attention.out_proj");
-    }
-    if (c->adapter_hidden > 0) {
-        m->adapter[0] = linear_layer(b, c->adapter_hidden, c->dim, "adapter.0");
-        m->adapter[1] = linear_layer(b, c->dim, c->adapter_hidden, "adapter.2");
-        cw_init_constant(m->adapter[1].w, 0.0f); /* begins as the embedding itself */
-        cw_init_constant(m->adapter[1].b, 0.0f);
-    }
-    if (c->peaks > 0) {
-        m->atac_decoder[0] = linear_layer(b, c->decoder_hidden, c->dim, "atac_decoder.0");
-        m->atac_decoder[1] = linear_layer(b, c->peaks, c->decoder_hidden, "atac_decoder.2");
-    }
-    if (c->readout_tokens > 0) {
-        int64_t k = c->decoder_hidden, all = c->readout_tokens * k;
-        m->readout[0] = linear_layer(b, all, c->dim, "readout.key");
-        m->readout[1] = linear_layer(b, all, c->dim, "readout.value");
-        m->readout[2] = linear_layer(b, k, c->dim, "readout.query");
-        m->readout[3] = linear_layer(b, k, c->dim, "readout.out");
-        m->readout_delay = cw_params_add(&m->params, 1, 1, &k, "readout.delay");
-        cw_init_normal(m->readout_delay, cw_rng_stream(b->key, CW_RNG_INIT, b->streams++, 0), 1.0f);
-    }
-}
-
-static cw_status check_config(cw_ctx *ctx, const cw_effendi_config *c)
-{
-    const int64_t size[] = {c->atac, c->dim, c->align_hidden, c->field_hidden, c->tau_hidden, c->decoder_hidden};
-    for (int i = 0; i < 6; i++)
-        if (size[i] < 1 || size[i] > 1 << 20)
-            return cw_fail(ctx, CW_ERR_ARGUMENT, "effendi: a layer of width %lld", (long long)size[i]);
-    if (c->readout_tokens < 0 || c->readout_tokens > 4096 || (c->readout_tokens > 0 && c->gene_readout))
-        return cw_fail(ctx, CW_ERR_ARGUMENT, "effendi: a readout from %lld tokens%s", (long long)c->readout_tokens,
-                       c->gene_readout ? " and per gene from the flow" : "");
-    if (c->tau_heads > 0 && (c->dim % c->tau_heads || c->dim / c->tau_heads > 256))
-        return cw_fail(ctx, CW_ERR_ARGUMENT,
-                       "effendi: %lld heads don't divide a width of %lld into heads of at most 256",
-                       (long long)c->tau_heads, (long long)c->dim);
-    return CW_OK;
-}
+#define TAU_FLOOR CW_EFFENDI_TAU_FLOOR
+#define TINY 1e-12 /* lengths below are not divided by */
 
 /* ---- spectral norms ---- */
 
@@ -160,8 +63,7 @@ static double leading(cw_tape *t, float *u, float *v, const float *w, int64_t ro
     return sigma;
 }
 
-/* `iterations` times v = W^T u / |.|, u = W v / |.|; without any u and v stay. room (rows + cols) */
-static void power(double *room, float *u, float *v, const float *w, int64_t iterations, int64_t rows, int64_t cols)
+void cw_effendi_power(double *room, float *u, float *v, const float *w, int64_t iterations, int64_t rows, int64_t cols)
 {
     double *left = room, *right = left + rows;
     if (iterations < 1) return;
@@ -172,17 +74,6 @@ static void power(double *room, float *u, float *v, const float *w, int64_t iter
     }
     for (int64_t i = 0; i < rows; i++) u[i] = (float)left[i];
     for (int64_t j = 0; j < cols; j++) v[j] = (float)right[j];
-}
-
-/* New weights' vectors, from random ones: training follows them from there, one iteration a step. */
-static void start_power(cw_effendi *m)
-{
-    for (int i = 0; i < 3 && m->ctx->status == CW_OK; i++) {
-        int64_t rows = cw_rows(m->field[i].w), cols = cw_cols(m->field[i].w);
-        double *room = cw_alloc(m->ctx, rows + cols, sizeof *room);
-        if (room) power(room, m->u[i]->data, m->v[i]->data, m->field[i].w->data, FIRST_ITERATIONS, rows, cols);
-        cw_free(m->ctx, room);
-    }
 }
 
 cw_effendi_field cw_effendi_field_make(const cw_effendi *m, cw_tape *t, const cw_effendi_flow *flow)
@@ -201,7 +92,7 @@ cw_effendi_field cw_effendi_field_make(const cw_effendi *m, cw_tape *t, const cw
             leading(t, f.u[i], f.v[i], w->data, rows, cols);
         else {
             double *room = cw_arena_take(t->arena, (rows + cols) * (int64_t)sizeof *room);
-            if (room) power(room, f.u[i], f.v[i], w->data, flow->iterations, rows, cols);
+            if (room) cw_effendi_power(room, f.u[i], f.v[i], w->data, flow->iterations, rows, cols);
         }
         for (int64_t r = 0; r < rows; r++)
             for (int64_t c = 0; c < cols; c++) f.sigma[i] += (double)f.u[i][r] * w->data[r * cols + c] * f.v[i][c];
@@ -221,7 +112,7 @@ void cw_effendi_field_store(cw_effendi *m, const cw_effendi_field *field)
 
 double cw_effendi_lipschitz(const cw_effendi *m, const cw_effendi_field *field)
 {
-    cw_tape *t = cw_tape_new(m->ctx); /* for its arena */
+    cw_tape *t = cw_tape_new(m->model.ctx); /* for its arena */
     double product = t ? 1.0 : NAN;
     for (int i = 0; t && i < 3; i++) {
         cw_tensor *w = m->field[i].w;
@@ -229,45 +120,7 @@ double cw_effendi_lipschitz(const cw_effendi *m, const cw_effendi_field *field)
         product *= leading(t, NULL, NULL, w->data, cw_rows(w), cw_cols(w)) / fabs(field->sigma[i]);
     }
     cw_tape_free(t);
-    return m->ctx->status == CW_OK ? product : NAN;
-}
-
-cw_effendi *cw_effendi_new(cw_ctx *ctx, const cw_effendi_config *config, uint64_t key)
-{
-    if (ctx->status != CW_OK || check_config(ctx, config) != CW_OK) return NULL;
-    cw_effendi *m = cw_calloc(ctx, 1, sizeof *m);
-    if (!m) return NULL;
-    m->ctx = ctx;
-    m->config = *config;
-    cw_params_init(&m->params, ctx);
-    const cw_effendi_config *c = config;
-    builder b = {m, key, 0};
-    m->align[0] = linear_layer(&b, c->align_hidden, c->atac, "align.net.0");
-    m->align[1] = norm_layer(&b, c->align_hidden, "align.net.1");
-    m->align[2] = linear_layer(&b, c->dim, c->align_hidden, "align.net.4");
-    m->align[3] = norm_layer(&b, c->dim, "align.net.5");
-    add_field(&b, c);
-    m->tau_mlp[0] = linear_layer(&b, c->tau_hidden, c->dim, "tau_predictor.tau_mlp.0");
-    m->tau_mlp[1] = linear_layer(&b, 1, c->tau_hidden, "tau_predictor.tau_mlp.2");
-    m->cell_mod[0] = linear_layer(&b, c->tau_hidden, c->dim, "tau_predictor.cell_mod.0");
-    m->cell_mod[1] = norm_layer(&b, c->tau_hidden, "tau_predictor.cell_mod.1");
-    m->cell_mod[2] = linear_layer(&b, c->dim, c->tau_hidden, "tau_predictor.cell_mod.4");
-    m->decoder[0] = linear_layer(&b, c->decoder_hidden, c->dim, "decoder.proj.0");
-    m->decoder[1] = linear_layer(&b, c->dim, c->decoder_hidden, "decoder.proj.3");
-    m->tau_bar = cw_params_add(&m->params, 1, 1, (int64_t[]){1}, "tau_bar");
-    cw_init_constant(m->tau_bar, 0.6931472f + TAU_FLOOR); /* softplus(0), where tau_base begins too */
-    add_options(&b, c);
-    start_power(m);
-    if (ctx->status == CW_OK) return m;
-    cw_effendi_free(m);
-    return NULL;
-}
-
-void cw_effendi_free(cw_effendi *m)
-{
-    if (!m) return;
-    cw_params_free(&m->params);
-    cw_free(m->ctx, m);
+    return m->model.ctx->status == CW_OK ? product : NAN;
 }
 
 /* ---- parts ---- */
@@ -329,7 +182,7 @@ cw_tensor *cw_effendi_tau(const cw_effendi *m, cw_tape *t, cw_tensor *z_a, cw_te
 cw_tensor *cw_effendi_run(cw_tape *t, cw_tensor *z, const cw_effendi_field *field, cw_tensor *duration, float scale,
                           const cw_effendi_flow *flow)
 {
-    return cw_flow(t, z, field->w, duration, NULL, (cw_flow_spec){flow->method, flow->steps, scale});
+    return cw_flow(t, z, field->w, duration, NULL, (cw_flow_spec){(cw_flow_method)flow->method, flow->steps, scale});
 }
 
 cw_tensor *cw_effendi_decode_states(const cw_effendi *m, cw_tape *t, cw_tensor *state, cw_tensor *gene_emb)
@@ -344,7 +197,7 @@ cw_tensor *cw_effendi_decode_states(const cw_effendi *m, cw_tape *t, cw_tensor *
 static cw_tensor *decode_genes(const cw_effendi *m, cw_tape *t, cw_tensor *z_a, cw_tensor *tau, cw_tensor *gene_emb,
                                const cw_effendi_field *field, const cw_effendi_flow *flow)
 {
-    cw_flow_spec spec = {flow->method, flow->steps, flow->tau_max};
+    cw_flow_spec spec = {(cw_flow_method)flow->method, flow->steps, flow->tau_max};
     cw_gene_reading g = {.path = cw_flow_path(t, z_a, field->w, spec)};
     cw_tensor *w = m->decoder[0].w, *b = m->decoder[1].b;
     int64_t hidden = m->config.decoder_hidden, n = z_a ? cw_rows(z_a) : 0;
@@ -380,7 +233,7 @@ cw_tensor *cw_effendi_decode(const cw_effendi *m, cw_tape *t, cw_tensor *z_a, cw
 {
     if (m->config.readout_tokens > 0) return decode_tokens(m, t, z_a, tau, gene_emb);
     if (m->config.gene_readout) return decode_genes(m, t, z_a, tau, gene_emb, field, flow);
-    cw_flow_spec spec = {flow->method, flow->steps, flow->tau_max};
+    cw_flow_spec spec = {(cw_flow_method)flow->method, flow->steps, flow->tau_max};
     cw_tensor *share = cw_flow_share(t, tau, flow->tau_max, flow->steps);
     return cw_effendi_decode_states(m, t, cw_flow(t, z_a, field->w, NULL, share, spec), gene_emb);
 }

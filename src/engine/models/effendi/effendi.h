@@ -15,8 +15,10 @@
 #define CW_EFFENDI_H
 
 #include "../../autodiff/ops.h"
-#include "../../nn/params.h"
-#include "../../nn/transformer.h" /* the observer */
+#include "../../nn/observe.h"
+#include "../model.h"
+
+#define CW_EFFENDI_TAU_FLOOR 1e-3f /* added to every softplus */
 
 typedef struct cw_effendi_config {
     int64_t atac, dim; /* widths of z_atac, and of z_rna and the gene embeddings */
@@ -31,21 +33,38 @@ typedef struct cw_effendi_config {
 
 /* How the flow is integrated. */
 typedef struct cw_effendi_flow {
-    cw_flow_method method;
+    int method; /* cw_flow_method */
     int64_t steps;
     int exact;          /* spectral norm: 1 the largest singular value, 0 power iteration from the stored vectors */
     int64_t iterations; /* of the latter */
     float tau_max;      /* the trajectory's length; delays beyond are read there */
 } cw_effendi_flow;
 
+/* Settings of the three tasks: "match" (stage 1: the field, the alignment and one delay from unpaired samples), "frozen"
+ * (2.1: delays, decoder, alignment) and "tuned" (2.2: the field too). Kept inputs: zAtac (cells,atac), zRna (cells,dim),
+ * expression (cells,genes), geneEmbedding (genes,dim), and where they are there freeAtac, freeRna, peaks. */
+typedef struct cw_effendi_stage {
+    cw_effendi_flow flow;
+    float temperature;   /* of the contrast */
+    int64_t projections; /* of the sliced distance */
+} cw_effendi_stage;
+
 typedef struct cw_effendi_linear {
     cw_tensor *w, *b;
 } cw_effendi_linear;
 
+/* The field with divided weights, made once per loss. u and v (of each layer) are the vectors its norms came from. */
+typedef struct cw_effendi_field {
+    cw_flow_field w;
+    double sigma[3];
+    float *u[3], *v[3];
+} cw_effendi_field;
+
 typedef struct cw_effendi {
-    cw_ctx *ctx;
+    cw_model model; /* first: a cw_effendi is a cw_model */
     cw_effendi_config config;
-    cw_params params;
+    cw_effendi_field pending; /* of a step that trains the field, until it is stored or forgotten */
+    int store;
     cw_effendi_linear align[4]; /* linear, norm, linear, norm */
     cw_effendi_linear field[3];
     cw_tensor *u[3], *v[3]; /* the power iteration's vectors */
@@ -56,17 +75,13 @@ typedef struct cw_effendi {
     cw_tensor *tau_bar; /* stage 1's delay, (1) */
 } cw_effendi;
 
-/* A model with fresh weights (PyTorch's linear initial values) from streams of `key`; NULL with the error recorded. */
-cw_effendi *cw_effendi_new(cw_ctx *ctx, const cw_effendi_config *config, uint64_t key) CW_USED_RESULT;
-void cw_effendi_free(cw_effendi *m);
+extern const cw_model_class cw_effendi_class;
+cw_status cw_effendi_check(cw_model *m);
+cw_status cw_effendi_build(cw_model *m); /* PyTorch's linear initial values */
 
-/* The field with divided weights, made once per loss. u and v (of each layer) are the vectors its norms came from. */
-typedef struct cw_effendi_field {
-    cw_flow_field w;
-    double sigma[3];
-    float *u[3], *v[3];
-} cw_effendi_field;
 cw_effendi_field cw_effendi_field_make(const cw_effendi *m, cw_tape *t, const cw_effendi_flow *flow);
+/* `iterations` times v = W^T u / |.|, u = W v / |.|, w (rows,cols); without any u and v stay. room (rows + cols). */
+void cw_effendi_power(double *room, float *u, float *v, const float *w, int64_t iterations, int64_t rows, int64_t cols);
 /* What power iteration found becomes the stored vectors (training does so at every step). */
 void cw_effendi_field_store(cw_effendi *m, const cw_effendi_field *field);
 /* Product of the true spectral norms of the divided weights: the field's Lipschitz bound. */

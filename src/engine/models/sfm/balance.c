@@ -62,14 +62,17 @@ static void forget(cw_balance *b, int64_t m)
     b->weight = 0;
 }
 
-void cw_sfm_balance_forget(cw_sfm *s)
+void cw_sfm_balance_forget(cw_model *m)
 {
+    cw_sfm *s = (cw_sfm *)m;
     forget(&s->tf_balance, s->config.factors);
     forget(&s->gene_balance, s->config.factors);
 }
 
-void cw_sfm_balance_apply(cw_sfm *s)
+void cw_sfm_balance_apply(cw_model *m, cw_tape *t)
 {
+    cw_sfm *s = (cw_sfm *)m;
+    (void)t;
     cw_balance *both[] = {&s->tf_balance, &s->gene_balance};
     for (int r = 0; r < 2; r++) {
         cw_balance *b = both[r];
@@ -78,5 +81,5 @@ void cw_sfm_balance_apply(cw_sfm *s)
             *beta += s->config.beta_momentum * (float)(b->sum[j] / b->weight - *beta);
         }
     }
-    cw_sfm_balance_forget(s);
+    cw_sfm_balance_forget(m);
 }

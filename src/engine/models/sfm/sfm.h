@@ -7,18 +7,18 @@
 #ifndef CW_SFM_H
 #define CW_SFM_H
 
-#include "../../nn/params.h"
 #include "../../nn/transformer.h"
+#include "../model.h"
 
 typedef struct cw_sfm_config {
     int64_t vocab, conditions, pad; /* rows of the gene and condition tables; the padding token */
     int64_t embed_dim;
     int64_t expr_bins, expr_hidden, batch_bins, batch_hidden;
     float expr_tau, batch_tau, cond_dropout, out_dropout;
-    int64_t layers, heads, mlp_hidden;
+    int64_t layers, heads, mlp_hidden; /* mlp_hidden 0: 4 embed_dim */
     int qkv_bias, out_bias, mlp_bias;
     float mlp_dropout, norm_eps;
-    cw_rotary rotary;
+    int use_rotary, rotary_interleaved;
     float rotary_base;
     int64_t factors, router_hidden;
     int64_t topk; /* factors a gene may belong to; 0: all (plain softmax) */
@@ -27,10 +27,9 @@ typedef struct cw_sfm_config {
     float vgae_dropout, fp_damping;
 } cw_sfm_config;
 
-/* CW_OK, or an error that names the field, its value and what it may be. */
-cw_status cw_sfm_config_check(cw_ctx *ctx, const cw_sfm_config *config);
-
-/* What a batch is made from. Arrays are (cells, genes) unless said otherwise and borrowed until cw_sfm_batch_build
+extern const cw_setting cw_sfm_settings[];
+extern const cw_preset cw_sfm_presets[];
+/* What a batch is made from (cw_sfm_input_read: from named arrays). Arrays are (cells, genes) unless said otherwise and borrowed until cw_sfm_batch_build
  * returns, eps until the step is over. */
 typedef struct cw_sfm_input {
     int64_t cells, genes;
@@ -65,6 +64,8 @@ typedef struct cw_sfm_batch {
     float *eps;                   /* (N), or NULL */
 } cw_sfm_batch;
 
+/* The arrays ids, values, conditions, nonTF, and where they are given padding and eps. */
+cw_sfm_input cw_sfm_input_read(cw_inputs *in);
 cw_status cw_sfm_batch_build(cw_sfm_batch *batch, cw_arena *arena, const cw_sfm_input *input,
                              const cw_sfm_config *config);
 
@@ -90,9 +91,10 @@ typedef struct cw_balance {
 } cw_balance;
 
 typedef struct cw_sfm {
-    cw_ctx *ctx;
+    cw_model model; /* first: a cw_sfm is a cw_model */
     cw_sfm_config config;
-    cw_params params;
+    uint64_t *pair; /* of the kept input "prior", source << 32 | target, sorted; owned */
+    int64_t pairs;
     cw_tensor *gene_table, *tf_type_table, *prefix_type, *gene_type, *token_norm;
     cw_scalar_encoder expr, batch;
     cw_tensor *expr_prototypes, *expr_bins, *batch_prototypes, *batch_bins, *batch_score_w, *batch_score_b;
@@ -103,9 +105,13 @@ typedef struct cw_sfm {
     cw_mlp vgae_expr, vgae_posterior, vgae_z, vgae_out;
 } cw_sfm;
 
-/* A new model with random weights from `key`; NULL with the error recorded. */
-cw_sfm *cw_sfm_new(cw_ctx *ctx, const cw_sfm_config *config, uint64_t key) CW_USED_RESULT;
-void cw_sfm_free(cw_sfm *model);
+extern const cw_model_class cw_sfm_class;
+
+/* Parts of the class: sfm_config.c and sfm_build.c, sfm_tasks.c. */
+cw_status cw_sfm_check(cw_model *m);
+double cw_sfm_forecast(const cw_model *m, const cw_sizes *sizes);
+cw_status cw_sfm_build(cw_model *m);
+void cw_sfm_release(cw_model *m);
 
 typedef struct cw_sfm_output {
     cw_tensor *hidden;           /* (T, D) */
@@ -123,6 +129,12 @@ typedef struct cw_sfm_loss_spec {
     float prior_positive, prior_negative;
     int use_prior, use_dag, use_sparsity;
 } cw_sfm_loss_spec;
+
+/* Settings of the task "pretrain". */
+typedef struct cw_sfm_pretrain {
+    int64_t prior_top;
+    float prior_positive, prior_negative;
+} cw_sfm_pretrain;
 
 typedef struct cw_sfm_losses {
     cw_tensor *reconstruction, *kl; /* ELBO loss = reconstruction + kl */
@@ -151,8 +163,8 @@ float cw_vgae_value(float raw, int column);
 
 /* Quantile balancing (spec: "beta"): gather from a micro-batch's logits, then apply or forget once per step. */
 void cw_sfm_balance_gather(cw_sfm *model, cw_tape *tape, cw_sfm_output output);
-void cw_sfm_balance_apply(cw_sfm *model);
-void cw_sfm_balance_forget(cw_sfm *model);
+void cw_sfm_balance_apply(cw_model *model, cw_tape *tape);
+void cw_sfm_balance_forget(cw_model *model);
 
 /* The k largest entries of each gate row, in the order of the factors: index (rows, k) and weight (rows, k); rows with
  * fewer non-zero entries are filled with weight 0. */
@@ -160,8 +172,5 @@ int64_t cw_sfm_gate_width(const cw_sfm_config *config); /* entries of a row that
 /* scratch: (factors). */
 void cw_gate_pack(uint16_t *index, float *weight, float *scratch, const float *gate, int64_t rows, int64_t factors,
                   int64_t k);
-
-/* Bytes the engine will hold at the peak of one batch, within a few per cent, `train` with gradients and moments. */
-int64_t cw_sfm_forecast(const cw_sfm_config *config, int64_t cells, int64_t genes, int64_t tfs, int train);
 
 #endif

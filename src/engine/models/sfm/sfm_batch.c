@@ -32,6 +32,23 @@ static cw_status check_input(cw_ctx *ctx, const cw_sfm_input *in, const cw_sfm_c
     return ctx->status;
 }
 
+cw_sfm_input cw_sfm_input_read(cw_inputs *in)
+{
+    int64_t all[2] = {-1, -1}, ids[2] = {-1, -1}, cond[2] = {-1, 4};
+    cw_sfm_input x = {.values = cw_in_f32(in, "values", 2, all, 0)};
+    const cw_array *given = cw_in_find(in, "ids");
+    x.cells = all[0], x.genes = all[1];
+    x.ids_shared = given && given->ndim == 1;
+    ids[0] = x.ids_shared ? x.genes : x.cells, ids[1] = x.genes;
+    cond[0] = x.cells;
+    x.ids = cw_in_i32(in, "ids", x.ids_shared ? 1 : 2, ids, 0);
+    x.non_tf = cw_in_flags(in, "nonTF", x.ids_shared ? 1 : 2, ids, 0);
+    x.condition = cw_in_i32(in, "conditions", 2, cond, 0);
+    x.padding = cw_in_flags(in, "padding", 2, all, 1);
+    x.eps = cw_in_f32(in, "eps", 2, all, 1);
+    return x;
+}
+
 static cw_status take_arrays(cw_sfm_batch *b, cw_arena *arena)
 {
     int64_t T = b->tokens, N = b->actives, U = b->tfs, C = b->cells;

@@ -1,46 +1,4 @@
-## Settings of the SFM: two presets and the published key names.
-
-.sfmPresets <- list(
-    published = list(
-        embedDim = 768L, exprBins = 32L, exprHidden = 128L, exprTau = 1,
-        batchBins = 128L, batchHidden = 128L, batchTau = 1,
-        condDropout = 0.1, outDropout = 0.1,
-        layers = 4L, heads = 8L, mlpHidden = NULL, mlpDropout = 0.1,
-        rotary = "none", rotaryBase = 10000, normEps = 1e-6,
-        factors = 256L, routerHidden = 128L, routerDropout = 0.1,
-        topk = 32L, routerTemperature = 1, betaMomentum = 1,
-        vgaeHidden = 128L, vgaeDropout = 0.1, vgaeSteps = 3L,
-        vgaeDamping = 0.5, maxLength = 4096L
-    ),
-    laptop = list(
-        embedDim = 64L, exprBins = 16L, exprHidden = 32L, exprTau = 1,
-        batchBins = 16L, batchHidden = 32L, batchTau = 1,
-        condDropout = 0.1, outDropout = 0.1,
-        layers = 2L, heads = 4L, mlpHidden = 128L, mlpDropout = 0.1,
-        rotary = "none", rotaryBase = 10000, normEps = 1e-6,
-        factors = 32L, routerHidden = 32L, routerDropout = 0.1,
-        topk = 4L, routerTemperature = 1, betaMomentum = 1,
-        vgaeHidden = 32L, vgaeDropout = 0.1, vgaeSteps = 3L,
-        vgaeDamping = 0.5, maxLength = 4096L
-    )
-)
-
-## Allowed range of each setting: c(min, max, whole, open at min).
-.sfmRanges <- list(
-    embedDim = c(1, 65536, 1, 0), layers = c(1, 1000, 1, 0),
-    heads = c(1, 4096, 1, 0), factors = c(1, 65535, 1, 0),
-    topk = c(1, 65535, 1, 0), mlpHidden = c(1, 1048576, 1, 0),
-    exprBins = c(2, 65536, 1, 0), exprHidden = c(1, 65536, 1, 0),
-    exprTau = c(0, Inf, 0, 1), batchBins = c(1, 65536, 1, 0),
-    batchHidden = c(1, 65536, 1, 0), batchTau = c(0, Inf, 0, 1),
-    routerHidden = c(1, 65536, 1, 0), routerTemperature = c(0, Inf, 0, 1),
-    betaMomentum = c(0, 1, 0, 0), rotaryBase = c(0, Inf, 0, 1),
-    normEps = c(0, 1, 0, 1), condDropout = c(0, 0.999, 0, 0),
-    outDropout = c(0, 0.999, 0, 0), mlpDropout = c(0, 0.999, 0, 0),
-    routerDropout = c(0, 0.999, 0, 0), vgaeDropout = c(0, 0.999, 0, 0),
-    vgaeHidden = c(1, 65536, 1, 0), vgaeSteps = c(0, 1000, 1, 0),
-    vgaeDamping = c(-Inf, Inf, 0, 0), maxLength = c(2, 1e6, 1, 0)
-)
+## Settings of the SFM: presets and ranges are the engine's.
 
 #' Settings of a structure foundation module (SFM)
 #'
@@ -102,23 +60,50 @@ SFMParam <- function(embedDim = NULL, layers = NULL, heads = NULL,
     })
     given$preset <- NULL
     given <- given[!vapply(given, is.null, logical(1))]
-    value <- .sfmPresets[[preset]]
+    value <- .sfmPreset(preset)
     value[names(given)] <- given
-    for (name in names(.sfmRanges)) {
-        r <- .sfmRanges[[name]]
-        if (!is.null(value[[name]])) {
-            value[[name]] <- .checkNumber(
-                value[[name]], name, r[[1L]], r[[2L]], r[[3L]] == 1,
-                r[[4L]] == 1
-            )
-        }
-    }
+    value <- .checkBySettings(value, .sfmArguments())
+    value$maxLength <- .checkNumber(value$maxLength, "maxLength", 2, 1e6, TRUE)
     .checkParamPairs(value, given)
     value$topk <- min(value$topk, value$factors)
     new("SFMParam",
-        config = .paramConfig(value), maxLength = value$maxLength,
+        config = .sfmConfig(value), maxLength = value$maxLength,
         preset = preset
     )
+}
+
+## The engine's settings of an SFM that are arguments of SFMParam().
+.sfmArguments <- function() {
+    table <- .engineSettings("sfm")
+    table[table$argument %in% names(formals(SFMParam)), ]
+}
+
+## Values of a preset by argument.
+.sfmPreset <- function(preset) {
+    table <- .sfmArguments()
+    value <- setNames(as.list(table$default), table$argument)
+    chosen <- .enginePresets("sfm")[[preset]]
+    value[names(chosen)] <- as.list(chosen)
+    if (value$mlpHidden == 0) {
+        value["mlpHidden"] <- list(NULL) # 4 x embedDim
+    }
+    c(value, list(rotary = "none", maxLength = 4096L))
+}
+
+## Each value against the range its setting has in the engine.
+.checkBySettings <- function(value, table) {
+    for (i in seq_len(nrow(table))) {
+        s <- table[i, ]
+        if (!is.null(value[[s$argument]])) {
+            ## where the engine takes 0 for "none", R has NULL
+            none <- s$type == "integer" && s$default == 0
+            value[[s$argument]] <- .checkNumber(value[[s$argument]],
+                s$argument, if (none) max(1, s$min) else s$min, s$max,
+                s$type == "integer", s$open == 1
+            )
+        }
+    }
+    value
 }
 
 .checkParamPairs <- function(value, given) {
@@ -150,55 +135,41 @@ SFMParam <- function(embedDim = NULL, layers = NULL, heads = NULL,
     invisible()
 }
 
-## The published key names, in the published order. NULL stays (as null in
-## the JSON file): the hidden width is then 4 x embed_dim.
-.paramConfig <- function(v) {
-    sfm <- list(
-        embed_dim = v$embedDim, expr_num_bins = v$exprBins,
-        expr_hidden_dim = v$exprHidden, expr_tau = v$exprTau,
-        batch_num_bins = v$batchBins, batch_hidden_dim = v$batchHidden,
-        batch_tau = v$batchTau, cond_dropout = v$condDropout,
-        out_dropout = v$outDropout, num_layers = v$layers,
-        num_heads = v$heads, backbone_mlp_hidden_dim = v$mlpHidden,
-        backbone_mlp_dropout = v$mlpDropout, attention_backend = "fa2",
-        use_rotary = v$rotary != "none", qkv_bias = TRUE, out_bias = TRUE,
-        backbone_mlp_bias = TRUE, norm_eps = v$normEps,
-        rotary_base = v$rotaryBase,
-        rotary_interleaved = v$rotary == "interleaved",
-        num_factors = v$factors, router_hidden_dim = v$routerHidden,
-        router_dropout = v$routerDropout, topk = v$topk,
-        router_temperature = v$routerTemperature,
-        beta_momentum = v$betaMomentum
-    )
-    vgae <- list(
-        hidden_dim = v$vgaeHidden, dropout = v$vgaeDropout,
-        fp_steps = v$vgaeSteps, fp_damping = v$vgaeDamping
-    )
-    list(sfm = sfm, vgae = vgae)
+## The published key names in the published order, as the engine lists them.
+## NULL stays (as null in the JSON file).
+.sfmConfig <- function(v) {
+    v$useRotary <- v$rotary != "none"
+    v$rotaryInterleaved <- v$rotary == "interleaved"
+    table <- .engineSettings("sfm")
+    part <- function(prefix) {
+        rows <- table[startsWith(table$name, prefix), ]
+        values <- lapply(seq_len(nrow(rows)), function(i) {
+            s <- rows[i, ]
+            if (s$type == "text") {
+                return("fa2") # attention_backend
+            }
+            if (s$argument %in% names(v) || s$argument == "mlpHidden") {
+                return(v[[s$argument]])
+            }
+            if (s$type == "flag") s$default == 1 else s$default
+        })
+        setNames(values, substring(rows$name, nchar(prefix) + 1L))
+    }
+    list(sfm = part("sfm."), vgae = part("vgae."))
 }
 
 #' @rdname SFMParam
 #' @export
 SFMParamDefaults <- function() {
     text <- function(preset) {
-        vapply(names(preset), function(name) {
-            value <- preset[[name]]
-            if (is.null(value)) "4 x embedDim" else format(value)
+        value <- .sfmPreset(preset)
+        vapply(names(value), function(name) {
+            if (is.null(value[[name]])) "4 x embedDim" else format(value[[name]])
         }, character(1))
     }
-    names <- names(.sfmPresets$laptop)
-    published <- .sfmPresets$published
-    ## `mlpHidden = NULL` vanishes from the list's names; put it back.
-    wide <- setNames(lapply(names, function(n) published[[n]]), names)
-    data.frame(
-        argument = names, laptop = unname(text(.sfmPresets$laptop)),
-        published = unname(text(wide))
-    )
-}
-
-.configJson <- function(config) {
-    jsonlite::toJSON(config,
-        auto_unbox = TRUE, null = "null", digits = NA, pretty = 1
+    laptop <- text("laptop")
+    data.frame(argument = names(laptop), laptop = unname(laptop),
+        published = unname(text("published"))
     )
 }
 

@@ -1,0 +1,179 @@
+## Making a model.
+
+#' Make a new model with random weights
+#'
+#' The vocabulary (which genes the model can read) is made from the genes of
+#' `x`, or from `genes`. Names are trimmed and put in upper case; names that
+#' all start with ENSG count as Ensembl identifiers, without version.
+#'
+#' @param param an [SFMParam()].
+#' @param x genes x cells: a `SingleCellExperiment`, `SummarizedExperiment`,
+#'   `Seurat` object (v3 to v5), matrix, `dgCMatrix` or `DelayedMatrix`; only
+#'   its genes are used. May be `NULL` when `genes` is given.
+#' @param genes character vector of gene names; the vocabulary, in this order.
+#' @param species `"human"` or `"mouse"`, or a column of `colData(x)`.
+#' @param tfs which genes are transcription factors: `NULL` for the shipped
+#'   catalogue ([tfCatalogue()]), gene symbols, a data.frame with a column
+#'   `TF`, or a list with `human` and/or `mouse` of either.
+#' @param seed `NULL`: the model's random key is drawn from R's generator, so
+#'   `set.seed()` governs it. A whole number: that number's own key.
+#' @param threads threads of the engine; `NULL`: option `causeway.threads`,
+#'   else at most 2.
+#' @param assay.type assay to look at; `NULL`: `"counts"`, else the first.
+#' @param symbols column of `rowData(x)` (or a vector, one per gene) with gene
+#'   symbols. With Ensembl row names they serve as labels and to find the
+#'   factors; a usual column such as `gene_short_name` is found by itself.
+#' @param minCells genes seen in fewer cells of `x` stay out of the vocabulary.
+#' @param conditions most values of platform, species, tissue and disease the
+#'   model can learn.
+#' @param verbose say what is done.
+#' @param ... further arguments of the methods.
+#' @return A [FoundationModel-class] with random weights, drawn as in the
+#'   published code (Xavier-uniform layers, normal embeddings of sd 0.02).
+#' @section Errors: empty or unnamed `x`, duplicated genes, no transcription
+#'   factor, unknown or mixed species, and settings that don't fit each other
+#'   are errors naming argument, value and remedy.
+#' @seealso [trainModel()], [loadModel()], [saveModel()]
+#' @references Source of the architecture: scCAFM, Catchxu/scCAFM.
+#' @examples
+#' cells <- exampleCells()
+#' model <- newModel(SFMParam(), cells)
+#' model
+#' newModel(SFMParam(embedDim = 16, heads = 2), genes = rownames(cells))
+#' @rdname newModel
+#' @aliases newModel,SFMParam-method
+#' @export
+setMethod("newModel", "SFMParam", function(param, x = NULL, genes = NULL,
+    species = c("human", "mouse"), tfs = NULL, seed = NULL, threads = NULL,
+    assay.type = NULL, symbols = NULL, minCells = 1, conditions = 64,
+    verbose = FALSE) {
+    threads <- .threads(threads)
+    conditions <- .checkNumber(conditions, "conditions", 4, 1e6, TRUE)
+    if (identical(species, c("human", "mouse"))) {
+        species <- "human"
+    }
+    source <- .vocabSource(x, genes, species, assay.type, symbols, minCells,
+        verbose
+    )
+    tfs <- .resolveTfs(tfs, source$species)
+    vocab <- .makeVocab(source$clean, source$symbols, source$type)
+    if (!any(.isTf(vocab$gene_symbol, tfs[[source$species]]))) {
+        .stopArgument(if (is.null(genes)) "x" else "genes",
+            "has no transcription factor of the ", source$species, " list",
+            .noTfHint(source$clean, all(grepl("^ENS", source$clean)) &&
+                all(is.na(vocab$gene_symbol)))
+        )
+    }
+    .buildModel(param@config, vocab, tfs, rows = conditions,
+        key = .newKey(seed), threads = threads,
+        maxLength = param@maxLength, species = source$species
+    )
+})
+
+#' @rdname newModel
+#' @aliases newModel,ANY-method
+#' @export
+setMethod("newModel", "ANY", function(param, ...) {
+    .stopArgument("param", "must be an SFMParam, from SFMParam(); it is a ",
+        class(param)[[1L]], "."
+    )
+})
+
+## Names the vocabulary is made of.
+.vocabSource <- function(x, genes, species, assay.type, symbols, minCells,
+    verbose) {
+    if (is.null(x) && is.null(genes)) {
+        .stopArgument("x", "is missing; give cells, or gene names with ",
+            "'genes'."
+        )
+    }
+    if (!is.null(genes)) {
+        if (!is.character(genes) || !length(genes)) {
+            .stopArgument("genes", "must be gene names; it is ",
+                .show(genes), "."
+            )
+        }
+        input <- list(
+            matrix = matrix(0, length(genes), 1L), names = genes,
+            cells = "none", geneData = data.frame(row.names = seq_along(genes))
+        )
+        input <- .nameGenes(input, symbols, verbose)
+        input$species <- .resolveSpecies(species)
+        return(input)
+    }
+    input <- .cellInput(x, assay.type, symbols, verbose)
+    input$species <- .resolveSpecies(species, input$cellData)
+    minCells <- .checkNumber(minCells, "minCells", 0, whole = TRUE)
+    if (minCells > 0) {
+        all <- seq_len(nrow(input$matrix))
+        seen <- .cellsPerGene(input$matrix, all, seq_len(ncol(input$matrix)))
+        keep <- which(seen >= minCells)
+        if (length(keep) < 2L) {
+            .stopArgument("x", "has ", length(keep), " genes seen in ",
+                minCells, " cells or more; a vocabulary needs two."
+            )
+        }
+        input$clean <- input$clean[keep]
+        input$symbols <- input$symbols[keep]
+    }
+    input
+}
+
+.buildModel <- function(config, vocab, tfs, rows, key, threads,
+    maxLength, species = "human") {
+    .checkModelMemory(config, max(vocab$token_index) + rows + 1)
+    ptr <- .engineNew("sfm", c(.knownSettings(config, "sfm"), list(
+        vocab = max(vocab$token_index) + 1L, conditions = rows,
+        pad = .padIndex(vocab)
+    )), key, threads)
+    state <- new.env(parent = emptyenv())
+    state$conditions <- data.frame(
+        cond_value = c("<unk>", "human", "mouse")[seq_len(min(3L, rows))],
+        token_index = seq_len(min(3L, rows)) - 1L
+    )
+    state$conditionRows <- as.integer(rows)
+    state$maxLength <- as.integer(maxLength)
+    state$key <- key
+    state$species <- species
+    state$source <- "new"
+    state$status <- "untrained"
+    state$report <- NULL
+    state$run <- NULL
+    state$log <- NULL
+    state$tokens <- NULL
+    state$student <- NULL
+    new("SFModel",
+        ptr = ptr, config = config, vocab = vocab, tfs = tfs, state = state
+    )
+}
+
+## A published configuration less what the engine has no setting for.
+.knownSettings <- function(config, class) {
+    known <- .engineSettings(class)$name
+    parts <- names(config)
+    config <- config[parts %in% sub("\\..*", "", known)]
+    lapply(setNames(nm = names(config)), function(part) {
+        x <- config[[part]]
+        if (!is.list(x)) x else x[paste0(part, ".", names(x)) %in% known]
+    })
+}
+
+## Weights alone, in 32 bits, before the engine asks for them.
+.checkModelMemory <- function(config, rows) {
+    s <- config$sfm
+    d <- as.numeric(s$embed_dim)
+    hidden <- s$backbone_mlp_hidden_dim
+    hidden <- if (is.null(hidden)) 4 * d else as.numeric(hidden)
+    need <- 4 * (d * rows + 5 * d^2 + s$num_layers * (4 * d^2 + 3 * d * hidden))
+    limit <- .memoryLimit()
+    if (is.finite(need) && need > limit) {
+        stop("not enough memory: the weights of this model (embed_dim ", d,
+            ", ", s$num_layers, " layers, ", rows, " genes and conditions) ",
+            "take ", .bytes(need), ", and ", .bytes(limit), " may be used. ",
+            "Make the model smaller, or raise ",
+            "options(causeway.memoryLimit = bytes).",
+            call. = FALSE
+        )
+    }
+    invisible(need)
+}

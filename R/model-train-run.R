@@ -1,0 +1,350 @@
+## A training run: its plan, its steps, its record.
+
+.trainSettings <- function(s, width) {
+    if (is.null(s$lr)) {
+        s$lr <- if (width >= 512) 1e-4 else 1e-3
+    }
+    s$batchSize <- .checkNumber(s$batchSize, "batchSize", 1, 65536, TRUE)
+    s$accumulate <- .checkNumber(s$accumulate, "accumulate", 1, 4096, TRUE)
+    .checkNumber(s$lr, "lr", 0, 1, open = TRUE)
+    .checkNumber(s$weightDecay, "weightDecay", 0)
+    .checkNumber(s$warmup, "warmup", 0, 1)
+    .checkNumber(s$minLrRatio, "minLrRatio", 0, 1)
+    .checkNumber(s$clip, "clip", 0, open = TRUE)
+    if (!is.numeric(s$priorWeight) || length(s$priorWeight) != 2L ||
+        !all(is.finite(s$priorWeight)) || any(s$priorWeight < 0)) {
+        .stopArgument("priorWeight", "must be two numbers from 0 up, first ",
+            "and last; it is ", .show(s$priorWeight), "."
+        )
+    }
+    s$priorEdges <- .checkNumber(s$priorEdges, "priorEdges", 1, 1e7, TRUE)
+    .checkNumber(s$lambdaDag, "lambdaDag", 0)
+    .checkNumber(s$lambdaSparsity, "lambdaSparsity", 0)
+    .checkNumber(s$conditionMask, "conditionMask", 0, 1)
+    s
+}
+
+.trainModel <- function(model, x, args, settings, epochs, prior, resume,
+    saving, seed, verbose) {
+    state <- model@state
+    if (isTRUE(resume)) {
+        if (is.null(state$run)) {
+            .stopArgument("resume", "is TRUE, but the model has no run to go ",
+                "on with; leave it out to begin one."
+            )
+        }
+        args$genes <- state$run$tokens
+        settings <- state$run$settings
+    }
+    before <- state$conditions
+    done <- FALSE
+    ## An error before the first step leaves the condition table as it was.
+    on.exit(if (!done) state$conditions <- before)
+    prepared <- .prepareCells(model, x, "train", args, verbose)
+    if (ncol(prepared$values) < 2L) {
+        .stopArgument("x", "leaves ", ncol(prepared$values), " cell; training ",
+            "needs two or more."
+        )
+    }
+    edges <- .priorTokens(prior, model@vocab)
+    plan <- .planRun(model, prepared, settings, epochs, edges, resume, seed,
+        verbose
+    )
+    if (plan$total <= plan$step) {
+        .say(verbose, "The run has finished (", plan$epochs, " epochs); ",
+            "raise 'epochs' to go on, or say resume = FALSE."
+        )
+        return(invisible(model))
+    }
+    .checkMemory(model, settings$batchSize, nrow(prepared$values),
+        sum(!prepared$nonTF), TRUE, "batchSize"
+    )
+    saving <- .openRunFolder(model, plan, saving)
+    .beginRun(model, plan, edges)
+    done <- TRUE
+    state$saving <- saving
+    state$species <- prepared$report$species
+    state$tokens <- prepared$tokens
+    state$coverage <- prepared$report
+    .say(verbose, "Training on ", ncol(prepared$values), " cells x ",
+        nrow(prepared$values), " genes (", prepared$report$tfs, " TFs), ",
+        plan$epochs, " epochs, ", plan$total - plan$step, " steps; prior ",
+        plan$prior, "."
+    )
+    .saveRun(model)
+    .runSteps(model, prepared, verbose)
+    invisible(model)
+}
+
+## Edges as a 2 x E matrix of tokens; NULL without a prior.
+.priorTokens <- function(prior, vocab) {
+    if (is.null(prior)) {
+        return(NULL)
+    }
+    if (!is.data.frame(prior) || !all(c("Gene1", "Gene2") %in% names(prior))) {
+        .stopArgument("prior", "must be a data.frame with columns Gene1 and ",
+            "Gene2."
+        )
+    }
+    genes <- c(as.character(prior$Gene1), as.character(prior$Gene2))
+    type <- if (.isEnsembl(genes)) "ensembl" else "symbol"
+    token <- .lookupTokens(vocab, .cleanNames(genes, type), type)
+    edges <- rbind(
+        token[seq_len(nrow(prior))], token[nrow(prior) + seq_len(nrow(prior))]
+    )
+    edges <- edges[, edges[1L, ] >= 0L & edges[2L, ] >= 0L, drop = FALSE]
+    if (!ncol(edges)) {
+        .stopArgument("prior", "has no edge between genes the model knows; ",
+            "its first are ", .some(paste(prior$Gene1, prior$Gene2), 3L), "."
+        )
+    }
+    edges[, !duplicated(t(edges)), drop = FALSE]
+}
+
+## What tells one training set from another.
+.fingerprint <- function(prepared, edges) {
+    .hash(list(prepared$values, prepared$tokens, prepared$nonTF,
+        prepared$conditions, edges
+    ))
+}
+
+## The run to do: a new one, or the old one further on.
+.planRun <- function(model, prepared, settings, epochs, edges, resume, seed,
+    verbose) {
+    old <- model@state$run
+    print <- .fingerprint(prepared, edges)
+    sameData <- !is.null(old) && identical(old$fingerprint, print)
+    same <- sameData && isTRUE(all.equal(old$settings, settings,
+        tolerance = 1e-12
+    ))
+    if (isTRUE(resume) && !sameData) {
+        .stopArgument("resume", "is TRUE, but 'x', 'prior' or the way they ",
+            "are read differ from the run that stopped. Give the same, or ",
+            "begin a new run with resume = FALSE."
+        )
+    }
+    if (!isFALSE(resume) && same) {
+        if (is.null(epochs)) {
+            epochs <- old$epochs
+        }
+        old$stretched <- epochs > old$epochs
+        if (old$stretched) {
+            .say(verbose, "Extending the run to ", epochs, " epochs.")
+            old$epochs <- epochs
+            old$total <- epochs * old$perEpoch
+        }
+        old$goesOn <- TRUE
+        return(old)
+    }
+    if (!is.null(old) && is.null(resume) && old$step < old$total) {
+        .say(verbose, "Other cells or settings than the run that stopped: ",
+            "beginning a new run from the present weights."
+        )
+    }
+    epochs <- if (is.null(epochs)) 10L else epochs
+    batches <- ceiling(ncol(prepared$values) / settings$batchSize)
+    perEpoch <- ceiling(batches / settings$accumulate)
+    list(
+        settings = settings, epochs = epochs, perEpoch = perEpoch,
+        total = epochs * perEpoch, step = 0, fingerprint = print,
+        key = .newKey(seed), tokens = prepared$tokens,
+        prior = if (is.null(edges)) "none" else
+            paste(ncol(edges), "edges"),
+        usePrior = !is.null(edges), goesOn = FALSE, stretched = FALSE,
+        number = if (is.null(old)) 1L else old$number + 1L,
+        disabled = character(), discarded = 0
+    )
+}
+
+## The run as the engine is told it. DAG and sparsity act after the warm-up.
+.beginEngine <- function(model, plan, edges) {
+    s <- plan$settings
+    .engineBind(model, list(prior = edges))
+    .engineBegin(model, "pretrain",
+        optimizer = list(
+            lr = s$lr, beta2 = 0.95, weightDecay = s$weightDecay,
+            clip = s$clip, totalSteps = as.double(plan$total),
+            warmupSteps = floor(plan$total * s$warmup),
+            minLrRatio = s$minLrRatio, delay = floor(plan$total * s$warmup)
+        ),
+        settings = list(priorEdges = s$priorEdges),
+        weights = c(
+            prior = if (plan$usePrior) s$priorWeight[[1L]] else 0,
+            dag = s$lambdaDag, sparsity = s$lambdaSparsity
+        ),
+        key = plan$key
+    )
+}
+
+## Sets the engine's optimizer up. A run that goes on keeps its moments and
+## counters: they are put aside over the begin, which starts afresh.
+.beginRun <- function(model, plan, edges) {
+    state <- model@state
+    log <- state$log
+    if (!is.null(log)) {
+        log <- log[!is.na(log[, "step"]), , drop = FALSE]
+    }
+    ## first what may fail for want of memory: then the old run is still whole
+    room <- rbind(log, .emptyLog(plan$total - plan$step))
+    keep <- state$trainFile
+    if (plan$goesOn && is.null(keep)) {
+        folder <- tempfile("causeway-train-")
+        dir.create(folder)
+        on.exit(unlink(folder, recursive = TRUE, expand = FALSE))
+        .engineCheckpoint(model, folder)
+        keep <- .engineLatest(folder)
+    }
+    .beginEngine(model, plan, edges)
+    if (plan$goesOn) {
+        .engineResume(model, keep)
+    }
+    ## A state that waited on disk since loadModel() has been read now.
+    if (!is.null(state$trainFile)) {
+        unlink(state$trainFile, expand = FALSE)
+        state$trainFile <- NULL
+    }
+    state$logged <- if (is.null(log)) 0L else nrow(log)
+    state$log <- room
+    state$run <- plan
+    state$status <- "running"
+    invisible()
+}
+
+.runSteps <- function(model, prepared, verbose) {
+    state <- model@state
+    run <- state$run
+    bar <- .progressStart("Training ", run$total, verbose, run$step)
+    on.exit({
+        .progressDone(bar)
+        if (identical(state$status, "running")) {
+            state$status <- "failed"
+        }
+    })
+    status <- tryCatch(
+        {
+            while (state$run$step < state$run$total) {
+                terms <- .trainStep(model, prepared)
+                if (.saveIsDue(state)) .saveRun(model)
+                .progressTick(bar, state$run$step, terms)
+            }
+            "finished"
+        },
+        interrupt = function(e) "stopped"
+    )
+    state$status <- status
+    .progressDone(bar)
+    if (status == "stopped") {
+        message("Training stopped after ", state$run$step, " of ",
+            state$run$total, " steps. The model is usable; ",
+            "trainModel(x, model, ..., resume = TRUE) goes on from here."
+        )
+    }
+    .warnTraining(state)
+    invisible()
+}
+
+.warnTraining <- function(state) {
+    run <- state$run
+    if (length(run$disabled)) {
+        warning("the loss ", paste(run$disabled, collapse = " and "),
+            " turned non-finite and was switched off for the rest of the ",
+            "run; a smaller 'lr' may keep it.",
+            call. = FALSE
+        )
+    }
+    if (run$discarded > 0) {
+        warning(run$discarded, " steps were discarded because their ",
+            "gradient was not finite.",
+            call. = FALSE
+        )
+    }
+    invisible()
+}
+
+## Order of the cells and masked conditions of an epoch; kept between steps.
+.epochPlan <- function(state, prepared, epoch) {
+    cached <- state$epochPlan
+    if (!is.null(cached) && identical(cached$epoch, epoch) &&
+        identical(cached$key, state$run$key) &&
+        length(cached$order) == ncol(prepared$values)) {
+        return(cached)
+    }
+    key <- as.double(state$run$key)
+    state$epochPlan <- list(
+        epoch = epoch, key = state$run$key,
+        order = .Call(cw_r_permutation, ncol(prepared$values), key, epoch) + 1L,
+        conditions = .maskConditions(prepared$conditions,
+            state$run$settings$conditionMask, key, epoch
+        )
+    )
+    state$epochPlan
+}
+
+## One optimizer step: `accumulate` batches, then the update. The update and
+## its record can't be parted by an interrupt.
+.trainStep <- function(model, prepared) {
+    state <- model@state
+    run <- state$run
+    s <- run$settings
+    started <- proc.time()[["elapsed"]]
+    epoch <- as.integer(run$step %/% run$perEpoch)
+    plan <- .epochPlan(state, prepared, epoch)
+    cells <- .windowCells(plan$order, run$step %% run$perEpoch, s)
+    weight <- .priorWeightAt(s$priorWeight, epoch, run$epochs)
+    prior <- if (run$usePrior) c(prior = weight)
+    losses <- vapply(seq_along(cells), function(i) {
+        batch <- .tokenBatch(prepared, cells[[i]], plan$conditions)
+        step <- .engineMicro(model, batch, i - 1L, 1 / length(cells), prior)
+        w <- step$weighted
+        c(elbo = w[["reconstruction"]] + w[["kl"]],
+            w[c("prior", "dag", "sparsity")], total = step$total
+        )
+    }, numeric(5L))
+    losses <- rowMeans(losses)
+    off <- c(FALSE, !run$usePrior, s$lambdaDag == 0, s$lambdaSparsity == 0,
+        FALSE
+    )
+    losses[off] <- NA
+    suspendInterrupts({
+        update <- .engineApply(model)
+        .recordStep(state, epoch, losses, update,
+            proc.time()[["elapsed"]] - started
+        )
+    })
+    .lossText(losses)
+}
+
+.windowCells <- function(order, window, s) {
+    first <- window * s$batchSize * s$accumulate
+    last <- min(length(order), first + s$batchSize * s$accumulate)
+    here <- order[seq(first + 1, last)]
+    unname(split(here, (seq_along(here) - 1L) %/% s$batchSize))
+}
+
+.priorWeightAt <- function(weight, epoch, epochs) {
+    share <- min(max(epoch, 0), epochs) / epochs
+    weight[[2L]] + (weight[[1L]] - weight[[2L]]) * (1 + cos(pi * share)) / 2
+}
+
+.recordStep <- function(state, epoch, losses, update, seconds) {
+    state$logged <- state$logged + 1L
+    discarded <- isTRUE(update[["discarded"]] != 0)
+    state$log[state$logged, ] <- c(
+        state$run$step + 1, epoch + 1, losses, update[["gradNorm"]],
+        update[["lr"]], seconds, state$run$number
+    )
+    state$run$step <- state$run$step + 1
+    state$run$discarded <- state$run$discarded + discarded
+    off <- c(
+        DAG = update$dropped[["dag"]] != 0,
+        sparsity = update$dropped[["sparsity"]] != 0
+    )
+    state$run$disabled <- union(state$run$disabled, names(off)[off])
+    invisible()
+}
+
+.lossText <- function(losses) {
+    losses <- losses[!is.na(losses)]
+    value <- vapply(losses, function(x) format(signif(x, 3)), character(1))
+    paste(names(losses), value, collapse = " ")
+}

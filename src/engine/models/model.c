@@ -1,0 +1,142 @@
+/* model.c: see model.h. */
+#include "model.h"
+
+#include <string.h>
+
+const void *cw_model_config(const cw_model *m) { return (const char *)m + m->class->config; }
+
+cw_model *cw_model_new(cw_ctx *ctx, const cw_model_class *class, const void *config, uint64_t key)
+{
+    char why[256];
+    if (ctx->status != CW_OK) return NULL;
+    if (cw_settings_check(class->settings, config, why, sizeof why) != CW_OK) {
+        cw_fail(ctx, CW_ERR_ARGUMENT, "%s: %s", class->name, why);
+        return NULL;
+    }
+    cw_model *m = cw_calloc(ctx, 1, class->bytes);
+    if (!m) return NULL;
+    m->class = class;
+    m->ctx = ctx;
+    m->kept.ctx = ctx;
+    cw_params_init(&m->params, ctx, key);
+    memcpy((char *)m + class->config, config, class->config_bytes);
+    if ((!class->check || class->check(m) == CW_OK) && class->build(m) == CW_OK) return m;
+    cw_model_free(m);
+    return NULL;
+}
+
+cw_model *cw_model_make(cw_ctx *ctx, const cw_model_class *class, const cw_option *option, int64_t n, int strict,
+                        uint64_t key)
+{
+    char why[256];
+    void *config = cw_calloc(ctx, 1, class->config_bytes);
+    if (!config) return NULL;
+    cw_status status = cw_settings_fill(class->settings, config, option, n, strict, why, sizeof why);
+    if (status != CW_OK) cw_fail(ctx, status, "%s: %s", class->name, why);
+    cw_model *m = cw_model_new(ctx, class, config, key);
+    cw_free(ctx, config);
+    return m;
+}
+
+void cw_model_free(cw_model *m)
+{
+    if (!m) return;
+    if (m->class->release) m->class->release(m);
+    cw_model_bind(m, NULL, 0);
+    cw_params_free(&m->params);
+    cw_free(m->ctx, m);
+}
+
+/* ---- kept inputs ---- */
+
+static int64_t count_of(const cw_array *a)
+{
+    int64_t n = 1;
+    for (int i = 0; i < a->ndim; i++) n *= a->dim[i];
+    return n;
+}
+
+static void *copy(cw_ctx *ctx, const void *from, int64_t n, size_t size)
+{
+    void *to = cw_alloc(ctx, n, size);
+    if (to && n) memcpy(to, from, (size_t)n * size);
+    return to;
+}
+
+/* A copy of *from that owns what it points to. What could be taken is in *to also on failure. */
+static void keep_one(cw_ctx *ctx, cw_array *to, const cw_array *from)
+{
+    int64_t n = count_of(from);
+    *to = *from;
+    to->data = to->start = NULL, to->column = NULL;
+    to->name = cw_strdup(ctx, from->name);
+    if (from->type == CW_ARRAY_CSR) {
+        to->data = cw_array_dense(ctx, from);
+        to->type = CW_ARRAY_F32;
+        to->start = NULL, to->column = NULL;
+    } else if (from->type == CW_ARRAY_F64) {
+        float *x = cw_alloc(ctx, n, sizeof *x);
+        for (int64_t i = 0; x && i < n; i++) x[i] = (float)((const double *)from->data)[i];
+        to->data = x;
+        to->type = CW_ARRAY_F32;
+    } else {
+        to->data = copy(ctx, from->data, n, from->type == CW_ARRAY_U16 ? 2 : 4);
+    }
+}
+
+static void forget_kept(cw_model *m)
+{
+    cw_array *item = (cw_array *)(uintptr_t)m->kept.item;
+    for (int64_t i = 0; i < m->kept.count; i++) {
+        cw_free(m->ctx, (void *)(uintptr_t)item[i].name), cw_free(m->ctx, (void *)(uintptr_t)item[i].data);
+    }
+    cw_free(m->ctx, item);
+    m->kept.item = NULL;
+    m->kept.count = 0;
+    m->pass++;
+}
+
+cw_status cw_model_bind(cw_model *m, const cw_array *item, int64_t n)
+{
+    forget_kept(m);
+    if (n == 0 || m->ctx->status != CW_OK) return m->ctx->status;
+    cw_array *kept = cw_calloc(m->ctx, n, sizeof *kept);
+    if (!kept) return m->ctx->status;
+    m->kept.item = kept;
+    for (; m->kept.count < n && m->ctx->status == CW_OK; m->kept.count++)
+        keep_one(m->ctx, &kept[m->kept.count], &item[m->kept.count]);
+    if (m->ctx->status != CW_OK) forget_kept(m);
+    return m->ctx->status;
+}
+
+cw_inputs cw_model_inputs(const cw_model *m, cw_arena *arena, const cw_array *item, int64_t n)
+{
+    if (n > 64) cw_fail(m->ctx, CW_ERR_ARGUMENT, "%lld inputs; a call may have 64", (long long)n);
+    return (cw_inputs){.ctx = m->ctx, .arena = arena, .item = item, .count = n > 64 ? 0 : n, .kept = &m->kept};
+}
+
+/* ---- tasks and queries ---- */
+
+const cw_task *cw_model_task(const cw_model_class *class, const char *name)
+{
+    for (const cw_task *t = class->tasks; t && t->name; t++)
+        if (strcmp(t->name, name) == 0) return t;
+    return NULL;
+}
+
+const cw_query *cw_model_query(const cw_model_class *class, const char *name)
+{
+    for (const cw_query *q = class->queries; q && q->name; q++)
+        if (strcmp(q->name, name) == 0) return q;
+    return NULL;
+}
+
+cw_status cw_model_run(cw_model *m, cw_tape *tape, const cw_query *query, const cw_array *item, int64_t n,
+                       const void *settings, const cw_sink *out)
+{
+    if (m->ctx->status != CW_OK) return m->ctx->status;
+    cw_tape_reset(tape, 0, 0, 0, 0);
+    cw_inputs in = cw_model_inputs(m, tape->arena, item, n);
+    if (query->run(m, tape, &in, settings, out) == CW_OK) cw_in_done(&in);
+    return m->ctx->status;
+}

@@ -1,0 +1,24 @@
+/* registry.c: the models there are, a line each. */
+#include "model.h"
+
+#include "effendi/effendi.h"
+#include "sfm/sfm.h"
+
+#include <string.h>
+
+static const cw_model_class *const classes[] = {
+    &cw_sfm_class,
+    &cw_effendi_class,
+};
+
+const cw_model_class *cw_model_class_at(int64_t i)
+{
+    return i >= 0 && i < (int64_t)(sizeof classes / sizeof classes[0]) ? classes[i] : NULL;
+}
+
+const cw_model_class *cw_model_class_named(const char *name)
+{
+    for (int64_t i = 0; cw_model_class_at(i); i++)
+        if (strcmp(cw_model_class_at(i)->name, name) == 0) return cw_model_class_at(i);
+    return NULL;
+}
