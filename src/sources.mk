@@ -7,6 +7,7 @@ ENGINE_SOURCES = \
   engine/core/settings.c \
   engine/core/threads.c \
   engine/linalg/dense.c \
+  engine/linalg/fft.c \
   engine/io/place.c \
   engine/io/json.c \
   engine/io/safetensors.c \
