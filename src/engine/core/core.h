@@ -64,6 +64,8 @@ typedef struct cw_ctx {
     cw_memory memory;
     int64_t fail_at;           /* tests: the allocation call with this number fails; -1: none */
     int threads;               /* OpenMP threads the kernels may use, >= 1 */
+    int entered;               /* the host's own: non-zero while a call works with this context */
+    int blas_before;           /* the host's own: what cw_blas_enter returned when that call began */
     const struct cw_kernels *kernels; /* the table in force, see kernels/kernels.h */
     cw_belonging *belonging;
 } cw_ctx;
