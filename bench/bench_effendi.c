@@ -37,7 +37,7 @@ static void write_all(cw_ctx *ctx, const char *path, const cw_effendi *m, const 
     int64_t n = 0;
     for (int64_t i = 0; i < m->params.count && n < 56; i++) {
         const cw_tensor *x = &m->params.item[i]->tensor;
-        item[n++] = (cw_safetensors_item){m->params.item[i]->name, CW_ST_F32, x->ndim, {x->dim[0], x->dim[1]}, x->data};
+        item[n++] = (cw_safetensors_item){m->params.item[i]->name, CW_ST_F32, x->ndim, {x->dim[0], x->dim[1]}, cw_f32(x)};
     }
     item[n++] = (cw_safetensors_item){"z_atac", CW_ST_F32, 2, {d->cells, m->config.atac}, d->z_atac};
     item[n++] = (cw_safetensors_item){"z_rna", CW_ST_F32, 2, {d->cells, m->config.dim}, d->z_rna};

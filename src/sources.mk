@@ -1,6 +1,7 @@
 # sources.mk: every C file of the package, listed by hand, a line each. Read by src/Makevars and tests/engine/Makefile.
 ENGINE_SOURCES = \
   engine/core/core.c \
+  engine/core/device.c \
   engine/core/arena.c \
   engine/core/rng.c \
   engine/core/select.c \

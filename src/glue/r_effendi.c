@@ -278,7 +278,7 @@ SEXP cw_r_effendi_tensors(SEXP ptr)
         SEXP x = Rf_allocVector(REALSXP, cw_count(t));
         SET_VECTOR_ELT(list, i, x);
         SET_STRING_ELT(labels, i, Rf_mkChar(p->item[i]->name));
-        for (int64_t j = 0; j < cw_count(t); j++) REAL(x)[j] = t->data[j];
+        for (int64_t j = 0; j < cw_count(t); j++) REAL(x)[j] = cw_f32(t)[j];
         if (t->ndim == 2) { /* row-major: seen from R it is the transpose */
             SEXP dim = PROTECT(Rf_allocVector(INTSXP, 2));
             INTEGER(dim)[0] = (int)t->dim[1], INTEGER(dim)[1] = (int)t->dim[0];
@@ -353,24 +353,24 @@ static void predict_block(handle *h, prediction *p, const float *x, int latent, 
     if (p->zi || p->y) field = cw_effendi_field_make(h->model, t, flow);
     if (pass == 1) {
         cw_tensor *bar = cw_tape_constant(t, &p->tau_bar, 1, 1), *zi = cw_effendi_run(t, z, &field, bar, 1.0f, flow);
-        if (zi) put_rows(p->zi, cells, first, zi->data, n, c->dim);
+        if (zi) put_rows(p->zi, cells, first, cw_f32(zi), n, c->dim);
         return;
     }
-    if (z && p->za) put_rows(p->za, cells, first, z->data, n, c->dim);
+    if (z && p->za) put_rows(p->za, cells, first, cw_f32(z), n, c->dim);
     if (p->peaks) {
         cw_tensor *open = cw_activate(t, cw_effendi_peaks(h->model, t, z), CW_ACT_SIGMOID);
-        if (open) put_rows(p->peaks, cells, first, open->data, n, c->peaks);
+        if (open) put_rows(p->peaks, cells, first, cw_f32(open), n, c->peaks);
     }
     if (!p->tau && !p->mean && !p->y && !p->zi && !p->all) return;
     cw_tensor *e = cw_effendi_embed(h->model, t, cw_tape_constant(t, emb, genes, c->dim));
     cw_tensor *tau = cw_effendi_tau(h->model, t, z, e, NULL);
     if (!tau) return;
-    if (p->tau) put_rows(p->tau, cells, first, tau->data, n, genes);
-    for (int64_t i = 0; p->mean && i < n * genes; i++) p->mean[i % genes] += tau->data[i] / (double)cells;
+    if (p->tau) put_rows(p->tau, cells, first, cw_f32(tau), n, genes);
+    for (int64_t i = 0; p->mean && i < n * genes; i++) p->mean[i % genes] += cw_f32(tau)[i] / (double)cells;
     for (int64_t i = 0; p->all && i < n * genes; i++)
-        if ((first * genes + i) % p->every == 0) p->all[p->taken++] = tau->data[i];
+        if ((first * genes + i) % p->every == 0) p->all[p->taken++] = cw_f32(tau)[i];
     cw_tensor *y = p->y ? cw_effendi_decode(h->model, t, z, tau, e, &field, flow) : NULL;
-    if (y) put_rows(p->y, cells, first, y->data, n, genes);
+    if (y) put_rows(p->y, cells, first, cw_f32(y), n, genes);
 }
 
 static double *wanted_matrix(SEXP list, int at, int wanted, int64_t rows, int64_t cols)
@@ -439,10 +439,10 @@ SEXP cw_r_effendi_flow(SEXP ptr, SEXP z_, SEXP duration, SEXP flow_)
         cw_effendi_field field = cw_effendi_field_make(h->model, h->tape, &flow);
         cw_tensor *tau = cw_tape_matrix(h->tape, durations == 1 ? 1 : n, 1);
         for (int64_t r = 0; tau && r < cw_rows(tau); r++)
-            tau->data[r] = (float)REAL(duration)[durations == 1 ? 0 : i + r];
+            cw_f32(tau)[r] = (float)REAL(duration)[durations == 1 ? 0 : i + r];
         cw_tensor *end =
             cw_effendi_run(h->tape, cw_tape_constant(h->tape, x + i * dim, n, dim), &field, tau, 1.0f, &flow);
-        if (end) put_rows(REAL(out), z.n, i, end->data, n, dim);
+        if (end) put_rows(REAL(out), z.n, i, cw_f32(end), n, dim);
     }
     cw_free(h->ctx, x);
     cw_glue_pause(h->ctx);
@@ -466,7 +466,7 @@ SEXP cw_r_effendi_base(SEXP ptr, SEXP emb_, SEXP flow_)
     cw_tape_reset(t, 0, 0, 0, 0);
     cw_tensor *x = e ? cw_effendi_embed(h->model, t, cw_tape_constant(t, e, emb.n, emb.d)) : NULL;
     cw_tensor *base = x ? cw_effendi_tau_base(h->model, t, x) : NULL;
-    for (int64_t g = 0; base && g < emb.n; g++) REAL(VECTOR_ELT(list, 0))[g] = base->data[g];
+    for (int64_t g = 0; base && g < emb.n; g++) REAL(VECTOR_ELT(list, 0))[g] = cw_f32(base)[g];
     cw_effendi_field field = cw_effendi_field_make(h->model, t, &flow);
     if (h->ctx->status == CW_OK) REAL(VECTOR_ELT(list, 1))[0] = cw_effendi_lipschitz(h->model, &field);
     cw_free(h->ctx, e);

@@ -116,7 +116,7 @@ SEXP cw_r_model_get(SEXP ptr, SEXP name)
 {
     const cw_tensor *t = tensor_called(cw_handle_of(ptr), name);
     SEXP out = PROTECT(Rf_allocVector(REALSXP, cw_count(t)));
-    for (int64_t i = 0; i < cw_count(t); i++) REAL(out)[i] = t->data[i];
+    for (int64_t i = 0; i < cw_count(t); i++) REAL(out)[i] = cw_f32(t)[i];
     UNPROTECT(1);
     return out;
 }
@@ -126,7 +126,7 @@ SEXP cw_r_model_set(SEXP ptr, SEXP name, SEXP value)
     cw_tensor *t = tensor_called(cw_handle_of(ptr), name);
     if (TYPEOF(value) != REALSXP || Rf_xlength(value) != cw_count(t))
         Rf_error("'%s' takes %lld numbers", CHAR(STRING_ELT(name, 0)), (long long)cw_count(t));
-    for (int64_t i = 0; i < cw_count(t); i++) t->data[i] = (float)REAL(value)[i];
+    for (int64_t i = 0; i < cw_count(t); i++) cw_f32(t)[i] = (float)REAL(value)[i];
     return R_NilValue;
 }
 
@@ -288,7 +288,7 @@ cw_sfm_input cw_r_batch_stage(cw_handle *h, const cw_r_batch *b)
 static int all_finite(const cw_tensor *x)
 {
     for (int64_t i = 0; i < cw_count(x); i++)
-        if (!isfinite(x->data[i])) return 0;
+        if (!isfinite(cw_f32(x)[i])) return 0;
     return 1;
 }
 
@@ -318,9 +318,9 @@ SEXP cw_r_model_infer(SEXP ptr, SEXP batch, SEXP options)
                     "damaged (NaN, infinite or huge); load or train it again");
         float *scratch = cw_arena_take(h->tape->arena, m * (int64_t)sizeof(float));
         if (h->ctx->status == CW_OK) {
-            cw_gate_pack((uint16_t *)RAW(VECTOR_ELT(list, 0)), (float *)RAW(VECTOR_ELT(list, 1)), scratch, y.u->data,
+            cw_gate_pack((uint16_t *)RAW(VECTOR_ELT(list, 0)), (float *)RAW(VECTOR_ELT(list, 1)), scratch, cw_f32(y.u),
                          packed.tfs, m, k);
-            cw_gate_pack((uint16_t *)RAW(VECTOR_ELT(list, 2)), (float *)RAW(VECTOR_ELT(list, 3)), scratch, y.v->data,
+            cw_gate_pack((uint16_t *)RAW(VECTOR_ELT(list, 2)), (float *)RAW(VECTOR_ELT(list, 3)), scratch, cw_f32(y.v),
                          packed.actives, m, k);
         }
     }
@@ -364,7 +364,7 @@ static void see(void *user, const char *name, const cw_tensor *x)
     if (strcmp(name, "vgae.stats") == 0 || strcmp(name, "vgae.out") == 0) {
         float *column = cw_arena_take(w->h->staging, n * (int64_t)sizeof(float));
         for (int j = 0; column && j < d; j++) {
-            for (int64_t i = 0; i < n; i++) column[i] = cw_vgae_value(x->data[i * d + j], j);
+            for (int64_t i = 0; i < n; i++) column[i] = cw_vgae_value(cw_f32(x)[i * d + j], j);
             keep(w, vgae[d == 3][j], CW_ROWS_GENE, column, j == 1 ? 1.0f : 0.0f, 1);
         }
         return;
@@ -372,7 +372,7 @@ static void see(void *user, const char *name, const cw_tensor *x)
     cw_rows_kind kind = n == w->batch->tokens ? CW_ROWS_TOKEN : CW_ROWS_GENE;
     if (strcmp(name, "u") == 0) kind = CW_ROWS_TF;
     if (strncmp(name, "batch_", 6) == 0 || strncmp(name, "condition_", 10) == 0) kind = CW_ROWS_CELL;
-    keep(w, name, kind, x->data, 0.0f, d);
+    keep(w, name, kind, cw_f32(x), 0.0f, d);
 }
 
 static SEXP as_array(const float *x, const int64_t dim[3])

@@ -68,7 +68,7 @@ static inline void op_new_leaves(op_leaves *l, const op_case *c, int mode)
 
 static inline void op_free_leaves(op_leaves *l, const op_case *c)
 {
-    for (int i = 0; i < c->inputs; i++) free(l->leaf[i].data), free(l->leaf[i].grad);
+    for (int i = 0; i < c->inputs; i++) free(cw_f32(&l->leaf[i])), free(l->leaf[i].grad);
 }
 
 /* The arena's free memory is filled with NaN: whoever reads an output before writing it gets caught. */

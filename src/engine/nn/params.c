@@ -16,7 +16,7 @@ static void free_param(cw_ctx *ctx, cw_param *p)
 {
     if (!p) return;
     cw_free(ctx, p->name);
-    cw_free(ctx, p->tensor.data);
+    cw_free(ctx, cw_f32(&p->tensor));
     cw_free(ctx, p->tensor.grad);
     cw_free(ctx, p->m);
     cw_free(ctx, p->v);
@@ -55,7 +55,7 @@ cw_tensor *cw_params_add(cw_params *params, int trainable, int ndim, const int64
     for (int i = 0; i < ndim; i++) p->tensor.dim[i] = dim[i];
     p->name = cw_strdup(ctx, name);
     p->tensor.data = cw_calloc(ctx, cw_count(&p->tensor), sizeof(float));
-    if (!p->name || !p->tensor.data) {
+    if (!p->name || !cw_f32(&p->tensor)) {
         free_param(ctx, p);
         return NULL;
     }
@@ -132,17 +132,17 @@ void cw_params_mask_frozen(cw_params *params)
 
 void cw_init_normal(cw_tensor *t, cw_stream s, float sd)
 {
-    if (t) cw_rng_fill_normal(t->data, cw_count(t), s, 0.0f, sd);
+    if (t) cw_rng_fill_normal(cw_f32(t), cw_count(t), s, 0.0f, sd);
 }
 
 void cw_init_xavier_uniform(cw_tensor *t, cw_stream s)
 {
     if (!t) return;
     float a = sqrtf(6.0f / (float)(cw_rows(t) + cw_cols(t)));
-    cw_rng_fill_uniform(t->data, cw_count(t), s, -a, a);
+    cw_rng_fill_uniform(cw_f32(t), cw_count(t), s, -a, a);
 }
 
 void cw_init_constant(cw_tensor *t, float value)
 {
-    for (int64_t i = 0; t && i < cw_count(t); i++) t->data[i] = value;
+    for (int64_t i = 0; t && i < cw_count(t); i++) cw_f32(t)[i] = value;
 }

@@ -113,7 +113,7 @@ static void load_one(cw_params *params, cw_param *p, const cw_safetensors *file,
         write_shape(want, sizeof want, p->tensor.ndim, p->tensor.dim);
         snprintf(text, sizeof text, "%s: file %s, model %s", p->name, got, want);
         note(report, &report->misshapen_text, &report->misshapen, text);
-    } else if (cw_safetensors_read_f32(params->ctx, p->tensor.data, e) == CW_OK) {
+    } else if (cw_safetensors_read_f32(params->ctx, cw_f32(&p->tensor), e) == CW_OK) {
         report->loaded++;
     }
 }
@@ -154,7 +154,7 @@ cw_status cw_params_save(const cw_params *params, const char *path)
     cw_safetensors_item *items = cw_alloc(ctx, params->count, sizeof *items);
     if (!items) return ctx->status;
     for (int64_t i = 0; i < params->count; i++)
-        items[i] = item_of(params->item[i]->name, &params->item[i]->tensor, params->item[i]->tensor.data);
+        items[i] = item_of(params->item[i]->name, &params->item[i]->tensor, cw_f32(&params->item[i]->tensor));
     const cw_safetensors_pair format = {"format", "pt"};
     cw_safetensors_write(ctx, path, items, &format, params->count, 1);
     cw_free(ctx, items);

@@ -35,7 +35,7 @@ cw_status cw_effendi_begin(cw_effendi_trainer *tr, cw_effendi *model, cw_tape *t
 static cw_tensor *rows_of(cw_tape *t, const float *x, const int64_t *row, int64_t n, int64_t d)
 {
     cw_tensor *y = cw_tape_matrix(t, n, d);
-    for (int64_t i = 0; y && i < n; i++) memcpy(y->data + i * d, x + row[i] * d, (size_t)d * sizeof(float));
+    for (int64_t i = 0; y && i < n; i++) memcpy(cw_f32(y) + i * d, x + row[i] * d, (size_t)d * sizeof(float));
     return y;
 }
 
@@ -71,7 +71,7 @@ static cw_effendi_losses forward(cw_effendi_trainer *tr, const cw_effendi_data *
     cw_tensor *tau = cw_effendi_tau(model, t, z, emb, NULL);
     cw_tensor *open = d->peaks && peaks > 0 && o->w_peaks != 0 ? rows_of(t, d->peaks, atac, n, peaks) : NULL;
     return cw_effendi_loss(model, t, z, tau, emb, rows_of(t, d->z_rna, rna, m, dim),
-                           rows_of(t, d->expression, rna, m, d->genes), open ? open->data : NULL, field, &o->flow,
+                           rows_of(t, d->expression, rna, m, d->genes), open ? cw_f32(open) : NULL, field, &o->flow,
                            &terms);
 }
 
@@ -103,7 +103,7 @@ static void update(cw_effendi_trainer *tr, double norm)
                           .weight_decay = o->weight_decay,
                           .step = tr->step + 1,
                           .grad_scale = scale < 1.0 ? (float)scale : 1.0f};
-        t->k->adamw(&t->exec, p->tensor.data, p->m, p->v, p->tensor.grad, adamw, cw_count(&p->tensor));
+        t->k->adamw(&t->exec, cw_f32(&p->tensor), p->m, p->v, p->tensor.grad, adamw, cw_count(&p->tensor));
     }
 }
 

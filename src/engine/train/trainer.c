@@ -161,7 +161,7 @@ cw_status cw_trainer_apply(cw_trainer *tr, cw_step_report *report)
     for (int64_t i = 0; i < params->count; i++) {
         cw_param *p = params->item[i];
         if (p->tensor.grad)
-            t->k->adamw(&t->exec, p->tensor.data, p->m, p->v, p->tensor.grad, adamw, cw_count(&p->tensor));
+            t->k->adamw(&t->exec, cw_f32(&p->tensor), p->m, p->v, p->tensor.grad, adamw, cw_count(&p->tensor));
     }
     cw_sfm_balance_apply(tr->model);
     cw_params_zero_grad(params);

@@ -25,8 +25,8 @@ static cw_effendi_linear linear_layer(builder *b, int64_t out, int64_t in, const
     cw_effendi_linear l = {cw_params_add(&b->m->params, 1, 2, (int64_t[]){out, in}, "%s.weight", name),
                            cw_params_add(&b->m->params, 1, 1, &out, "%s.bias", name)};
     float a = 1.0f / sqrtf((float)in);
-    if (l.w) cw_rng_fill_uniform(l.w->data, out * in, cw_rng_stream(b->key, CW_RNG_INIT, b->streams++, 0), -a, a);
-    if (l.b) cw_rng_fill_uniform(l.b->data, out, cw_rng_stream(b->key, CW_RNG_INIT, b->streams++, 0), -a, a);
+    if (l.w) cw_rng_fill_uniform(cw_f32(l.w), out * in, cw_rng_stream(b->key, CW_RNG_INIT, b->streams++, 0), -a, a);
+    if (l.b) cw_rng_fill_uniform(cw_f32(l.b), out, cw_rng_stream(b->key, CW_RNG_INIT, b->streams++, 0), -a, a);
     return l;
 }
 
@@ -42,10 +42,10 @@ static cw_tensor *unit_buffer(builder *b, int64_t n, const char *name)
 {
     cw_tensor *x = cw_params_add(&b->m->params, 0, 1, &n, "%s", name);
     if (!x) return NULL;
-    cw_rng_fill_normal(x->data, n, cw_rng_stream(b->key, CW_RNG_INIT, b->streams++, 0), 0.0f, 1.0f);
+    cw_rng_fill_normal(cw_f32(x), n, cw_rng_stream(b->key, CW_RNG_INIT, b->streams++, 0), 0.0f, 1.0f);
     double length = 0;
-    for (int64_t i = 0; i < n; i++) length += (double)x->data[i] * x->data[i];
-    for (int64_t i = 0; i < n; i++) x->data[i] = (float)(x->data[i] / sqrt(length));
+    for (int64_t i = 0; i < n; i++) length += (double)cw_f32(x)[i] * cw_f32(x)[i];
+    for (int64_t i = 0; i < n; i++) cw_f32(x)[i] = (float)(cw_f32(x)[i] / sqrt(length));
     return x;
 }
 
@@ -180,7 +180,7 @@ static void start_power(cw_effendi *m)
     for (int i = 0; i < 3 && m->ctx->status == CW_OK; i++) {
         int64_t rows = cw_rows(m->field[i].w), cols = cw_cols(m->field[i].w);
         double *room = cw_alloc(m->ctx, rows + cols, sizeof *room);
-        if (room) power(room, m->u[i]->data, m->v[i]->data, m->field[i].w->data, FIRST_ITERATIONS, rows, cols);
+        if (room) power(room, cw_f32(m->u[i]), cw_f32(m->v[i]), cw_f32(m->field[i].w), FIRST_ITERATIONS, rows, cols);
         cw_free(m->ctx, room);
     }
 }
@@ -195,16 +195,16 @@ cw_effendi_field cw_effendi_field_make(const cw_effendi *m, cw_tape *t, const cw
         f.u[i] = cw_arena_take(t->arena, rows * (int64_t)sizeof(float));
         f.v[i] = cw_arena_take(t->arena, cols * (int64_t)sizeof(float));
         if (!f.u[i] || !f.v[i]) break;
-        memcpy(f.u[i], m->u[i]->data, (size_t)rows * sizeof(float));
-        memcpy(f.v[i], m->v[i]->data, (size_t)cols * sizeof(float));
+        memcpy(f.u[i], cw_f32(m->u[i]), (size_t)rows * sizeof(float));
+        memcpy(f.v[i], cw_f32(m->v[i]), (size_t)cols * sizeof(float));
         if (flow->exact)
-            leading(t, f.u[i], f.v[i], w->data, rows, cols);
+            leading(t, f.u[i], f.v[i], cw_f32(w), rows, cols);
         else {
             double *room = cw_arena_take(t->arena, (rows + cols) * (int64_t)sizeof *room);
-            if (room) power(room, f.u[i], f.v[i], w->data, flow->iterations, rows, cols);
+            if (room) power(room, f.u[i], f.v[i], cw_f32(w), flow->iterations, rows, cols);
         }
         for (int64_t r = 0; r < rows; r++)
-            for (int64_t c = 0; c < cols; c++) f.sigma[i] += (double)f.u[i][r] * w->data[r * cols + c] * f.v[i][c];
+            for (int64_t c = 0; c < cols; c++) f.sigma[i] += (double)f.u[i][r] * cw_f32(w)[r * cols + c] * f.v[i][c];
         divided[i] = cw_spectral_norm(t, w, f.u[i], f.v[i]);
     }
     f.w = (cw_flow_field){divided[0], m->field[0].b, divided[1], m->field[1].b, divided[2], m->field[2].b};
@@ -214,8 +214,8 @@ cw_effendi_field cw_effendi_field_make(const cw_effendi *m, cw_tape *t, const cw
 void cw_effendi_field_store(cw_effendi *m, const cw_effendi_field *field)
 {
     for (int i = 0; i < 3; i++) {
-        memcpy(m->u[i]->data, field->u[i], (size_t)cw_count(m->u[i]) * sizeof(float));
-        memcpy(m->v[i]->data, field->v[i], (size_t)cw_count(m->v[i]) * sizeof(float));
+        memcpy(cw_f32(m->u[i]), field->u[i], (size_t)cw_count(m->u[i]) * sizeof(float));
+        memcpy(cw_f32(m->v[i]), field->v[i], (size_t)cw_count(m->v[i]) * sizeof(float));
     }
 }
 
@@ -226,7 +226,7 @@ double cw_effendi_lipschitz(const cw_effendi *m, const cw_effendi_field *field)
     for (int i = 0; t && i < 3; i++) {
         cw_tensor *w = m->field[i].w;
         cw_tape_reset(t, 0, 0, 0, 0);
-        product *= leading(t, NULL, NULL, w->data, cw_rows(w), cw_cols(w)) / fabs(field->sigma[i]);
+        product *= leading(t, NULL, NULL, cw_f32(w), cw_rows(w), cw_cols(w)) / fabs(field->sigma[i]);
     }
     cw_tape_free(t);
     return m->ctx->status == CW_OK ? product : NAN;

@@ -86,7 +86,7 @@ static void add_embedding(cw_sfm *s, builder *b)
     s->gene_type = cw_params_add(&s->params, 1, 3, token, SFM "embedding.gene_type_embedding");
     s->gene_table = embedding(b, c->vocab, d, SFM "embedding.gene_embedding.weight");
     if (s->gene_table) {
-        memset(s->gene_table->data + c->pad * d, 0, (size_t)d * sizeof(float));
+        memset(cw_f32(s->gene_table) + c->pad * d, 0, (size_t)d * sizeof(float));
         cw_params_freeze(&s->params, c->pad * d, d);
     }
     s->expr_bins = embedding(b, c->expr_bins, d, SFM "embedding.expr_embedding.bin_embeddings");
@@ -236,7 +236,7 @@ static cw_tensor *gate(const cw_sfm *s, cw_tape *t, cw_tensor *logits, const cw_
 {
     const cw_sfm_config *c = &s->config;
     float temperature = c->router_temperature > 1e-12f ? c->router_temperature : 1e-12f;
-    return cw_topk_gate(t, logits, balance->beta ? balance->beta->data : NULL, cw_sfm_gate_width(c), temperature);
+    return cw_topk_gate(t, logits, balance->beta ? cw_f32(balance->beta) : NULL, cw_sfm_gate_width(c), temperature);
 }
 
 /* Logits of `n` rows of hidden (T, D): the first layer sees only those rows. */
