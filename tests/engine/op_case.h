@@ -284,6 +284,7 @@ static inline void check_op_cases(const op_case *cases, int count)
     cw_tape *t = cw_tape_new(ctx);
     for (int i = 0; i < count; i++) op_check_case(ctx, t, &cases[i]);
     cw_tape_free(t);
+    cw_ctx_let_go(ctx);
     CHECK(ctx->memory.bytes == 0, "%lld bytes are still held", (long long)ctx->memory.bytes);
     cw_ctx_free(ctx);
 }
@@ -303,6 +304,7 @@ static inline void refusals_begin(void)
 static inline void refusals_end(void)
 {
     cw_tape_free(refusal_tape);
+    cw_ctx_let_go(refusal_ctx);
     CHECK(refusal_ctx->memory.bytes == 0, "%lld bytes are still held", (long long)refusal_ctx->memory.bytes);
     cw_ctx_free(refusal_ctx);
 }

@@ -209,6 +209,14 @@ cw_tensor *cw_apply_slope(cw_tape *t, cw_tensor *x, cw_function f);
 /* x, with the gradient times -scale (Ganin & Lempitsky 2015) */
 cw_tensor *cw_gradient_reversal(cw_tape *t, cw_tensor *x, float scale);
 
+/* ---- op_conv.c: convolutions along packed sequences, one filter a column ---- */
+/* causal: y_t = b + sum_j w_j x_(t - taps + 1 + j), zeros before the sequence; x (n,d), w (d,taps) or (d,1,taps), b (d)
+ * or NULL -> (n,d) */
+cw_tensor *cw_short_conv(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_ragged seq);
+/* y_t = sum_(s <= t) h_s x_(t-s) + b x_t: h (taps,d), b (d) or NULL, in O(L log L) for sequences of any length -> (n,d).
+ * A sequence longer than the filter is fine: what the filter lacks counts 0. */
+cw_tensor *cw_long_conv(cw_tape *t, cw_tensor *x, cw_tensor *h, cw_tensor *b, cw_ragged seq);
+
 /* ---- op_sequence.c ---- */
 cw_tensor *cw_reverse(cw_tape *t, cw_tensor *x, cw_ragged seq); /* the rows of each sequence in reverse order */
 /* sums (mean = 0) or means (1) of the rows of each segment -> (seg.count, d); an empty segment gives zeros */

@@ -103,6 +103,13 @@ static inline cw_attend cw_attend_itself(cw_ragged seq, cw_attention a)
     return (cw_attend){a.heads, a.head_dim, a.scale, a.causal ? CW_MASK_CAUSAL : CW_MASK_NONE, seq, seq.start, NULL, NULL};
 }
 
+/* One sequence of a long convolution: rows from .. to, transformed at `size` >= 2 (to - from) - 1 values with `plan`, or
+ * summed directly where plan is NULL (short ones). Parts of one size stand together. */
+typedef struct cw_conv_part {
+    int64_t from, to, size;
+    const void *plan; /* the backend's: a cw_fft for ref and cpu */
+} cw_conv_part;
+
 typedef struct cw_adamw {
     float lr, beta1, beta2, eps, weight_decay;
     int64_t step;      /* 1 on the first call: bias correction 1 - beta^step */
@@ -164,6 +171,24 @@ typedef struct cw_kernels {
                        int64_t n, int64_t d);
     /* y = x, or y += x, with the rows of each sequence in reverse order */
     void (*reverse)(const cw_exec *ex, float *y, const float *x, int accumulate, cw_ragged seq, int64_t d);
+
+    /* ---- convolutions along packed sequences, each column (channel) with its own filter ------------------------- */
+    /* y_t = b + sum_j w_j x_(t - taps + 1 + j) within the sequence: w (d,taps) as published, b (d) or NULL; x, y (n,d) */
+    void (*short_conv)(const cw_exec *ex, float *y, const float *x, const float *w, const float *b, cw_ragged seq,
+                       int64_t taps, int64_t d);
+    void (*short_conv_backward)(const cw_exec *ex, float *dx, float *dw, const float *dy, const float *x,
+                                const float *w, cw_ragged seq, int64_t taps, int64_t d);
+    /* How a sequence of `length` rows is convolved: size and plan of `part`. Plans are kept with the context, where errors
+     * are recorded. */
+    void (*conv_plan)(struct cw_ctx *ctx, cw_conv_part *part, int64_t length);
+    /* floats of work space that long_conv (backward = 0) and its backward (1) need */
+    int64_t (*long_conv_work)(const cw_exec *ex, const cw_conv_part *part, int64_t parts, int64_t d, int backward);
+    /* y_t = sum_(s <= t) h_s x_(t-s) + b x_t within each part: h (taps,d), rows beyond it count 0; b (d) or NULL */
+    void (*long_conv)(const cw_exec *ex, float *y, float *work, const float *x, const float *h, const float *b,
+                      const cw_conv_part *part, int64_t parts, int64_t taps, int64_t d);
+    void (*long_conv_backward)(const cw_exec *ex, float *dx, float *dh, float *db, float *work, const float *dy,
+                               const float *x, const float *h, const float *b, const cw_conv_part *part, int64_t parts,
+                               int64_t taps, int64_t d);
 
     /* ---- norms and softmax over the columns of (n,d) ------------------------------------------------------------ */
     /* y = x rstd w, rstd = 1 / sqrt(mean(x^2) + eps); rstd (n) is written; w (d) or NULL */
