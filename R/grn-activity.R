@@ -139,3 +139,49 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
     }
     full
 }
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("regulonActivity", "StateGRN", function(x,
+    method = c("targets", "strength"), top = 50, signed = TRUE, ...) {
+    .noDots(...)
+    method <- match.arg(method)
+    top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
+    .checkFlag(signed, "signed")
+    same <- .sameMemberships(x, seq_along(x@cells))
+    scale <- .standardiser(x@expression)
+    activity <- matrix(0, length(x@tfs), length(x@cells),
+        dimnames = list(x@tfs, x@cells)
+    )
+    own <- cbind(seq_along(x@tfs), match(x@tfs, x@genes))
+    for (u in seq_along(same$first)) {
+        scores <- .mixedScores(x, x@memberships[same$first[[u]], ])
+        cells <- which(same$of == u)
+        if (method == "strength") {
+            activity[, cells] <- rowMeans(abs(scores))
+            next
+        }
+        scores[own] <- 0
+        weight <- .topWeights(abs(scores), top)
+        if (signed) {
+            weight <- weight * sign(scores)
+        }
+        ## weight (z) = weight scale x - weight scale mean, x sparse
+        scaled <- weight * rep(scale$scale, each = nrow(weight))
+        values <- scaled %*% x@expression[, cells, drop = FALSE]
+        activity[, cells] <- as.matrix(values) -
+            as.vector(scaled %*% scale$mean)
+    }
+    activity
+})
+
+## Rows of scores with all but their `top` highest set to 0, summing to 1.
+.topWeights <- function(scores, top) {
+    for (t in seq_len(nrow(scores))) {
+        if (top < ncol(scores)) {
+            scores[t, order(-scores[t, ])[-seq_len(top)]] <- 0
+        }
+        scores[t, ] <- scores[t, ] / max(sum(scores[t, ]), 1e-300)
+    }
+    scores
+}

@@ -24,14 +24,6 @@ setMethod("cellData", "PerCellNetworks", function(x) {
     data
 })
 
-#' @rdname PooledGRN-class
-#' @export
-setMethod("tfNames", "PooledGRN", function(x) rownames(x@scores))
-
-#' @rdname PooledGRN-class
-#' @export
-setMethod("geneNames", "PooledGRN", function(x) colnames(x@scores))
-
 #' @rdname CellGRN-class
 #' @aliases length,CellGRN-method length,StateGRN-method
 #' @export
@@ -44,22 +36,11 @@ setMethod("dim", "PerCellNetworks", function(x) {
     c(tfs = length(x@tfs), genes = length(x@genes), cells = length(x@cells))
 })
 
-#' @rdname PooledGRN-class
-#' @export
-setMethod("dim", "PooledGRN", function(x) {
-    c(tfs = nrow(x@scores), genes = ncol(x@scores))
-})
-
 #' @rdname CellGRN-class
 #' @importMethodsFrom S4Vectors metadata
 #' @aliases metadata,CellGRN-method metadata,StateGRN-method
 #' @export
 setMethod("metadata", "PerCellNetworks", function(x, ...) x@metadata)
-
-#' @rdname PooledGRN-class
-#' @importMethodsFrom S4Vectors metadata
-#' @export
-setMethod("metadata", "PooledGRN", function(x, ...) x@metadata)
 
 #' @rdname CellGRN-class
 #' @param name a column of `cellData(x)`.
@@ -213,11 +194,6 @@ setMethod("cellNetwork", "CellGRN", function(x, cell, ..., threads = NULL) {
 #' @export
 as.matrix.CellGRN <- function(x, cell, ...) cellNetwork(x, cell)
 
-#' @rdname PooledGRN-class
-#' @method as.matrix PooledGRN
-#' @export
-as.matrix.PooledGRN <- function(x, ...) x@scores
-
 #' Mean network over cells
 #'
 #' The mean of the per-cell networks, computed in the engine as one matrix
@@ -295,79 +271,9 @@ setMethod("poolGRN", "CellGRN", function(x, cells = NULL, groups = NULL, ...,
     paste0(format(n, big.mark = ","), " ", what, if (n != 1) "s")
 }
 
-.priorWord <- function(meta) {
-    prior <- meta$prior
-    if (is.null(prior)) {
-        return("not recorded")
-    }
-    if (identical(prior, "none")) "off" else paste0("on (", prior[[1L]], ")")
-}
-
-#' @rdname CellGRN-class
-#' @export
-setMethod("show", "CellGRN", function(object) {
-    meta <- object@metadata
-    model <- if (is.null(meta$model)) "SFM" else meta$model[[1L]]
-    cat("CellGRN: one network per cell\n")
-    cat("  cells:   ", .preview(object@cells), "\n", sep = "")
-    cat("  TFs:     ", .preview(object@tfs), "\n", sep = "")
-    cat("  genes:   ", .preview(object@genes), "\n", sep = "")
-    cat("  factors: ", object@nFactors, ", ", object@k, " kept per row\n",
-        sep = ""
-    )
-    cat("  kept:    ", .backingText(object), "\n", sep = "")
-    cat("  model:   ", model, "; prior ", .priorWord(meta), "\n", sep = "")
-    if (ncol(object@cellData)) {
-        cat("  cellData: ", .some(colnames(object@cellData)), "\n", sep = "")
-    }
-    cat("Go on with summary(), edgeTable(), poolGRN(), regulonActivity(), ",
-        "plotGRN(), writeGRN()\n", sep = ""
-    )
-})
-
 .preview <- function(x) {
     paste0(format(length(x), big.mark = ","), " (",
         paste(head(x, 3L), collapse = ", "),
         if (length(x) > 3L) ", ...", ")"
     )
 }
-
-#' @rdname PooledGRN-class
-#' @export
-setMethod("show", "PooledGRN", function(object) {
-    s <- object@scores
-    estimator <- object@metadata$estimator
-    from <- if (is.na(object@nCells)) {
-        "a score matrix"
-    } else if (!is.null(object@metadata$nulls)) {
-        sprintf("mean of %d null networks (%s)", object@metadata$nulls,
-            sub("null: ", "", object@metadata$model)
-        )
-    } else if (is.null(estimator)) {
-        paste("the mean of", .count(object@nCells, "cell"))
-    } else {
-        paste0(object@metadata$model, ", from ",
-            .count(object@nCells, "cell")
-        )
-    }
-    cat("PooledGRN: ", from, if (object@filtered) ", filtered", "\n", sep = "")
-    cat("  TFs:    ", .preview(rownames(s)), "\n", sep = "")
-    cat("  genes:  ", .preview(colnames(s)), "\n", sep = "")
-    cat("  scores: ", paste(signif(range(s), 3L), collapse = " to "), "\n",
-        sep = ""
-    )
-    if (all(s == 0)) {
-        cat("! All scores are 0: no edge was found (too few cells, or genes ",
-            "that don't vary).\n", sep = ""
-        )
-    } else if (!is.na(object@nCells) && object@nCells < 20 &&
-        !is.null(estimator)) {
-        cat("! From ", .count(object@nCells, "cell"), " only: scores are ",
-            "mostly chance.\n", sep = ""
-        )
-    }
-    cat("Go on with edgeTable(), ", if (!is.null(object@metadata$sign))
-        "edgeSign(), ", "plotGRN(), evaluateGRN(), writeGRN(), ",
-        "as(x, \"igraph\")\n", sep = ""
-    )
-})

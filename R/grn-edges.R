@@ -209,3 +209,95 @@ setMethod("toIgraph", "CellGRN", function(x, ...) toIgraph(poolGRN(x), ...))
 
 setAs("PooledGRN", "igraph", function(from) toIgraph(from))
 setAs("CellGRN", "igraph", function(from) toIgraph(from))
+
+## The edges of one cell.
+.stateEdges <- function(x, cell, filter, self, sign) {
+    signed <- .nameScores(.mixedScores(x, x@memberships[cell, ]), x)
+    edges <- .matrixEdges(abs(signed), filter, self)
+    if (sign) {
+        at <- cbind(match(edges$Gene1, x@tfs), match(edges$Gene2, x@genes))
+        edges$sign <- as.integer(base::sign(signed[at]))
+    }
+    edges
+}
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("edgeTable", "StateGRN", function(x, cells = NULL, threshold = NULL,
+    top = NULL, self = TRUE, ..., sign = FALSE) {
+    .noDots(...)
+    at <- .someCells(x, cells)
+    .checkFlag(self, "self")
+    .checkFlag(sign, "sign")
+    filter <- .edgeFilter(threshold, top)
+    .checkRows(x, at, filter, self, NULL)
+    same <- .sameMemberships(x, at)
+    tables <- lapply(same$first, .stateEdges, x = x, filter = filter,
+        self = self, sign = sign
+    )
+    if (length(at) == 1L) {
+        return(tables[[1L]])
+    }
+    rows <- vapply(tables, nrow, integer(1))[same$of]
+    table <- do.call(rbind, tables[same$of])
+    data.frame(cell_id = rep(x@cells[at], rows), table)
+})
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("toIgraph", "StateGRN", function(x, ...) toIgraph(poolGRN(x), ...))
+
+setAs("StateGRN", "igraph", function(from) toIgraph(from))
+
+#' Activation or repression
+#'
+#' The sign of the edges of a network made by [inferGRN()] without a
+#' foundation model: that of the ridge slope or (partial) correlation over the
+#' cells. It is an association: a repressor that is made along with its
+#' target's activator can look like an activator.
+#'
+#' @param x a [PooledGRN-class] with signs.
+#' @param edges NULL, or a data.frame with columns Gene1 and Gene2, such as
+#'   [edgeTable()] gives.
+#' @return Without `edges` an integer matrix TFs x genes of -1, 0 and 1; with
+#'   `edges` one such number per row. Stops when the network has no signs, or
+#'   an edge is not in it.
+#' @seealso [edgeTable()], [GRNParam-class]
+#' @examples
+#' grn <- inferGRN(exampleCells(), RidgeGRNParam(), nTargets = 30)
+#' edges <- edgeTable(grn, top = 5)
+#' edges$sign <- edgeSign(grn, edges)
+#' edges
+#' @export
+edgeSign <- function(x, edges = NULL) {
+    if (!is(x, "PooledGRN")) {
+        .stopArgument("x", "must be a PooledGRN; it is a ", class(x)[[1L]],
+            "."
+        )
+    }
+    sign <- x@metadata$sign
+    if (is.null(sign)) {
+        .stopArgument("x", "has no signs; networks that inferGRN() estimates ",
+            "without a foundation model have them."
+        )
+    }
+    if (is.null(edges)) {
+        return(sign)
+    }
+    if (!is.data.frame(edges) ||
+        !all(c("Gene1", "Gene2") %in% names(edges))) {
+        .stopArgument("edges", "must be a data.frame with columns Gene1 and ",
+            "Gene2; it is ", .show(names(edges)), "."
+        )
+    }
+    at <- cbind(
+        match(edges$Gene1, rownames(sign)), match(edges$Gene2, colnames(sign))
+    )
+    if (anyNA(at)) {
+        bad <- which(is.na(at[, 1L]) | is.na(at[, 2L]))
+        .stopArgument("edges", "has edges that are not in 'x': ",
+            .some(paste(edges$Gene1, edges$Gene2)[bad]), "."
+        )
+    }
+    sign[at]
+}

@@ -1,5 +1,4 @@
 ## What is said to verbs of networks that got something else than a network.
-## (Loads after the generics' files: alphabetical order.)
 
 #' @aliases poolGRN,ANY-method edgeTable,ANY-method cellNetwork,ANY-method
 #'   writeGRN,ANY,ANY-method plotGRN,ANY-method toIgraph,ANY-method

@@ -210,3 +210,10 @@ setMethod("plotGRN", "CellGRN", function(x, tfs = NULL, top = 60,
     }
     plot + layer
 }
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("plotGRN", "StateGRN", function(x, tfs = NULL, top = 60,
+    cells = NULL, ...) {
+    plotGRN(poolGRN(x, cells), tfs = tfs, top = top, ...)
+})

@@ -1,5 +1,4 @@
-## CellGRN and PooledGRN: construction, access, pooling. Oracles are the dense
-## products written out in R.
+## CellGRN: construction and cells. Oracles are the dense products in R.
 
 denseFactors <- function(nCells = 5L, nTF = 3L, nGenes = 11L, m = 6L) {
     value <- function(n) ((seq_len(n) * 7919) %% 1009) / 1009
@@ -60,43 +59,6 @@ test_that("cell and pooled networks are the products of their factors", {
     }
 })
 
-test_that("pooling by group gives the mean over each group", {
-    grn <- fromDense(denseFactors(), 2L)
-    groups <- poolGRN(grn, groups = "group")
-    expect_named(groups, c("a", "b"))
-    expect_equal(groups$b, poolGRN(grn, cells = c(2, 4)))
-    expect_message(
-        some <- poolGRN(grn, groups = c("x", NA, "x", "y", NA)), "2 cells"
-    )
-    expect_equal(some$y, poolGRN(grn, cells = 4))
-    expect_error(poolGRN(grn, groups = "nothing"), "isn't a column")
-    expect_error(poolGRN(grn, groups = 1:3), "value per cell, 5")
-})
-
-test_that("subsets hold what the whole holds", {
-    grn <- fromDense(denseFactors(), 2L)
-    expect_length(grn, 5)
-    part <- grn[c(4, 2)]
-    expect_identical(cellNames(part), c("c4", "c2"))
-    expect_true(validObject(part))
-    expect_equal(cellNetwork(part, 1), cellNetwork(grn, 4))
-    expect_equal(part$group, c("b", "b"))
-    expect_equal(part@expression, grn@expression[, c(4, 2)])
-    expect_equal(grn["c3"], grn[3])
-    expect_equal(grn[c(FALSE, TRUE, FALSE, FALSE, TRUE)], grn[c(2, 5)])
-    expect_equal(grn[-1], grn[2:5])
-    expect_equal(grn[], grn)
-    expect_error(grn[1, 2], "one dimension")
-    expect_error(grn[6], "cell 6 of 5")
-    expect_error(grn["zzz"], "aren't in the object: zzz")
-    expect_error(grn[c(TRUE, FALSE)], "one TRUE or FALSE per cell")
-    expect_error(grn[c(1, 1)], "twice")
-    expect_error(grn[1.5], "cell numbers")
-    expect_error(grn[integer()], "no cell")
-    expect_error(cellNetwork(grn), "missing")
-    expect_error(cellNetwork(grn, 1:2), "one cell")
-})
-
 test_that("networks survive saveRDS", {
     grn <- exampleGRN()
     file <- tempfile(fileext = ".rds")
@@ -139,20 +101,6 @@ test_that("the constructor refuses what can't be", {
     x[[2]] <- Inf
     expect_error(make(expression = x), "'expression' has values that aren't")
     expect_error(make(cellData = data.frame(a = 1:3)), "row per cell")
-})
-
-test_that("a pooled network can be made from a matrix", {
-    s <- matrix(c(0, 2, 1, 0, 3, 1), 2,
-        dimnames = list(c("A", "B"), c("A", "B", "C"))
-    )
-    p <- PooledGRN(s)
-    expect_identical(as.matrix(p), s)
-    expect_identical(geneNames(p), c("A", "B", "C"))
-    expect_error(PooledGRN(unname(s)), "row and column names")
-    expect_error(PooledGRN(as.data.frame(s)), "must be a matrix")
-    expect_error(PooledGRN(s[, -1]), "must be among the genes")
-    s[[1]] <- NA
-    expect_error(PooledGRN(s), "finite")
 })
 
 test_that("show says what is there", {

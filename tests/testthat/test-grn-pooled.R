@@ -1,4 +1,4 @@
-## Pooled estimators without a model.
+## Pooled networks without a model, from cells.
 
 ## 3 TFs that matter, 2 that don't, targets with known regulators and signs.
 pooledCells <- function(n = 240) {
@@ -53,89 +53,6 @@ test_that("every estimator finds the known regulators and their signs", {
     }
 })
 
-test_that("tree scores of a gene add up to 1, by trees to their number", {
-    for (p in list(TreeGRNParam(trees = 20), TreeGRNParam("boosting"))) {
-        grn <- infer(p, seed = 2)
-        sums <- colSums(as.matrix(grn))
-        expect_equal(unname(sums), c(rep(1, 9), 0), tolerance = 1e-9)
-        p@settings$byTrees <- TRUE
-        by <- infer(p, seed = 2)
-        trees <- metadata(by)$targets$trees
-        expect_equal(unname(colSums(as.matrix(by))),
-            trees * c(rep(1, 9), 0), tolerance = 1e-9
-        )
-    }
-    targets <- metadata(infer(TreeGRNParam("boosting"), seed = 2))$targets
-    expect_true(targets$r2[[6]] > 0.7 && all(targets$trees[-10] >= 25))
-    held <- infer(TreeGRNParam(trees = 60, sampleSize = 150,
-        response = "value"
-    ), seed = 2)
-    expect_gt(metadata(held)$targets$r2[[6]], 0.6)
-})
-
-test_that("seeds and threads", {
-    for (p in params[c("extra", "boost", "all")]) {
-        a <- as.matrix(infer(p, seed = 3, threads = 1))
-        expect_identical(as.matrix(infer(p, seed = 3, threads = 2)), a)
-        expect_false(identical(as.matrix(infer(p, seed = 4)), a))
-        set.seed(5)
-        b <- as.matrix(infer(p))
-        set.seed(5)
-        expect_identical(as.matrix(infer(p)), b)
-    }
-})
-
-test_that("ranks make extremely randomised trees blind to the scale", {
-    x <- pooledCells()
-    p <- TreeGRNParam(trees = 20, response = "rank")
-    a <- as.matrix(infer(p, x, seed = 1))
-    expect_equal(as.matrix(infer(p, x^1.3, seed = 1)), a)
-})
-
-test_that("ranks keep zeros, and are R's but for a shift", {
-    m <- cbind(c(0, 3, 1, 0, 3), c(2, 2, 5, 1, 9), 0)
-    x <- as(Matrix::Matrix(m, sparse = TRUE), "dgCMatrix")
-    r <- causeway:::.rankColumns(list(dim = dim(x), p = x@p, i = x@i, x = x@x))
-    x@x <- r
-    full <- apply(m, 2, rank)
-    expect_equal(as.matrix(x), full - rep(c(1.5, 0, 3), each = 5),
-        ignore_attr = TRUE
-    )
-})
-
-test_that("partial correlation is the textbook's when shrinkage is small", {
-    x <- pooledCells(2000)
-    s <- as.matrix(infer(CorGRNParam("partial"), x))
-    sign <- edgeSign(infer(CorGRNParam("partial"), x))
-    direct <- function(genes) {
-        p <- solve(stats::cor(t(x[genes, ])))
-        -p[1, -1] / sqrt(p[1, 1] * diag(p)[-1])
-    }
-    expect_equal(s[, "TC"] * sign[, "TC"], direct(c("TC", pooledTFs)),
-        tolerance = 0.02
-    )
-    expect_equal((s * sign)[-1, "TF1"], direct(pooledTFs), tolerance = 0.05)
-})
-
-test_that("correlations are R's", {
-    x <- pooledCells()
-    s <- as.matrix(infer(CorGRNParam("spearman"), x))
-    expect_equal(s["TF3", "TC"],
-        abs(stats::cor(x["TF3", ], x["TC", ], method = "spearman"))
-    )
-})
-
-test_that("combined scores are geometric means; the default is trees x ridge", {
-    x <- pooledCells()
-    trees <- as.matrix(infer(TreeGRNParam(), x, seed = 9))
-    ridge <- as.matrix(infer(RidgeGRNParam(), x))
-    grn <- inferGRN(x, tfs = pooledTFs, alreadyNormalised = TRUE, seed = 9)
-    expect_equal(as.matrix(grn), trees^0.9 * ridge^0.1)
-    equal <- CombinedGRNParam(list(TreeGRNParam(), RidgeGRNParam()))
-    expect_equal(as.matrix(infer(equal, x, seed = 9)), sqrt(trees * ridge))
-    expect_identical(metadata(grn)$estimator, "CombinedGRNParam")
-})
-
 test_that("the verbs of pooled networks work", {
     x <- pooledCells()
     grn <- infer(params$all, x, seed = 1)
@@ -172,32 +89,6 @@ test_that("counts, containers and choices of genes", {
     expect_identical(dim(named), c(TFs = 2L, genes = 3L),
         ignore_attr = TRUE
     )
-})
-
-test_that("settings are checked, with argument, value and remedy", {
-    expect_error(TreeGRNParam("forest"), "'method'.*extratrees")
-    expect_error(TreeGRNParam(trees = 0), "'trees'.*it is 0")
-    expect_error(TreeGRNParam(features = -1), "'features'")
-    expect_error(TreeGRNParam(features = "log"), "'features'.*sqrt")
-    expect_error(TreeGRNParam(features = 2.5), "'features'.*whole")
-    expect_error(TreeGRNParam(minLeaf = NA), "'minLeaf'")
-    expect_error(TreeGRNParam(sampleSize = 1), "'sampleSize'")
-    expect_error(TreeGRNParam(cut = "x"), "'cut'")
-    expect_error(TreeGRNParam("boosting", response = "both"), "'response'")
-    expect_error(TreeGRNParam("boosting", depth = 9), "'depth'.*1 to 6")
-    expect_error(TreeGRNParam("boosting", rate = 0), "'rate'")
-    expect_error(TreeGRNParam("boosting", subsample = 2), "'subsample'")
-    expect_error(TreeGRNParam("boosting", window = -1), "'window'")
-    expect_error(TreeGRNParam(byTrees = NA), "'byTrees'")
-    expect_error(RidgeGRNParam(c(1, -1)), "'variance'")
-    expect_error(CorGRNParam("kendall"), "'method'.*kendall")
-    expect_error(CombinedGRNParam(list(RidgeGRNParam())), "'estimators'")
-    expect_error(CombinedGRNParam(list(RidgeGRNParam(), 1)), "'estimators'")
-    expect_error(CombinedGRNParam(weights = 1), "'weights'.*2 numbers")
-    expect_error(CombinedGRNParam(weights = c(1, 0)), "'weights'")
-    for (p in params) {
-        expect_output(show(p), class(p))
-    }
 })
 
 test_that("bad cells are refused", {
@@ -252,16 +143,4 @@ test_that("the default centres on states where that helps, and says so", {
     expect_false(metadata(few)$centring$centred)
     expect_false(metadata(inferGRN(cells, RidgeGRNParam()))$centring$centred)
     expect_error(grn(centre = NA), "'centre' must be TRUE or FALSE")
-})
-
-test_that("ranks keep zeros at zero on both sides of them", {
-    column <- function(x) list(dim = c(5L, 1L), p = c(0L, sum(x != 0)),
-        x = x[x != 0]
-    )
-    for (x in list(c(0, 2, 0, 5, 2), c(-1, 0, 3, 0, -4), c(-1, 2, 3, -5, 4))) {
-        r <- causeway:::.rankColumns(column(x))
-        want <- rank(x)
-        if (any(x == 0)) want <- want - want[match(0, x)]
-        expect_equal(r, want[x != 0])
-    }
 })
