@@ -175,14 +175,10 @@ setGeneric("tau", function(x, ...) standardGeneric("tau"))
 
 #' @rdname TauFit-class
 #' @export
-setGeneric("tauVerdict", function(x) standardGeneric("tauVerdict"))
+setGeneric("tauCells", function(x, ...) standardGeneric("tauCells"))
 
 #' @rdname TauFit-class
 #' @export
-setGeneric("tauCells", function(x) standardGeneric("tauCells"))
-
-#' @rdname TauFit-class
-#' @export
-setGeneric("peakLinks", function(x) standardGeneric("peakLinks"))
+setGeneric("peakLinks", function(x, ...) standardGeneric("peakLinks"))
 
 ## ---- end of the delays' block ------------------------------------------------
