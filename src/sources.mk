@@ -27,6 +27,7 @@ ENGINE_SOURCES = \
   engine/kernels/ref/ref_spread.c \
   engine/kernels/ref/ref_function.c \
   engine/kernels/ref/ref_conv.c \
+  engine/kernels/ref/ref_scan.c \
   engine/kernels/cpu/cpu_matrix.c \
   engine/kernels/cpu/cpu_elementwise.c \
   engine/kernels/cpu/cpu_norm.c \
@@ -37,6 +38,7 @@ ENGINE_SOURCES = \
   engine/kernels/cpu/cpu_spread.c \
   engine/kernels/cpu/cpu_function.c \
   engine/kernels/cpu/cpu_conv.c \
+  engine/kernels/cpu/cpu_scan.c \
   engine/autodiff/tape.c \
   engine/autodiff/op_basic.c \
   engine/autodiff/op_linear.c \
@@ -53,6 +55,7 @@ ENGINE_SOURCES = \
   engine/autodiff/op_activation.c \
   engine/autodiff/op_sequence.c \
   engine/autodiff/op_conv.c \
+  engine/autodiff/op_scan.c \
   engine/nn/params.c \
   engine/nn/transformer.c \
   engine/models/sfm/sfm_config.c \

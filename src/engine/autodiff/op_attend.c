@@ -117,6 +117,52 @@ cw_tensor *cw_attention_scores(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_attend
     return out;
 }
 
+/* ---- without a softmax. kept: S = K^T V (sequences, H, Dh, Dh) ---- */
+
+static float *gradient_at(cw_tape *t, cw_tensor *x, int64_t at)
+{
+    float *g = cw_tape_grad(t, x);
+    return g ? g + at : NULL;
+}
+
+static void linear_backward(cw_tape *t, cw_node *node)
+{
+    cw_tensor *q = node->in[0], *k = node->in[1], *v = node->in[2];
+    const attend_saved *s = node->saved;
+    int64_t states = s->a.query.count * s->a.heads * s->a.head_dim * s->a.head_dim;
+    const float *qd = cw_tape_data(t, q), *kd = cw_tape_data(t, k), *vd = cw_tape_data(t, v);
+    float *work = cw_arena_take(t->arena, states * (int64_t)sizeof(float));
+    float *dq = gradient_at(t, q, s->q_at), *dk = gradient_at(t, k, s->k_at), *dv = gradient_at(t, v, s->v_at);
+    if (!qd || !kd || !vd || !work || t->ctx->status != CW_OK) return;
+    t->k->linear_attend_backward(&t->exec, dq, cw_cols(q), dk, cw_cols(k), dv, cw_cols(v), work, node->out->grad,
+                                 node->kept[0], qd + s->q_at, cw_cols(q), kd + s->k_at, cw_cols(k), vd + s->v_at,
+                                 cw_cols(v), s->a);
+    cw_arena_give(t->arena, work);
+}
+
+static const cw_op op_linear_attend = {"linear attention", linear_backward, NULL};
+
+cw_tensor *cw_linear_attention(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_tensor *v, cw_attend_spec spec)
+{
+    cw_node *node = cw_node_new(t, &op_linear_attend, 3, (cw_tensor *[]){q, k, v}, sizeof(attend_saved));
+    attend_saved *s = node ? node->saved : NULL;
+    if (!node || !attend_fits(t, "linear attention", q, k, v, spec, s)) return NULL;
+    if (spec.mask != CW_MASK_NONE) {
+        cw_fail(t->ctx, CW_ERR_ARGUMENT, "linear attention: no mask but the sequences' borders");
+        return NULL;
+    }
+    s->a.scale = spec.scale != 0.0f ? spec.scale : 1.0f;
+    node->out = cw_tape_matrix(t, cw_rows(q), s->width);
+    if (!node->out) return NULL;
+    float *S = cw_node_keep(t, node, 0, spec.query.count * spec.heads * s->a.head_dim * s->a.head_dim);
+    const float *qd = cw_tape_data(t, q), *kd = cw_tape_data(t, k), *vd = cw_tape_data(t, v);
+    float *o = cw_tape_data(t, node->out);
+    if (!S || !qd || !kd || !vd || !o) return NULL;
+    t->k->linear_attend(&t->exec, o, S, qd + s->q_at, cw_cols(q), kd + s->k_at, cw_cols(k), vd + s->v_at, cw_cols(v),
+                        s->a);
+    return cw_node_done(t, node);
+}
+
 /* ---- rotary positions ---- */
 
 typedef struct {

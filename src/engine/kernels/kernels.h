@@ -110,6 +110,12 @@ typedef struct cw_conv_part {
     const void *plan; /* the backend's: a cw_fft for ref and cpu */
 } cw_conv_part;
 
+/* A selective scan (Mamba 2): head h of head_dim columns reads group h / (heads / groups) of B and C. */
+typedef struct cw_scan {
+    int64_t heads, head_dim, groups, state; /* state: columns of a group of B and C; head_dim, state <= 256 */
+    cw_ragged seq;
+} cw_scan;
+
 typedef struct cw_adamw {
     float lr, beta1, beta2, eps, weight_decay;
     int64_t step;      /* 1 on the first call: bias correction 1 - beta^step */
@@ -246,6 +252,23 @@ typedef struct cw_kernels {
                             int64_t lddv, float *delta, const float *dout, const float *o, const float *lse,
                             const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v, int64_t ldv,
                             cw_attend a);
+    /* Attention without a softmax: S = K^T V of each sequence and head, o (n, H Dh) = scale Q S; conventions of `attend`,
+     * mask NONE. S (count, H, Dh, Dh) is written. The backward ADDS to the columns of dq, dk, dv; work (S's size). */
+    void (*linear_attend)(const cw_exec *ex, float *o, float *S, const float *q, int64_t ldq, const float *k,
+                          int64_t ldk, const float *v, int64_t ldv, cw_attend a);
+    void (*linear_attend_backward)(const cw_exec *ex, float *dq, int64_t lddq, float *dk, int64_t lddk, float *dv,
+                                   int64_t lddv, float *work, const float *dout, const float *S, const float *q,
+                                   int64_t ldq, const float *k, int64_t ldk, const float *v, int64_t ldv, cw_attend a);
+    /* Within each sequence, from S = 0:  S_t = e^(dt_t a) S_(t-1) + dt_t x_t B_t^T,  y_t = S_t C_t + D x_t; per head x_t
+     * (head_dim), S (head_dim, state). x, y (n, H P), y contiguous; dt (n,H) >= 0, a (H) <= 0, D (H) or NULL; b, c
+     * (n, G N); rows of x, b, c are ldx, ldb, ldc apart. Work space of scan_work floats. */
+    int64_t (*scan_work)(const cw_exec *ex, cw_scan s, int backward);
+    void (*scan)(const cw_exec *ex, float *y, float *work, const float *x, int64_t ldx, const float *dt, const float *a,
+                 const float *b, int64_t ldb, const float *c, int64_t ldc, const float *D, cw_scan s);
+    void (*scan_backward)(const cw_exec *ex, float *dx, int64_t lddx, float *ddt, float *da, float *db, int64_t lddb,
+                          float *dc, int64_t lddc, float *dD, float *work, const float *dy, const float *x, int64_t ldx,
+                          const float *dt, const float *a, const float *b, int64_t ldb, const float *c, int64_t ldc,
+                          const float *D, cw_scan s);
     /* row index[i] of table (rows,d) = row i of x (n,d); no index twice */
     void (*put_rows)(const cw_exec *ex, float *table, const float *x, const int32_t *index, int64_t n, int64_t d);
 
