@@ -12,6 +12,10 @@
 #include <omp.h>
 #endif
 
+/* Remembers the process that loads the engine. A host calls it at load, before it can fork; else the first call here
+ * counts. */
+void cw_threads_start(void);
+
 /* The number of the thread that asks, from 0 within its parallel region: for picking its own working memory only. */
 static inline int cw_thread_number(void)
 {
@@ -26,7 +30,7 @@ static inline int cw_thread_number(void)
  * OMP_NUM_THREADS and OMP_THREAD_LIMIT, and by 2 where _R_CHECK_LIMIT_CORES_ or IS_BIOC_BUILD_MACHINE say so. >= 1. */
 int cw_threads_resolve(int wanted);
 
-/* `threads`, or 1 in a process that was forked from one that used the engine: OpenMP does not survive a fork. */
+/* `threads`, or 1 in a process that was forked: OpenMP does not survive a fork, whoever used it before. */
 int cw_threads_usable(int threads);
 
 typedef struct cw_blas_info {
