@@ -27,7 +27,11 @@ static const op_case cases[] = {
     {"long conv by transform", b_fourier, 3, {{191, 3}, {80, 3}, {1, 3}}, .tol = 4e-3},
     {"long conv by transform, few taps", b_fourier, 3, {{191, 2}, {7, 2}, {1, 2}}, .tol = 4e-3},
     {"long conv by transform, many taps", b_fourier_bare, 2, {{191, 19}, {300, 19}}, .tol = 4e-3},
-    {"long conv by transform, constant filter", b_fourier, 3, {{191, 3}, {80, 3, 0, 0, 1}, {1, 3, 0, 0, 1}}, .tol = 4e-3},
+    {"long conv by transform, constant filter",
+     b_fourier,
+     3,
+     {{191, 3}, {80, 3, 0, 0, 1}, {1, 3, 0, 0, 1}},
+     .tol = 4e-3},
     {"long conv by transform of a constant", b_fourier, 3, {{191, 3, 0, 0, 1}, {80, 3}, {1, 3}}, .tol = 4e-3},
 };
 
@@ -52,8 +56,8 @@ static void test_length(int64_t n, int64_t d, int threads)
     }
     const int64_t start[] = {0, n};
     cw_tape_reset(t, 0, 0, OP_KEY, 0);
-    const float *y = cw_tape_data(t, cw_long_conv(t, cw_tape_constant(t, x, n, d), cw_tape_constant(t, h, n, d), NULL,
-                                                  (cw_ragged){1, start}));
+    const float *y = cw_tape_data(
+        t, cw_long_conv(t, cw_tape_constant(t, x, n, d), cw_tape_constant(t, h, n, d), NULL, (cw_ragged){1, start}));
     CHECK(y, "%s", ctx->text);
     double worst = 0, unit = sqrt((double)n);
     for (int64_t i = 0; y && i < 6; i++) {
@@ -84,8 +88,8 @@ static void test_company(void)
     for (int s = 0; s < 5; s++) {
         int64_t length = longer[s + 1] - longer[s], own[] = {0, length};
         if (length == 0) continue;
-        const float *one = cw_tape_data(t, cw_long_conv(t, cw_tape_constant(t, x + longer[s] * D, length, D), filter,
-                                                        NULL, (cw_ragged){1, own}));
+        const float *one = cw_tape_data(
+            t, cw_long_conv(t, cw_tape_constant(t, x + longer[s] * D, length, D), filter, NULL, (cw_ragged){1, own}));
         CHECK(one && memcmp(one, all + longer[s] * D, (size_t)(length * D) * sizeof *one) == 0,
               "sequence %d differs in company", s);
     }

@@ -31,7 +31,12 @@ static const op_case cases[] = {
     {"scan without skip", b_bare, 3, {{13, 7}, {13, 1, 0.1f, 0.9f}, {1, 1, -2, -0.2f}}},
     {"scan of a constant", b_scan, 4, {{13, 15, 0, 0, 1}, {13, 3, 0.1f, 0.9f}, {1, 3, -2, -0.2f}, {1, 3}}},
     {"scan, frozen", b_scan, 4, {{13, 15}, {13, 3, 0.1f, 0.9f, 1}, {1, 3, -2, -0.2f, 1}, {1, 3, 0, 0, 1}}},
-    {"scan of chunks", b_chunks, 4, {{194, 16}, {194, 2, 0.1f, 0.9f}, {1, 2, -0.5f, -0.1f}, {1, 2}}, .step = 0.005, .tol = 4e-3},
+    {"scan of chunks",
+     b_chunks,
+     4,
+     {{194, 16}, {194, 2, 0.1f, 0.9f}, {1, 2, -0.5f, -0.1f}, {1, 2}},
+     .step = 0.005,
+     .tol = 4e-3},
     {"scan of wide chunks", b_wide, 4, {{194, 134}, {194, 2, 0.1f, 0.9f}, {1, 2, -2, -0.1f}, {1, 2}}, .tol = 4e-3},
     {"linear attention", b_linear, 3, {{13, 6}, {13, 6}, {13, 6}}},
     {"linear attention, cross", b_linear_cross, 3, {{13, 3}, {9, 3}, {9, 3}}},
@@ -71,7 +76,8 @@ static void test_refusals(void)
 {
     refusals_begin();
     cw_tape *t = refusal_tape;
-    cw_scan_spec good = {.heads = 4, .head_dim = 1, .groups = 2, .state = 3, .b_at = 4, .c_at = 10, .seq = RAGGED}, s = good;
+    cw_scan_spec good = {.heads = 4, .head_dim = 1, .groups = 2, .state = 3, .b_at = 4, .c_at = 10, .seq = RAGGED},
+                 s = good;
 #define TRY(n, cols, dt_cols, a, d)                                                                                    \
     cw_selective_scan(t, blank(n, cols), blank(13, dt_cols), blank(1, a), blank(1, d), s)
     REFUSED(TRY(13, 15, 4, 4, 4), CW_ERR_SHAPE, "15 columns");

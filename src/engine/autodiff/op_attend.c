@@ -26,7 +26,8 @@ static int attend_fits(cw_tape *t, const char *op, const cw_tensor *q, const cw_
         return 0;
     }
     int64_t queries = spec.query.start[spec.query.count], keys = spec.key.start[spec.key.count];
-    if (spec.query.count != spec.key.count || queries != cw_rows(q) || keys != cw_rows(k) || (v && keys != cw_rows(v))) {
+    if (spec.query.count != spec.key.count || queries != cw_rows(q) || keys != cw_rows(k) ||
+        (v && keys != cw_rows(v))) {
         cw_fail(t->ctx, CW_ERR_SHAPE, "%s: %lld and %lld sequences cover %lld rows of %lld queries, %lld of %lld keys",
                 op, (long long)spec.query.count, (long long)spec.key.count, (long long)queries, (long long)cw_rows(q),
                 (long long)keys, (long long)cw_rows(k));
@@ -43,9 +44,12 @@ static int attend_fits(cw_tape *t, const char *op, const cw_tensor *q, const cw_
         return 0;
     }
     float scale = spec.scale != 0.0f ? spec.scale : 1.0f / sqrtf((float)(width / spec.heads));
-    *s = (attend_saved){{spec.heads, width / spec.heads, scale, spec.mask, spec.query, spec.key.start, spec.keys,
-                         spec.prefix},
-                        width, spec.q_at, spec.k_at, spec.v_at};
+    *s = (attend_saved){
+        {spec.heads, width / spec.heads, scale, spec.mask, spec.query, spec.key.start, spec.keys, spec.prefix},
+        width,
+        spec.q_at,
+        spec.k_at,
+        spec.v_at};
     return 1;
 }
 
@@ -221,7 +225,8 @@ cw_tensor *cw_cache_rows(cw_tape *t, cw_tensor *cache, cw_tensor *x, const int32
 {
     if (t->ctx->status != CW_OK) return NULL;
     if (cw_cols(cache) != cw_cols(x)) {
-        cw_fail(t->ctx, CW_ERR_SHAPE, "cache: %lld columns into %lld", (long long)cw_cols(x), (long long)cw_cols(cache));
+        cw_fail(t->ctx, CW_ERR_SHAPE, "cache: %lld columns into %lld", (long long)cw_cols(x),
+                (long long)cw_cols(cache));
         return NULL;
     }
     if (t->recording || cache->needs_grad) {

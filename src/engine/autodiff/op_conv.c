@@ -8,8 +8,9 @@ static int conv_fits(cw_tape *t, const char *op, const cw_tensor *x, int64_t cha
 {
     int64_t d = cw_cols(x);
     if (channels == d && (!b || cw_count(b) == d) && seq.start[seq.count] == cw_rows(x)) return 1;
-    cw_fail(t->ctx, CW_ERR_SHAPE, "%s: filters of %lld channels, %lld biases and sequences of %lld rows for %lld x %lld",
-            op, (long long)channels, (long long)(b ? cw_count(b) : 0), (long long)seq.start[seq.count],
+    cw_fail(t->ctx, CW_ERR_SHAPE,
+            "%s: filters of %lld channels, %lld biases and sequences of %lld rows for %lld x %lld", op,
+            (long long)channels, (long long)(b ? cw_count(b) : 0), (long long)seq.start[seq.count],
             (long long)cw_rows(x), (long long)d);
     return 0;
 }

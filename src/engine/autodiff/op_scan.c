@@ -17,8 +17,8 @@ static void scan_backward(cw_tape *t, cw_node *node)
     float *g = cw_tape_grad(t, xbc), *ddt = cw_tape_grad(t, dt), *da = cw_tape_grad(t, a), *dD = cw_tape_grad(t, skip);
     if (!x || !dtd || !ad || !work || t->ctx->status != CW_OK) return;
     t->k->scan_backward(&t->exec, g ? g + s->x_at : NULL, ld, ddt, da, g ? g + s->b_at : NULL, ld,
-                        g ? g + s->c_at : NULL, ld, dD, work, node->out->grad, x + s->x_at, ld, dtd, ad, x + s->b_at, ld,
-                        x + s->c_at, ld, D, s->scan);
+                        g ? g + s->c_at : NULL, ld, dD, work, node->out->grad, x + s->x_at, ld, dtd, ad, x + s->b_at,
+                        ld, x + s->c_at, ld, D, s->scan);
     cw_arena_give(t->arena, work);
 }
 
@@ -33,17 +33,21 @@ cw_tensor *cw_selective_scan(cw_tape *t, cw_tensor *xbc, cw_tensor *dt, cw_tenso
     if (spec.heads < 1 || spec.groups < 1 || spec.heads % spec.groups || spec.head_dim < 1 || spec.head_dim > 256 ||
         spec.state < 1 || spec.state > 256 || spec.x_at < 0 || spec.b_at < 0 || spec.c_at < 0 ||
         spec.x_at + width > ld || spec.b_at + sides > ld || spec.c_at + sides > ld) {
-        cw_fail(t->ctx, CW_ERR_SHAPE, "selective scan: %lld heads of %lld in %lld groups of state %lld don't fit into "
-                "%lld columns", (long long)spec.heads, (long long)spec.head_dim, (long long)spec.groups,
-                (long long)spec.state, (long long)ld);
+        cw_fail(t->ctx, CW_ERR_SHAPE,
+                "selective scan: %lld heads of %lld in %lld groups of state %lld don't fit into "
+                "%lld columns",
+                (long long)spec.heads, (long long)spec.head_dim, (long long)spec.groups, (long long)spec.state,
+                (long long)ld);
         return NULL;
     }
     if (cw_rows(dt) != n || cw_cols(dt) != spec.heads || cw_count(a) != spec.heads ||
         (skip && cw_count(skip) != spec.heads) || spec.seq.start[spec.seq.count] != n) {
-        cw_fail(t->ctx, CW_ERR_SHAPE, "selective scan: steps of %lld x %lld, %lld decays, %lld skips and sequences of "
-                "%lld rows for %lld rows and %lld heads", (long long)cw_rows(dt), (long long)cw_cols(dt),
-                (long long)cw_count(a), (long long)(skip ? cw_count(skip) : 0),
-                (long long)spec.seq.start[spec.seq.count], (long long)n, (long long)spec.heads);
+        cw_fail(t->ctx, CW_ERR_SHAPE,
+                "selective scan: steps of %lld x %lld, %lld decays, %lld skips and sequences of "
+                "%lld rows for %lld rows and %lld heads",
+                (long long)cw_rows(dt), (long long)cw_cols(dt), (long long)cw_count(a),
+                (long long)(skip ? cw_count(skip) : 0), (long long)spec.seq.start[spec.seq.count], (long long)n,
+                (long long)spec.heads);
         return NULL;
     }
     scan_saved *s = node->saved;

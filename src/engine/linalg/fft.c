@@ -45,7 +45,8 @@ const char *cw_fft_name(void) { return fftwf_version; }
 static atomic_flag planning = ATOMIC_FLAG_INIT;
 static void planner_enter(void)
 {
-    while (atomic_flag_test_and_set(&planning)) {}
+    while (atomic_flag_test_and_set(&planning)) {
+    }
 }
 static void planner_leave(void) { atomic_flag_clear(&planning); }
 
@@ -111,8 +112,8 @@ static int make_plan(cw_ctx *ctx, cw_fft *p)
     return p->turn != NULL;
 }
 
-/* Stockham's transform of m = n/2 complex numbers between a and b, sign -1 forward, 1 backward. Returns where the result
- * is. */
+/* Stockham's transform of m = n/2 complex numbers between a and b, sign -1 forward, 1 backward. Returns where the
+ * result is. */
 static float *complex_transform(const cw_fft *p, float *a, float *b, int sign)
 {
     int64_t m = p->n / 2;

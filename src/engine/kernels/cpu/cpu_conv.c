@@ -15,18 +15,18 @@
 #include "simd_each.h"
 
 enum {
-    COLUMNS = 64,   /* of a tile of a short convolution */
-    MAX_TAPS = 32,  /* more are left to the reference */
-    ROWS = 512,     /* of a tile; also what is summed in floats before it goes into doubles */
-    DIRECT = 48,    /* sequences up to this length are summed directly */
-    CHANNELS = 16,  /* handled together at most: a cache line */
-    ROOM = 1 << 17  /* floats of one array of channels: as many as fit are handled together */
+    COLUMNS = 64,  /* of a tile of a short convolution */
+    MAX_TAPS = 32, /* more are left to the reference */
+    ROWS = 512,    /* of a tile; also what is summed in floats before it goes into doubles */
+    DIRECT = 48,   /* sequences up to this length are summed directly */
+    CHANNELS = 16, /* handled together at most: a cache line */
+    ROOM = 1 << 17 /* floats of one array of channels: as many as fit are handled together */
 };
 
-static void (*const add_product[CW_SIMD_COUNT])(float *, const float *, const float *, int64_t) =
-    CW_SIMD_TABLE(add_product);
-static void (*const complex_product[CW_SIMD_COUNT])(float *, const float *, const float *, int, int, int64_t) =
-    CW_SIMD_TABLE(complex_product);
+static void (*const add_product[CW_SIMD_COUNT])(float *, const float *, const float *,
+                                                int64_t) = CW_SIMD_TABLE(add_product);
+static void (*const complex_product[CW_SIMD_COUNT])(float *, const float *, const float *, int, int,
+                                                    int64_t) = CW_SIMD_TABLE(complex_product);
 
 /* ---- short ---- */
 
@@ -36,8 +36,10 @@ static int64_t sequence_of(cw_ragged seq, int64_t t)
     int64_t low = 0, high = seq.count; /* start[low] <= t < start[high] */
     while (high - low > 1) {
         int64_t middle = (low + high) / 2;
-        if (seq.start[middle] <= t) low = middle;
-        else high = middle;
+        if (seq.start[middle] <= t)
+            low = middle;
+        else
+            high = middle;
     }
     return low;
 }
@@ -68,8 +70,10 @@ void cw_cpu_short_conv(const cw_exec *ex, float *y, const float *x, const float 
         for (int64_t t = first; t < last; t++) {
             while (t >= seq.start[s + 1]) s++;
             float *row = y + t * d + c;
-            if (b) memcpy(row, b + c, (size_t)cols * sizeof *row);
-            else memset(row, 0, (size_t)cols * sizeof *row);
+            if (b)
+                memcpy(row, b + c, (size_t)cols * sizeof *row);
+            else
+                memset(row, 0, (size_t)cols * sizeof *row);
             int64_t missing = seq.start[s] - (t - taps + 1);
             for (int64_t j = missing > 0 ? missing : 0; j < taps; j++)
                 add_product[level](row, wt + j * COLUMNS, x + (t - taps + 1 + j) * d + c, cols);
@@ -172,8 +176,7 @@ static void take_channels(float *to, int64_t floats, const float *x, int64_t fro
         const float *row = x + (from + t) * d + first;
         for (int64_t i = 0; i < channels; i++) to[i * floats + t] = row[i];
     }
-    for (int64_t i = 0; i < channels; i++)
-        memset(to + i * floats + length, 0, (size_t)(size - length) * sizeof *to);
+    for (int64_t i = 0; i < channels; i++) memset(to + i * floats + length, 0, (size_t)(size - length) * sizeof *to);
 }
 
 /* spectra of the filter, cut to what a circle of `size` can hold */
@@ -252,8 +255,8 @@ static void direct_backward(float *dx, float *dh, const float *dy, const float *
 }
 
 /* db += sum dy x of the part, dx += b dy */
-static void skip_backward(float *dx, double *db, const float *dy, const float *x, const float *b,
-                          const cw_conv_part *p, int64_t first, int64_t channels, int64_t d)
+static void skip_backward(float *dx, double *db, const float *dy, const float *x, const float *b, const cw_conv_part *p,
+                          int64_t first, int64_t channels, int64_t d)
 {
     for (int64_t t = p->from; t < p->to; t++)
         for (int64_t i = 0; i < channels; i++) {
@@ -300,7 +303,8 @@ void cw_cpu_long_conv_backward(const cw_exec *ex, float *dx, float *dh, float *d
             if (!ready || ready->plan != p->plan) {
                 if (ready && dh) put_filter_gradient(dh, sums, values, c.floats, ready, taps, first, channels, d);
                 filter_spectra(filter, values, c.floats, p, h, taps, first, channels, d);
-                for (int64_t i = 0; i < channels; i++) memset(sums + i * c.floats, 0, (size_t)(2 * half) * sizeof *sums);
+                for (int64_t i = 0; i < channels; i++)
+                    memset(sums + i * c.floats, 0, (size_t)(2 * half) * sizeof *sums);
             }
             ready = p;
             if (dh) take_channels(values, c.floats, x, p->from, length, p->size, first, channels, d);

@@ -1,7 +1,8 @@
 /* cpu_scan.c: the selective scan in chunks (Dao & Gu 2024, "state space duality"): within a chunk it is a masked matrix
  * product, between chunks a state is handed on. With c_i the sum of dt a from the chunk's start up to token i:
  *
- *   Y = (L o C B^T) (dt X) + e^c o (C S^T),  L_ij = e^(c_i - c_j) for j <= i,   S <- e^(c_last) S + (e^(c_last - c) dt X)^T B
+ *   Y = (L o C B^T) (dt X) + e^c o (C S^T),  L_ij = e^(c_i - c_j) for j <= i,   S <- e^(c_last) S + (e^(c_last - c) dt
+ * X)^T B
  *
  * Exponents are sums in double and differences are taken before they become floats. All exponents are <= 0.
  * And attention without a softmax, which is two products. */
@@ -18,8 +19,8 @@
 enum { CHUNK = 64 };
 
 static void (*const exponentials[CW_SIMD_COUNT])(float *, const float *, int64_t) = CW_SIMD_TABLE(exponentials);
-static void (*const products[CW_SIMD_COUNT])(float *, const float *, const float *, const float *, int64_t) =
-    CW_SIMD_TABLE(products);
+static void (*const products[CW_SIMD_COUNT])(float *, const float *, const float *, const float *,
+                                             int64_t) = CW_SIMD_TABLE(products);
 static float (*const inner[CW_SIMD_COUNT])(const float *, const float *, int64_t) = CW_SIMD_TABLE(inner);
 static void (*const scaled[CW_SIMD_COUNT])(float *, const float *, float, int, int64_t) = CW_SIMD_TABLE(scaled);
 
@@ -44,7 +45,7 @@ static int64_t round_16(int64_t n) { return (n + 15) / 16 * 16; }
 
 /* What one task works in. Forward: the first row. */
 typedef struct room {
-    float *state, *scores, *decay, *values;          /* (P,N), (CHUNK,CHUNK) twice, (CHUNK,P) */
+    float *state, *scores, *decay, *values;                             /* (P,N), (CHUNK,CHUNK) twice, (CHUNK,P) */
     float *states, *G, *steps, *mixed, *gradient, *inputs, *far, *near; /* (chunks + 1,P,N) (P,N) (CHUNK,CHUNK) twice,
                                                                           (CHUNK,P) twice, (CHUNK,N) twice */
 } room;
@@ -187,9 +188,9 @@ static double chunk_backward(const head_backward *b, const chunk *k, room *r, co
     read_decay(r->decay, k, level);
     for (int64_t i = 0; i < q; i++) {
         float *score = r->scores + i * CHUNK, *mix = r->mixed + i * CHUNK, *step = r->steps + i * CHUNK;
-        products[level](score, score, r->decay + i * CHUNK, NULL, q);   /* L_ij C_i.B_j */
-        products[level](step, mix, r->decay + i * CHUNK, k->dt, q);     /* L_ij dy_i.u_j */
-        products[level](mix, mix, score, k->dt, q);                     /* both: what token j gives y_i.dy_i */
+        products[level](score, score, r->decay + i * CHUNK, NULL, q); /* L_ij C_i.B_j */
+        products[level](step, mix, r->decay + i * CHUNK, k->dt, q);   /* L_ij dy_i.u_j */
+        products[level](mix, mix, score, k->dt, q);                   /* both: what token j gives y_i.dy_i */
         rows[i] = 0;
         for (int64_t j = 0; j <= i; j++) rows[i] += mix[j], column[j] += mix[j];
     }
@@ -333,11 +334,12 @@ void cw_cpu_linear_attend(const cw_exec *ex, float *o, float *S, const float *q,
         int64_t keys = cw_attend_keys(&a, s), first = a.query.start[s];
         float *state = S + task * d * d;
         if (keys > 0)
-            product(state, d, k + a.key_start[s] * ldk + h * d, ldk, 1, v + a.key_start[s] * ldv + h * d, ldv, 0, 0.0f, d,
-                    d, keys);
-        else memset(state, 0, (size_t)(d * d) * sizeof *state);
-        cw_cpu_gemm(&one_thread, o + first * width + h * d, width, q + first * ldq + h * d, ldq, 0, state, d, 0, a.scale,
-                    0.0f, rows, d, d);
+            product(state, d, k + a.key_start[s] * ldk + h * d, ldk, 1, v + a.key_start[s] * ldv + h * d, ldv, 0, 0.0f,
+                    d, d, keys);
+        else
+            memset(state, 0, (size_t)(d * d) * sizeof *state);
+        cw_cpu_gemm(&one_thread, o + first * width + h * d, width, q + first * ldq + h * d, ldq, 0, state, d, 0,
+                    a.scale, 0.0f, rows, d, d);
     }
 }
 
@@ -357,8 +359,8 @@ void cw_cpu_linear_attend_backward(const cw_exec *ex, float *dq, int64_t lddq, f
         if (rows == 0) continue;
         cw_cpu_gemm(&one_thread, dS, d, q + first * ldq + h * d, ldq, 1, g, width, 0, a.scale, 0.0f, d, d, rows);
         if (dq)
-            cw_cpu_gemm(&one_thread, dq + first * lddq + h * d, lddq, g, width, 0, S + task * d * d, d, 1, a.scale, 1.0f,
-                        rows, d, d);
+            cw_cpu_gemm(&one_thread, dq + first * lddq + h * d, lddq, g, width, 0, S + task * d * d, d, 1, a.scale,
+                        1.0f, rows, d, d);
         if (dk && keys > 0)
             product(dk + key * lddk + h * d, lddk, v + key * ldv + h * d, ldv, 0, dS, d, 1, 1.0f, keys, d, d);
         if (dv && keys > 0)
