@@ -28,6 +28,8 @@ ENGINE_SOURCES = \
   engine/kernels/ref/ref_function.c \
   engine/kernels/ref/ref_conv.c \
   engine/kernels/ref/ref_scan.c \
+  engine/kernels/ref/ref_sparse.c \
+  engine/kernels/ref/ref_batchnorm.c \
   engine/kernels/cpu/cpu_matrix.c \
   engine/kernels/cpu/cpu_elementwise.c \
   engine/kernels/cpu/cpu_norm.c \
@@ -39,6 +41,8 @@ ENGINE_SOURCES = \
   engine/kernels/cpu/cpu_function.c \
   engine/kernels/cpu/cpu_conv.c \
   engine/kernels/cpu/cpu_scan.c \
+  engine/kernels/cpu/cpu_sparse.c \
+  engine/kernels/cpu/cpu_batchnorm.c \
   engine/autodiff/tape.c \
   engine/autodiff/op_basic.c \
   engine/autodiff/op_linear.c \
@@ -56,7 +60,10 @@ ENGINE_SOURCES = \
   engine/autodiff/op_sequence.c \
   engine/autodiff/op_conv.c \
   engine/autodiff/op_scan.c \
+  engine/autodiff/op_graph.c \
+  engine/autodiff/op_batchnorm.c \
   engine/nn/params.c \
+  engine/nn/layer_graph.c \
   engine/nn/transformer.c \
   engine/models/sfm/sfm_config.c \
   engine/models/sfm/sfm.c \

@@ -232,6 +232,29 @@ typedef struct cw_scan_spec {
 cw_tensor *cw_selective_scan(cw_tape *t, cw_tensor *xbc, cw_tensor *dt, cw_tensor *a, cw_tensor *skip,
                              cw_scan_spec spec);
 
+/* ---- op_graph.c ---- */
+/* A sparse matrix that is both ways at hand, lent: by rows, and its transpose whose place[e] is the entry's number by
+ * rows. cw_graph_new (nn/layer_graph.h) makes one of a list of edges. */
+typedef struct cw_graph {
+    cw_sparse by_row, by_column;
+    int64_t entries;
+} cw_graph;
+/* A x for each of `blocks` stacked x (cols,d) -> (blocks rows, d); value (entries) in the order by rows */
+cw_tensor *cw_graph_product(cw_tape *t, const cw_graph *graph, cw_tensor *value, cw_tensor *x, int64_t blocks);
+/* PyTorch's max_norm of embeddings: rows index[i] of table longer than cap are scaled down to it, for good; the gradient
+ * knows nothing of it. Call before the rows are gathered. Returns table. */
+cw_tensor *cw_cap_rows(cw_tape *t, cw_tensor *table, const int32_t *index, int64_t n, float cap);
+
+/* ---- op_batchnorm.c ---- */
+typedef struct cw_batch_norm_params {
+    cw_tensor *w, *b;              /* (d), or NULL */
+    cw_tensor *mean, *var;         /* (d): running buffers, written in training */
+    float eps, momentum;           /* PyTorch: 1e-5, 0.1 */
+} cw_batch_norm_params;
+/* Training: with x's own mean and biased variance, n >= 2, and the buffers become (1 - momentum) buffer + momentum
+ * (mean, unbiased variance). Otherwise: with the buffers. x (n,d) -> (n,d). */
+cw_tensor *cw_batch_norm(cw_tape *t, cw_tensor *x, cw_batch_norm_params p);
+
 /* ---- op_sequence.c ---- */
 cw_tensor *cw_reverse(cw_tape *t, cw_tensor *x, cw_ragged seq); /* the rows of each sequence in reverse order */
 /* sums (mean = 0) or means (1) of the rows of each segment -> (seg.count, d); an empty segment gives zeros */

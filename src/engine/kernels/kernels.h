@@ -116,6 +116,14 @@ typedef struct cw_scan {
     cw_ragged seq;
 } cw_scan;
 
+/* A sparse matrix by rows, lent: row i has the entries start[i] .. start[i+1], entry e being in column index[e] with the
+ * value at place[e] of an array of values (place NULL: e itself). */
+typedef struct cw_sparse {
+    int64_t rows, cols;
+    const int64_t *start;
+    const int32_t *index, *place;
+} cw_sparse;
+
 typedef struct cw_adamw {
     float lr, beta1, beta2, eps, weight_decay;
     int64_t step;      /* 1 on the first call: bias correction 1 - beta^step */
@@ -216,6 +224,26 @@ typedef struct cw_kernels {
                       int64_t d);
     void (*unit_rows_backward)(const cw_exec *ex, float *dx, const float *dy, const float *x, const float *norm,
                                float scale, float eps, int64_t n, int64_t d);
+
+    /* mean, var (d) of the columns of x (n,d), n >= 1; the variance is the biased one */
+    void (*batch_stats)(const cw_exec *ex, float *mean, float *var, const float *x, int64_t n, int64_t d);
+    /* y = (x - mean) / sqrt(var + eps) w + b, column by column; w, b (d) or NULL */
+    void (*batch_norm)(const cw_exec *ex, float *y, const float *x, const float *mean, const float *var, const float *w,
+                       const float *b, float eps, int64_t n, int64_t d);
+    /* own: mean and var are x's own, so that gradients flow through them too. work (2,d) */
+    void (*batch_norm_backward)(const cw_exec *ex, float *dx, float *dw, float *db, float *work, const float *dy,
+                                const float *x, const float *mean, const float *var, const float *w, float eps, int own,
+                                int64_t n, int64_t d);
+
+    /* ---- sparse matrices ---------------------------------------------------------------------------------------- */
+    /* y = A x, or y += A x, for each of `blocks` stacked pairs of x (cols,d) and y (rows,d) */
+    void (*sparse_product)(const cw_exec *ex, float *y, const cw_sparse *A, const float *value, const float *x,
+                           int accumulate, int64_t blocks, int64_t d);
+    /* the gradient of the values: dvalue[place of e] += sum over blocks of <dy_row, x_col> */
+    void (*sparse_values)(const cw_exec *ex, float *dvalue, const cw_sparse *A, const float *dy, const float *x,
+                          int64_t blocks, int64_t d);
+    /* rows index[i] of table (.., d) that are longer than `cap` are multiplied by cap / (length + 1e-7), in order */
+    void (*cap_rows)(const cw_exec *ex, float *table, const int32_t *index, float cap, int64_t n, int64_t d);
 
     /* ---- gather, scatter ---------------------------------------------------------------------------------------- */
     /* y (n,d): row i = table[index[i]] (row of d), or zeros where index[i] < 0; if `accumulate`, added to y instead */
