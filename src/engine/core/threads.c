@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #if !defined(_WIN32)
 #include <dlfcn.h>
 #include <strings.h>
@@ -95,6 +96,40 @@ int cw_threads_resolve(int wanted)
 #else
     (void)wanted;
     return 1;
+#endif
+}
+
+/* ---- interrupts ----------------------------------------------------------------------------------------------- */
+
+int cw_watch_stop(const cw_watch *w)
+{
+    int stop;
+    if (!w) return 0;
+    if (w->ctx && cw_poll(w->ctx) != CW_OK) {
+#pragma omp atomic write
+        *w->stop = 1;
+    }
+#pragma omp atomic read
+    stop = *w->stop;
+    return stop;
+}
+
+void cw_watch_rest(cw_ctx *ctx, int *done, int *stop)
+{
+#ifdef _OPENMP
+    const struct timespec nap = {0, 5000000};
+    const cw_watch watch = cw_watch_here(ctx, stop);
+    int finished, team = omp_get_num_threads();
+#pragma omp atomic capture
+    finished = ++*done;
+    while (cw_thread_number() == 0 && finished < team) {
+        nanosleep(&nap, NULL);
+        (void)cw_watch_stop(&watch);
+#pragma omp atomic read
+        finished = *done;
+    }
+#else
+    (void)ctx, (void)done, (void)stop;
 #endif
 }
 
