@@ -121,6 +121,29 @@ setGeneric("contrastGRN",
 #' @export
 setGeneric("byTF", function(x) standardGeneric("byTF"))
 
+#' @rdname StateGRN-class
+#' @export
+setGeneric("memberships", function(x) standardGeneric("memberships"))
+
+#' @rdname StateGRN-class
+#' @export
+setGeneric("stateVerdict", function(x) standardGeneric("stateVerdict"))
+
+## Every estimator of a pooled network: (param, view, key, threads) ->
+## list(scores, sign: TFs x genes; targets: data.frame with a row per gene, or
+## NULL).
+setGeneric(".estimate",
+    function(param, view, key, threads) standardGeneric(".estimate")
+)
+
+## What an estimator is called in show() and in a network's metadata.
+setGeneric(".estimatorName", function(param) standardGeneric(".estimatorName"))
+
+## Settings as a plain list, for metadata and show().
+setGeneric(".estimatorSettings",
+    function(param) standardGeneric(".estimatorSettings")
+)
+
 ## ---- end of the networks' block -----------------------------------------------
 
 ## ---- reports ----------------------------------------------------------------
@@ -152,14 +175,10 @@ setGeneric("tau", function(x, ...) standardGeneric("tau"))
 
 #' @rdname TauFit-class
 #' @export
-setGeneric("tauVerdict", function(x) standardGeneric("tauVerdict"))
+setGeneric("tauCells", function(x, ...) standardGeneric("tauCells"))
 
 #' @rdname TauFit-class
 #' @export
-setGeneric("tauCells", function(x) standardGeneric("tauCells"))
-
-#' @rdname TauFit-class
-#' @export
-setGeneric("peakLinks", function(x) standardGeneric("peakLinks"))
+setGeneric("peakLinks", function(x, ...) standardGeneric("peakLinks"))
 
 ## ---- end of the delays' block ------------------------------------------------

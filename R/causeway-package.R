@@ -40,7 +40,7 @@
 #'
 #' @section Delays between chromatin and RNA:
 #' * Estimate: [linkPeaks()], [estimateTau()] (a [TauFit-class], verdict
-#'   first), [tau()], [tauVerdict()], [addTau()]; the model of the written
+#'   first), [tau()], [verdict()], [addTau()]; the model of the written
 #'   specification: `method = "effendi"` with [EffendiParam()].
 #' * Judge: [tauNull()], [validateTau()], [tauGeneSets()].
 #' * Go on: [contrastTau()], [predictTau()], [scRNAToTau()], [intervene()].

@@ -12,8 +12,8 @@
         at <- match(input$peaks, ranges$name)
         parsed <- data.frame(peak = input$peaks,
             chr = as.character(columns[[1L]])[at],
-            start = as.numeric(columns[[2L]])[at],
-            end = as.numeric(columns[[3L]])[at]
+            start = .numbersOf(columns[[2L]], "x", "peaks with a start")[at],
+            end = .numbersOf(columns[[3L]], "x", "peaks with an end")[at]
         )
     }
     .checkPeaks(parsed, "x")

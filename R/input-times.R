@@ -106,11 +106,7 @@
     if (inherits(time, "difftime")) {
         time <- as.numeric(time)
     }
-    if (!is.numeric(time)) {
-        .stopArgument("time", "must be numbers (clock time of each cell); it ",
-            "is ", .show(time), "."
-        )
-    }
+    time <- .numbersOf(time, "time")
     if (any(is.infinite(time))) {
         .stopArgument("time", "has infinite values.")
     }
@@ -124,5 +120,5 @@
                 "calibrated; leave it NULL.")
         })
     }
-    as.numeric(time)
+    time
 }

@@ -9,15 +9,7 @@
 
 ## The verdict always comes first.
 .tauSubtitle <- function(fit, ..., width = 92L) {
-    v <- tauVerdict(fit)
-    head <- if (isTRUE(v$identifiable)) {
-        "Delays are identifiable."
-    } else {
-        paste0("Delays are NOT identifiable: ",
-            paste(v$reasons, collapse = "; "), "."
-        )
-    }
-    paste(c(strwrap(head, width), strwrap(paste0(...), width)),
+    paste(c(strwrap(verdict(fit)$text, width), strwrap(paste0(...), width)),
         collapse = "\n"
     )
 }

@@ -6,22 +6,23 @@
 #' the fit's own embedding, or one of the container's. The flow runs from
 #' where chromatin is ahead to where RNA has followed; no root is given to it.
 #'
-#' @param fit a [TauFit-class] of method `"anchored"`.
-#' @param x NULL, or a SingleCellExperiment that has the fit's cells and the
+#' @param x a [TauFit-class] of method `"anchored"`.
+#' @param cells NULL, or a SingleCellExperiment that has the fit's cells and the
 #'   reduced dimension named in `dimred`; or a matrix, cells x 2 or more, with
 #'   cell names.
-#' @param dimred name of a reduced dimension of `x`; NULL: the first.
+#' @param dimred name of a reduced dimension of `cells`; NULL: the first.
 #' @param colour `"time"` (arrival time along the flow), or the name of a
-#'   column of `cellData(fit)`.
-#' @param n arrows along the longer side.
+#'   column of `cellData(x)`.
+#' @param arrows number of arrows along the longer side.
 #' @param title of the plot; NULL: a default.
+#' @param ... not used.
 #' @return A `ggplot`: cells as points, arrows on a grid where there are
 #'   cells. On the fit's own embedding (its two main axes) velocities are
 #'   projected linearly; on another one through each metacell's neighbours (a
 #'   neighbour counts by the cosine between its direction and the velocity),
 #'   as RNA velocity plots do, so lengths there are only relative. What a
 #'   nonlinear embedding tears apart can't be read from arrows on it.
-#' @section Errors: a fit without a flow; cells of the fit that `x` lacks; a
+#' @section Errors: a fit without a flow; cells of the fit that `cells` lacks; a
 #'   reduced dimension or column that doesn't exist.
 #' @references Bergen et al. 2020, Nature Biotechnology 38, 1408-1414, for the
 #'   projection through neighbours.
@@ -31,23 +32,28 @@
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
 #' plotFlow(fit)
 #' @export
-plotFlow <- function(fit, x = NULL, dimred = NULL, colour = "time", n = 18,
-    title = NULL) {
-    engine <- .tauEngine(fit)
+plotFlow <- function(x, cells = NULL, dimred = NULL, colour = "time",
+    arrows = 18, title = NULL, ...) {
+    .noDots(..., renamed = c(fit = "x", n = "arrows"))
+    engine <- .tauEngine(x)
     .checkText(colour, "colour")
-    n <- .checkNumber(n, "n", 3, 100, whole = TRUE)
+    arrows <- .checkNumber(arrows, "arrows", 3, 100, whole = TRUE)
     z <- .asRows(engine$z)
     v <- .flowAt(engine)(z)
-    if (is.null(x)) {
+    if (is.null(cells)) {
         if (!is.null(dimred)) {
-            .stopArgument("dimred", "needs the container that holds it, 'x'.")
+            .stopArgument("dimred", "needs the container that holds it, ",
+                "'cells'."
+            )
         }
         plane <- .ownPlane(.asRows(engine$embedding), z, v)
     } else {
-        plane <- .givenPlane(x, dimred, cellNames(fit), engine$metacell, z, v)
+        plane <- .givenPlane(cells, dimred, cellNames(x), engine$metacell, z,
+            v
+        )
     }
-    colours <- .flowColour(fit, engine, colour)
-    .drawFlow(plane, engine, colours, n, fit, title)
+    colours <- .flowColour(x, engine, colour)
+    .drawFlow(plane, engine, colours, arrows, x, title)
 }
 
 .ownPlane <- function(cells, z, v) {
@@ -70,7 +76,7 @@ plotFlow <- function(fit, x = NULL, dimred = NULL, colour = "time", n = 18,
             dimred <- c(known, NA)[[1L]]
         }
         if (!dimred %in% known) {
-            .stopArgument("dimred", "is ", .show(dimred), ", which 'x' ",
+            .stopArgument("dimred", "is ", .show(dimred), ", which 'cells' ",
                 "doesn't have; it has ",
                 if (length(known)) .some(known, 10L) else "none", "."
             )
@@ -81,13 +87,13 @@ plotFlow <- function(fit, x = NULL, dimred = NULL, colour = "time", n = 18,
         place <- x
         dimred <- "dimension"
     } else {
-        .stopArgument("x", "must be a SingleCellExperiment or a matrix with ",
+        .stopArgument("cells", "must be a SingleCellExperiment or a matrix with ",
             "cell names; it is a ", class(x)[[1L]], "."
         )
     }
     at <- match(names, rownames(place))
     if (anyNA(at) || ncol(place) < 2L) {
-        .stopArgument("x", if (anyNA(at)) {
+        .stopArgument("cells", if (anyNA(at)) {
             paste0("lacks ", sum(is.na(at)), " cells of the fit: ",
                 .some(names[is.na(at)])
             )
@@ -113,7 +119,7 @@ plotFlow <- function(fit, x = NULL, dimred = NULL, colour = "time", n = 18,
     data <- cellData(fit)
     if (!colour %in% colnames(data)) {
         .stopArgument("colour", "is \"", colour, "\", which is neither ",
-            "\"time\" nor a column of cellData(fit): ",
+            "\"time\" nor a column of cellData(x): ",
             .some(colnames(data), 10L), "."
         )
     }

@@ -7,18 +7,19 @@
 #' delay is what lies between the two curves from left to right. The arrow
 #' shows it where the chromatin changes most, with its 90% interval.
 #'
-#' @param fit a [TauFit-class] of method `"anchored"`.
+#' @param x a [TauFit-class] of method `"anchored"`.
 #' @param genes names of one or more usable genes.
-#' @param by NULL, or the name of a column of `cellData(fit)` (such as the
+#' @param group NULL, or the name of a column of `cellData(x)` (such as the
 #'   branch) by which to split rows of panels; a metacell belongs where most of
 #'   its cells do.
 #' @param title of the plot; NULL: a default.
+#' @param ... not used.
 #' @return A `ggplot`, a column of panels per gene. Arrival times come from
 #'   the same flow as the delays, and are in the same unit; 0 is the earliest
 #'   metacell. On a loop, where nothing is earliest, the flow is followed once
 #'   round, from an arbitrary place.
 #' @section Errors: genes that aren't in the fit or have no delay; a fit
-#'   without a flow; `by` that is no column.
+#'   without a flow; `group` that is no column.
 #' @seealso [estimateTau()], [plotTau()], [plotFlow()]
 #' @examples
 #' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
@@ -26,23 +27,23 @@
 #' usable <- geneNames(fit)[as.data.frame(fit)$usable]
 #' plotLag(fit, usable[1:2])
 #' @export
-plotLag <- function(fit, genes, by = NULL, title = NULL) {
-    engine <- .tauEngine(fit)
-    table <- as.data.frame(fit)
+plotLag <- function(x, genes, group = NULL, title = NULL, ...) {
+    .noDots(..., renamed = c(fit = "x", by = "group"))
+    engine <- .tauEngine(x)
+    table <- as.data.frame(x)
     at <- .lagGenes(genes, table)
-    group <- .metacellGroup(fit, engine, by)
     place <- .flowTime(engine)
-    time <- place$time * .unitScale(fit)
+    time <- place$time * .unitScale(x)
     parts <- lapply(at, .lagCurves, engine = engine, table = table,
-        time = time, group = group
+        time = time, group = .metacellGroup(x, engine, group)
     )
     points <- .bindParts(parts, "points", table$gene[at])
     lines <- .bindParts(parts, "lines", table$gene[at])
     shift <- .bindParts(parts, "shift", table$gene[at])
-    delays <- tau(fit, force = TRUE)
+    delays <- tau(x, force = TRUE)
     shift <- cbind(shift, delays[match(shift$gene, delays$gene),
         c("tau", "low", "high")])
-    .drawLag(points, lines, shift, fit, by, title, place$loop)
+    .drawLag(points, lines, shift, x, !is.null(group), title, place$loop)
 }
 
 .lagGenes <- function(genes, table) {
@@ -68,20 +69,20 @@ plotLag <- function(fit, genes, by = NULL, title = NULL) {
 }
 
 ## For each metacell the commonest value of a column of cellData.
-.metacellGroup <- function(fit, engine, by) {
-    if (is.null(by)) {
+.metacellGroup <- function(fit, engine, group) {
+    if (is.null(group)) {
         return(rep("", length(engine$time)))
     }
     data <- cellData(fit)
-    .checkText(by, "by")
-    if (!by %in% colnames(data)) {
-        .stopArgument("by", "is \"", by, "\", which is no column of ",
-            "cellData(fit); there are ", .some(colnames(data), 10L), "."
+    .checkText(group, "group")
+    if (!group %in% colnames(data)) {
+        .stopArgument("group", "is \"", group, "\", which is no column of ",
+            "cellData(x); there are ", .some(colnames(data), 10L), "."
         )
     }
-    value <- factor(data[[by]])
+    value <- factor(data[[group]])
     if (nlevels(value) > 12L) {
-        .stopArgument("by", "has ", nlevels(value), " different values; at ",
+        .stopArgument("group", "has ", nlevels(value), " different values; at ",
             "most 12 can be drawn."
         )
     }
@@ -147,7 +148,7 @@ plotLag <- function(fit, genes, by = NULL, title = NULL) {
     found[found$range > 0.5 * max(found$range), ]
 }
 
-.drawLag <- function(points, lines, shift, fit, by, title, loop = FALSE) {
+.drawLag <- function(points, lines, shift, fit, split, title, loop = FALSE) {
     .data <- ggplot2::.data
     spread <- stats::quantile(lines$value, c(0.01, 0.99))
     room <- 0.6 * diff(spread)
@@ -186,7 +187,7 @@ plotLag <- function(fit, genes, by = NULL, title = NULL) {
                 "drawn as (RNA - alpha) / beta, on the chromatin's scale"
             )
         ) + .tauTheme() + ggplot2::theme(legend.position = "top")
-    if (is.null(by)) {
+    if (!split) {
         return(plot + ggplot2::facet_wrap(ggplot2::vars(.data$gene),
             scales = "free_y", labeller = ggplot2::as_labeller(strips)
         ))

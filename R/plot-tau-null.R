@@ -1,29 +1,23 @@
 ## Data beside their nulls, drawn.
 
 #' @rdname tauNull
-#' @param null NULL, or what `tauNull()` gave: nothing is fitted again. It may
-#'   also be given as `fit`.
 #' @param title of the plot; NULL: a default.
 #' @export
-plotTauNull <- function(fit, x = NULL, n = 3, null = NULL, title = NULL, ...) {
-    if (is.data.frame(fit)) {
-        null <- fit
+plotTauNull <- function(x, fit = NULL, title = NULL, ...) {
+    .noRenamed(..., renamed = c(null = "x"))
+    if (methods::is(x, "TauFit") || !is.null(fit)) {
+        .checkCellsFirst(x, fit, "plotTauNull(x, fit)")
+        x <- tauNull(x, fit, ...)
+    } else {
+        .noDots(...)
     }
-    if (is.null(null)) {
-        if (is.null(x)) {
-            .stopArgument("x", "must hold the counts the fit was made from, ",
-                "or give 'null', made by tauNull()."
-            )
-        }
-        null <- tauNull(fit, x, n = n, ...)
-    }
-    if (!is.data.frame(null) ||
-        !all(c("data", .verdictNumbers) %in% names(null))) {
-        .stopArgument("null", "must come from tauNull(); it is ",
-            .show(null), "."
+    if (!is.data.frame(x) || !all(c("data", "identifiable", .verdictNumbers)
+        %in% names(x))) {
+        .stopArgument("x", "must come from tauNull(), or be cells with their ",
+            "'fit'; it is a ", class(x)[[1L]], "."
         )
     }
-    .drawNull(null, title)
+    .drawNull(x, title)
 }
 
 .nullPanels <- c(lead = "lead: held-out genes\nwith chromatin ahead",

@@ -6,7 +6,7 @@
 #' and marked sets of genes. Delays that aren't identifiable are not ranked:
 #' the plot then shows them in grey in the order of the genes and says so.
 #'
-#' @param fit a [TauFit-class].
+#' @param x a [TauFit-class].
 #' @param sets a named list of gene names to mark, at most six sets; NULL: the
 #'   immediate-early genes and pioneer factors of [tauGeneSets()], if any is
 #'   among the genes shown; `list()`: none. A gene in two sets has the colour
@@ -14,6 +14,7 @@
 #' @param top show only this many of the fastest and as many of the slowest
 #'   genes, and those of `sets`; NULL: all reported genes.
 #' @param title of the plot; NULL: a default.
+#' @param ... not used.
 #' @return A `ggplot`. Up to 60 genes have their names on the axis; of more,
 #'   those of `sets` are labelled.
 #' @section Errors: a fit in which no gene has a delay; names of `sets` missing.
@@ -24,20 +25,21 @@
 #' plotTau(fit, sets = list(known = c("gene003", "gene010")))
 #' plotTau(fit, top = 10)
 #' @export
-plotTau <- function(fit, sets = NULL, top = NULL, title = NULL) {
-    .checkTauFit(fit)
+plotTau <- function(x, sets = NULL, top = NULL, title = NULL, ...) {
+    .noDots(..., renamed = c(fit = "x"))
+    .checkTauFit(x)
     if (!is.null(top)) {
         top <- .checkNumber(top, "top", 1, 1e6, whole = TRUE)
     }
-    data <- .rankedDelays(fit)
+    data <- .rankedDelays(x)
     data$set <- .setOf(data$gene, .plotSets(sets, data$gene))
     all <- nrow(data)
-    if (!is.null(top) && .isIdentifiable(fit)) {
+    if (!is.null(top) && .isIdentifiable(x)) {
         data <- data[data$rank <= top | data$rank > all - top |
             !is.na(data$set), ]
         data$rank <- seq_len(nrow(data))
     }
-    left <- length(geneNames(fit)) - all
+    left <- length(geneNames(x)) - all
     more <- paste0(
         if (nrow(data) < all) {
             paste0("The ", top, " fastest and slowest of ", all, " genes",
@@ -48,7 +50,7 @@ plotTau <- function(fit, sets = NULL, top = NULL, title = NULL) {
         },
         if (left) paste0("; ", left, " without a reliable delay left out"), "."
     )
-    .drawRanked(data, fit, more, title)
+    .drawRanked(data, x, more, title)
 }
 
 ## The genes to show, with delays in the unit of the fit.
@@ -60,8 +62,8 @@ plotTau <- function(fit, sets = NULL, top = NULL, title = NULL) {
         keep <- keep & table$reported %in% TRUE
     }
     if (!any(keep)) {
-        .stopArgument("fit", "has no gene with a delay to show. See ",
-            "tauVerdict() and the flags in tau()."
+        .stopArgument("x", "has no gene with a delay to show. See ",
+            "verdict() and the flags in tau()."
         )
     }
     data <- data[keep, ]

@@ -8,10 +8,11 @@
 #'   MultiAssayExperiment or Seurat object.
 #' @param fit a [TauFit-class].
 #' @param rna name of the RNA experiment or assay, as for [estimateTau()].
+#' @param name what the columns are called: `name`, `nameSd`, ...
 #' @param force write numbers of a fit that isn't identifiable?
 #' @param ... not used.
 #' @return `x`, of the same class, with columns `tau`, `tauSd`, `tauLow`,
-#'   `tauHigh`, `tauFlag` in `rowData()` (of the RNA experiment; in the
+#'   `tauHigh`, `tauFlag` (by `name`) in `rowData()` (of the RNA experiment; in the
 #'   feature meta data of a Seurat assay). Genes outside the fit, and all
 #'   genes when delays aren't identifiable (with a warning), have NA. In
 #'   containers with `metadata()` the verdict and unit are in
@@ -32,11 +33,13 @@
 #' )
 #' SummarizedExperiment::rowData(addTau(x, fit))
 #' @export
-addTau <- function(x, fit, rna = NULL, force = FALSE, ...) {
+addTau <- function(x, fit, rna = NULL, name = "tau", force = FALSE, ...) {
     .noDots(...)
-    .checkTauFit(fit)
+    .checkCellsFirst(x, fit, "addTau(x, fit)")
+    .checkText(name, "name")
+    .checkFlag(force, "force")
     if (methods::is(x, "SummarizedExperiment")) {
-        return(.tauIntoSE(x, fit, force))
+        return(.tauIntoSE(x, fit, name, force))
     }
     if (inherits(x, "MultiAssayExperiment")) {
         names <- names(x)
@@ -51,11 +54,11 @@ addTau <- function(x, fit, rna = NULL, force = FALSE, ...) {
                 "room for gene data; make it a SingleCellExperiment."
             )
         }
-        x[[rna]] <- .tauIntoSE(x[[rna]], fit, force)
+        x[[rna]] <- .tauIntoSE(x[[rna]], fit, name, force)
         return(x)
     }
     if (inherits(x, "Seurat")) {
-        return(.tauIntoSeurat(x, fit, rna, force))
+        return(.tauIntoSeurat(x, fit, rna, name, force))
     }
     .stopArgument("x", "must be a SingleCellExperiment, a ",
         "MultiAssayExperiment or a Seurat object; it is a ", class(x)[[1L]],
@@ -63,7 +66,7 @@ addTau <- function(x, fit, rna = NULL, force = FALSE, ...) {
     )
 }
 
-.tauColumns <- function(names, fit, force) {
+.tauColumns <- function(names, fit, name, force) {
     values <- tau(fit, force = force)
     at <- match(names, values$gene)
     if (all(is.na(at))) {
@@ -71,28 +74,29 @@ addTau <- function(x, fit, rna = NULL, force = FALSE, ...) {
             .some(fit@genes, 3L), "; those of 'x' like ", .some(names, 3L), "."
         )
     }
-    data.frame(tau = values$tau[at], tauSd = values$sd[at],
-        tauLow = values$low[at], tauHigh = values$high[at],
-        tauFlag = values$flag[at]
+    setNames(values[at, c("tau", "sd", "low", "high", "flag")],
+        paste0(name, c("", "Sd", "Low", "High", "Flag"))
     )
 }
 
-.tauIntoSE <- function(x, fit, force) {
-    columns <- .tauColumns(rownames(x), fit, force)
-    for (name in colnames(columns)) {
-        SummarizedExperiment::rowData(x)[[name]] <- columns[[name]]
+.tauIntoSE <- function(x, fit, name, force) {
+    columns <- .tauColumns(rownames(x), fit, name, force)
+    for (column in colnames(columns)) {
+        SummarizedExperiment::rowData(x)[[column]] <- columns[[column]]
     }
-    S4Vectors::metadata(x)$tau <- list(verdict = fit@verdict, unit = fit@unit)
+    S4Vectors::metadata(x)[[name]] <- list(verdict = fit@verdict,
+        unit = fit@unit
+    )
     x
 }
 
-.tauIntoSeurat <- function(x, fit, rna, force) {
+.tauIntoSeurat <- function(x, fit, rna, name, force) {
     names <- names(methods::slot(x, "assays"))
     if (is.null(rna)) {
         rna <- if ("RNA" %in% names) "RNA" else SeuratObject::DefaultAssay(x)
     }
     rna <- .chosen(rna, names, "rna", "an assay")
-    columns <- .tauColumns(rownames(x[[rna]]), fit, force)
+    columns <- .tauColumns(rownames(x[[rna]]), fit, name, force)
     rownames(columns) <- rownames(x[[rna]])
     x[[rna]] <- SeuratObject::AddMetaData(x[[rna]], metadata = columns)
     x

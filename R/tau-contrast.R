@@ -9,29 +9,33 @@
 #'
 #' @details
 #' Chromatin and RNA are pooled by state (metacell) and group. The statistic of
-#' a gene is `z = (tau2 - tau1) / sqrt(sd1^2 + sd2^2)`. Its null is the same
+#' a gene is the difference of its delays over its sd, z = (tauLevel - tauRef)
+#' / sqrt(sdRef^2 + sdLevel^2). Its null is the same
 #' statistic over all usable genes and permutations; p = (1 + how many null |z|
 #' are as large) / (1 + their number), q after Benjamini and Hochberg. Cells
 #' are what is permuted: when the groups are samples or donors, differences
 #' between samples of the same condition count as differences too, and only
 #' replicates can tell them apart.
 #'
-#' @param fit a [TauFit-class] by the anchored method.
-#' @param group the name of a column of `cellData(fit)`, or a value per cell;
-#'   two values (others and missing ones are left out by `levels`).
-#' @param levels the two values, first the reference; NULL: sorted values.
-#' @param n permutations.
+#' @param x a [TauFit-class] by the anchored method.
+#' @param group the name of a column of `cellData(x)`, or a value per cell;
+#'   cells without a value are left out.
+#' @param ref,level two values of `group`, compared as `level` less `ref`.
+#'   `level` alone is compared with all other cells, `ref` alone with the one
+#'   other group. Neither: for two groups, the first is `ref` (a factor's first
+#'   level; else the first of the sorted values).
+#' @param nPerm permutations.
 #' @param minCells cells of each group a state must have to be used.
 #' @param force use a fit that isn't identifiable?
 #' @param seed NULL: drawn from R's generator; or a whole number.
 #' @param threads threads of the engine; NULL: option `causeway.threads`.
 #' @param verbose show messages and progress.
-#' @param x,object a `TauContrast`.
-#' @param row.names,optional,... not used.
-#' @return A `TauContrast`: `show()` says first how many genes differ at q <
-#'   0.05, and how far delays differ as a whole; `as.data.frame()` gives
-#'   `gene`, `tau1`, `sd1`, `tau2`, `sd2`, `difference` (second less first, in
-#'   model units), `z`, `p`, `q`, by p.
+#' @param ... not used.
+#' @return A `TauContrast`, a report (see [verdict()] for what all reports
+#'   give): `show()` says first how many genes differ at q < 0.05, and how far
+#'   delays differ as a whole; the table `genes` has `gene`, `tauRef`, `sdRef`,
+#'   `tauLevel`, `sdLevel`, `difference` (`level` less `ref`, in model units),
+#'   `z`, `p`, `q`, by p.
 #' @section Errors: a fit that isn't identifiable or keeps no counts; a group
 #'   without two values; fewer than 20 states with `minCells` cells of both.
 #' @seealso [estimateTau()], [scRNAToTau()], [plotTau()]
@@ -39,75 +43,70 @@
 #' x <- simulateMultiome(nCells = 1200, nGenes = 60, seed = 1)
 #' x$batch <- rep(c("a", "b"), length.out = ncol(x))
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
-#' contrastTau(fit, "batch", n = 3, force = TRUE, seed = 1)
+#' contrastTau(fit, "batch", nPerm = 3, force = TRUE, seed = 1)
 #' @export
-contrastTau <- function(fit, group, levels = NULL, n = 20, minCells = 3,
-    force = FALSE, seed = NULL, threads = NULL, verbose = interactive()) {
-    .checkTauFit(fit)
+contrastTau <- function(x, group, ref = NULL, level = NULL, nPerm = 20,
+    minCells = 3, force = FALSE, seed = NULL, threads = NULL, verbose = TRUE,
+    ...) {
+    .noDots(..., renamed = c(fit = "x", levels = "ref' and 'level"))
+    .checkTauFit(x)
     .checkFlag(force, "force")
-    n <- .checkNumber(n, "n", 1, 1e5, whole = TRUE)
+    .checkFlag(verbose, "verbose")
+    nPerm <- .checkNumber(nPerm, "nPerm", 1, 1e5, whole = TRUE)
     minCells <- .checkNumber(minCells, "minCells", 1, whole = TRUE)
-    .needIdentifiable(fit, force, "compare")
-    if (fit@method != "anchored" || is.null(fit@fit$counts)) {
-        .stopArgument("fit", "must be made by the anchored method of ",
+    .needIdentifiable(x, force, "compare")
+    if (x@method != "anchored" || is.null(x@fit$counts)) {
+        .stopArgument("x", "must be made by the anchored method of ",
             "estimateTau(), which keeps the counts."
         )
     }
-    labels <- .twoGroups(fit, group, levels)
+    labels <- .twoGroups(x, group, ref, level)
     threads <- .threads(threads)
     key <- .newKey(seed)
-    cells <- which(!is.na(labels))
-    states <- .sharedStates(fit, labels, minCells)
-    bar <- .progressStart("Permuting ", n, verbose)
-    on.exit(.progressDone(bar))
-    seen <- .groupDelays(fit, labels, states, threads)
-    null <- vapply(seq_len(n), function(b) {
-        mixed <- .permuteWithin(labels, fit@fit$metacell, key, b)
-        z <- .groupDelays(fit, mixed, states, threads)$z
-        .progressTick(bar, b)
-        z
-    }, numeric(length(fit@genes)))
-    new("TauContrast", table = .contrastTable(fit, seen, null),
-        facts = list(levels = base::levels(labels), cells = table(labels),
-            states = length(states), permutations = n,
-            identifiable = isTRUE(fit@verdict$identifiable),
-            spread = stats::sd(seen$z, na.rm = TRUE),
-            nullSpread = stats::sd(null, na.rm = TRUE)
-        )
-    )
+    states <- .sharedStates(x, labels, minCells)
+    seen <- .groupDelays(x, labels, states, threads)
+    null <- .permutedDelays(x, labels, states, nPerm, key, threads, verbose)
+    .contrastReport(.contrastTable(x, seen, null), facts = list(
+        ref = levels(labels)[[1L]], level = levels(labels)[[2L]],
+        cells = table(labels), states = length(states), permutations = nPerm,
+        identifiable = isTRUE(x@verdict$identifiable),
+        spread = stats::sd(seen$z, na.rm = TRUE),
+        nullSpread = stats::sd(null, na.rm = TRUE)
+    ), key)
 }
 
 #' @rdname contrastTau
 #' @exportClass TauContrast
-setClass("TauContrast", slots = c(table = "data.frame", facts = "list"))
+setClass("TauContrast", contains = "CausewayReport")
 
-## A factor over the fit's cells with two levels, NA for cells left out.
-.twoGroups <- function(fit, group, levels) {
-    if (is.character(group) && length(group) == 1L) {
-        if (!group %in% colnames(fit@cellData)) {
-            .stopArgument("group", "is \"", group, "\", which isn't a column ",
-                "of cellData(fit): ", .some(colnames(fit@cellData), 8L), "."
-            )
-        }
-        group <- fit@cellData[[group]]
-    }
-    if (length(group) != length(fit@cells)) {
-        .stopArgument("group", "must have a value per cell, ",
-            length(fit@cells), "; it has ", length(group), "."
+.contrastReport <- function(table, facts, key) {
+    hits <- sum(table$q < 0.05, na.rm = TRUE)
+    between <- paste0("between ", facts$ref, " and ", facts$level)
+    text <- if (hits) {
+        paste0(.count(hits, "gene"), " of ", nrow(table), " differ in delay ",
+            between, " (q < 0.05)."
+        )
+    } else {
+        paste0("Delays differ no more ", between, " than between permuted ",
+            "labels."
         )
     }
-    found <- as.character(sort(unique(group[!is.na(group)])))
-    if (is.null(levels)) {
-        levels <- found
+    if (!facts$identifiable) {
+        text <- c(text, paste("! The fit's delays are not identifiable: this",
+            "says nothing."))
     }
-    levels <- as.character(levels)
-    if (length(levels) != 2L || !all(levels %in% found)) {
-        .stopArgument(if (length(found) == 2L) "levels" else "group",
-            "must give two groups; it has ", length(found), " (",
-            .some(found), "). Choose two with 'levels'."
-        )
-    }
-    factor(as.character(group), levels)
+    .report("TauContrast",
+        .verdict(text, if (facts$identifiable) hits > 0 else NA),
+        list(genes = table), facts, .keyText(key)
+    )
+}
+
+## A factor over the fit's cells, levels ref and level, NA for cells left out.
+.twoGroups <- function(fit, group, ref, level) {
+    groups <- .contrastGroups(fit, group, ref, level)
+    labels <- rep(NA_character_, length(fit@cells))
+    labels[groups$at] <- ifelse(groups$y, groups$level, groups$ref)
+    factor(labels, c(groups$ref, groups$level))
 }
 
 .sharedStates <- function(fit, labels, minCells) {
@@ -120,6 +119,19 @@ setClass("TauContrast", slots = c(table = "data.frame", facts = "list"))
         )
     }
     unname(states)
+}
+
+## z of all genes (rows) with permuted labels (columns).
+.permutedDelays <- function(fit, labels, states, nPerm, key, threads,
+    verbose) {
+    bar <- .progressStart("Permuting ", nPerm, verbose)
+    on.exit(.progressDone(bar))
+    vapply(seq_len(nPerm), function(b) {
+        mixed <- .permuteWithin(labels, fit@fit$metacell, key, b)
+        z <- .groupDelays(fit, mixed, states, threads)$z
+        .progressTick(bar, b)
+        z
+    }, numeric(length(fit@genes)))
 }
 
 ## Labels permuted among the cells of each state.
@@ -169,8 +181,9 @@ setClass("TauContrast", slots = c(table = "data.frame", facts = "list"))
     above <- length(known) - findInterval(abs(z), known, left.open = TRUE)
     p <- (1 + above) / (1 + length(known))
     p[!is.finite(z)] <- NA
-    table <- data.frame(gene = fit@genes, tau1 = seen$tau[, 1L],
-        sd1 = seen$sd[, 1L], tau2 = seen$tau[, 2L], sd2 = seen$sd[, 2L],
+    table <- data.frame(gene = fit@genes, tauRef = seen$tau[, 1L],
+        sdRef = seen$sd[, 1L], tauLevel = seen$tau[, 2L],
+        sdLevel = seen$sd[, 2L],
         difference = seen$tau[, 2L] - seen$tau[, 1L], z = z, p = p,
         q = stats::p.adjust(p, "BH")
     )
@@ -180,42 +193,17 @@ setClass("TauContrast", slots = c(table = "data.frame", facts = "list"))
     table
 }
 
-#' @rdname contrastTau
-#' @export
-setMethod("show", "TauContrast", function(object) {
-    f <- object@facts
-    t <- object@table
-    hits <- sum(t$q < 0.05, na.rm = TRUE)
-    cat(if (hits) {
-        paste0(.count(hits, "gene"), " of ", nrow(t), " differ in delay ",
-            "between ", f$levels[[1L]], " and ", f$levels[[2L]],
-            " (q < 0.05).\n"
-        )
-    } else {
-        paste0("Delays differ no more between ", f$levels[[1L]], " and ",
-            f$levels[[2L]], " than between permuted labels.\n"
-        )
-    })
-    if (!f$identifiable) {
-        cat("! The fit's delays are not identifiable: this says nothing.\n")
-    }
+setMethod(".showBody", "TauContrast", function(x) {
+    f <- x@facts
+    t <- x@tables$genes
     cat("  cells: ", paste(names(f$cells), f$cells, collapse = ", "), "; ",
         f$states, " states with both; ", .count(f$permutations, "permutation"),
         "\n  spread of z: ", signif(f$spread, 3), ", permuted ",
         signif(f$nullSpread, 3), "\n", sep = ""
     )
-    if (hits) {
-        top <- head(t[t$q < 0.05, ], 5L)
+    top <- head(t[which(t$q < 0.05), ], 5L)
+    if (nrow(top)) {
         cat("  ", paste0(top$gene, " ", ifelse(top$difference > 0, "+", ""),
             signif(top$difference, 2), collapse = ", "), "\n", sep = "")
     }
-    cat("Go on with as.data.frame(x)\n")
 })
-
-#' @rdname contrastTau
-#' @method as.data.frame TauContrast
-#' @export
-as.data.frame.TauContrast <- function(x, row.names = NULL, optional = FALSE,
-    ...) {
-    x@table
-}

@@ -112,9 +112,9 @@
     }
     table <- data.frame(
         gene = name, chr = as.character(frame[[columns$chr[[1L]]]]),
-        start = suppressWarnings(as.numeric(frame[[columns$start[[1L]]]])),
-        end = suppressWarnings(as.numeric(frame[[columns$end[[1L]]]])),
-        strand = .strandSign(strand, nrow(frame))
+        start = .coordinate(frame, columns$start[[1L]], arg),
+        end = .coordinate(frame, columns$end[[1L]], arg),
+        strand = .strandSign(strand, nrow(frame), arg)
     )
     table <- table[!is.na(table$gene) & nzchar(table$gene), , drop = FALSE]
     bad <- is.na(table$chr) | !is.finite(table$start) | !is.finite(table$end) |
@@ -127,13 +127,37 @@
     .joinRecords(table)
 }
 
-.strandSign <- function(strand, n) {
+.coordinate <- function(frame, column, arg) {
+    .numbersOf(frame[[column]], arg, paste("a column", column))
+}
+
+## Ways to write a strand, in lower case; the third are no strand.
+.strandWords <- list(
+    c("+", "1", "+1", "plus", "positive", "pos", "forward", "fwd", "f",
+        "sense"),
+    c("-", "-1", "\u2212", "\u2013", "minus", "negative", "neg", "reverse",
+        "rev", "r", "antisense", "complement"),
+    c("*", ".", "?", "0", "", "na", "none", "both", "unknown", "unstranded")
+)
+
+## 1, -1, or 0 without a strand. Another word would put the start of a gene at
+## its wrong end: an error.
+.strandSign <- function(strand, n, arg = "genes") {
     if (is.null(strand)) {
         return(numeric(n))
     }
+    word <- tolower(trimws(as.character(strand)))
     sign <- numeric(n)
-    sign[as.character(strand) %in% c("+", "1", "+1")] <- 1
-    sign[as.character(strand) %in% c("-", "-1")] <- -1
+    sign[word %in% .strandWords[[1L]]] <- 1
+    sign[word %in% .strandWords[[2L]]] <- -1
+    strange <- !is.na(word) & !word %in% unlist(.strandWords)
+    if (any(strange)) {
+        .stopArgument(arg, "has a column strand with ",
+            .some(unique(as.character(strand)[strange])), "; it must hold ",
+            "\"+\" and \"-\" (or 1 and -1, plus and minus, forward and ",
+            "reverse), \"*\" or NA where there is none."
+        )
+    }
     sign
 }
 

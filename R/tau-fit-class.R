@@ -66,7 +66,8 @@
 #'   the sampled states, where delays are biased); `"repressed"` (RNA falls
 #'   where chromatin opens: the gene has a delay, less certain than others',
 #'   but no part in flow and verdict); `"not usable: ..."`.
-#'   `tauVerdict()`: the list described above. `tauCells()`: matrix of delays,
+#'   `verdict()`: the list described above, led by `text`, a sentence, and
+#'   `holds`, are delays identifiable? `tauCells()`: matrix of delays,
 #'   cells x genes, of a fit with method `"effendi"`; an error for the
 #'   anchored method, which has one delay per gene. `peakLinks()`: the links
 #'   with the peaks' weights. `geneNames()`, `cellNames()`, `cellData()`,
@@ -118,13 +119,26 @@ setValidity("TauFit", function(object) {
     )
 })
 
-.checkTauFit <- function(x, arg = "fit") {
+.checkTauFit <- function(x, arg = "x") {
     if (!methods::is(x, "TauFit")) {
         .stopArgument(arg, "must be a TauFit, as estimateTau() gives; it is a ",
             class(x)[[1L]], "."
         )
     }
     invisible(x)
+}
+
+## For verbs of cells and a fit, cells first; `call` says how.
+.checkCellsFirst <- function(x, fit, call) {
+    if (missing(x) || missing(fit)) {
+        .stopArgument(if (missing(x)) "x" else "fit", "is missing: ", call,
+            " takes cells and what estimateTau() gave for them."
+        )
+    }
+    if (methods::is(x, "TauFit")) {
+        .stopArgument("x", "is the fit: cells come first, ", call, ".")
+    }
+    .checkTauFit(fit, "fit")
 }
 
 ## Is there a clock, and what does one model unit come to?
@@ -170,11 +184,18 @@ setMethod("tau", "TauFit", function(x, ..., force = FALSE) {
 
 #' @rdname TauFit-class
 #' @export
-setMethod("tauVerdict", "TauFit", function(x) x@verdict)
+setMethod("verdict", "TauFit", function(x, ...) {
+    .noDots(...)
+    c(.verdict(.identifiableText(x@verdict),
+        isTRUE(x@verdict$identifiable)), x@verdict)
+})
 
 #' @rdname TauFit-class
 #' @export
-setMethod("peakLinks", "TauFit", function(x) x@links)
+setMethod("peakLinks", "TauFit", function(x, ...) {
+    .noDots(...)
+    x@links
+})
 
 #' @rdname TauFit-class
 #' @export
@@ -197,7 +218,10 @@ setMethod("cellData", "TauFit", function(x) {
 #' @rdname TauFit-class
 #' @importMethodsFrom S4Vectors metadata
 #' @export
-setMethod("metadata", "TauFit", function(x, ...) x@metadata)
+setMethod("metadata", "TauFit", function(x, ...) {
+    .noDots(...)
+    x@metadata
+})
 
 #' @rdname TauFit-class
 #' @export
@@ -216,7 +240,8 @@ as.data.frame.TauFit <- function(x, row.names = NULL, optional = FALSE, ...) {
 
 #' @rdname TauFit-class
 #' @export
-setMethod("tauCells", "TauFit", function(x) {
+setMethod("tauCells", "TauFit", function(x, ...) {
+    .noDots(...)
     if (x@method != "effendi") {
         stop("the anchored method estimates one delay per gene, the same in ",
             "all cells: see tau(x). Only method = \"effendi\" has delays per ",
@@ -231,3 +256,16 @@ setMethod("tauCells", "TauFit", function(x) {
     dimnames(values) <- list(x@cells, x@genes)
     values
 })
+
+## ---- what isn't a fit ------------------------------------------------------
+
+#' @rdname TauFit-class
+#' @aliases tau,ANY-method tauCells,ANY-method peakLinks,ANY-method
+#' @name TauFit-class
+NULL
+
+setMethod("tau", "ANY", function(x, ...) .checkTauFit(x))
+
+setMethod("tauCells", "ANY", function(x, ...) .checkTauFit(x))
+
+setMethod("peakLinks", "ANY", function(x, ...) .checkTauFit(x))

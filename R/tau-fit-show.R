@@ -3,10 +3,8 @@
 #' @rdname TauFit-class
 #' @export
 setMethod("show", "TauFit", function(object) {
-    v <- object@verdict
     lines <- c(
-        if (isTRUE(v$identifiable)) "Delays are identifiable." else
-            .wrapped("Delays are NOT identifiable: ", v$reasons),
+        strwrap(.identifiableText(object@verdict), 80L, exdent = 2L),
         paste0("TauFit (", object@method, "): ",
             .count(length(object@genes), "gene"), ", ",
             .count(length(object@cells), "cell")
@@ -18,11 +16,6 @@ setMethod("show", "TauFit", function(object) {
     )
     cat(lines, sep = "\n")
 })
-
-## Reasons one after another, lines broken at 80 columns.
-.wrapped <- function(head, parts) {
-    strwrap(paste0(head, paste(parts, collapse = "; "), "."), 80L, exdent = 2L)
-}
 
 .field <- function(name, ...) {
     paste0("  ", formatC(paste0(name, ":"), width = -15L), ...)
@@ -149,7 +142,7 @@ setMethod("show", "TauFit", function(object) {
     } else if (x@method == "effendi") {
         "For delays that may be told apart: estimateTau(method = \"anchored\")"
     } else {
-        paste("Nothing is ranked. Look at tauVerdict(), peakLinks() and",
+        paste("Nothing is ranked. Look at verdict(), peakLinks() and",
             "plotTauNull(); tau(x,\nforce = TRUE) gives the numbers all the",
             "same"
         )

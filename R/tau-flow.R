@@ -2,7 +2,7 @@
 ## round a loop, velocities seen on another embedding.
 
 ## What the engine gave; figures need the anchored method's flow.
-.tauEngine <- function(fit, arg = "fit", flow = TRUE) {
+.tauEngine <- function(fit, arg = "x", flow = TRUE) {
     .checkTauFit(fit, arg)
     engine <- methods::slot(fit, "fit")
     if (flow && (is.null(engine$velocity) || is.null(engine$time) ||
@@ -12,7 +12,7 @@
                 "that of method = \"effendi\" is not one of cell states"
             } else {
                 "too few genes change in both chromatin and RNA"
-            }, ". See tauVerdict()."
+            }, ". See verdict()."
         )
     }
     engine

@@ -12,15 +12,16 @@
 #' New cells must be of the kinds the fit saw; cells far from all of its states
 #' are left out and counted.
 #'
-#' @param fit a [TauFit-class].
 #' @param x RNA counts of new cells: a `SingleCellExperiment`, Seurat object or
 #'   matrix, genes x cells, with the fit's gene names. Genes that are missing
 #'   count as 0 in placing the cells, and get no delay.
+#' @param fit a [TauFit-class] of other cells.
 #' @param embedding for a fit made with an embedding of RNA, and for
 #'   `method = "effendi"`: that of the new cells, cells x dimensions.
 #' @param assay.type assay (Seurat: layer) of the counts.
 #' @param minCells cells a state must have to be used.
 #' @param force use a fit that isn't identifiable?
+#' @param ... not used.
 #' @return A data.frame with a row per gene of the fit: `gene`, `tau`, `sd`,
 #'   `low`, `high` (90%), `paired` (the fit's delay), and attributes `cells`
 #'   (new cells used), `left` (left out), `agreement` (Spearman of `tau` and
@@ -34,14 +35,15 @@
 #' x <- simulateMultiome(nCells = 900, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x[, 1:600], links = S4Vectors::metadata(x)$links,
 #'     seed = 1)
-#' head(scRNAToTau(fit, x[, 601:900], force = TRUE))
+#' head(scRNAToTau(x[, 601:900], fit, force = TRUE))
 #' @export
-scRNAToTau <- function(fit, x, embedding = NULL, assay.type = NULL,
-    minCells = 3, force = FALSE) {
-    .checkTauFit(fit)
+scRNAToTau <- function(x, fit, embedding = NULL, assay.type = NULL,
+    minCells = 3, force = FALSE, ...) {
+    .noDots(...)
+    .checkCellsFirst(x, fit, "scRNAToTau(x, fit)")
     .checkFlag(force, "force")
     minCells <- .checkNumber(minCells, "minCells", 1, whole = TRUE)
-    .needIdentifiable(fit, force, "carry over from")
+    .needIdentifiable(fit, force, "carry over from", "fit")
     rna <- .newRna(fit, x, assay.type)
     if (fit@method == "effendi") {
         return(.rnaToTauEffendi(fit, rna, embedding))

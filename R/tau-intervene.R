@@ -22,17 +22,18 @@
 #' above 0.5 or below -0.5), `across` it, or `outside` of the sampled states,
 #' where the model has seen nothing.
 #'
-#' @param fit a [TauFit-class].
+#' @param x a [TauFit-class].
 #' @param gene name of a gene of the fit; or
 #' @param direction numbers, one for each axis of the fit's states.
 #' @param alpha how far: in standard deviations of the states along the
 #'   direction. Negative: the other way, as when a gene is silenced.
-#' @param n half-samples for the intervals.
-#' @param zRna for `method = "effendi"`: RNA states, cells x width; NULL: those
-#'   of the fit.
+#' @param nBoot half-samples for the intervals.
+#' @param embedding for `method = "effendi"`: RNA states, cells x width; NULL:
+#'   those of the fit.
 #' @param force use a fit that isn't identifiable?
 #' @param seed NULL: drawn from R's generator; or a whole number.
 #' @param threads threads of the engine; NULL: option `causeway.threads`.
+#' @param ... not used.
 #' @return A data.frame with a row per usable gene, largest effect first:
 #'   `gene`, `effect` (mean change; anchored: in units of the gene's mean RNA),
 #'   `low`, `high` (95%), `class`: `"up"` or `"down"` where the interval leaves
@@ -50,23 +51,39 @@
 #' head(effect)
 #' attr(effect, "cells")
 #' @export
-intervene <- function(fit, gene = NULL, direction = NULL, alpha = 1, n = 200,
-    zRna = NULL, force = FALSE, seed = NULL, threads = NULL) {
-    .checkTauFit(fit)
+intervene <- function(x, gene = NULL, direction = NULL, alpha = 1,
+    nBoot = 200, embedding = NULL, force = FALSE, seed = NULL, threads = NULL,
+    ...) {
+    .noDots(..., renamed = c(fit = "x", zRna = "embedding"))
+    .checkTauFit(x)
     .checkFlag(force, "force")
     .checkNumber(alpha, "alpha", -100, 100)
-    n <- .checkNumber(n, "n", 20, 1e5, whole = TRUE)
-    .needIdentifiable(fit, force, "intervene in")
+    nBoot <- .checkNumber(nBoot, "nBoot", 20, 1e5, whole = TRUE)
+    .needIdentifiable(x, force, "intervene in")
     if (is.null(gene) == is.null(direction)) {
         .stopArgument("gene", "or 'direction' must be given, one of the two.")
     }
     key <- .newKey(seed)
-    if (fit@method == "effendi") {
-        return(.interveneEffendi(fit, gene, direction, alpha, n, zRna, key))
+    if (x@method == "effendi") {
+        return(.interveneEffendi(x, gene, direction, alpha, nBoot, embedding,
+            key
+        ))
     }
+    if (!is.null(embedding)) {
+        .stopArgument("embedding", "is for method = \"effendi\"; leave it ",
+            "NULL: the fit's own states are moved."
+        )
+    }
+    .interveneAnchored(x, gene, direction, alpha, nBoot, key,
+        .threads(threads)
+    )
+}
+
+.interveneAnchored <- function(fit, gene, direction, alpha, nBoot, key,
+    threads) {
     f <- fit@fit
     if (!any(f$usable) || !all(is.finite(f$velocity))) {
-        .stopArgument("fit", "has no flow: fewer than ",
+        .stopArgument("x", "has no flow: fewer than ",
             .tauThresholds[["usable"]], " genes are usable."
         )
     }
@@ -75,9 +92,8 @@ intervene <- function(fit, gene = NULL, direction = NULL, alpha = 1, n = 200,
     centre <- sum(f$size * spread) / sum(f$size)
     step <- alpha * sqrt(sum(f$size * (spread - centre)^2) / sum(f$size))
     to <- f$z + rep(step * u, each = nrow(f$z))
-    threads <- .threads(threads)
     change <- .predictedRna(fit, to, threads) - .predictedRna(fit, f$z, threads)
-    table <- .meanEffects(change, f$metacell, n, key)
+    table <- .meanEffects(change, f$metacell, nBoot, key)
     table <- cbind(gene = fit@genes, table)[f$usable, ]
     table <- table[order(-abs(table$effect)), ]
     rownames(table) <- NULL
@@ -139,13 +155,13 @@ intervene <- function(fit, gene = NULL, direction = NULL, alpha = 1, n = 200,
 
 ## change: groups x genes; group of each cell. Mean over cells and its
 ## interval from half-samples.
-.meanEffects <- function(change, group, n, key) {
+.meanEffects <- function(change, group, nBoot, key) {
     cells <- length(group)
     share <- function(at) {
         tabulate(group[at], nrow(change)) / length(at)
     }
     mean <- as.vector(share(seq_len(cells)) %*% change)
-    draws <- vapply(seq_len(n), function(b) {
+    draws <- vapply(seq_len(nBoot), function(b) {
         order <- .Call(cw_r_permutation, cells, as.double(key), b) + 1L
         share(order[seq_len(ceiling(cells / 2))])
     }, numeric(nrow(change)))
@@ -179,7 +195,8 @@ intervene <- function(fit, gene = NULL, direction = NULL, alpha = 1, n = 200,
     }, numeric(1))
 }
 
-.interveneEffendi <- function(fit, gene, direction, alpha, n, zRna, key) {
+.interveneEffendi <- function(fit, gene, direction, alpha, nBoot, embedding,
+    key) {
     f <- fit@fit
     e <- f$geneEmbedding
     if (!is.null(gene)) {
@@ -191,11 +208,10 @@ intervene <- function(fit, gene = NULL, direction = NULL, alpha = 1, n = 200,
         }
         direction <- e[gene, ] / sqrt(sum(e[gene, ]^2))
     }
-    if (is.null(zRna)) {
-        zRna <- f$zRna
-    }
+    zRna <- if (is.null(embedding)) f$zRna else
+        .effendiMatrix(embedding, "embedding", cols = f$model$dim)
     result <- .effendiIntervene(f$model, zRna, direction, alpha, e)
-    table <- .meanEffects(result$CE, seq_len(nrow(result$CE)), n, key)
+    table <- .meanEffects(result$CE, seq_len(nrow(result$CE)), nBoot, key)
     table <- cbind(gene = rownames(e), table)
     table <- table[order(-abs(table$effect)), ]
     rownames(table) <- NULL

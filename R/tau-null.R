@@ -7,23 +7,31 @@
 #' they know about delays. Each run costs as much as the fit itself; by
 #' default there are six.
 #'
-#' @param fit a [TauFit-class] of method `"anchored"`.
 #' @param x what the fit was made from: any `x` of [estimateTau()].
-#' @param n runs of each kind.
+#'   `plotTauNull()` also takes what `tauNull()` gave: nothing is fitted again.
+#' @param fit a [TauFit-class] of method `"anchored"`.
+#' @param nPerm runs of each kind.
 #' @param what kinds of null: `"pairing"`: every cell gets the chromatin of
 #'   another one; `"links"`: every gene gets the peaks of another one.
 #' @param seed NULL: drawn from R's generator; or a whole number.
 #' @param ... further arguments that say where the counts are, as they were
-#'   given to [estimateTau()]: `atac`, `rna`, `altExp`, `assay.type`.
+#'   given to [estimateTau()]: `atac`, `rna`, `altExp`, `assay.type`; for
+#'   `plotTauNull()` all arguments of `tauNull()`.
 #' @param threads threads of the engine; NULL: `causeway.threads`.
-#' @param verbose show messages.
+#' @param verbose say how long it will take, and after every run how far it is.
 #' @return `tauNull()`: a data.frame with a row for the data and one per run:
 #'   `data` (`observed`, `pairing`, `links`), `run`, `identifiable` and the
 #'   verdict's numbers `axes`, `usable`, `concord`, `lead`, `leadZ`, `gain`,
 #'   `heterogeneity`; NaN where a run had too few usable genes for them.
 #'   Its attribute `verdict` is that of the fit.
 #'   `plotTauNull()`: a `ggplot` of it, a panel per number, with the
-#'   threshold of the verdict.
+#'   threshold of the verdict; the panels say what each null must fail.
+#' @section What a null must fail: cells with another cell's chromatin share no
+#'   axis of variation, so the number of shared axes must be below its
+#'   threshold, and nothing else can be estimated. Genes with other genes'
+#'   peaks still have cells whose chromatin and RNA share axes: the axes pass,
+#'   as they should, and the concordance of chromatin and RNA must fail. What
+#'   counts in all other panels is that permuted data fail at least one number.
 #' @section Errors: `x` isn't what the fit was made from (its genes or peaks are
 #'   missing); a fit of another method.
 #' @seealso [estimateTau()], [validateTau()], [TauFit-class] for what the
@@ -31,46 +39,39 @@
 #' @examples
 #' x <- simulateMultiome(nCells = 600, nGenes = 80, seed = 1)
 #' fit <- estimateTau(x, links = S4Vectors::metadata(x)$links, seed = 1)
-#' null <- tauNull(fit, x, n = 1, seed = 1)
+#' null <- tauNull(x, fit, nPerm = 1, seed = 1)
 #' null
 #' plotTauNull(null)
 #' @name tauNull
 #' @export
-tauNull <- function(fit, x, n = 3, what = c("pairing", "links"), seed = NULL,
-    ..., threads = NULL, verbose = interactive()) {
-    .checkTauFit(fit)
-    if (methods::slot(fit, "method") != "anchored") {
+tauNull <- function(x, fit, nPerm = 3, what = c("pairing", "links"),
+    seed = NULL, ..., threads = NULL, verbose = TRUE) {
+    .checkCellsFirst(x, fit, "tauNull(x, fit)")
+    if (fit@method != "anchored") {
         .stopArgument("fit", "must be of method = \"anchored\".")
     }
-    n <- .checkNumber(n, "n", 1, 1000, whole = TRUE)
+    nPerm <- .checkNumber(nPerm, "nPerm", 1, 1000, whole = TRUE)
     .checkFlag(verbose, "verbose")
-    if (!is.character(what) || !length(what) ||
-        !all(what %in% c("pairing", "links"))) {
-        .stopArgument("what", "must be \"pairing\", \"links\" or both; it is ",
-            .show(what), "."
-        )
-    }
-    input <- .nullInput(fit, x, ...)
+    what <- .someOf(what, c("pairing", "links"), "what")
+    input <- .nullInput(x, fit, ...)
     key <- .newKey(seed)
-    runs <- data.frame(data = rep(what, each = n),
-        run = rep(seq_len(n), length(what))
+    runs <- data.frame(data = rep(what, each = nPerm),
+        run = rep(seq_len(nPerm), length(what))
     )
-    started <- proc.time()[["elapsed"]]
+    bar <- .progressStart("Permuted data ", nrow(runs), verbose)
+    on.exit(.progressDone(bar))
     found <- lapply(seq_len(nrow(runs)), function(i) {
         v <- .nullRun(input, runs$data[[i]], .nthKey(key, i), threads)
-        spent <- proc.time()[["elapsed"]] - started
-        .say(verbose, "Null ", i, " of ", nrow(runs), " (", runs$data[[i]],
-            "), ", .duration(spent / i * (nrow(runs) - i)), " left."
-        )
+        .progressTick(bar, i, runs$data[[i]])
         v
     })
     out <- rbind(
         cbind(data.frame(data = "observed", run = 1L),
-            .verdictRow(tauVerdict(fit))
+            .verdictRow(fit@verdict)
         ),
         cbind(runs, do.call(rbind, found))
     )
-    attr(out, "verdict") <- .tauSubtitle(fit)
+    attr(out, "verdict") <- .identifiableText(fit@verdict)
     out
 }
 
@@ -91,7 +92,7 @@ tauNull <- function(fit, x, n = 3, what = c("pairing", "links"), seed = NULL,
     (key[[1L]] * 2^20 + key[[2L]] + 7919 * i) %% 2^53
 }
 
-.nullInput <- function(fit, x, ...) {
+.nullInput <- function(x, fit, ...) {
     input <- .tauInput(x, ..., verbose = FALSE)
     links <- peakLinks(fit)[c("gene", "peak")]
     lost <- c(setdiff(links$gene, input$genes), setdiff(links$peak,
@@ -130,7 +131,7 @@ tauNull <- function(fit, x, n = 3, what = c("pairing", "links"), seed = NULL,
     fit <- estimateTau(input$rna, input$atac, input$links, seed = seed,
         settings = input$settings, threads = threads, verbose = FALSE
     )
-    .verdictRow(tauVerdict(fit))
+    .verdictRow(fit@verdict)
 }
 
 .permuted <- function(n, seed) {

@@ -9,7 +9,7 @@
 #' knows of delays: what held-out fitted genes get is reported beside what they
 #' get from a shuffled embedding.
 #'
-#' @param fit a [TauFit-class].
+#' @param x a [TauFit-class].
 #' @param genes names of genes to predict, rows of `embedding`; NULL: all rows
 #'   that have no delay in the fit.
 #' @param embedding numeric matrix, genes x dimensions, gene names as row
@@ -18,6 +18,7 @@
 #' @param folds parts the fitted genes are cut into to see what is learnt.
 #' @param force predict from a fit that isn't identifiable?
 #' @param seed NULL: drawn from R's generator; or a whole number.
+#' @param ... not used.
 #' @return A data.frame with columns `gene`, `tau`, `sd`, `low`, `high` (90%
 #'   interval), in model units (median delay 1), and attributes `heldOut` and
 #'   `shuffled`: Spearman correlations of predicted with fitted delays over
@@ -41,17 +42,22 @@
 #' new
 #' attr(new, "heldOut")
 #' @export
-predictTau <- function(fit, genes = NULL, embedding = NULL, folds = 5,
-    force = FALSE, seed = NULL) {
-    .checkTauFit(fit)
+predictTau <- function(x, genes = NULL, embedding = NULL, folds = 5,
+    force = FALSE, seed = NULL, ...) {
+    .noDots(..., renamed = c(fit = "x"))
+    .checkTauFit(x)
     .checkFlag(force, "force")
     folds <- .checkNumber(folds, "folds", 2, 100, whole = TRUE)
-    .needIdentifiable(fit, force, "predict from")
-    e <- .predictionEmbedding(fit, embedding)
-    genes <- .predictedGenes(fit, genes, e)
-    if (fit@method == "effendi") {
-        return(.predictEffendi(fit, genes, e))
+    .needIdentifiable(x, force, "predict from")
+    e <- .predictionEmbedding(x, embedding)
+    genes <- .predictedGenes(x, genes, e)
+    if (x@method == "effendi") {
+        return(.predictEffendi(x, genes, e))
     }
+    .predictAnchored(x, genes, e, folds, .newKey(seed))
+}
+
+.predictAnchored <- function(fit, genes, e, folds, key) {
     known <- match(fit@genes, rownames(e))
     use <- fit@table$usable & !is.na(known)
     if (sum(use) < .tauThresholds[["usable"]]) {
@@ -61,7 +67,6 @@ predictTau <- function(fit, genes = NULL, embedding = NULL, folds = 5,
     }
     own <- e[ifelse(is.na(known), 1L, known), , drop = FALSE]
     from <- .amortise(fit, use, own, e[genes, , drop = FALSE])
-    key <- .newKey(seed)
     truth <- fit@fit$amortised$plain$tau
     truth <- if (is.null(truth)) fit@table$tau else truth
     shuffled <- own

@@ -56,7 +56,7 @@
 #' table the row with the largest |beta| counts; recall at 50 and the threshold
 #' of the time series are the package's reading.
 #'
-#' @param fit a [TauFit-class].
+#' @param x a [TauFit-class].
 #' @param cells NULL, or what the fit was made from (any `x` of
 #'   [estimateTau()]): tells which genes are open but not expressed.
 #' @param genesets a list with `immediateEarly`, `pioneer` and optionally
@@ -74,17 +74,22 @@
 #'   optionally `openSilent` (TRUE for genes open but not expressed).
 #' @param effects predicted effects for layers 3 and 4: a data.frame with
 #'   columns `gene` and `effect`, as [intervene()] gives; or the name of the
-#'   gene that was perturbed: what `intervene(fit, gene, alpha = -1)`, its
+#'   gene that was perturbed: what `intervene(x, gene, alpha = -1)`, its
 #'   silencing, predicts (layer 4 only: of an xQTL gene the effect of its own
 #'   chromatin is asked for, which must be given).
 #' @param effectsFromFit FALSE if the table `effects` comes from elsewhere than
 #'   this fit, so that it counts even when its delays aren't identifiable.
 #' @param ... where the counts in `cells` are, as for [estimateTau()].
-#' @return A `TauValidation`: `show()` prints the report; `as.data.frame()`
-#'   gives it: `layer` (1 to 5), `test`, `statistic`, `p`, `threshold`, `n`
-#'   (genes), `passed` (NA when not run or not meaningful), `status`
-#'   (`"passed"`, `"FAILED"`, `"not run"`, `"not meaningful"`; `"listed"` where
-#'   the specification has no test), `note`.
+#' @return A `TauValidation`, a report (see [verdict()] for what all reports
+#'   give). Its verdict counts the tests against what is known, which are
+#'   evidence, apart from the model's checks of itself, which are none: a model
+#'   can be healthy and wrong. `holds` is TRUE when delays are identifiable and
+#'   no evidence speaks against them, NA when no such test could be run. The
+#'   table `tests`: `layer` (1 to 5), `kind` (`"self-check"` or `"evidence"`),
+#'   `test`, `statistic`, `p`, `threshold`, `n` (genes), `passed` (NA when not
+#'   run or not meaningful), `status` (`"passed"`, `"FAILED"`, `"not run"`,
+#'   `"not meaningful"`; `"listed"` where the specification has no test),
+#'   `note`.
 #' @section Errors: tables without the columns above, or with nothing in them
 #'   that the fit has, are errors that say so.
 #' @seealso [tauGeneSets()], [tauNull()], [intervene()], [TauFit-class]
@@ -96,39 +101,76 @@
 #' )
 #' validateTau(fit, timeSeries = response)
 #' @export
-validateTau <- function(fit, cells = NULL, genesets = NULL, xqtl = NULL,
+validateTau <- function(x, cells = NULL, genesets = NULL, xqtl = NULL,
     perturbation = NULL, eregulons = NULL, age = NULL, timeSeries = NULL,
     epigenome = NULL, effects = NULL, effectsFromFit = TRUE, ...) {
-    .checkTauFit(fit)
+    .noRenamed(..., renamed = c(fit = "x"))
+    .checkTauFit(x)
     .checkFlag(effectsFromFit, "effectsFromFit")
-    delays <- .testedDelays(fit)
+    delays <- .testedDelays(x)
     effectsFromFit <- effectsFromFit || is.character(effects)
     own <- if (!is.character(effects)) .effectTable(effects)
-    effects <- .predictedEffects(fit, effects, own)
+    effects <- .predictedEffects(x, effects, own)
     sets <- .validationSets(genesets)
-    silent <- .openSilent(fit, cells, ...)
-    trusted <- isTRUE(tauVerdict(fit)$identifiable)
+    silent <- .openSilent(x, cells, ...)
     rows <- rbind(
-        .healthLayer(fit, delays),
+        .healthLayer(x, delays),
         .biologyLayer(delays, sets),
         .geneticsLayer(delays, xqtl, own),
         .perturbationLayer(perturbation, effects),
-        .auxiliaryLayer(delays, fit, eregulons, age, timeSeries, epigenome,
+        .auxiliaryLayer(delays, x, eregulons, age, timeSeries, epigenome,
             silent
         )
     )
-    rows <- .judge(rows, trusted, effectsFromFit)
-    new("TauValidation", table = rows,
-        method = methods::slot(fit, "method"), identifiable = trusted,
-        reasons = as.character(tauVerdict(fit)$reasons)
-    )
+    trusted <- isTRUE(x@verdict$identifiable)
+    .validationReport(.judge(rows, trusted, effectsFromFit), x)
 }
 
 #' @rdname validateTau
 #' @exportClass TauValidation
-setClass("TauValidation", slots = c(table = "data.frame",
-    method = "character", identifiable = "logical", reasons = "character"
-))
+setClass("TauValidation", contains = "CausewayReport")
+
+.validationReport <- function(rows, fit) {
+    rows <- cbind(rows["layer"],
+        kind = ifelse(rows$layer == 1L, "self-check", "evidence"),
+        rows[setdiff(names(rows), "layer")]
+    )
+    count <- table(factor(rows$kind, c("evidence", "self-check")),
+        factor(rows$status, c("passed", "FAILED", "not meaningful", "not run"))
+    )
+    trusted <- isTRUE(fit@verdict$identifiable)
+    ran <- sum(count["evidence", c("passed", "FAILED")])
+    holds <- if (!trusted) FALSE else if (ran) {
+        count[["evidence", "FAILED"]] == 0
+    } else {
+        NA
+    }
+    .report("TauValidation", .verdict(c(.identifiableText(fit@verdict),
+        .countsText("Evidence", count["evidence", ], "test"),
+        .countsText("Self-checks of the model, no evidence",
+            count["self-check", ], "check")
+    ), holds), list(tests = rows), list(method = fit@method,
+        identifiable = trusted, reasons = as.character(fit@verdict$reasons),
+        evidence = as.list(count["evidence", ]),
+        selfChecks = as.list(count["self-check", ])
+    ))
+}
+
+## "Evidence: 3 of 5 tests passed, 2 FAILED; 12 not run."
+.countsText <- function(what, n, unit) {
+    ran <- n[["passed"]] + n[["FAILED"]]
+    more <- n[c("not meaningful", "not run")]
+    more <- more[more > 0]
+    paste0(what, ": ", if (ran) {
+        paste0(n[["passed"]], " of ", .count(ran, unit), " passed, ",
+            n[["FAILED"]], " FAILED"
+        )
+    } else {
+        paste0("no ", unit, " could be run")
+    }, if (length(more)) {
+        paste0("; ", paste(more, names(more), collapse = ", "))
+    }, ".")
+}
 
 ## What became of each test. A test that could not be computed has not run.
 .judge <- function(rows, trusted, effectsFromFit) {
@@ -186,22 +228,22 @@ setClass("TauValidation", slots = c(table = "data.frame",
         )
     }
     for (name in names(columns)) {
-        good <- switch(columns[[name]],
-            number = is.numeric(x[[name]]),
-            text = is.character(x[[name]]) || is.factor(x[[name]]),
-            any = is.numeric(x[[name]]) || is.logical(x[[name]])
-        )
-        if (!good) {
-            .stopArgument(arg, "has a column ", name, " of class ",
-                class(x[[name]])[[1L]], "; it must hold ",
-                switch(columns[[name]], number = "numbers", text = "names",
-                    any = "numbers, or TRUE and FALSE"
-                ), "."
-            )
-        }
+        x[[name]] <- .validationColumn(x[[name]], arg, name, columns[[name]])
     }
-    x$gene <- toupper(as.character(x$gene))
+    x$gene <- toupper(x$gene)
     x[!is.na(x$gene), , drop = FALSE]
+}
+
+.validationColumn <- function(x, arg, name, kind) {
+    if (kind == "number" || kind == "any" && !is.logical(x)) {
+        return(.numbersOf(x, arg, paste("a column", name)))
+    }
+    if (kind == "text" && !is.character(x) && !is.factor(x)) {
+        .stopArgument(arg, "has a column ", name, " of class ",
+            class(x)[[1L]], "; it must hold names."
+        )
+    }
+    if (kind == "text") as.character(x) else x
 }
 
 .effectTable <- function(effects) {
@@ -226,56 +268,26 @@ setClass("TauValidation", slots = c(table = "data.frame",
         return(table)
     }
     .checkText(effects, "effects")
-    .effectTable(intervene(fit, effects, alpha = -1, n = 20, force = TRUE,
+    .effectTable(intervene(fit, effects, alpha = -1, nBoot = 20, force = TRUE,
         seed = 1
     ))
 }
 
-#' @rdname validateTau
-#' @param x,object a `TauValidation`.
-#' @param row.names,optional not used.
-#' @method as.data.frame TauValidation
-#' @export
-as.data.frame.TauValidation <- function(x, row.names = NULL, optional = FALSE,
-    ...) {
-    .noDots(...)
-    methods::slot(x, "table")
-}
-
-.layerNames <- c("1 Model health", "2 Biology", "3 Genetics",
+.layerNames <- c("1 Model health (self-checks)", "2 Biology", "3 Genetics",
     "4 Perturbation", "5 Auxiliary"
 )
 
-#' @rdname validateTau
-#' @export
-setMethod("show", "TauValidation", function(object) {
-    table <- as.data.frame(object)
-    count <- function(what) sum(table$status == what)
-    lines <- c(
-        strwrap(if (object@identifiable) {
-            "Delays are identifiable."
-        } else {
-            paste0("Delays are NOT identifiable: ",
-                paste(object@reasons, collapse = "; "), "."
-            )
-        }, 80L, exdent = 2L),
-        paste0("TauValidation (", object@method, "): ", count("passed"),
-            " passed, ", count("FAILED"), " FAILED, ", count("not run"),
-            " not run", if (count("not meaningful")) {
-                paste0(", ", count("not meaningful"), " not meaningful")
-            }
-        )
-    )
+setMethod(".showBody", "TauValidation", function(x) {
+    table <- x@tables$tests
     for (layer in seq_along(.layerNames)) {
         rows <- table[table$layer == layer, ]
         ran <- rows[rows$status != "not run", ]
-        lines <- c(lines, .layerNames[[layer]],
+        writeLines(c(.layerNames[[layer]],
             unlist(lapply(seq_len(nrow(ran)), function(i) {
                 .validationLine(ran[i, ])
             })), .notRunLines(rows[rows$status == "not run", ])
-        )
+        ))
     }
-    cat(lines, sep = "\n")
 })
 
 .validationLine <- function(row) {

@@ -70,9 +70,18 @@
 
 .reasonText <- function(verdict) paste(verdict$reasons, collapse = "; ")
 
-.needIdentifiable <- function(fit, force, what) {
+## What heads every report and figure of delays.
+.identifiableText <- function(verdict) {
+    if (isTRUE(verdict$identifiable)) {
+        "Delays are identifiable."
+    } else {
+        paste0("Delays are NOT identifiable: ", .reasonText(verdict), ".")
+    }
+}
+
+.needIdentifiable <- function(fit, force, what, arg = "x") {
     if (!isTRUE(fit@verdict$identifiable) && !force) {
-        .stopArgument("fit", "has delays that are not identifiable (",
+        .stopArgument(arg, "has delays that are not identifiable (",
             .reasonText(fit@verdict), "): there is nothing to ", what,
             ". force = TRUE does it all the same."
         )
@@ -80,4 +89,4 @@
     invisible()
 }
 
-.isIdentifiable <- function(x) isTRUE(tauVerdict(x)$identifiable)
+.isIdentifiable <- function(x) isTRUE(verdict(x)$identifiable)

@@ -108,18 +108,23 @@
 ## one that had another name before (`renamed = c(old = "new")`) is told it.
 .noDots <- function(..., renamed = character()) {
     if (...length()) {
+        .noRenamed(..., renamed = renamed)
         names <- ...names()
         names <- if (is.null(names)) rep("", ...length()) else names
-        old <- intersect(names, names(renamed))
-        if (length(old)) {
-            stop("'", old[[1L]], "' is now called '", renamed[[old[[1L]]]],
-                "'.",
-                call. = FALSE
-            )
-        }
         names[is.na(names) | !nzchar(names)] <- "(without a name)"
         stop("these arguments aren't known here: ", .some(names),
             "; see the help page.",
+            call. = FALSE
+        )
+    }
+    invisible()
+}
+
+## The half of it for methods that pass `...` on.
+.noRenamed <- function(..., renamed) {
+    old <- intersect(...names(), names(renamed))
+    if (length(old)) {
+        stop("'", old[[1L]], "' is now called '", renamed[[old[[1L]]]], "'.",
             call. = FALSE
         )
     }

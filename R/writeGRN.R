@@ -76,3 +76,30 @@ setMethod("writeGRN", c("PooledGRN", "ANY"), function(x, file,
     writeLines(lines, con, useBytes = TRUE)
     sum(nchar(lines, type = "bytes") + 1)
 }
+
+#' @rdname StateGRN-class
+#' @export
+setMethod("writeGRN", c("StateGRN", "ANY"), function(x, file,
+    cells = NULL, threshold = NULL, top = NULL, self = TRUE,
+    overwrite = FALSE, ..., verbose = interactive()) {
+    .noDots(...)
+    at <- .someCells(x, cells)
+    .checkFlag(self, "self")
+    filter <- .edgeFilter(threshold, top)
+    rows <- .writeBeside(file, overwrite, function(con) {
+        rows <- bytes <- 0
+        for (cell in at) {
+            edges <- .stateEdges(x, cell, filter, self, FALSE)
+            edges <- data.frame(cell_id = rep(x@cells[cell], nrow(edges)),
+                edges
+            )
+            bytes <- bytes + .writeRows(edges, con, header = cell == at[[1L]])
+            rows <- rows + nrow(edges)
+        }
+        c(rows = rows, bytes = bytes)
+    })
+    .say(verbose, format(rows, big.mark = ","), " edges of ",
+        .count(length(at), "cell"), " written to ", file
+    )
+    invisible(file)
+})

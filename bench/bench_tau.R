@@ -44,7 +44,7 @@ judge <- function(topology, mode, depth, null, seed) {
         )
     )
     truth <- simulatedTruth(x)
-    v <- tauVerdict(fit)
+    v <- verdict(fit)
     raw <- fit@fit
     table <- fit@table
     data.frame(

@@ -1,12 +1,14 @@
 # sources.mk: every C file of the package, listed by hand, a line each. Read by src/Makevars and tests/engine/Makefile.
 ENGINE_SOURCES = \
   engine/core/core.c \
+  engine/core/device.c \
   engine/core/arena.c \
   engine/core/rng.c \
   engine/core/select.c \
   engine/core/settings.c \
   engine/core/threads.c \
   engine/linalg/dense.c \
+  engine/linalg/fft.c \
   engine/io/place.c \
   engine/io/json.c \
   engine/io/safetensors.c \
@@ -25,6 +27,10 @@ ENGINE_SOURCES = \
   engine/kernels/ref/ref_optimizer.c \
   engine/kernels/ref/ref_spread.c \
   engine/kernels/ref/ref_function.c \
+  engine/kernels/ref/ref_conv.c \
+  engine/kernels/ref/ref_scan.c \
+  engine/kernels/ref/ref_sparse.c \
+  engine/kernels/ref/ref_batchnorm.c \
   engine/kernels/cpu/cpu_matrix.c \
   engine/kernels/cpu/cpu_elementwise.c \
   engine/kernels/cpu/cpu_norm.c \
@@ -34,6 +40,10 @@ ENGINE_SOURCES = \
   engine/kernels/cpu/cpu_optimizer.c \
   engine/kernels/cpu/cpu_spread.c \
   engine/kernels/cpu/cpu_function.c \
+  engine/kernels/cpu/cpu_conv.c \
+  engine/kernels/cpu/cpu_scan.c \
+  engine/kernels/cpu/cpu_sparse.c \
+  engine/kernels/cpu/cpu_batchnorm.c \
   engine/autodiff/tape.c \
   engine/autodiff/op_basic.c \
   engine/autodiff/op_linear.c \
@@ -49,8 +59,13 @@ ENGINE_SOURCES = \
   engine/autodiff/op_product.c \
   engine/autodiff/op_activation.c \
   engine/autodiff/op_sequence.c \
+  engine/autodiff/op_conv.c \
+  engine/autodiff/op_scan.c \
+  engine/autodiff/op_graph.c \
+  engine/autodiff/op_batchnorm.c \
   engine/nn/params.c \
   engine/nn/rules.c \
+  engine/nn/layer_graph.c \
   engine/nn/transformer.c \
   engine/models/inputs.c \
   engine/models/model.c \

@@ -121,7 +121,7 @@ local({
     )
     refused <- estimateTau(shuffled, links = links, seed = seed)
     tell("shuffled pairing: ", capture.output(refused)[[1L]])
-    null <- tauNull(fit, cells, n = 2, seed = seed, verbose = FALSE)
+    null <- tauNull(cells, fit, nPerm = 2, seed = seed, verbose = FALSE)
     figure("tau_null.png", plotTauNull(null), 8, 5)
     write.csv(null, out("tau_null.csv"), row.names = FALSE)
 
@@ -131,8 +131,8 @@ local({
         if (isTRUE(v$identifiable)) "identifiable" else
             paste0("NOT identifiable: ", paste(v$reasons, collapse = "; "))
     }
-    right <- isTRUE(tauVerdict(fit)$identifiable) &&
-        !isTRUE(tauVerdict(refused)$identifiable)
+    right <- isTRUE(verdict(fit)$identifiable) &&
+        !isTRUE(verdict(refused)$identifiable)
     findings <- c(
         "What this run shows about delays (by inst/scripts/demo-tau.R)",
         "",
@@ -146,7 +146,7 @@ local({
             "of %d genes."), 100 * inside, nrow(compared)
         ), "",
         "The same cells with shuffled pairing",
-        strwrap(sentence(tauVerdict(refused)), 78, indent = 2, exdent = 2),
+        strwrap(sentence(verdict(refused)), 78, indent = 2, exdent = 2),
         sprintf(paste("  Permuted data refused: %d of %d runs (see",
             "tau_null.png)."), sum(!null$identifiable[-1L]), nrow(null) - 1L
         ), "",

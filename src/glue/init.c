@@ -1,6 +1,8 @@
 /* init.c: registration. Every entry point is listed in glue.h beside its prototype. */
 #include "glue.h"
 
+#include "../engine/core/threads.h"
+
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
 
@@ -21,6 +23,7 @@ static const R_CallMethodDef entries[] = {
 
 attribute_visible void R_init_causeway(DllInfo *info)
 {
+    cw_threads_start();
     R_registerRoutines(info, NULL, entries, NULL, NULL);
     R_useDynamicSymbols(info, FALSE);
     R_forceSymbols(info, TRUE);

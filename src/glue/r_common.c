@@ -22,12 +22,17 @@ static void check_interrupt(void *unused)
     R_CheckUserInterrupt();
 }
 
-/* Asks R at most 20 times a second: the engine polls after every operation. */
+/* Asks R at most 20 times a second: the engine polls after every operation. With CW_COLLECT_AT_POLLS (a build of the
+ * tests) R collects its garbage at every 16th poll, so that what isn't protected is lost. */
 static int host_interrupted(void *user)
 {
     static double last;
     struct timespec now;
     (void)user;
+#ifdef CW_COLLECT_AT_POLLS
+    static unsigned polls;
+    if (polls++ % 16 == 0) R_gc();
+#endif
     if (timespec_get(&now, TIME_UTC) != TIME_UTC) return !R_ToplevelExec(check_interrupt, NULL);
     double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
     if (seconds - last < 0.05 && seconds >= last) return 0;
@@ -35,10 +40,20 @@ static int host_interrupted(void *user)
     return !R_ToplevelExec(check_interrupt, NULL);
 }
 
+static void collect(void *unused)
+{
+    (void)unused;
+    R_gc();
+}
+
+/* Finalizers of models that nothing points at give their memory back. Collecting is safe here, as it is in
+ * host_interrupted, where R may run event handlers: what an entry point made is protected before it enters the engine
+ * (`make test` has a build that collects at every poll); R_ToplevelExec catches jumps; and a handler or finalizer that
+ * calls causeway again gets a context of its own, since cw_glue_resume refuses one that is at work. */
 static int host_pressure(void *user, int64_t bytes)
 {
     (void)user, (void)bytes;
-    R_gc(); /* finalizers of models that nothing points at give their memory back */
+    R_ToplevelExec(collect, NULL);
     return 1;
 }
 
@@ -59,16 +74,16 @@ static int option_tune(void)
 
 /* ---- entering and leaving ---- */
 
-/* Calls from R don't nest, so one number is enough. */
-static int blas_before;
-
 void cw_glue_resume(cw_ctx *ctx)
 {
+    if (ctx->entered)
+        Rf_error("this model is at work in a call that has not ended; an event handler or finalizer can't use it now");
+    ctx->entered = 1;
     cw_ctx_clear(ctx);
     cw_blas_tune(option_tune()); /* once in a session; later calls return at once */
     ctx->kernels = cw_kernels_select(NULL);
     ctx->threads = cw_threads_usable(ctx->threads);
-    blas_before = cw_blas_enter();
+    ctx->blas_before = cw_blas_enter();
 }
 
 cw_ctx *cw_glue_enter(int threads)
@@ -101,7 +116,7 @@ void cw_glue_leave(cw_ctx *ctx)
     cw_status status = ctx->status;
     char text[sizeof ctx->text];
     memcpy(text, ctx->text, sizeof text);
-    cw_blas_leave(blas_before);
+    cw_blas_leave(ctx->blas_before);
     cw_ctx_free(ctx);
     if (status != CW_OK) raise(status, text);
 }
@@ -112,7 +127,8 @@ void cw_glue_pause(cw_ctx *ctx)
     char text[sizeof ctx->text];
     memcpy(text, ctx->text, sizeof text);
     cw_ctx_clear(ctx);
-    cw_blas_leave(blas_before);
+    cw_blas_leave(ctx->blas_before);
+    ctx->entered = 0;
     if (status != CW_OK) raise(status, text);
 }
 

@@ -83,7 +83,7 @@ SEXP cw_r_ridge_pooled(SEXP x_, SEXP tf, SEXP grid, SEXP threads)
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
     float *dense = cw_calloc(ctx, x.cells * x.genes, sizeof *dense);
     if (dense) {
-        for (int64_t g = 0; g < x.genes; g++)
+        for (int64_t g = 0; g < x.genes && cw_poll(ctx) == CW_OK; g++)
             for (int64_t i = x.start[g]; i < x.start[g + 1]; i++) dense[x.cell[i] * x.genes + g] = (float)x.value[i];
         if (cw_ridge_standardise(ctx, dense, x.cells, x.genes) == CW_OK)
             cw_ridge_pooled(ctx, REAL(slope), REAL(evidence), REAL(chosen), dense, INTEGER(tf), REAL(grid),
@@ -122,7 +122,7 @@ SEXP cw_r_ridge_known(SEXP x_, SEXP tf, SEXP known, SEXP options, SEXP key, SEXP
     float *dense = cw_calloc(ctx, x.cells * x.genes, sizeof *dense);
     if (from && dense) {
         for (int64_t g = 0; g <= x.genes; g++) from[g] = INTEGER(start)[g];
-        for (int64_t g = 0; g < x.genes; g++)
+        for (int64_t g = 0; g < x.genes && cw_poll(ctx) == CW_OK; g++)
             for (int64_t i = x.start[g]; i < x.start[g + 1]; i++) dense[x.cell[i] * x.genes + g] = (float)x.value[i];
         cw_known_edges edges = {from, INTEGER(who)};
         if (cw_ridge_standardise(ctx, dense, x.cells, x.genes) == CW_OK)

@@ -30,7 +30,7 @@ typedef struct {
     double step, tol;           /* of the differences; 0: the defaults */
     void (*fill)(float **data); /* changes the random values, or NULL */
     int flat;                   /* the gradient is zero by definition: nothing to compare in size */
-    int no_fast;                /* differs between kernels by definition (random draws) */
+    int keep;                   /* bits of inputs that are weights, which nobody drops */
 } op_case;
 
 #if defined(__GNUC__)
@@ -68,7 +68,7 @@ static inline void op_new_leaves(op_leaves *l, const op_case *c, int mode)
 
 static inline void op_free_leaves(op_leaves *l, const op_case *c)
 {
-    for (int i = 0; i < c->inputs; i++) free(l->leaf[i].data), free(l->leaf[i].grad);
+    for (int i = 0; i < c->inputs; i++) free(cw_f32(&l->leaf[i])), free(l->leaf[i].grad);
 }
 
 /* The arena's free memory is filled with NaN: whoever reads an output before writing it gets caught. */
@@ -103,10 +103,11 @@ static inline cw_tensor *op_forward(cw_tape *t, const op_case *c, op_leaves *l, 
             cw_tensor *back = cw_tape_reshape(t, flat, s.rows + 3, s.cols);
             x[i] = cw_tape_rows(t, back, 2, s.rows);
         }
-        if (mode == OP_DROPPED) x[i] = cw_columns(t, x[i], 0, c->in[i].cols); /* which can be computed again */
+        if (mode == OP_DROPPED && !(c->keep >> i & 1)) x[i] = cw_columns(t, x[i], 0, c->in[i].cols); /* which can be computed again */
     }
     cw_tensor *y = c->build(t, x);
-    for (int i = 0; mode == OP_DROPPED && recording && i < c->inputs; i++) cw_tape_drop(t, x[i]);
+    for (int i = 0; mode == OP_DROPPED && recording && i < c->inputs; i++)
+        if (!(c->keep >> i & 1)) cw_tape_drop(t, x[i]);
     return y;
 }
 
@@ -263,7 +264,7 @@ static inline void op_check_case(cw_ctx *ctx, cw_tape *t, const op_case *c)
                   tables[table], threads);
         }
     }
-    for (int level = 0; r && !c->no_fast && level <= cw_cpu_simd_level(); level++) {
+    for (int level = 0; r && level <= cw_cpu_simd_level(); level++) {
         op_everything(t, c, OP_PLAIN, "cpu", 2, level, r, now);
         double e = op_distance(now, ref, n), g = op_distance(now + n, ref + n, total - n);
         CHECK(e < 2e-6 * (c->tol > 2e-3 ? 10 : 1) && g < 1e-5 * (c->tol > 2e-3 ? 10 : 1),
@@ -284,6 +285,7 @@ static inline void check_op_cases(const op_case *cases, int count)
     cw_tape *t = cw_tape_new(ctx);
     for (int i = 0; i < count; i++) op_check_case(ctx, t, &cases[i]);
     cw_tape_free(t);
+    cw_ctx_let_go(ctx);
     CHECK(ctx->memory.bytes == 0, "%lld bytes are still held", (long long)ctx->memory.bytes);
     cw_ctx_free(ctx);
 }
@@ -303,6 +305,7 @@ static inline void refusals_begin(void)
 static inline void refusals_end(void)
 {
     cw_tape_free(refusal_tape);
+    cw_ctx_let_go(refusal_ctx);
     CHECK(refusal_ctx->memory.bytes == 0, "%lld bytes are still held", (long long)refusal_ctx->memory.bytes);
     cw_ctx_free(refusal_ctx);
 }

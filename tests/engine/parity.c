@@ -80,7 +80,7 @@ static void see_vgae(sfm_case *c, const cw_tensor *x)
     int64_t d = cw_cols(x), n = c->batch.actives;
     float *column = malloc((size_t)(n + 1) * sizeof *column);
     for (int j = 0; j < d; j++) {
-        for (int64_t i = 0; i < n; i++) column[i] = cw_vgae_value(x->data[i * d + j], j);
+        for (int64_t i = 0; i < n; i++) column[i] = cw_vgae_value(cw_f32(x)[i * d + j], j);
         float *y = unpack(c, CW_ROWS_GENE, column, j == 1 ? 1.0f : 0.0f, 1); /* at padding: 0, 1, 0 */
         compare_tensor(c, "vgae", names[d == 3][j], y, c->input.cells * c->input.genes);
         free(y);
@@ -100,7 +100,7 @@ static void see(void *user, const char *name, const cw_tensor *x)
                         : cw_rows(x) == c->batch.tokens                                 ? CW_ROWS_TOKEN
                                                                                         : CW_ROWS_GENE;
     int64_t d = cw_cols(x), n = c->input.cells * cw_sfm_slots(&c->batch, kind) * d;
-    float *y = unpack(c, kind, x->data, 0.0f, d);
+    float *y = unpack(c, kind, cw_f32(x), 0.0f, d);
     const char *g = strstr(name, "embedding") ? "embedding" : strstr(name, "layer") ? "layers" : strstr(name, "vgae") ? "vgae" : name;
     int64_t padded = c->input.padding ? c->input.cells * c->input.genes : 0;
     if (strcmp(name, "vgae.z") == 0) {
@@ -215,7 +215,7 @@ static void note_ties(sfm_case *c, const cw_sfm_output *y, const float *grn)
     const cw_balance *balance[] = {&c->model->tf_balance, &c->model->gene_balance};
     for (int r = 0; r < 2; r++)
         for (int64_t i = 0; balance[r]->beta && i < cw_rows(logits[r]); i++) {
-            for (int64_t j = 0; j < m; j++) x[j] = logits[r]->data[i * m + j] - balance[r]->beta->data[j];
+            for (int64_t j = 0; j < m; j++) x[j] = cw_f32(logits[r])[i * m + j] - cw_f32(balance[r]->beta)[j];
             gates += margin(x, m, cw_sfm_gate_width(&c->model->config)) < least;
         }
     for (int64_t cell = 0; c->n_pairs && cell < c->input.cells; cell++) {
@@ -239,7 +239,7 @@ static void note_ties(sfm_case *c, const cw_sfm_output *y, const float *grn)
 static void check_networks(sfm_case *c, const cw_sfm_output *y)
 {
     int64_t genes = c->input.genes, cells = c->input.cells, m = c->model->config.factors;
-    float *u = unpack(c, CW_ROWS_TF, y->u->data, 0.0f, m), *v = unpack(c, CW_ROWS_GENE, y->v->data, 0.0f, m);
+    float *u = unpack(c, CW_ROWS_TF, cw_f32(y->u), 0.0f, m), *v = unpack(c, CW_ROWS_GENE, cw_f32(y->v), 0.0f, m);
     float *grn = calloc((size_t)(cells * genes * genes + 1), sizeof *grn);
     c->ctx->kernels->gemm_batched(&(cw_exec){1}, grn, genes, genes * genes, u, m, genes * m, 0, v, m, genes * m, 1, 1.f, 0.f,
                                   genes, genes, m, cells);
@@ -306,7 +306,7 @@ static void check_gradients(sfm_case *c)
     const char *const names[] = {"beta_qb.tf", "beta_qb.tg"};
     const cw_balance *both[] = {&c->model->tf_balance, &c->model->gene_balance};
     for (int r = 0; r < 2; r++)
-        if (both[r]->beta) compare_tensor(c, "beta", names[r], both[r]->beta->data, c->model->config.factors);
+        if (both[r]->beta) compare_tensor(c, "beta", names[r], cw_f32(both[r]->beta), c->model->config.factors);
     cw_trainer_free(tr);
 }
 
@@ -384,7 +384,7 @@ static void check_training(sfm_case *c)
         snprintf(name, sizeof name, "expect.final.%s", p->name);
         const cw_safetensors_entry *e = entry(c, name);
         float *want = floats(c, e);
-        if (e && e->count == cw_count(&p->tensor)) compare("train finals", p->name, p->tensor.data, want, e->count, FINAL);
+        if (e && e->count == cw_count(&p->tensor)) compare("train finals", p->name, cw_f32(&p->tensor), want, e->count, FINAL);
         else if (e) CHECK(0, "%s has %lld values", name, (long long)e->count);
         free(want);
     }

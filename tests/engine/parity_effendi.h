@@ -50,7 +50,7 @@ static cw_tensor *eff_input(effendi_case *c, const char *name)
         return NULL;
     }
     cw_tensor *x = cw_tape_matrix(c->tape, e->dim[0], e->dim[1]);
-    if (x) cw_safetensors_read_f32(c->ctx, x->data, e);
+    if (x) cw_safetensors_read_f32(c->ctx, cw_f32(x), e);
     return x;
 }
 
@@ -70,7 +70,7 @@ static void eff_tensor(effendi_case *c, const char *prefix, const char *name, co
 {
     char full[300];
     snprintf(full, sizeof full, "%s%s%s", prefix, *prefix ? "." : "", name);
-    if (x) eff_compare(c, c->group, full, x->data, cw_count(x), EFF_VALUE);
+    if (x) eff_compare(c, c->group, full, cw_f32(x), cw_count(x), EFF_VALUE);
 }
 static void eff_scalar(effendi_case *c, const char *prefix, const char *name, double value, tolerance tol)
 {
@@ -116,11 +116,11 @@ static cw_tensor eff_leaf(const cw_tensor *x)
     cw_tensor leaf = *x;
     int64_t n = cw_count(x);
     leaf.data = malloc((size_t)n * sizeof(float)), leaf.grad = calloc((size_t)n, sizeof(float));
-    memcpy(leaf.data, x->data, (size_t)n * sizeof(float));
+    memcpy(cw_f32(&leaf), cw_f32(x), (size_t)n * sizeof(float));
     leaf.node = NULL, leaf.base = NULL, leaf.owned = 0, leaf.needs_grad = 1;
     return leaf;
 }
-static void eff_free_leaf(cw_tensor *leaf) { free(leaf->data), free(leaf->grad); }
+static void eff_free_leaf(cw_tensor *leaf) { free(cw_f32(leaf)), free(leaf->grad); }
 
 /* ---- forward ---- */
 
@@ -137,15 +137,15 @@ static void eff_trajectory(effendi_case *c, const cw_tensor *z, const cw_tensor 
     for (int64_t k = 0; k <= steps; k++)
         for (int64_t r = 0; r < b; r++) {
             for (int64_t j = 0; j < d; j++) {
-                double lift = k * (double)f->w.b3->data[j];
-                for (int64_t i = 0; i < h; i++) lift += sum[r * h + i] * f->w.w3->data[j * h + i];
-                all[(k * b + r) * d + j] = (float)(z->data[r * d + j] + dt * lift);
+                double lift = k * (double)cw_f32(f->w.b3)[j];
+                for (int64_t i = 0; i < h; i++) lift += sum[r * h + i] * cw_f32(f->w.w3)[j * h + i];
+                all[(k * b + r) * d + j] = (float)(cw_f32(z)[r * d + j] + dt * lift);
             }
-            for (int64_t i = 0; k < steps && i < h; i++) sum[r * h + i] += path->data[(k * b + r) * h + i];
+            for (int64_t i = 0; k < steps && i < h; i++) sum[r * h + i] += cw_f32(path)[(k * b + r) * h + i];
         }
     for (int64_t r = 0; r < b; r++)
         for (int64_t g = 0; g < genes; g++) {
-            double p = fmin((double)tau->data[r * genes + g], (double)c->tau_max) / dt;
+            double p = fmin((double)cw_f32(tau)[r * genes + g], (double)c->tau_max) / dt;
             int64_t i = (int64_t)p < steps - 1 ? (int64_t)p : steps - 1;
             for (int64_t j = 0; j < d; j++)
                 hidden[(r * genes + g) * d + j] = (float)((1 - (p - (double)i)) * all[(i * b + r) * d + j] +
@@ -286,10 +286,10 @@ static void eff_stage1(effendi_case *c, const char *which)
     cw_tensor *y = eff_input(c, name), *direction = eff_input(c, "stage1.projections");
     const cw_safetensors_entry *bar = cw_safetensors_find(c->file, "stage1.tau_bar");
     if (!bar || !direction || !y) return;
-    cw_safetensors_read_f32(c->ctx, c->model->tau_bar->data, bar);
+    cw_safetensors_read_f32(c->ctx, cw_f32(c->model->tau_bar), bar);
     cw_effendi_field f = cw_effendi_field_make(c->model, t, &c->flow);
     cw_effendi_terms terms = {.reverse = 1};
-    cw_effendi_losses l = cw_effendi_match(c->model, t, cw_effendi_align(c->model, t, x), y, direction->data,
+    cw_effendi_losses l = cw_effendi_match(c->model, t, cw_effendi_align(c->model, t, x), y, cw_f32(direction),
                                            cw_rows(direction), &f, &c->flow, &terms);
     if (c->ctx->status != CW_OK) return;
     double sliced = cw_tape_scalar(l.sliced), reverse = cw_tape_scalar(l.reverse);

@@ -153,7 +153,7 @@ static void check_option(const char *name, cw_effendi_config options, const char
         }
         memcpy(before, p->tensor.data, (size_t)n * sizeof *before);
         for (int k = 0; k < 4; k++) {
-            for (int64_t j = 0; j < n; j++) p->tensor.data[j] = (float)(before[j] + 2e-3 * place[k] * direction[j]);
+            for (int64_t j = 0; j < n; j++) cw_f32(&p->tensor)[j] = (float)(before[j] + 2e-3 * place[k] * direction[j]);
             got += weight[k] * total_loss(&s, 0) / (12 * 2e-3);
         }
         memcpy(p->tensor.data, before, (size_t)n * sizeof *before);
@@ -193,12 +193,12 @@ static void readout_is_decoder(void)
     double off = 0;
     for (int64_t g = 0; y && g < GENES; g++) {
         cw_tensor *one = cw_tape_matrix(t, CELLS, 1); /* a reading of this gene alone is its own state */
-        for (int64_t b = 0; b < CELLS; b++) one->data[b] = tau->data[b * GENES + g];
+        for (int64_t b = 0; b < CELLS; b++) cw_f32(one)[b] = cw_f32(tau)[b * GENES + g];
         cw_flow_spec spec = {test_flow.method, test_flow.steps, test_flow.tau_max};
         cw_tensor *state = cw_flow(t, z, f.w, NULL, cw_flow_share(t, one, 3.0f, 6), spec);
         cw_tensor *all = cw_effendi_decode_states(s.m, t, state, emb);
         for (int64_t b = 0; all && b < CELLS; b++)
-            off = fmax(off, fabs((double)all->data[b * GENES + g] - y->data[b * GENES + g]));
+            off = fmax(off, fabs((double)cw_f32(all)[b * GENES + g] - cw_f32(y)[b * GENES + g]));
     }
     CHECK(s.ctx->status == CW_OK && off < 2e-6, "off by %g, %s", off, s.ctx->text);
     close_setting(&s);
@@ -219,7 +219,7 @@ static void exchangeable(void)
             cw_tensor *emb = cw_tape_constant(t, s.data.gene_emb, GENES, 8), *tau = cw_tape_matrix(t, CELLS, GENES);
             for (int64_t i = 0; i < CELLS * GENES; i++) {
                 int64_t g = turned ? (i % GENES + 4) % GENES : i % GENES;
-                tau->data[i] = 0.1f + 0.3f * (float)g + 0.01f * (float)(i / GENES);
+                cw_f32(tau)[i] = 0.1f + 0.3f * (float)g + 0.01f * (float)(i / GENES);
             }
             cw_effendi_terms terms = {0};
             cw_effendi_losses l =
@@ -273,7 +273,7 @@ static double sum_of(const setting *s, const char *prefix)
     for (int64_t i = 0; i < s->m->model.params.count; i++) {
         const cw_param *p = s->m->model.params.item[i];
         for (int64_t j = 0; strncmp(p->name, prefix, strlen(prefix)) == 0 && j < cw_count(&p->tensor); j++)
-            sum += p->tensor.data[j] * (double)(j % 7 + 1);
+            sum += cw_f32(&p->tensor)[j] * (double)(j % 7 + 1);
     }
     return sum;
 }
@@ -290,12 +290,12 @@ static void stages(void)
     CHECK(sum_of(&one, "vector_field.") != field && sum_of(&one, "tau_predictor.") == tau,
           "stage 1 trains the wrong things");
     field = sum_of(&one, "vector_field.");
-    double bar = one.m->tau_bar->data[0];
+    double bar = cw_f32(one.m->tau_bar)[0];
     last = train(&one, STAGE_FROZEN, 40, &first);
     CHECK(last < first, "stage 2.1 goes from %g to %g", first, last);
     CHECK(sum_of(&one, "vector_field.") == field && sum_of(&one, "tau_predictor.") != tau,
           "stage 2.1 trains the wrong things");
-    CHECK(one.m->tau_bar->data[0] == (float)bar, "stage 2.1 moved stage 1's delay");
+    CHECK(cw_f32(one.m->tau_bar)[0] == (float)bar, "stage 2.1 moved stage 1's delay");
     train(&one, STAGE_TUNED, 3, NULL);
     CHECK(sum_of(&one, "vector_field.") != field, "stage 2.2 leaves the field frozen");
     train(&three, STAGE_MATCH, 40, NULL), train(&three, STAGE_FROZEN, 40, NULL),

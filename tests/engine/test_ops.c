@@ -369,7 +369,7 @@ static void new_leaves(leaves *l, const op_case *c, int mode)
         l->leaf[i].data = calloc((size_t)n, sizeof(float));
         l->leaf[i].grad = s.constant ? NULL : calloc((size_t)n, sizeof(float));
         l->count[i] = s.rows * s.cols;
-        l->value[i] = data[i] = l->leaf[i].data + (extra ? 2 * s.cols : 0);
+        l->value[i] = data[i] = cw_f32(&l->leaf[i]) + (extra ? 2 * s.cols : 0);
         l->grad[i] = s.constant ? NULL : l->leaf[i].grad + (extra ? 2 * s.cols : 0);
         if (s.low == 0 && s.high == 0) s.low = -1, s.high = 1;
         cw_rng_fill_uniform(data[i], l->count[i], cw_rng_stream(KEY, CW_RNG_USER, (uint64_t)i, 1), s.low, s.high);
@@ -379,7 +379,7 @@ static void new_leaves(leaves *l, const op_case *c, int mode)
 
 static void free_leaves(leaves *l, const op_case *c)
 {
-    for (int i = 0; i < c->inputs; i++) free(l->leaf[i].data), free(l->leaf[i].grad);
+    for (int i = 0; i < c->inputs; i++) free(cw_f32(&l->leaf[i])), free(l->leaf[i].grad);
 }
 
 /* Runs the case once; the output belongs to the tape. */
@@ -407,7 +407,7 @@ static cw_tensor *forward(cw_tape *t, const op_case *c, leaves *l, int mode, int
 static double functional(const cw_tensor *y, const float *r)
 {
     double sum = 0;
-    for (int64_t i = 0; i < cw_count(y); i++) sum += (double)r[i] * y->data[i];
+    for (int64_t i = 0; i < cw_count(y); i++) sum += (double)r[i] * cw_f32(y)[i];
     return sum;
 }
 
@@ -465,7 +465,7 @@ static void check_case(cw_ctx *ctx, cw_tape *t, const op_case *c)
     float *r = malloc((size_t)n * sizeof *r), *out = malloc((size_t)n * sizeof *out);
     cw_rng_fill_uniform(r, n, cw_rng_stream(KEY, CW_RNG_USER, 9, 9), 0.5f, 1.5f);
     for (int64_t i = 0; i < n; i += 2) r[i] = -r[i];
-    memcpy(out, y->data, (size_t)n * sizeof *out);
+    memcpy(out, cw_f32(y), (size_t)n * sizeof *out);
     CHECK(backward(t, y, r) == CW_OK, "%s: %s", c->name, ctx->text);
     check_differences(t, c, &l, r);
 
@@ -473,7 +473,7 @@ static void check_case(cw_ctx *ctx, cw_tape *t, const op_case *c)
     float *before = malloc((size_t)l.count[0] * sizeof *before);
     memcpy(before, l.value[0], (size_t)l.count[0] * sizeof *before);
     y = forward(t, c, &l, PLAIN, 0);
-    CHECK(y && memcmp(out, y->data, (size_t)n * sizeof *out) == 0, "%s: inference differs from recording", c->name);
+    CHECK(y && memcmp(out, cw_f32(y), (size_t)n * sizeof *out) == 0, "%s: inference differs from recording", c->name);
     CHECK(memcmp(before, l.value[0], (size_t)l.count[0] * sizeof *before) == 0, "%s: an input was changed", c->name);
     free(before);
 
@@ -481,7 +481,7 @@ static void check_case(cw_ctx *ctx, cw_tape *t, const op_case *c)
         leaves other;
         new_leaves(&other, c, mode);
         y = forward(t, c, &other, mode, 1);
-        int same = y && memcmp(out, y->data, (size_t)n * sizeof *out) == 0;
+        int same = y && memcmp(out, cw_f32(y), (size_t)n * sizeof *out) == 0;
         CHECK(same, "%s: other values with %s", c->name, mode == VIEWS ? "views" : "dropped inputs");
         CHECK(backward(t, y, r) == CW_OK, "%s: %s", c->name, ctx->text);
         double worst = 0, outside = 0;
@@ -537,7 +537,7 @@ static cw_tape *tape;
 static cw_tensor *zeros(int64_t r, int64_t c)
 {
     cw_tensor *x = cw_tape_matrix(tape, r, c);
-    if (x) memset(x->data, 0, (size_t)(r * c) * sizeof(float));
+    if (x) memset(cw_f32(x), 0, (size_t)(r * c) * sizeof(float));
     return x;
 }
 
@@ -625,39 +625,39 @@ static void test_residual(const char *kernels)
     CHECK(c->build == b_linear_residual, "the case has moved");
     new_leaves(&l, c, PLAIN);
     float want[35];
-    memcpy(want, forward(tape, c, &l, PLAIN, 1)->data, sizeof want);
+    memcpy(want, cw_f32(forward(tape, c, &l, PLAIN, 1)), sizeof want);
     for (int recording = 0; recording < 2; recording++) {
         cw_tape_reset(tape, recording, 0, KEY, 1);
         cw_tensor *r = cw_concat_cols(tape, 1, (cw_tensor *[]){&l.leaf[3]});
-        float *memory = r->data;
+        float *memory = cw_f32(r);
         cw_tensor *y = cw_linear_residual(tape, &l.leaf[0], &l.leaf[1], &l.leaf[2], r);
-        CHECK((y->data == memory) == !recording, "inference, and only inference, takes the residual's memory");
+        CHECK((cw_f32(y) == memory) == !recording, "inference, and only inference, takes the residual's memory");
         double worst = 0; /* in place the sum runs in another order */
-        for (int i = 0; i < 35; i++) worst = fmax(worst, fabs((double)want[i] - y->data[i]));
+        for (int i = 0; i < 35; i++) worst = fmax(worst, fabs((double)want[i] - cw_f32(y)[i]));
         CHECK(worst <= 1e-6, "linear_residual in its residual's memory is off by %g", worst);
-        if (recording) CHECK(memcmp(r->data, l.value[3], sizeof want) == 0, "recording changed the residual");
+        if (recording) CHECK(memcmp(cw_f32(r), l.value[3], sizeof want) == 0, "recording changed the residual");
     }
     /* the product's input is the residual too: its memory may not be taken before it was read */
     const op_case *own = &cases[8];
     CHECK(own->build == b_linear_own_residual, "the case has moved");
     leaves m;
     new_leaves(&m, own, PLAIN);
-    memcpy(want, forward(tape, own, &m, PLAIN, 1)->data, sizeof want);
+    memcpy(want, cw_f32(forward(tape, own, &m, PLAIN, 1)), sizeof want);
     cw_tape_reset(tape, 0, 0, KEY, 1);
     cw_tensor *x = cw_concat_cols(tape, 1, (cw_tensor *[]){&m.leaf[0]});
     cw_tensor *y = cw_linear_residual(tape, x, &m.leaf[1], NULL, x);
-    CHECK(memcmp(want, y->data, sizeof want) == 0, "linear_residual(x, w, x) in inference");
+    CHECK(memcmp(want, cw_f32(y), sizeof want) == 0, "linear_residual(x, w, x) in inference");
     /* inference: a drop gives memory back, which the next takes; recording keeps what can't be computed again */
     cw_tape_reset(tape, 0, 0, KEY, 1);
     cw_tensor *a = zeros(500, 7);
-    float *memory = a->data;
+    float *memory = cw_f32(a);
     cw_tape_drop(tape, a);
-    CHECK(a->data == NULL && zeros(500, 7)->data == memory, "a drop in inference gives memory back");
+    CHECK(cw_f32(a) == NULL && cw_f32(zeros(500, 7)) == memory, "a drop in inference gives memory back");
     cw_tape_reset(tape, 1, 0, KEY, 1);
     cw_tensor *kept = cw_linear(tape, &l.leaf[0], &l.leaf[1], NULL, CW_ACT_NONE),
               *gone = cw_rmsnorm(tape, kept, NULL, 1e-6f);
     cw_tape_drop(tape, kept), cw_tape_drop(tape, gone), cw_tape_drop(tape, NULL), cw_tape_drop(tape, &l.leaf[0]);
-    CHECK(kept->data && !gone->data && l.leaf[0].data, "recording keeps what can't be computed again, and parameters");
+    CHECK(cw_f32(kept) && !cw_f32(gone) && cw_f32(&l.leaf[0]), "recording keeps what can't be computed again, and parameters");
     free_leaves(&l, c), free_leaves(&m, own);
     cw_tape_free(tape);
     cw_ctx_free(ctx);

@@ -116,14 +116,14 @@ static void test_same_bits(void)
     float *x = filled(13 * 24, 0), *copy = malloc(13 * 24 * sizeof *copy);
     for (int causal = 0; causal < 2; causal++) {
         memcpy(copy, x, 13 * 24 * sizeof *copy);
-        const float *a = cw_tape_data(
-            t, cw_self_attention(t, cw_tape_constant(t, copy, 13, 24),
-                                 (cw_attention_spec){2, causal, CW_ROTARY_HALF, 100.0f, position, OWN}));
+        const float *a =
+            cw_tape_data(t, cw_self_attention(t, cw_tape_constant(t, copy, 13, 24),
+                                              (cw_attention_spec){2, causal, CW_ROTARY_HALF, 100.0f, position, OWN}));
         cw_tensor *qkv = cw_tape_constant(t, x, 13, 24);
         cw_tensor *q = cw_turn_positions(t, cw_columns(t, qkv, 0, 8), 2, CW_ROTARY_HALF, 100.0f, position);
         cw_tensor *k = cw_turn_positions(t, cw_columns(t, qkv, 8, 8), 2, CW_ROTARY_HALF, 100.0f, position);
-        cw_attend_spec spec = {.heads = 2, .mask = causal ? CW_MASK_CAUSAL : CW_MASK_NONE, .query = OWN, .key = OWN,
-                               .v_at = 16};
+        cw_attend_spec spec = {
+            .heads = 2, .mask = causal ? CW_MASK_CAUSAL : CW_MASK_NONE, .query = OWN, .key = OWN, .v_at = 16};
         const float *b = cw_tape_data(t, cw_attention_over(t, q, k, qkv, spec));
         CHECK(a && b && memcmp(a, b, 13 * 8 * sizeof *a) == 0, "self-attention, causal %d: %s", causal, ctx->text);
     }
@@ -144,8 +144,13 @@ static void test_cache(const char *kernels)
     const int64_t start[] = {0, L, 2 * L}, room[] = {0, ROOM, 2 * ROOM}, one[] = {0, 1, 2};
     cw_tape_reset(t, 0, 0, OP_KEY, 0);
     cw_tensor *qkv = cw_tape_constant(t, x, CELLS * L, 3 * D);
-    cw_attend_spec spec = {.heads = 3, .mask = CW_MASK_CAUSAL, .query = {2, start}, .key = {2, start}, .width = D,
-                           .k_at = D, .v_at = 2 * D};
+    cw_attend_spec spec = {.heads = 3,
+                           .mask = CW_MASK_CAUSAL,
+                           .query = {2, start},
+                           .key = {2, start},
+                           .width = D,
+                           .k_at = D,
+                           .v_at = 2 * D};
     memcpy(whole, cw_tape_data(t, cw_attention_over(t, qkv, qkv, qkv, spec)), CELLS * L * D * sizeof *whole);
     double worst = 0;
     for (int i = 0; i < L; i++) {
@@ -157,8 +162,8 @@ static void test_cache(const char *kernels)
         const int64_t used[] = {i + 1, i + 1};
         cw_tensor *keys = cw_cache_rows(t, cw_tape_constant(t, k, CELLS * ROOM, D), cw_columns(t, row, D, D), at);
         cw_tensor *values = cw_cache_rows(t, cw_tape_constant(t, v, CELLS * ROOM, D), cw_columns(t, row, 2 * D, D), at);
-        cw_attend_spec next = {.heads = 3, .mask = CW_MASK_CAUSAL, .query = {2, one}, .key = {2, room}, .keys = used,
-                               .width = D};
+        cw_attend_spec next = {
+            .heads = 3, .mask = CW_MASK_CAUSAL, .query = {2, one}, .key = {2, room}, .keys = used, .width = D};
         const float *y = cw_tape_data(t, cw_attention_over(t, row, keys, values, next));
         for (int c = 0; y && c < CELLS; c++)
             for (int j = 0; j < D; j++) {
@@ -181,8 +186,8 @@ static void test_scores(const char *kernels)
     cw_tape_reset(t, 0, 0, OP_KEY, 0);
     float *q = filled(13 * 6, 0), *k = filled(9 * 6, 0);
     cw_attend_spec spec = {.heads = 2, .scale = 1.0f, .query = OWN, .key = OTHER};
-    const float *y = cw_tape_data(
-        t, cw_attention_scores(t, cw_tape_constant(t, q, 13, 6), cw_tape_constant(t, k, 9, 6), spec));
+    const float *y =
+        cw_tape_data(t, cw_attention_scores(t, cw_tape_constant(t, q, 13, 6), cw_tape_constant(t, k, 9, 6), spec));
     CHECK(y, "%s", ctx->text);
     for (int64_t s = 0; y && s < 4; s++)
         for (int64_t h = 0; h < 2; h++)

@@ -32,8 +32,8 @@ static cw_tensor *b_split(cw_tape *t, cw_tensor *const *x)
 }
 
 #define FUNCTION(name, kind, a)                                                                                        \
-    BUILD(b_##name, cw_apply(t, x[0], (cw_function){kind, a})) BUILD(s_##name,                                         \
-                                                                     cw_apply_slope(t, x[0], (cw_function){kind, a}))
+    BUILD(b_##name, cw_apply(t, x[0], (cw_function){kind, a}))                                                         \
+    BUILD(s_##name, cw_apply_slope(t, x[0], (cw_function){kind, a}))
 FUNCTION(leaky, CW_FN_LEAKY_RELU, 0.2f)
 FUNCTION(elu, CW_FN_ELU, 1.3f)
 FUNCTION(softplus, CW_FN_SOFTPLUS, 1.7f)
@@ -45,7 +45,7 @@ FUNCTION(sin, CW_FN_SIN, 2.5f)
 FUNCTION(exp, CW_FN_EXP, -0.8f)
 FUNCTION(square, CW_FN_SQUARE, 0.5f)
 #define FUNCTION_CASE(name, ...)                                                                                       \
-    {#name, b_##name, 1, {{7, 5, -3, 3}}, __VA_ARGS__}, {"slope of " #name, s_##name, 1, {{7, 5, -3, 3}}, __VA_ARGS__}
+    {#name, b_##name, 1, {{7, 5, -3, 3}}, __VA_ARGS__}, { "slope of " #name, s_##name, 1, {{7, 5, -3, 3}}, __VA_ARGS__ }
 
 static void off_kinks(float **x)
 {

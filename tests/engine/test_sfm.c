@@ -547,7 +547,7 @@ static void test_not_finite(void)
     /* a NaN weight: nothing moves */
     sfm_options o = small_options();
     rig r = new_rig(&c, &o, &host, -1);
-    r.model->vgae_out.w2->data[1] = NAN;
+    cw_f32(r.model->vgae_out.w2)[1] = NAN;
     float *before = snapshot(r.model, &n, 0);
     /* the likelihood replaces what isn't finite, as published, so it shows in the gradient: DAG and sparsity go first
      */
@@ -613,7 +613,7 @@ static void test_not_finite(void)
     memset(d.non_tf, 0, 400);
     r = new_rig(&c, (o = small_options(), &o), &host, -1);
     cw_mlp routers[] = {r.model->tf_router, r.model->gene_router};
-    for (int i = 0; i < 2; i++) memset(routers[i].w2->data, 0, 400 * sizeof(float)), routers[i].b2->data[7] = 5;
+    for (int i = 0; i < 2; i++) memset(routers[i].w2->data, 0, 400 * sizeof(float)), cw_f32(routers[i].b2)[7] = 5;
     warnings = 0;
     sfm_micro(r.trainer, &d.in, 0, 20, 1, &values);
     CHECK(r.ctx->status == CW_OK && r.trainer->dropped[SFM_DAG] && !r.trainer->dropped[SFM_SPARSITY] && values.dag == 0 &&
@@ -661,7 +661,7 @@ static void test_balance(void)
     const cw_balance *balance[] = {&r.model->tf_balance, &r.model->gene_balance};
     double beta[2][9], sum[2][9] = {{0}}, weight[2] = {0};
     for (int j = 0; j < 9; j++)
-        for (int i = 0; i < 2; i++) beta[i][j] = balance[i]->beta->data[j] = 0.03f * (float)((j * 5 + i) % 7);
+        for (int i = 0; i < 2; i++) beta[i][j] = cw_f32(balance[i]->beta)[j] = 0.03f * (float)((j * 5 + i) % 7);
     for (int round = 0; round < 2; round++) {
         memset(sum, 0, sizeof sum), memset(weight, 0, sizeof weight);
         for (int micro = 0; micro < 2; micro++) {
@@ -686,9 +686,9 @@ static void test_balance(void)
         for (int i = 0; i < 2; i++)
             for (int j = 0; j < 9; j++) {
                 double want = beta[i][j] + (double)c.beta_momentum * (sum[i][j] / weight[i] - beta[i][j]);
-                worst = fmax(worst, fabs(want - balance[i]->beta->data[j]));
+                worst = fmax(worst, fabs(want - cw_f32(balance[i]->beta)[j]));
                 moved = fmax(moved, fabs(want - beta[i][j]));
-                beta[i][j] = balance[i]->beta->data[j];
+                beta[i][j] = cw_f32(balance[i]->beta)[j];
             }
         CHECK(worst < 1e-6 && moved > 1e-3, "beta is off by %g (it moved by %g)", worst, moved);
     }
@@ -697,7 +697,7 @@ static void test_balance(void)
     r.model->tf_balance.sum[0] = 5, r.model->tf_balance.weight = 1;
     cw_sfm_balance_forget(&r.model->model);
     cw_sfm_balance_apply(&r.model->model, r.tape);
-    for (int j = 0; j < 9; j++) CHECK(balance[0]->beta->data[j] == (float)beta[0][j], "beta %d moved", j);
+    for (int j = 0; j < 9; j++) CHECK(cw_f32(balance[0]->beta)[j] == (float)beta[0][j], "beta %d moved", j);
     CHECK(free_rig(&r) == 0, "bytes left");
 
     const int64_t gates[] = {0, 9, 200}; /* none, and as many as there are factors or more */
@@ -711,7 +711,7 @@ static void test_balance(void)
               (long long)gates[i]);
         CHECK(steps(&r, &d, 2) == CW_OK, "%s", r.ctx->text);
         for (int j = 0; r.model->gene_balance.beta && j < 9; j++)
-            CHECK(r.model->gene_balance.beta->data[j] == 0, "beta moved");
+            CHECK(cw_f32(r.model->gene_balance.beta)[j] == 0, "beta moved");
         int64_t nu, nv;
         float *f = factors(&r, &d, &nu, &nv);
         double worst = 0;
@@ -879,7 +879,7 @@ static void test_checkpoint(void)
         items[count++] = item;
     }
     CHECK(cw_safetensors_write(r.ctx, file("bare"), items, NULL, count, 0) == CW_OK, "%s", r.ctx->text);
-    float kept = again.model->token_norm->data[0] = 123;
+    float kept = cw_f32(again.model->token_norm)[0] = 123;
     CHECK(cw_params_load(&again.model->model.params, file("bare"), cw_sfm_class.rules, NULL, &report) == CW_OK, "%s", again.ctx->text);
     CHECK(report.loaded == p->count - 2 && report.missing == 1 && report.unexpected == 1 && report.misshapen == 1,
           "loaded %lld, missing %lld, unexpected %lld, misshapen %lld", (long long)report.loaded,
@@ -891,8 +891,8 @@ static void test_checkpoint(void)
         CHECK(strstr(report.misshapen_text[0], "final_norm.weight: file (1, 16), model (16)"), "%s",
               report.misshapen_text[0]);
     }
-    CHECK(again.model->token_norm->data[0] == kept, "a misshapen tensor must leave the weight alone");
-    CHECK(again.model->gene_table->data[5] == r.model->gene_table->data[5], "bare names are taken");
+    CHECK(cw_f32(again.model->token_norm)[0] == kept, "a misshapen tensor must leave the weight alone");
+    CHECK(cw_f32(again.model->gene_table)[5] == cw_f32(r.model->gene_table)[5], "bare names are taken");
     cw_load_report_free(&report);
     free(items);
 

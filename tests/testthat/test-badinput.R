@@ -243,26 +243,6 @@ test_that("weights that are not finite give an error, not an empty network", {
     bothFail(m, "total is beyond any number: cell002")
 })
 
-test_that("the memory a container leaves is read from its control group", {
-    root <- tempfile()
-    dir.create(file.path(root, "memory"), recursive = TRUE)
-    put <- function(text, file) writeLines(text, file.path(root, file))
-    left <- causeway:::.containerMemory
-    expect_identical(left(root), Inf)
-    put("9223372036854771712", "memory/memory.limit_in_bytes")
-    put("1000", "memory/memory.usage_in_bytes")
-    expect_gt(left(root), 9e18)
-    put("5000", "memory/memory.limit_in_bytes")
-    put(c("cache 1", "total_inactive_file 300"), "memory/memory.stat")
-    expect_identical(left(root), 4300)
-    put("max", "memory.max")
-    put("2000", "memory.current")
-    expect_identical(left(root), Inf)
-    put("3000", "memory.max")
-    put(c("anon 7", "inactive_file 500"), "memory.stat")
-    expect_identical(left(root), 1500)
-})
-
 test_that("a sparse matrix that is not one is refused before it is read", {
     good <- list(dim = c(4L, 3L), p = c(0L, 2L, 3L, 5L),
         i = c(0L, 2L, 1L, 0L, 3L), x = c(1, 2, 3, 1, 5)

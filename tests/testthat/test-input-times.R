@@ -29,7 +29,10 @@ test_that("embeddings and times follow the cells", {
     expect_error(.tauTime(input, "day"), "isn't a column")
     expect_error(.tauTime(input, 1:7), "one number per cell")
     expect_error(.tauTime(input, rep(3, 230)), "constant")
-    expect_error(.tauTime(input, rep("day1", 230)), "must be numbers")
+    expect_error(.tauTime(input, rep("day1", 230)), "aren.t numbers: day1")
+    expect_identical(.checkTime(factor(rep(c(20, 5), 115))),
+        rep(c(20, 5), 115)
+    )
     expect_error(.tauTime(input, replace(x$hour + 0, 9, Inf)), "infinite")
     expect_error(.tauTime(input, replace(x$hour + 0, 9:90, NA)), "known of")
 })

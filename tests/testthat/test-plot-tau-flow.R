@@ -37,12 +37,13 @@ test_that("arrows of what isn't identifiable aren't to be read", {
 test_that("bad arguments of plotFlow are named", {
     fit <- shapedTau()
     expect_error(plotFlow(fit, dimred = "UMAP"), "'dimred' needs")
-    expect_error(plotFlow(fit, x = 3), "'x' must be a SingleCellExperiment")
+    expect_error(plotFlow(fit, cells = 3), "'cells' must be a SingleCellExperiment")
     expect_error(plotFlow(fit, colour = "x"), "'colour' is \"x\"")
     sce <- SingleCellExperiment::SingleCellExperiment(list(counts = diag(2)))
-    expect_error(plotFlow(fit, sce, "UMAP"), "'dimred' is UMAP, which 'x'")
+    expect_error(plotFlow(fit, sce, "UMAP"), "'dimred' is UMAP, which 'cells'")
     place <- matrix(0, 2, 2, dimnames = list(cellNames(fit)[1:2], NULL))
-    expect_error(plotFlow(fit, place), "'x' lacks 238 cells")
+    expect_error(plotFlow(fit, place), "'cells' lacks 238 cells")
     fit@fit$time[] <- NaN
-    expect_error(plotFlow(fit), "'fit' has no flow to draw: too few")
+    expect_error(plotFlow(fit), "'x' has no flow to draw: too few")
+    expect_error(plotFlow(fit, n = 3), "'n' is now called 'arrows'")
 })

@@ -20,7 +20,7 @@ test_that("plotLag draws the shift where it is", {
     expect_equal(arrow$tau, table$tau[c(3, 10)])
     ## on the chromatin's curve, at its steepest
     expect_equal(arrow$value, c(1, 1), tolerance = 0.1)
-    two <- plotLag(fit, "gene003", by = "branch")
+    two <- plotLag(fit, "gene003", group = "branch")
     drawn(two)
     expect_setequal(unique(as.character(two$layers[[2L]]$data$group)),
         c("A", "B")
@@ -40,8 +40,8 @@ test_that("bad arguments of plotLag are named", {
     expect_error(plotLag(fit, "nope"), "'genes' has names that aren't")
     expect_error(plotLag(fit, "gene001"), "without a delay: gene001 \\(not us")
     expect_error(plotLag(fit, 3), "'genes' must be names")
-    expect_error(plotLag(fit, "gene003", by = "x"), "'by' is \"x\", which is")
-    expect_error(plotLag(fit, "gene003", by = "stage"), "'by' has 80 differe")
+    expect_error(plotLag(fit, "gene003", group = "x"), "'group' is \"x\", which is")
+    expect_error(plotLag(fit, "gene003", group = "stage"), "'group' has 80 differe")
     fit@method <- "effendi"
     fit@fit$time[] <- NaN
     expect_error(plotLag(fit, "gene003"), "\"effendi\" is not one of cell")

@@ -12,12 +12,12 @@ test_that("permuted data are drawn beside the data", {
     plot <- plotTauNull(madeNull())
     drawn(plot)
     expect_match(plot$labels$subtitle, "identifiable.*\n2 of 2 permuted data")
-    expect_identical(plotTauNull(shapedTau(), null = madeNull())$data,
-        plot$data
-    )
+    expect_identical(plotTauNull(madeNull(), title = "A")$data, plot$data)
 })
 
 test_that("bad arguments of plotTauNull are named", {
-    expect_error(plotTauNull(shapedTau()), "'x' must hold the counts")
-    expect_error(plotTauNull(data.frame(a = 1)), "'null' must come from")
+    expect_error(plotTauNull(shapedTau()), "cells come first, plotTauNull")
+    expect_error(plotTauNull(data.frame(a = 1)), "'x' must come from tauNull")
+    expect_error(plotTauNull(null = madeNull()), "'null' is now called 'x'")
+    expect_error(plotTauNull(madeNull(), tittle = "A"), "tittle")
 })

@@ -46,12 +46,15 @@ test_that("what isn't identifiable is not ranked", {
 
 test_that("bad arguments of plotTau are named", {
     fit <- shapedTau()
-    expect_error(plotTau(1), "'fit' must be a TauFit")
+    expect_error(plotTau(1), "'x' must be a TauFit")
     expect_error(plotTau(fit, sets = "FOS"), "'sets' must be a list")
     expect_error(plotTau(fit, sets = list("FOS")), "'sets' must be a list")
+    expect_error(plotTau(fit, set = list()), NA)
+    expect_error(plotTau(fit, colour = 1), "colour")
+    expect_error(plotTau(fit = fit), "'fit' is now called 'x'")
     expect_error(plotTau(fit, top = 0), "'top' must be")
     none <- shapedTau(tau = rep(NA_real_, 40))
-    expect_error(plotTau(none), "'fit' has no gene with a delay")
+    expect_error(plotTau(none), "'x' has no gene with a delay")
     fit@method <- "effendi"
     expect_match(plotTau(fit)$labels$caption, "over cells")
 })

@@ -16,6 +16,9 @@ test_that("delays go into containers", {
     rownames(x) <- c("a", "b", "c")
     expect_error(addTau(x, fit), "no gene of 'x'")
     expect_error(addTau(1, fit), "must be a SingleCell")
+    expect_error(addTau(fit, x), "cells come first, addTau")
+    z <- SummarizedExperiment::rowData(addTau(tauSCE(d), fit, name = "lag"))
+    expect_equal(z$lagSd, fit@table$sd)
     expect_error(addTau(tauSCE(d), 1), "must be a TauFit")
 
     skip_if_not_installed("MultiAssayExperiment")

@@ -111,7 +111,7 @@ test_that("flags say why a delay isn't reported", {
     expect_identical(fit@table$flag[1:3], c("", "repressed", ""))
     expect_true(is.finite(fit@table$tau[[2]]))
     expect_false(fit@table$reported[[2]])
-    expect_identical(tauVerdict(fit)$usable, 29)
+    expect_identical(verdict(fit)$usable, 29)
 })
 
 test_that("cells without structure end in a verdict, not in an error", {
@@ -119,7 +119,7 @@ test_that("cells without structure end in a verdict, not in an error", {
     fit <- estimateTau(d$rna, d$atac, d$links, seed = 1,
         geneEmbedding = matrix(stats::rnorm(60), 30)
     )
-    expect_false(tauVerdict(fit)$identifiable)
+    expect_false(verdict(fit)$identifiable)
     expect_warning(t <- tau(fit), "not identifiable")
     expect_true(all(is.na(t$tau)))
     expect_output(show(fit), "no flow could be estimated")

@@ -89,3 +89,44 @@ test_that("bad coordinates and annotations are named", {
     empty <- linkPeaks("chr1:9000000-9000010", g)
     expect_identical(dim(empty), c(0L, 4L))
 })
+
+test_that("coordinates in a factor or in text are what they say", {
+    peaks <- c("chr1:9000-9500", "chr1:61500-61600")
+    g <- genesTable()
+    want <- linkPeaks(peaks, g)
+    for (as in list(factor, as.character, function(x) factor(x, rev(x)))) {
+        odd <- transform(g, start = as(start), end = as(end))
+        expect_identical(linkPeaks(peaks, odd), want)
+        expect_identical(linkPeaks(peaks, S4Vectors::DataFrame(odd)), want)
+    }
+    expect_identical(linkPeaks(peaks, transform(g, gene = factor(gene),
+        chr = factor(chr), strand = factor(strand))), want)
+    expect_error(linkPeaks(peaks, transform(g, start = c("5,000", "1", "2"))),
+        "'genes' has a column start of class character .* 5,000"
+    )
+    expect_error(linkPeaks(peaks, transform(g, end = I(list(1, 2, 3)))), "end")
+})
+
+test_that("strands are understood in words, or refused", {
+    peaks <- c("chr1:9000-9500", "chr1:61500-61600")
+    g <- genesTable()
+    want <- linkPeaks(peaks, g)
+    for (words in list(c("plus", "minus"), c("forward", "reverse"),
+        c("F", "R"), c("1", "-1"), c("+1", "-1"), c("Sense", "Antisense"),
+        c(" + ", " - "), list(1, -1), list(1L, -1L))) {
+        odd <- g
+        odd$strand <- unlist(words[c(1, 2, 1)])
+        expect_identical(linkPeaks(peaks, odd), want)
+        odd$strand <- factor(odd$strand)
+        expect_identical(linkPeaks(peaks, odd), want)
+    }
+    none <- linkPeaks(peaks, g[-5])
+    for (word in list("*", ".", NA, "0", 0, "", "?")) {
+        expect_identical(linkPeaks(peaks, transform(g, strand = word)), none)
+    }
+    expect_error(linkPeaks(peaks, transform(g, strand = c("+", "back", "+"))),
+        "column strand with back"
+    )
+    expect_error(linkPeaks(peaks, transform(g, strand = TRUE)), "strand with")
+    expect_error(linkPeaks(peaks, transform(g, strand = 2)), "strand with 2")
+})

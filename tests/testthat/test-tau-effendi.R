@@ -7,8 +7,8 @@ test_that("Effendi runs on the same data and doesn't rank", {
         param = small
     )
     expect_identical(fit@method, "effendi")
-    expect_false(tauVerdict(fit)$identifiable)
-    expect_match(tauVerdict(fit)$reasons, "exchangeable over genes")
+    expect_false(verdict(fit)$identifiable)
+    expect_match(verdict(fit)$reasons, "exchangeable over genes")
     text <- capture.output(fit)
     expect_true(any(grepl("untrained model -?[01][.]", text)))
     expect_true(any(grepl("shuffled run -?[01][.]", text)))
@@ -33,7 +33,7 @@ test_that("Effendi runs on the same data and doesn't rank", {
         param = gene, embedding = list(rna = unname(e$zRna[, 1:6])),
         geneEmbedding = e$geneEmbedding[, 1:6]
     )
-    expect_match(tauVerdict(fit)$reasons, "not tested against the data")
+    expect_match(verdict(fit)$reasons, "not tested against the data")
     expect_error(estimateTau(x, links = tauLinks(x), method = "effendi",
         param = gene, geneEmbedding = e$geneEmbedding[, 1:5]
     ), "has 5 dimensions and the RNA embedding")

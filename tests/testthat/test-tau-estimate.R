@@ -3,7 +3,7 @@ test_that("known delays are found, the same from every container", {
     fit <- estimateTau(x, links = tauLinks(x), seed = 1, time = "time",
         timeUnit = "days"
     )
-    expect_true(tauVerdict(fit)$identifiable)
+    expect_true(verdict(fit)$identifiable)
     expect_gt(recovered(fit, x), 0.5)
     t <- fit@table
     expect_true(all(t$low <= t$tau & t$tau <= t$high, na.rm = TRUE))
@@ -26,7 +26,7 @@ test_that("known delays are found, the same from every container", {
     )
     again <- estimateTau(x, links = peakLinks(same), seed = 1, threads = 1)
     expect_equal(again@table, same@table)
-    expect_identical(tauVerdict(again), tauVerdict(same))
+    expect_identical(verdict(again), verdict(same))
 })
 
 test_that("set.seed() governs a fit", {
@@ -46,8 +46,8 @@ test_that("data without delays are refused, whatever is wrong with them", {
         "resting")) {
         x <- simulateMultiome(600, 80, null = null, seed = 4)
         fit <- estimateTau(x, links = tauLinks(x), seed = 1)
-        expect_false(tauVerdict(fit)$identifiable)
-        expect_gt(length(tauVerdict(fit)$reasons), 0)
+        expect_false(verdict(fit)$identifiable)
+        expect_gt(length(verdict(fit)$reasons), 0)
         expect_false(any(grepl("fastest|slowest", capture.output(fit))))
     }
 })
@@ -59,7 +59,7 @@ test_that("given embeddings take the place of LSI and PCA", {
     fit <- estimateTau(x, links = tauLinks(x), seed = 1,
         embedding = list(rna = e, atac = e)
     )
-    expect_gte(tauVerdict(fit)$axes, 1)
+    expect_gte(verdict(fit)$axes, 1)
     expect_equal(ncol(fit@fit$embedding), 2L)
     ## scores by R are those by the engine: projected, both give the same z
     plain <- estimateTau(x, links = tauLinks(x), seed = 1)

@@ -19,5 +19,15 @@ test_that("what isn't identifiable has no numbers unless forced", {
     expect_identical(t$gene, geneNames(null))
     expect_silent(t <- tau(null, force = TRUE))
     expect_false(anyNA(t$tau))
-    expect_identical(tauVerdict(null)$lead, 0.52)
+    expect_identical(verdict(null)$lead, 0.52)
+    expect_false(verdict(null)$holds)
+    expect_match(verdict(null)$text, "^Delays are NOT identifiable: RNA")
+    expect_true(verdict(tauFit())$holds)
+})
+
+test_that("what isn't a fit is said in words", {
+    for (verb in list(tau, tauCells, peakLinks)) {
+        expect_error(verb(3), "'x' must be a TauFit, as estimateTau\\(\\) gives")
+    }
+    expect_error(tau(data.frame(a = 1)), "it is a data.frame")
 })

@@ -7,20 +7,20 @@ test_that("delays are read from RNA alone", {
         seed = 5
     )
     rna <- SingleCellExperiment::removeAltExps(rna)
-    d <- scRNAToTau(fit, rna)
+    d <- scRNAToTau(rna, fit)
     expect_identical(d$gene, geneNames(fit))
     expect_gt(attr(d, "agreement"), 0.6)
     expect_gt(median(d$tau, na.rm = TRUE), 0.5)
     expect_gt(attr(d, "cells"), 1200)
     expect_true(all(is.na(d$tau[!as.data.frame(fit)$usable])))
-    few <- scRNAToTau(fit, rna[-(1:30), ])
+    few <- scRNAToTau(rna[-(1:30), ], fit)
     expect_true(all(is.na(few$tau[match(rownames(rna)[1:30], few$gene)])))
-    expect_error(scRNAToTau(fit, rna[1:20, ]), "20 of the 110 genes")
+    expect_error(scRNAToTau(rna[1:20, ], fit), "20 of the 110 genes")
     other <- rna
     rownames(other) <- paste0("Q", rownames(rna))
-    expect_error(scRNAToTau(fit, other), "holds 0 of the")
-    expect_error(scRNAToTau(fit, rna[, 1:20]), "50 are needed")
-    expect_error(scRNAToTau(fit, rna, embedding = matrix(0, 2, 2)),
+    expect_error(scRNAToTau(other, fit), "holds 0 of the")
+    expect_error(scRNAToTau(rna[, 1:20], fit), "50 are needed")
+    expect_error(scRNAToTau(rna, fit, embedding = matrix(0, 2, 2)),
         "'embedding' must be NULL"
     )
 })

@@ -3,7 +3,7 @@ fit <- made$fit
 usable <- made$usable
 
 test_that("the fit these tests stand on is identifiable", {
-    expect_true(tauVerdict(fit)$identifiable)
+    expect_true(verdict(fit)$identifiable)
     expect_gt(length(usable), 50)
 })
 

@@ -23,5 +23,5 @@ test_that("embeddings that know of delays predict them, others are called", {
     expect_error(predictTau(fit, "nobody", known), "'genes' names genes that")
     expect_error(predictTau(fit), "'embedding' is needed")
     expect_error(predictTau(fit, embedding = unname(known)), "row names")
-    expect_error(predictTau(3), "'fit' must be a TauFit")
+    expect_error(predictTau(3), "'x' must be a TauFit")
 })

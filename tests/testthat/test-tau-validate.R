@@ -30,7 +30,9 @@ test_that("the opposite order fails, and is printed as failed", {
     expect_equal(two$statistic[[1L]], 1)
     text <- capture.output(report)
     expect_true(any(grepl("FAILED  immediate-early genes faster", text)))
-    expect_match(text[[2L]], "4 FAILED")
+    expect_match(text[[2L]], "Evidence: 0 of 4 tests passed, 4 FAILED")
+    expect_match(text[[3L]], "^Self-checks of the model, no evidence: 7 of 7")
+    expect_false(verdict(report)$holds)
 })
 
 test_that("what isn't identifiable never passes", {
@@ -62,7 +64,7 @@ test_that("what isn't identifiable never passes", {
 
 test_that("bad tables are named", {
     fit <- fastEarly()
-    expect_error(validateTau(1), "'fit' must be a TauFit")
+    expect_error(validateTau(1), "'x' must be a TauFit")
     expect_error(validateTau(fit, genesets = "FOS"), "'genesets' must be")
     expect_error(validateTau(fit, xqtl = data.frame(gene = "a")),
         "'xqtl' must be a list with tables"
@@ -97,7 +99,7 @@ test_that("effects of silencing a gene come from the fit", {
         verbose = FALSE
     )
     usable <- geneNames(fit)[as.data.frame(fit)$usable]
-    own <- intervene(fit, usable[[1L]], alpha = -1, n = 20, force = TRUE,
+    own <- intervene(fit, usable[[1L]], alpha = -1, nBoot = 20, force = TRUE,
         seed = 1
     )
     de <- data.frame(gene = own$gene, y_before = 1, y_after = 1 + own$effect,
@@ -107,10 +109,42 @@ test_that("effects of silencing a gene come from the fit", {
     expect_equal(out["direction rate", "statistic"], 1)
     expect_equal(out["Spearman with log2 fold changes", "statistic"], 1)
     expect_identical(out["direction rate", "status"],
-        if (tauVerdict(fit)$identifiable) "passed" else "not meaningful"
+        if (verdict(fit)$identifiable) "passed" else "not meaningful"
     )
     de$y_after <- 1 - own$effect
     out <- namedRows(fit, perturbation = de, effects = usable[[1L]])
     expect_equal(out["direction rate", "statistic"], 0)
     expect_error(validateTau(fit, effects = "nope"), "the fit doesn't hold")
+})
+
+test_that("tables whose numbers are factors mean what these say", {
+    genes <- setGenes()
+    fit <- fastEarly()
+    series <- data.frame(gene = factor(genes), time = seq_along(genes) * 10)
+    want <- namedRows(fit, timeSeries = series)
+    series$time <- factor(series$time)
+    expect_identical(namedRows(fit, timeSeries = series), want)
+    series$time <- as.character(series$time)
+    expect_identical(namedRows(fit, timeSeries = series), want)
+    series$time[[1L]] <- "soon"
+    expect_error(validateTau(fit, timeSeries = series),
+        "'timeSeries' has a column time of class character .* soon"
+    )
+})
+
+test_that("evidence is counted apart from self-checks", {
+    report <- validateTau(fastEarly())
+    expect_s4_class(report, "CausewayReport")
+    table <- as.data.frame(report, "tests")
+    expect_identical(table$kind == "self-check", table$layer == 1L)
+    v <- verdict(report)
+    expect_true(v$holds)
+    expect_match(v$text[[2L]], "^Evidence: 4 of 4 tests passed")
+    expect_identical(report@facts$evidence$passed, 4L)
+    none <- verdict(validateTau(shapedTau()))
+    expect_true(is.na(none$holds))
+    expect_match(none$text[[2L]], "Evidence: no test could be run; 1[0-9] not")
+    refused <- verdict(validateTau(fastEarly(identifiable = FALSE)))
+    expect_false(refused$holds)
+    expect_match(refused$text[[2L]], "Evidence: no test could be run; 4 not m")
 })

@@ -31,3 +31,59 @@ test_that("a forked process computes too, with the same result", {
     }
     expect_identical(there[[1L]], here)
 })
+
+## A library that uses OpenMP on two threads, as data.table or mgcv do.
+openmpLibrary <- function() {
+    folder <- tempfile("openmp")
+    dir.create(folder)
+    writeLines(c("#include <omp.h>", "void cw_test_touch(double *out)", "{",
+        "    double s = 0;",
+        "#pragma omp parallel for reduction(+ : s) num_threads(2)",
+        "    for (int i = 0; i < 1000; i++) s += i;", "    *out = s;", "}"
+    ), file.path(folder, "touch.c"))
+    make <- sprintf("cd %s && cc -shared -fPIC -fopenmp -O1 touch.c -o t.so",
+        shQuote(folder)
+    )
+    skip_if(suppressWarnings(system(make, ignore.stderr = TRUE)) != 0,
+        "no compiler with OpenMP"
+    )
+    file.path(folder, "t.so")
+}
+
+test_that("a fork comes back whoever used OpenMP before, and wherever loaded", {
+    touch <- sprintf("dyn.load('%s'); invisible(.C('cw_test_touch', 0))",
+        openmpLibrary()
+    )
+    trees <- paste("dim(inferGRN(exampleCells(nCells = 60),",
+        "TreeGRNParam(), verbose = FALSE)@scores)"
+    )
+    load <- "suppressMessages(library(causeway))"
+    ask <- paste("start <- proc.time()[[3]]; back <- NULL;",
+        "while (is.null(back) && proc.time()[[3]] - start < 60)",
+        "back <- parallel::mccollect(child, wait = FALSE, timeout = 2);",
+        "tools::pskill(child$pid, tools::SIGKILL);",
+        "cat(if (is.null(back)) 'HANGS' else 'came back')"
+    )
+    parent <- c(touch, load,
+        sprintf("child <- parallel::mcparallel(%s)", trees), ask
+    )
+    child <- c(touch,
+        sprintf("child <- parallel::mcparallel({%s; %s})", load, trees), ask
+    )
+    expect_identical(tail(rscript(parent), 1), "came back")
+    expect_identical(tail(rscript(child), 1), "came back")
+})
+
+test_that("the package's library shows its entry point alone", {
+    skip_if(!nzchar(Sys.which("nm")), "no nm")
+    file <- getLoadedDLLs()[["causeway"]][["path"]]
+    seen <- system2("nm", c("-D", "--defined-only", shQuote(file)),
+        stdout = TRUE
+    )
+    skip_if(!length(seen), "nm doesn't read this kind of library")
+    names <- sub("^.* ", "", grep(" [A-Za-z] ", seen, value = TRUE))
+    names <- setdiff(names, c("_init", "_fini", "_edata", "_end",
+        "__bss_start"
+    ))
+    expect_identical(names, "R_init_causeway")
+})

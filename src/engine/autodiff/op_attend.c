@@ -26,7 +26,8 @@ static int attend_fits(cw_tape *t, const char *op, const cw_tensor *q, const cw_
         return 0;
     }
     int64_t queries = spec.query.start[spec.query.count], keys = spec.key.start[spec.key.count];
-    if (spec.query.count != spec.key.count || queries != cw_rows(q) || keys != cw_rows(k) || (v && keys != cw_rows(v))) {
+    if (spec.query.count != spec.key.count || queries != cw_rows(q) || keys != cw_rows(k) ||
+        (v && keys != cw_rows(v))) {
         cw_fail(t->ctx, CW_ERR_SHAPE, "%s: %lld and %lld sequences cover %lld rows of %lld queries, %lld of %lld keys",
                 op, (long long)spec.query.count, (long long)spec.key.count, (long long)queries, (long long)cw_rows(q),
                 (long long)keys, (long long)cw_rows(k));
@@ -43,9 +44,12 @@ static int attend_fits(cw_tape *t, const char *op, const cw_tensor *q, const cw_
         return 0;
     }
     float scale = spec.scale != 0.0f ? spec.scale : 1.0f / sqrtf((float)(width / spec.heads));
-    *s = (attend_saved){{spec.heads, width / spec.heads, scale, spec.mask, spec.query, spec.key.start, spec.keys,
-                         spec.prefix},
-                        width, spec.q_at, spec.k_at, spec.v_at};
+    *s = (attend_saved){
+        {spec.heads, width / spec.heads, scale, spec.mask, spec.query, spec.key.start, spec.keys, spec.prefix},
+        width,
+        spec.q_at,
+        spec.k_at,
+        spec.v_at};
     return 1;
 }
 
@@ -117,6 +121,52 @@ cw_tensor *cw_attention_scores(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_attend
     return out;
 }
 
+/* ---- without a softmax. kept: S = K^T V (sequences, H, Dh, Dh) ---- */
+
+static float *gradient_at(cw_tape *t, cw_tensor *x, int64_t at)
+{
+    float *g = cw_tape_grad(t, x);
+    return g ? g + at : NULL;
+}
+
+static void linear_backward(cw_tape *t, cw_node *node)
+{
+    cw_tensor *q = node->in[0], *k = node->in[1], *v = node->in[2];
+    const attend_saved *s = node->saved;
+    int64_t states = s->a.query.count * s->a.heads * s->a.head_dim * s->a.head_dim;
+    const float *qd = cw_tape_data(t, q), *kd = cw_tape_data(t, k), *vd = cw_tape_data(t, v);
+    float *work = cw_arena_take(t->arena, states * (int64_t)sizeof(float));
+    float *dq = gradient_at(t, q, s->q_at), *dk = gradient_at(t, k, s->k_at), *dv = gradient_at(t, v, s->v_at);
+    if (!qd || !kd || !vd || !work || t->ctx->status != CW_OK) return;
+    t->k->linear_attend_backward(&t->exec, dq, cw_cols(q), dk, cw_cols(k), dv, cw_cols(v), work, node->out->grad,
+                                 node->kept[0], qd + s->q_at, cw_cols(q), kd + s->k_at, cw_cols(k), vd + s->v_at,
+                                 cw_cols(v), s->a);
+    cw_arena_give(t->arena, work);
+}
+
+static const cw_op op_linear_attend = {"linear attention", linear_backward, NULL};
+
+cw_tensor *cw_linear_attention(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_tensor *v, cw_attend_spec spec)
+{
+    cw_node *node = cw_node_new(t, &op_linear_attend, 3, (cw_tensor *[]){q, k, v}, sizeof(attend_saved));
+    attend_saved *s = node ? node->saved : NULL;
+    if (!node || !attend_fits(t, "linear attention", q, k, v, spec, s)) return NULL;
+    if (spec.mask != CW_MASK_NONE) {
+        cw_fail(t->ctx, CW_ERR_ARGUMENT, "linear attention: no mask but the sequences' borders");
+        return NULL;
+    }
+    s->a.scale = spec.scale != 0.0f ? spec.scale : 1.0f;
+    node->out = cw_tape_matrix(t, cw_rows(q), s->width);
+    if (!node->out) return NULL;
+    float *S = cw_node_keep(t, node, 0, spec.query.count * spec.heads * s->a.head_dim * s->a.head_dim);
+    const float *qd = cw_tape_data(t, q), *kd = cw_tape_data(t, k), *vd = cw_tape_data(t, v);
+    float *o = cw_tape_data(t, node->out);
+    if (!S || !qd || !kd || !vd || !o) return NULL;
+    t->k->linear_attend(&t->exec, o, S, qd + s->q_at, cw_cols(q), kd + s->k_at, cw_cols(k), vd + s->v_at, cw_cols(v),
+                        s->a);
+    return cw_node_done(t, node);
+}
+
 /* ---- rotary positions ---- */
 
 typedef struct {
@@ -175,7 +225,8 @@ cw_tensor *cw_cache_rows(cw_tape *t, cw_tensor *cache, cw_tensor *x, const int32
 {
     if (t->ctx->status != CW_OK) return NULL;
     if (cw_cols(cache) != cw_cols(x)) {
-        cw_fail(t->ctx, CW_ERR_SHAPE, "cache: %lld columns into %lld", (long long)cw_cols(x), (long long)cw_cols(cache));
+        cw_fail(t->ctx, CW_ERR_SHAPE, "cache: %lld columns into %lld", (long long)cw_cols(x),
+                (long long)cw_cols(cache));
         return NULL;
     }
     if (t->recording || cache->needs_grad) {

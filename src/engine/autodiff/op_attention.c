@@ -26,11 +26,11 @@ static void attention_backward(cw_tape *t, cw_node *node)
     float *delta = cw_arena_take(t->arena, s->a.heads * n * (int64_t)sizeof(float));
     /* the kernel writes its gradients; where something has already flowed in, it writes beside and is added */
     float *written = beta == 0.0f ? dqkv : cw_arena_take(t->arena, 3 * n * d * (int64_t)sizeof(float));
-    int dropped = !qkv->data;
+    int dropped = !cw_f32(qkv);
     const float *q = cw_tape_data(t, qkv);
     if (!dqkv || !delta || !written || !q) return;
-    if (dropped) turn(t, qkv->data, n, d, s, 0); /* computed again, so not turned yet */
-    t->k->attention_backward(&t->exec, written, written + d, written + 2 * d, 3 * d, delta, o->grad, o->data,
+    if (dropped) turn(t, cw_f32(qkv), n, d, s, 0); /* computed again, so not turned yet */
+    t->k->attention_backward(&t->exec, written, written + d, written + 2 * d, 3 * d, delta, o->grad, cw_f32(o),
                              node->kept[0], q, q + d, q + 2 * d, 3 * d, s->spec.seq, s->a);
     turn(t, written, n, d, s, 1);
     if (written != dqkv) {
@@ -67,8 +67,8 @@ cw_tensor *cw_self_attention(cw_tape *t, cw_tensor *qkv, cw_attention_spec spec)
     }
     node->out = cw_tape_matrix(t, n, d);
     if (!node->out || !cw_node_keep(t, node, 0, s->a.heads * n)) return NULL;
-    turn(t, qkv->data, n, d, s, 0);
-    t->k->attention(&t->exec, node->out->data, node->kept[0], qkv->data, qkv->data + d, qkv->data + 2 * d, 3 * d,
+    turn(t, cw_f32(qkv), n, d, s, 0);
+    t->k->attention(&t->exec, cw_f32(node->out), node->kept[0], cw_f32(qkv), cw_f32(qkv) + d, cw_f32(qkv) + 2 * d, 3 * d,
                     spec.seq, s->a);
     return cw_node_done(t, node);
 }

@@ -26,7 +26,7 @@ cw_tensor *cw_activate(cw_tape *t, cw_tensor *x, cw_act act)
     ((act_saved *)node->saved)->act = act;
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
-    t->k->act(&t->exec, node->out->data, x->data, act, cw_count(x));
+    t->k->act(&t->exec, cw_f32(node->out), cw_f32(x), act, cw_count(x));
     return cw_node_done(t, node);
 }
 
@@ -57,8 +57,8 @@ cw_tensor *cw_add_scaled(cw_tape *t, cw_tensor *x, cw_tensor *y, float a)
     ((add_saved *)node->saved)->a = a;
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
-    memcpy(node->out->data, x->data, (size_t)cw_count(x) * sizeof(float));
-    t->k->axpy(&t->exec, node->out->data, y->data, a, cw_count(x));
+    memcpy(cw_f32(node->out), cw_f32(x), (size_t)cw_count(x) * sizeof(float));
+    t->k->axpy(&t->exec, cw_f32(node->out), cw_f32(y), a, cw_count(x));
     return cw_node_done(t, node);
 }
 
@@ -71,7 +71,7 @@ static void concat_cols_forward(cw_tape *t, cw_node *node)
         int64_t w = cw_cols(node->in[j]);
         const float *x = cw_tape_data(t, node->in[j]);
         if (!x) return;
-        for (int64_t i = 0; i < n; i++) memcpy(node->out->data + i * d + at, x + i * w, (size_t)w * sizeof(float));
+        for (int64_t i = 0; i < n; i++) memcpy(cw_f32(node->out) + i * d + at, x + i * w, (size_t)w * sizeof(float));
         at += w;
     }
 }
@@ -132,9 +132,9 @@ cw_tensor *cw_concat_rows(cw_tape *t, int count, cw_tensor *const *x)
     }
     node->out = cw_tape_matrix(t, n, d);
     if (!node->out) return NULL;
-    float *y = node->out->data;
+    float *y = cw_f32(node->out);
     for (int j = 0; j < count; j++) {
-        memcpy(y, x[j]->data, (size_t)cw_count(x[j]) * sizeof(float));
+        memcpy(y, cw_f32(x[j]), (size_t)cw_count(x[j]) * sizeof(float));
         y += cw_count(x[j]);
     }
     return cw_node_done(t, node);
@@ -169,6 +169,6 @@ cw_tensor *cw_dropout(cw_tape *t, cw_tensor *x, float p)
     s->stream = cw_tape_stream(t, CW_RNG_DROPOUT);
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
-    t->k->dropout(&t->exec, node->out->data, x->data, p, s->stream, cw_count(x));
+    t->k->dropout(&t->exec, cw_f32(node->out), cw_f32(x), p, s->stream, cw_count(x));
     return cw_node_done(t, node);
 }

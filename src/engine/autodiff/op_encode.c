@@ -44,7 +44,7 @@ cw_tensor *cw_gather_sum(cw_tape *t, int tables, cw_tensor *const *table, const 
     }
     node->out = cw_tape_matrix(t, n, d);
     if (!node->out) return NULL;
-    for (int j = 0; j < tables; j++) t->k->gather(&t->exec, node->out->data, table[j]->data, index[j], j > 0, n, d);
+    for (int j = 0; j < tables; j++) t->k->gather(&t->exec, cw_f32(node->out), cw_f32(table[j]), index[j], j > 0, n, d);
     return cw_node_done(t, node);
 }
 
@@ -82,8 +82,8 @@ static void bins_backward(cw_tape *t, cw_node *node)
     float *dx = cw_tape_grad(t, x), *dp = cw_tape_grad(t, p);
     const float *xd = cw_tape_data(t, x), *pd = cw_tape_data(t, p);
     if (!work || t->ctx->status != CW_OK) return;
-    relative_to_largest(node->out->grad, node->out->data, n, m);
-    t->k->soft_bins_backward(&t->exec, dx, dp, work, node->out->grad, node->out->data, xd, pd, scale, n, m, d);
+    relative_to_largest(node->out->grad, cw_f32(node->out), n, m);
+    t->k->soft_bins_backward(&t->exec, dx, dp, work, node->out->grad, cw_f32(node->out), xd, pd, scale, n, m, d);
     cw_arena_give(t->arena, work);
 }
 
@@ -102,7 +102,7 @@ cw_tensor *cw_soft_bins(cw_tape *t, cw_tensor *x, cw_tensor *p, float tau)
     ((bins_saved *)node->saved)->inverse_tau = 1.0f / tau;
     node->out = cw_tape_matrix(t, n, m);
     if (!node->out) return NULL;
-    t->k->soft_bins(&t->exec, node->out->data, x->data, p->data, 1.0f / tau, n, m, d);
+    t->k->soft_bins(&t->exec, cw_f32(node->out), cw_f32(x), cw_f32(p), 1.0f / tau, n, m, d);
     return cw_node_done(t, node);
 }
 
@@ -138,6 +138,6 @@ cw_tensor *cw_attention_pool(cw_tape *t, cw_tensor *score, cw_tensor *h, const i
     *(pool_saved *)node->saved = (pool_saved){index, seg};
     node->out = cw_tape_matrix(t, seg.count, d);
     if (!node->out || !cw_node_keep(t, node, 0, seg.start[seg.count])) return NULL;
-    t->k->pool(&t->exec, node->out->data, node->kept[0], score->data, h->data, index, seg, d);
+    t->k->pool(&t->exec, cw_f32(node->out), node->kept[0], cw_f32(score), cw_f32(h), index, seg, d);
     return cw_node_done(t, node);
 }

@@ -14,7 +14,7 @@ static void gate_backward(cw_tape *t, cw_node *node)
     cw_tensor *x = node->in[0];
     float *dx = cw_tape_grad(t, x);
     if (dx)
-        t->k->topk_gate_backward(&t->exec, dx, node->out->grad, node->out->data,
+        t->k->topk_gate_backward(&t->exec, dx, node->out->grad, cw_f32(node->out),
                                  ((gate_saved *)node->saved)->temperature, cw_rows(x), cw_cols(x));
 }
 
@@ -27,7 +27,7 @@ cw_tensor *cw_topk_gate(cw_tape *t, cw_tensor *logits, const float *beta, int64_
     ((gate_saved *)node->saved)->temperature = temperature;
     node->out = cw_tape_matrix(t, cw_rows(logits), cw_cols(logits));
     if (!node->out) return NULL;
-    t->k->topk_gate(&t->exec, node->out->data, logits->data, beta, k, temperature, cw_rows(logits), cw_cols(logits));
+    t->k->topk_gate(&t->exec, cw_f32(node->out), cw_f32(logits), beta, k, temperature, cw_rows(logits), cw_cols(logits));
     return cw_node_done(t, node);
 }
 
@@ -104,9 +104,9 @@ cw_tensor *cw_factor_mix(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_tensor *h, c
         int64_t g0 = rows.gene.start[c], genes = rows.gene.start[c + 1] - g0;
         int64_t f0 = rows.tf.start[c], tfs = rows.tf.start[c + 1] - f0;
         float *sc = s + c * m * d;
-        tf_rows(t, tf_h, h->data, &rows, c, d);
-        t->k->gemm(&t->exec, sc, d, u->data + f0 * m, m, 1, tf_h, d, 0, 1.0f, 0.0f, m, d, tfs);
-        t->k->gemm(&t->exec, node->out->data + g0 * d, d, v->data + g0 * m, m, 0, sc, d, 0, 1.0f, 0.0f, genes, d, m);
+        tf_rows(t, tf_h, cw_f32(h), &rows, c, d);
+        t->k->gemm(&t->exec, sc, d, cw_f32(u) + f0 * m, m, 1, tf_h, d, 0, 1.0f, 0.0f, m, d, tfs);
+        t->k->gemm(&t->exec, cw_f32(node->out) + g0 * d, d, cw_f32(v) + g0 * m, m, 0, sc, d, 0, 1.0f, 0.0f, genes, d, m);
     }
     cw_arena_give(t->arena, tf_h);
     return cw_node_done(t, node);

@@ -45,7 +45,7 @@ static const float euler_node[] = {0.0f, 0.0f}, euler_weight[] = {1.0f};
 static const float rk4_node[] = {0.0f, 0.5f, 0.5f, 1.0f, 0.0f};
 static const float rk4_weight[] = {1.0f / 6.0f, 1.0f / 3.0f, 1.0f / 3.0f, 1.0f / 6.0f};
 
-static const float *data_of(const cw_tensor *x) { return x ? x->data : NULL; }
+static const float *data_of(const cw_tensor *x) { return x ? cw_f32(x) : NULL; }
 static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t tiles_of(int64_t n) { return (n + FLOW_ROWS - 1) / FLOW_ROWS; }
 
@@ -56,7 +56,7 @@ static flow flow_of(const cw_tape *t, const cw_node *node, const float *A, const
     return (flow){.k = t->k,
                   .A = A,
                   .c = A + cw_rows(node->in[FLOW_W1]) * cw_cols(node->in[FLOW_W3]),
-                  .w2 = node->in[FLOW_W2]->data,
+                  .w2 = cw_f32(node->in[FLOW_W2]),
                   .b2 = data_of(node->in[FLOW_B2]),
                   .dt = dt,
                   .share = data_of(node->in[FLOW_SHARE]),
@@ -160,9 +160,9 @@ static void fold(const cw_tape *t, const cw_node *node, float *A)
 {
     const cw_tensor *w1 = node->in[FLOW_W1], *w3 = node->in[FLOW_W3], *b3 = node->in[FLOW_B3];
     int64_t h1 = cw_rows(w1), d = cw_cols(w1), h2 = cw_cols(w3);
-    t->k->gemm(&t->exec, A, h2, w1->data, d, 0, w3->data, h2, 0, 1.0f, 0.0f, h1, h2, d);
+    t->k->gemm(&t->exec, A, h2, cw_f32(w1), d, 0, cw_f32(w3), h2, 0, 1.0f, 0.0f, h1, h2, d);
     if (b3)
-        t->k->linear(&t->exec, A + h1 * h2, NULL, b3->data, w1->data, NULL, NULL, CW_ACT_NONE, 1, d, h1);
+        t->k->linear(&t->exec, A + h1 * h2, NULL, cw_f32(b3), cw_f32(w1), NULL, NULL, CW_ACT_NONE, 1, d, h1);
     else
         memset(A + h1 * h2, 0, (size_t)h1 * sizeof *A);
 }
@@ -173,7 +173,7 @@ static void step_lengths(float *dt, const cw_node *node, int64_t n)
     const flow_saved *s = node->saved;
     const cw_tensor *duration = node->in[FLOW_DURATION];
     for (int64_t r = 0; r < n; r++) {
-        double whole = duration ? duration->data[cw_count(duration) == 1 ? 0 : r] : 1.0;
+        double whole = duration ? cw_f32(duration)[cw_count(duration) == 1 ? 0 : r] : 1.0;
         dt[r] = (float)(whole * s->spec.scale / (double)s->spec.steps);
     }
 }
@@ -188,13 +188,13 @@ static int threads_for(const cw_tape *t, const flow *f)
 static void lift(const cw_tape *t, const cw_node *node, const flow *f, float *total)
 {
     const cw_tensor *w3 = node->in[FLOW_W3], *b3 = node->in[FLOW_B3];
-    float *out = node->out->data;
-    const float *z = node->in[FLOW_Z]->data;
-    t->k->gemm(&t->exec, out, f->d, total, f->h2, 0, w3->data, f->h2, 1, 1.0f, 0.0f, f->n, f->d, f->h2);
+    float *out = cw_f32(node->out);
+    const float *z = cw_f32(node->in[FLOW_Z]);
+    t->k->gemm(&t->exec, out, f->d, total, f->h2, 0, cw_f32(w3), f->h2, 1, 1.0f, 0.0f, f->n, f->d, f->h2);
     for (int64_t r = 0; r < f->n; r++) {
         float shares = (float)share_sum(f, r);
         for (int64_t j = 0; j < f->d; j++) {
-            float drift = b3 ? shares * b3->data[j] : 0.0f;
+            float drift = b3 ? shares * cw_f32(b3)[j] : 0.0f;
             out[r * f->d + j] = z[r * f->d + j] + f->dt[r] * (out[r * f->d + j] + drift);
         }
     }
@@ -222,8 +222,8 @@ static int flow_run(cw_tape *t, cw_node *node)
     int64_t slots = smaller(tiles_of(n), FLOW_SLOTS), room = forward_room(&f);
     float *p = cw_arena_take(t->arena, (n * h1 + slots * room) * (int64_t)sizeof *p);
     if (!p) return 0;
-    float *work = p + n * h1, *path = s->path ? node->out->data : NULL;
-    t->k->linear(&t->exec, p, NULL, node->in[FLOW_Z]->data, node->in[FLOW_W1]->data, data_of(node->in[FLOW_B1]), NULL,
+    float *work = p + n * h1, *path = s->path ? cw_f32(node->out) : NULL;
+    t->k->linear(&t->exec, p, NULL, cw_f32(node->in[FLOW_Z]), cw_f32(node->in[FLOW_W1]), data_of(node->in[FLOW_B1]), NULL,
                  CW_ACT_NONE, n, d, h1);
     int threads = threads_for(t, &f);
     (void)threads;
@@ -368,13 +368,13 @@ static void unfold(cw_tape *t, cw_node *node, const flow *f, const float *sum)
     const float *dA = sum, *dc = dA + f->h1 * f->h2, *dw2 = dc + f->h1, *db2 = dw2 + f->h2 * f->h1;
     float *g = cw_tape_grad(t, w1);
     if (g) {
-        t->k->gemm(&t->exec, g, f->d, dA, f->h2, 0, w3->data, f->h2, 1, 1.0f, 1.0f, f->h1, f->d, f->h2);
-        if (b3) t->k->gemm(&t->exec, g, f->d, dc, 1, 0, b3->data, f->d, 0, 1.0f, 1.0f, f->h1, f->d, 1);
+        t->k->gemm(&t->exec, g, f->d, dA, f->h2, 0, cw_f32(w3), f->h2, 1, 1.0f, 1.0f, f->h1, f->d, f->h2);
+        if (b3) t->k->gemm(&t->exec, g, f->d, dc, 1, 0, cw_f32(b3), f->d, 0, 1.0f, 1.0f, f->h1, f->d, 1);
     }
     if ((g = cw_tape_grad(t, w3)))
-        t->k->gemm(&t->exec, g, f->h2, w1->data, f->d, 1, dA, f->h2, 0, 1.0f, 1.0f, f->d, f->h2, f->h1);
+        t->k->gemm(&t->exec, g, f->h2, cw_f32(w1), f->d, 1, dA, f->h2, 0, 1.0f, 1.0f, f->d, f->h2, f->h1);
     if ((g = cw_tape_grad(t, b3)))
-        t->k->gemm(&t->exec, g, f->d, dc, f->h1, 0, w1->data, f->d, 0, 1.0f, 1.0f, 1, f->d, f->h1);
+        t->k->gemm(&t->exec, g, f->d, dc, f->h1, 0, cw_f32(w1), f->d, 0, 1.0f, 1.0f, 1, f->d, f->h1);
     if ((g = cw_tape_grad(t, node->in[FLOW_W2]))) t->k->axpy(&t->exec, g, dw2, 1.0f, f->h1 * f->h2);
     if ((g = cw_tape_grad(t, node->in[FLOW_B2]))) t->k->axpy(&t->exec, g, db2, 1.0f, f->h2);
 }
@@ -384,12 +384,12 @@ static void lift_back(cw_tape *t, cw_node *node, const flow *f, float *total, fl
 {
     cw_tensor *z = node->in[FLOW_Z], *w3 = node->in[FLOW_W3], *b3 = node->in[FLOW_B3];
     const float *dout = node->out->grad;
-    t->k->gemm(&t->exec, sigma, f->h2, dout, f->d, 0, w3->data, f->h2, 0, 1.0f, 0.0f, f->n, f->h2, f->d);
+    t->k->gemm(&t->exec, sigma, f->h2, dout, f->d, 0, cw_f32(w3), f->h2, 0, 1.0f, 0.0f, f->n, f->h2, f->d);
     float *dz = cw_tape_grad(t, z), *db3 = cw_tape_grad(t, b3), *dw3 = cw_tape_grad(t, w3);
     if (dz) t->k->axpy(&t->exec, dz, dout, 1.0f, f->n * f->d);
     for (int64_t r = 0; r < f->n; r++) {
         double shares = share_sum(f, r);
-        drift[r] = b3 ? (float)dot(dout + r * f->d, b3->data, f->d) : 0.0f;
+        drift[r] = b3 ? (float)dot(dout + r * f->d, cw_f32(b3), f->d) : 0.0f;
         ddt[r] = (float)(dot(sigma + r * f->h2, total + r * f->h2, f->h2) + shares * drift[r]);
         for (int64_t j = 0; db3 && j < f->d; j++) db3[j] += (float)(f->dt[r] * shares) * dout[r * f->d + j];
         for (int64_t j = 0; j < f->h2; j++) total[r * f->h2 + j] *= f->dt[r];
@@ -437,7 +437,7 @@ static void flow_backward(cw_tape *t, cw_node *node)
     if (trains) add_slots(sums, slots, size), unfold(t, node, &f, sums);
     float *dz = cw_tape_grad(t, z), *dw1 = cw_tape_grad(t, node->in[FLOW_W1]),
           *db1 = cw_tape_grad(t, node->in[FLOW_B1]);
-    if (dz) t->k->gemm(&t->exec, dz, f.d, lambda, h1, 0, node->in[FLOW_W1]->data, f.d, 0, 1.0f, 1.0f, f.n, f.d, h1);
+    if (dz) t->k->gemm(&t->exec, dz, f.d, lambda, h1, 0, cw_f32(node->in[FLOW_W1]), f.d, 0, 1.0f, 1.0f, f.n, f.d, h1);
     if (dw1) t->k->gemm(&t->exec, dw1, f.d, lambda, h1, 1, zd, f.d, 0, 1.0f, 1.0f, h1, f.d, f.n);
     if (db1) t->k->column_sum(&t->exec, db1, lambda, f.n, h1);
     float *dduration = cw_tape_grad(t, duration);
@@ -546,13 +546,13 @@ cw_tensor *cw_flow_share(cw_tape *t, cw_tensor *tau, float longest, int64_t step
     for (int64_t r = 0; r < n; r++) {
         memset(part, 0, 2 * (size_t)steps * sizeof *part);
         for (int64_t g = 0; g < genes; g++) {
-            int64_t i = step_at(&rest, tau->data[r * genes + g], s);
+            int64_t i = step_at(&rest, cw_f32(tau)[r * genes + g], s);
             part[i] += rest;
             count[i] += 1.0;
         }
         double beyond = 0; /* genes whose reading lies behind step i */
         for (int64_t i = steps - 1; i >= 0; i--) {
-            node->out->data[r * steps + i] = (float)((part[i] + beyond) / (double)genes);
+            cw_f32(node->out)[r * steps + i] = (float)((part[i] + beyond) / (double)genes);
             beyond += count[i];
         }
     }
@@ -572,7 +572,7 @@ static void spectral_backward(cw_tape *t, cw_node *node)
     const spectral_saved *s = node->saved;
     cw_tensor *w = node->in[0];
     int64_t rows = cw_rows(w), cols = cw_cols(w);
-    const float *dy = node->out->grad, *y = node->out->data;
+    const float *dy = node->out->grad, *y = cw_f32(node->out);
     float *dw = cw_tape_grad(t, w);
     if (!dw) return;
     double along = dot(dy, y, rows * cols) / s->sigma; /* d sigma / dW = u v^T */
@@ -590,13 +590,13 @@ cw_tensor *cw_spectral_norm(cw_tape *t, cw_tensor *w, const float *u, const floa
     int64_t rows = cw_rows(w), cols = cw_cols(w);
     spectral_saved *s = node->saved;
     *s = (spectral_saved){u, v, 0.0};
-    for (int64_t i = 0; i < rows; i++) s->sigma += u[i] * dot(w->data + i * cols, v, cols);
+    for (int64_t i = 0; i < rows; i++) s->sigma += u[i] * dot(cw_f32(w) + i * cols, v, cols);
     if (!isfinite(s->sigma) || s->sigma == 0.0) {
         cw_fail(t->ctx, CW_ERR_NUMERIC, "spectral_norm: the weight's norm is %g", s->sigma);
         return NULL;
     }
     node->out = cw_tape_matrix(t, rows, cols);
     if (!node->out) return NULL;
-    for (int64_t i = 0; i < rows * cols; i++) node->out->data[i] = (float)(w->data[i] / s->sigma);
+    for (int64_t i = 0; i < rows * cols; i++) cw_f32(node->out)[i] = (float)(cw_f32(w)[i] / s->sigma);
     return cw_node_done(t, node);
 }

@@ -31,7 +31,7 @@ static void linear_backward(cw_tape *t, cw_node *node)
         t->k->act_backward(&t->exec, dz, dy, node->kept[0], s->act, n * out);
     }
     float *dx = cw_tape_grad_beta(t, x, &beta);
-    if (dx) t->k->gemm(&t->exec, dx, in, dz, out, 0, w->data, in, 0, 1.0f, beta, n, in, out);
+    if (dx) t->k->gemm(&t->exec, dx, in, dz, out, 0, cw_f32(w), in, 0, 1.0f, beta, n, in, out);
     float *dw = cw_tape_grad_beta(t, w, &beta);
     if (dw) t->k->gemm(&t->exec, dw, in, dz, out, 1, xd, in, 0, 1.0f, beta, out, in, n);
     float *db = cw_tape_grad(t, b);
@@ -56,7 +56,7 @@ static cw_tensor *linear(cw_tape *t, const cw_kernels *k, cw_tensor *x, cw_tenso
     if (residual && residual->owned && residual != x && !t->recording) node->out = residual;
     else node->out = cw_tape_matrix(t, n, out);
     if (!node->out) return NULL;
-    k->linear(&t->exec, node->out->data, z, x->data, w->data, b ? b->data : NULL, residual ? residual->data : NULL, act,
+    k->linear(&t->exec, cw_f32(node->out), z, cw_f32(x), cw_f32(w), b ? cw_f32(b) : NULL, residual ? cw_f32(residual) : NULL, act,
               n, in, out);
     return cw_node_done(t, node);
 }
@@ -86,7 +86,7 @@ typedef struct {
     cw_stream stream;
 } ffn_saved;
 
-static const float *bias(const cw_tensor *b) { return b ? b->data : NULL; }
+static const float *bias(const cw_tensor *b) { return b ? cw_f32(b) : NULL; }
 
 /* The dropout stream of one block: blocks may not share random numbers. */
 static cw_stream block_stream(cw_stream s, int64_t first)
@@ -100,8 +100,8 @@ static void ffn_hidden(cw_tape *t, cw_node *node, const float *x, int64_t rows, 
 {
     cw_tensor *const *in = node->in;
     int64_t d = cw_cols(in[FFN_X]), h = cw_rows(in[FFN_GATE_W]);
-    t->k->linear(&t->exec, gate, NULL, x, in[FFN_GATE_W]->data, bias(in[FFN_GATE_B]), NULL, CW_ACT_NONE, rows, d, h);
-    t->k->linear(&t->exec, up, NULL, x, in[FFN_UP_W]->data, bias(in[FFN_UP_B]), NULL, CW_ACT_NONE, rows, d, h);
+    t->k->linear(&t->exec, gate, NULL, x, cw_f32(in[FFN_GATE_W]), bias(in[FFN_GATE_B]), NULL, CW_ACT_NONE, rows, d, h);
+    t->k->linear(&t->exec, up, NULL, x, cw_f32(in[FFN_UP_W]), bias(in[FFN_UP_B]), NULL, CW_ACT_NONE, rows, d, h);
     t->k->swiglu(&t->exec, product, gate, up, rows * h);
 }
 
@@ -131,7 +131,7 @@ static void ffn_backward(cw_tape *t, cw_node *node)
         if (ddown_w) t->k->gemm(&t->exec, ddown_w, h, dyb, d, 1, product, h, 0, 1.0f, 1.0f, d, h, rows);
         if (ddown_b) t->k->column_sum(&t->exec, ddown_b, dyb, rows, d);
         float *dproduct = product; /* the product is spent */
-        t->k->gemm(&t->exec, dproduct, h, dyb, d, 0, in[FFN_DOWN_W]->data, h, 0, 1.0f, 0.0f, rows, h, d);
+        t->k->gemm(&t->exec, dproduct, h, dyb, d, 0, cw_f32(in[FFN_DOWN_W]), h, 0, 1.0f, 0.0f, rows, h, d);
         t->k->swiglu_backward(&t->exec, gate, up, dproduct, gate, up, rows * h);
         if (dgate_w) t->k->gemm(&t->exec, dgate_w, d, gate, h, 1, xb, d, 0, 1.0f, 1.0f, h, d, rows);
         if (dgate_b) t->k->column_sum(&t->exec, dgate_b, gate, rows, h);
@@ -139,8 +139,8 @@ static void ffn_backward(cw_tape *t, cw_node *node)
         if (dup_b) t->k->column_sum(&t->exec, dup_b, up, rows, h);
         if (!dx) continue;
         float *dxb = dx + first * d;
-        t->k->gemm(&t->exec, dxb, d, gate, h, 0, in[FFN_GATE_W]->data, d, 0, 1.0f, x_beta, rows, d, h);
-        t->k->gemm(&t->exec, dxb, d, up, h, 0, in[FFN_UP_W]->data, d, 0, 1.0f, 1.0f, rows, d, h);
+        t->k->gemm(&t->exec, dxb, d, gate, h, 0, cw_f32(in[FFN_GATE_W]), d, 0, 1.0f, x_beta, rows, d, h);
+        t->k->gemm(&t->exec, dxb, d, up, h, 0, cw_f32(in[FFN_UP_W]), d, 0, 1.0f, 1.0f, rows, d, h);
     }
     cw_arena_give(t->arena, product);
 }
@@ -171,24 +171,24 @@ cw_tensor *cw_swiglu_residual(cw_tape *t, cw_tensor *x, cw_swiglu_params p, floa
     float *up = gate + block * h;
     for (int64_t first = 0; first < n; first += block) {
         int64_t rows = n - first < block ? n - first : block;
-        float *y = node->out->data + first * d;
-        const float *r = residual->data + first * d;
+        float *y = cw_f32(node->out) + first * d;
+        const float *r = cw_f32(residual) + first * d;
         float *kept_gate = t->recording ? node->kept[0] + first * h : gate;
         float *kept_up = t->recording ? node->kept[1] + first * h : up;
-        ffn_hidden(t, node, x->data + first * d, rows, kept_gate, kept_up, gate);
+        ffn_hidden(t, node, cw_f32(x) + first * d, rows, kept_gate, kept_up, gate);
         if (s->dropout > 0) {
             /* gate now holds the product; `up` is free and holds the projection (d <= h is not assured, so in y) */
             float *projected = up;
             if (d > h) projected = cw_arena_take(t->arena, rows * d * (int64_t)sizeof(float));
             if (!projected) return NULL;
-            t->k->linear(&t->exec, projected, NULL, gate, p.down_w->data, bias(p.down_b), NULL, CW_ACT_NONE, rows, h, d);
+            t->k->linear(&t->exec, projected, NULL, gate, cw_f32(p.down_w), bias(p.down_b), NULL, CW_ACT_NONE, rows, h, d);
             t->k->dropout(&t->exec, projected, projected, s->dropout, block_stream(s->stream, first), rows * d);
             if (y != r)
                 for (int64_t i = 0; i < rows * d; i++) y[i] = r[i];
             t->k->axpy(&t->exec, y, projected, 1.0f, rows * d);
             if (projected != up) cw_arena_give(t->arena, projected);
         } else {
-            t->k->linear(&t->exec, y, NULL, gate, p.down_w->data, bias(p.down_b), r, CW_ACT_NONE, rows, h, d);
+            t->k->linear(&t->exec, y, NULL, gate, cw_f32(p.down_w), bias(p.down_b), r, CW_ACT_NONE, rows, h, d);
         }
         if (cw_poll(t->ctx) != CW_OK) return NULL;
     }
@@ -218,6 +218,6 @@ cw_tensor *cw_matmul(cw_tape *t, cw_tensor *a, cw_tensor *b)
     int64_t n = cw_rows(a), k = cw_cols(a), m = cw_cols(b);
     node->out = cw_tape_matrix(t, n, m);
     if (!node->out) return NULL;
-    t->k->gemm(&t->exec, node->out->data, m, a->data, k, 0, b->data, m, 0, 1.0f, 0.0f, n, m, k);
+    t->k->gemm(&t->exec, cw_f32(node->out), m, cw_f32(a), k, 0, cw_f32(b), m, 0, 1.0f, 0.0f, n, m, k);
     return cw_node_done(t, node);
 }

@@ -24,7 +24,7 @@ static cw_tensor *scalar(cw_tape *t, cw_node *node, double value)
 {
     node->out = cw_tape_matrix(t, 1, 1);
     if (!node->out) return NULL;
-    node->out->data[0] = (float)value;
+    cw_f32(node->out)[0] = (float)value;
     return cw_node_done(t, node);
 }
 
@@ -62,8 +62,8 @@ cw_tensor *cw_latent_sample(cw_tape *t, cw_tensor *stats, const float *eps)
     node->out = cw_tape_matrix(t, cw_rows(stats), 1);
     if (!node->out) return NULL;
     for (int64_t i = 0; i < cw_rows(stats); i++)
-        node->out->data[i] =
-            (float)(stats->data[2 * i] + (softplus(stats->data[2 * i + 1]) + SIGMA_FLOOR) * eps[i]);
+        cw_f32(node->out)[i] =
+            (float)(cw_f32(stats)[2 * i] + (softplus(cw_f32(stats)[2 * i + 1]) + SIGMA_FLOOR) * eps[i]);
     return cw_node_done(t, node);
 }
 
@@ -105,7 +105,7 @@ cw_tensor *cw_kl_normal(cw_tape *t, cw_tensor *stats, int64_t cells)
     if (!node || !width_is(t, "kl_normal", stats, 2)) return NULL;
     ((mean_saved *)node->saved)->per_cell = 1.0 / (double)cells;
     double sum = 0, d[2];
-    for (int64_t i = 0; i < cw_rows(stats); i++) sum += kl_row(stats->data + 2 * i, d);
+    for (int64_t i = 0; i < cw_rows(stats); i++) sum += kl_row(cw_f32(stats) + 2 * i, d);
     return scalar(t, node, sum / (double)cells);
 }
 
@@ -165,7 +165,7 @@ cw_tensor *cw_zi_normal_nll(cw_tape *t, cw_tensor *raw, const float *x, int64_t 
     if (!node || !width_is(t, "zi_normal_nll", raw, 3)) return NULL;
     *(zin_saved *)node->saved = (zin_saved){x, 1.0 / (double)cells};
     double sum = 0, d[3];
-    for (int64_t i = 0; i < cw_rows(raw); i++) sum += zin_row(raw->data + 3 * i, x[i], d);
+    for (int64_t i = 0; i < cw_rows(raw); i++) sum += zin_row(cw_f32(raw) + 3 * i, x[i], d);
     return scalar(t, node, -sum / (double)cells);
 }
 
@@ -322,7 +322,7 @@ cw_tensor *cw_prior_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows 
             s->used[c] = 0;
             num[c] = den[c] = 0.0;
             if (all == 0) continue;
-            t->k->gemm(&one, pc, genes, u->data + u0 * m, m, 0, v->data + v0 * m, m, 1, 1.0f, 0.0f, tfs, genes, m);
+            t->k->gemm(&one, pc, genes, cw_f32(u) + u0 * m, m, 0, cw_f32(v) + v0 * m, m, 1, 1.0f, 0.0f, tfs, genes, m);
             s->used[c] = judge_cell(s->edge + c * s->most, pc, tfs, genes, u0, v0, &rows, &spec,
                                     s->most < all ? s->most : all, num + c, den + c);
         }
@@ -386,8 +386,8 @@ cw_tensor *cw_dag_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows ro
     double sum = 0;
     for (int64_t c = 0; c < cells; c++) {
         int64_t f0 = rows.tf.start[c], tfs = rows.tf.start[c + 1] - f0;
-        t->k->gather(&t->exec, tf_v, v->data, rows.tf_gene + f0, 0, tfs, m);
-        t->k->gemm(&t->exec, A, m, tf_v, m, 1, u->data + f0 * m, m, 0, 1.0f, 0.0f, m, m, tfs);
+        t->k->gather(&t->exec, tf_v, cw_f32(v), rows.tf_gene + f0, 0, tfs, m);
+        t->k->gemm(&t->exec, A, m, tf_v, m, 1, cw_f32(u) + f0 * m, m, 0, 1.0f, 0.0f, m, m, tfs);
         for (int64_t i = 0; i < mm; i++) B[i] = (i % (m + 1) == 0 ? 1.0f : 0.0f) + (A[i] > 0 ? A[i] / (float)m : 0.0f);
         t->k->matrix_power(&t->exec, power, scratch, B, m, m - 1);
         double trace = 0;
@@ -431,8 +431,8 @@ cw_tensor *cw_sparsity_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_ro
     float *su = cw_node_keep(t, node, 0, 2 * cells * m), *scale = cw_node_keep(t, node, 1, 1);
     if (!su || !scale) return NULL;
     float *sv = su + cells * m;
-    t->k->segment_sum(&t->exec, su, u->data, 0, rows.tf, m);
-    t->k->segment_sum(&t->exec, sv, v->data, 0, rows.gene, m);
+    t->k->segment_sum(&t->exec, su, cw_f32(u), 0, rows.tf, m);
+    t->k->segment_sum(&t->exec, sv, cw_f32(v), 0, rows.gene, m);
     double pairs = 0, sum = 0;
     for (int64_t c = 0; c < cells; c++)
         pairs += (double)(rows.tf.start[c + 1] - rows.tf.start[c]) *
@@ -475,7 +475,7 @@ cw_tensor *cw_cross_entropy_loss(cw_tape *t, cw_tensor *x, const int32_t *target
                 (int)target[i], (long long)i, (long long)d);
         return NULL;
     }
-    t->k->cross_entropy(&t->exec, loss, lse, x->data, target, n, d);
+    t->k->cross_entropy(&t->exec, loss, lse, cw_f32(x), target, n, d);
     double sum = 0, share = judged_rows ? 1.0 / (double)judged_rows : 0.0;
     for (int64_t i = 0; i < n; i++) {
         sum += loss[i];
@@ -504,7 +504,7 @@ cw_tensor *cw_soft_cross_entropy_loss(cw_tape *t, cw_tensor *x, const float *tar
     float *slope = cw_node_keep(t, node, 0, n * d);
     double sum = 0;
     for (int64_t i = 0; slope && i < n; i++) {
-        const float *row = x->data + i * d, *want = target + i * d;
+        const float *row = cw_f32(x) + i * d, *want = target + i * d;
         float *out = slope + i * d, top = -INFINITY;
         for (int64_t j = 0; j < d; j++) top = fmaxf(top, scale * row[j]);
         double all = 0, mass = 0, inner = 0;
@@ -543,7 +543,7 @@ cw_tensor *cw_bce_loss(cw_tape *t, cw_tensor *x, const float *y)
     int64_t n = cw_count(x);
     float *loss = cw_node_keep(t, node, 0, n);
     if (!loss) return NULL;
-    t->k->bce(&t->exec, loss, x->data, y, n);
+    t->k->bce(&t->exec, loss, cw_f32(x), y, n);
     double sum = 0;
     for (int64_t i = 0; i < n; i++) sum += loss[i];
     return scalar(t, node, n ? sum / (double)n : 0.0);

@@ -12,7 +12,7 @@ static cw_tensor *scalar(cw_tape *t, cw_node *node, double value)
 {
     node->out = cw_tape_matrix(t, 1, 1);
     if (!node->out) return NULL;
-    node->out->data[0] = (float)value;
+    cw_f32(node->out)[0] = (float)value;
     return cw_node_done(t, node);
 }
 
@@ -44,7 +44,7 @@ cw_tensor *cw_affine(cw_tape *t, cw_tensor *x, float a, float b)
     ((affine_saved *)node->saved)->a = a;
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
-    for (int64_t i = 0; i < cw_count(x); i++) node->out->data[i] = a * x->data[i] + b;
+    for (int64_t i = 0; i < cw_count(x); i++) cw_f32(node->out)[i] = a * cw_f32(x)[i] + b;
     return cw_node_done(t, node);
 }
 
@@ -72,7 +72,7 @@ cw_tensor *cw_mean_squared(cw_tape *t, cw_tensor *x, cw_tensor *y)
     if (!node || !same_count(t, "mean_squared", cw_count(x), cw_count(y))) return NULL;
     double sum = 0;
     for (int64_t i = 0; i < cw_count(x); i++) {
-        double d = (double)x->data[i] - y->data[i];
+        double d = (double)cw_f32(x)[i] - cw_f32(y)[i];
         sum += d * d;
     }
     return scalar(t, node, sum / (double)cw_count(x));
@@ -96,7 +96,7 @@ cw_tensor *cw_mean_absolute(cw_tape *t, cw_tensor *x)
     cw_node *node = cw_node_new(t, &op_absolute, 1, (cw_tensor *[]){x}, 0);
     if (!node) return NULL;
     double sum = 0;
-    for (int64_t i = 0; i < cw_count(x); i++) sum += fabs((double)x->data[i]);
+    for (int64_t i = 0; i < cw_count(x); i++) sum += fabs((double)cw_f32(x)[i]);
     return scalar(t, node, sum / (double)cw_count(x));
 }
 
@@ -125,14 +125,14 @@ cw_tensor *cw_lower_median(cw_tape *t, cw_tensor *x, int by_row)
     float *copy = cw_arena_take(t->arena, n * (int64_t)sizeof *copy);
     if (!node->out || !copy) return NULL;
     for (int64_t g = 0; g < groups; g++) {
-        const float *v = x->data + g * n;
+        const float *v = cw_f32(x) + g * n;
         memcpy(copy, v, (size_t)n * sizeof *copy);
         /* of n values the (n - 1) / 2 + 1 st from below is the n - (n - 1) / 2 th from above */
         float m = cw_select_largest(copy, n, n - (n - 1) / 2);
         int64_t i = 0;
         while (i + 1 < n && v[i] != m) i++;
         at[g] = g * n + i;
-        node->out->data[g] = m;
+        cw_f32(node->out)[g] = m;
     }
     cw_arena_give(t->arena, copy);
     return cw_node_done(t, node);
@@ -232,8 +232,8 @@ cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *dir
         for (int64_t j = 0; j < d; j++) s->direction[p * d + j] = (float)(direction[p * d + j] * scale);
     }
     float *py = px + count * n;
-    t->k->gemm(&t->exec, px, n, s->direction, d, 0, x->data, d, 1, 1.0f, 0.0f, count, n, d);
-    t->k->gemm(&t->exec, py, m, s->direction, d, 0, y->data, d, 1, 1.0f, 0.0f, count, m, d);
+    t->k->gemm(&t->exec, px, n, s->direction, d, 0, cw_f32(x), d, 1, 1.0f, 0.0f, count, n, d);
+    t->k->gemm(&t->exec, py, m, s->direction, d, 0, cw_f32(y), d, 1, 1.0f, 0.0f, count, m, d);
     memset(grad, 0, (size_t)(count * n) * sizeof *grad);
 #pragma omp parallel for schedule(static) num_threads(t->exec.threads) if (count * (n + m) > 10000)
     for (int64_t p = 0; p < count; p++) {
@@ -316,8 +316,8 @@ cw_tensor *cw_info_nce(cw_tape *t, cw_tensor *x, cw_tensor *y, float temperature
           *g = cw_node_keep(t, node, 2, n * n);
     float *S = cw_arena_take(t->arena, n * n * (int64_t)sizeof *S);
     if (!s->length || !u || !v || !g || !S) return NULL;
-    unit_rows(u, s->length, x->data, n, d);
-    unit_rows(v, NULL, y->data, n, d);
+    unit_rows(u, s->length, cw_f32(x), n, d);
+    unit_rows(v, NULL, cw_f32(y), n, d);
     t->k->gemm(&t->exec, S, n, u, d, 0, v, d, 1, 1.0f, 0.0f, n, n, d);
     memset(g, 0, (size_t)(n * n) * sizeof *g);
     double sum = 0, scale = 0.5 / (double)n;

@@ -20,7 +20,7 @@ static void rmsnorm_forward(cw_tape *t, cw_node *node)
     cw_tensor *x = node->in[0], *w = node->in[1];
     const float *xd = cw_tape_data(t, x);
     if (xd)
-        t->k->rmsnorm(&t->exec, node->out->data, node->kept[0], xd, w ? w->data : NULL,
+        t->k->rmsnorm(&t->exec, cw_f32(node->out), node->kept[0], xd, w ? cw_f32(w) : NULL,
                       ((norm_saved *)node->saved)->eps, cw_rows(x), cw_cols(x));
 }
 
@@ -30,7 +30,7 @@ static void rmsnorm_backward(cw_tape *t, cw_node *node)
     const float *xd = cw_tape_data(t, x);
     float *dx = cw_tape_grad(t, x), *dw = cw_tape_grad(t, w);
     if (t->ctx->status != CW_OK) return;
-    t->k->rmsnorm_backward(&t->exec, dx, dw, node->out->grad, xd, w ? w->data : NULL, node->kept[0], cw_rows(x),
+    t->k->rmsnorm_backward(&t->exec, dx, dw, node->out->grad, xd, w ? cw_f32(w) : NULL, node->kept[0], cw_rows(x),
                            cw_cols(x));
 }
 
@@ -54,8 +54,8 @@ static void layernorm_forward(cw_tape *t, cw_node *node)
     cw_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2];
     const float *xd = cw_tape_data(t, x);
     if (xd)
-        t->k->layernorm(&t->exec, node->out->data, node->kept[0], node->kept[1], xd, w ? w->data : NULL,
-                        b ? b->data : NULL, ((norm_saved *)node->saved)->eps, cw_rows(x), cw_cols(x));
+        t->k->layernorm(&t->exec, cw_f32(node->out), node->kept[0], node->kept[1], xd, w ? cw_f32(w) : NULL,
+                        b ? cw_f32(b) : NULL, ((norm_saved *)node->saved)->eps, cw_rows(x), cw_cols(x));
 }
 
 static void layernorm_backward(cw_tape *t, cw_node *node)
@@ -64,7 +64,7 @@ static void layernorm_backward(cw_tape *t, cw_node *node)
     const float *xd = cw_tape_data(t, x);
     float *dx = cw_tape_grad(t, x), *dw = cw_tape_grad(t, w), *db = cw_tape_grad(t, b);
     if (t->ctx->status != CW_OK) return;
-    t->k->layernorm_backward(&t->exec, dx, dw, db, node->out->grad, xd, w ? w->data : NULL, node->kept[0],
+    t->k->layernorm_backward(&t->exec, dx, dw, db, node->out->grad, xd, w ? cw_f32(w) : NULL, node->kept[0],
                              node->kept[1], cw_rows(x), cw_cols(x));
 }
 
@@ -93,7 +93,7 @@ static void softmax_backward(cw_tape *t, cw_node *node)
     cw_tensor *x = node->in[0];
     float *dx = cw_tape_grad(t, x);
     if (dx)
-        t->k->softmax_backward(&t->exec, dx, node->out->grad, node->out->data, ((softmax_saved *)node->saved)->scale,
+        t->k->softmax_backward(&t->exec, dx, node->out->grad, cw_f32(node->out), ((softmax_saved *)node->saved)->scale,
                                cw_rows(x), cw_cols(x));
 }
 
@@ -106,6 +106,6 @@ cw_tensor *cw_softmax(cw_tape *t, cw_tensor *x, float scale)
     ((softmax_saved *)node->saved)->scale = scale;
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
-    t->k->softmax(&t->exec, node->out->data, x->data, scale, cw_rows(x), cw_cols(x));
+    t->k->softmax(&t->exec, cw_f32(node->out), cw_f32(x), scale, cw_rows(x), cw_cols(x));
     return cw_node_done(t, node);
 }

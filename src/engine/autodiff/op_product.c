@@ -36,8 +36,7 @@ static void product_forward(cw_tape *t, cw_node *node)
     const spread_saved *s = node->saved;
     const float *x = cw_tape_data(t, node->in[0]), *y = cw_tape_data(t, node->in[1]);
     float *out = cw_tape_data(t, node->out);
-    if (x && y && out)
-        t->k->spread(&t->exec, out, x, y, s->shape, 1.0f, 0.0f, cw_rows(node->out), cw_cols(node->out));
+    if (x && y && out) t->k->spread(&t->exec, out, x, y, s->shape, 1.0f, 0.0f, cw_rows(node->out), cw_cols(node->out));
 }
 
 static void product_backward(cw_tape *t, cw_node *node)
@@ -96,8 +95,7 @@ static void sum_backward(cw_tape *t, cw_node *node)
     const spread_saved *s = node->saved;
     cw_tensor *x = node->in[0];
     float beta, *dx = cw_tape_grad_beta(t, x, &beta);
-    if (dx)
-        t->k->spread(&t->exec, dx, NULL, node->out->grad, s->shape, s->scale, beta, cw_rows(x), cw_cols(x));
+    if (dx) t->k->spread(&t->exec, dx, NULL, node->out->grad, s->shape, s->scale, beta, cw_rows(x), cw_cols(x));
 }
 
 static const cw_op op_sum = {"sum", sum_backward, NULL};

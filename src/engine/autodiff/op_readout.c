@@ -201,7 +201,7 @@ cw_tensor *cw_gene_readout(cw_tape *t, cw_gene_reading g, cw_tensor *tau, const 
     int64_t room = (steps + 1) * (h + k), slots = n < SLOTS ? n : SLOTS;
     float *work = cw_arena_take(t->arena, slots * room * (int64_t)sizeof *work);
     if (!node->out || !work) return NULL;
-    float *out = node->out->data;
+    float *out = cw_f32(node->out);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(t->exec.threads) if (n * genes * k > 1000000)
     for (int64_t s = 0; s < slots; s++)
         for (int64_t b = s; b < n; b += slots) read_cell(&r, work + s * room, out, b);
@@ -303,7 +303,7 @@ static void token_backward(cw_tape *t, cw_node *node)
     float *sums = cw_arena_take(t->arena, slots * size * (int64_t)sizeof *sums);
     if (!work || !sums || t->ctx->status != CW_OK) return;
     memset(sums, 0, (size_t)(slots * size) * sizeof *sums);
-    const float *dy = node->out->grad, *y = node->out->data;
+    const float *dy = node->out->grad, *y = cw_f32(node->out);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(t->exec.threads) if (r.n * each > 100000)
     for (int64_t s = 0; s < slots; s++) {
         float *q = sums + s * size;
@@ -339,7 +339,7 @@ cw_tensor *cw_token_readout(cw_tape *t, cw_token_reading x, cw_tensor *tau, int6
     int64_t slots = n < SLOTS ? n : SLOTS, room = (2 * genes + 1) * tokens;
     float *work = cw_arena_take(t->arena, slots * room * (int64_t)sizeof *work);
     if (!node->out || !work) return NULL;
-    float *y = node->out->data;
+    float *y = cw_f32(node->out);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(t->exec.threads) if (n * genes * w > 100000)
     for (int64_t s = 0; s < slots; s++) {
         float *A = work + s * room, *U = A + genes * tokens, *along = U + genes * tokens;

@@ -27,8 +27,7 @@ static void reverse_forward(cw_tape *t, cw_node *node)
 static void reverse_backward(cw_tape *t, cw_node *node)
 {
     float *dx = cw_tape_grad(t, node->in[0]);
-    if (dx)
-        t->k->reverse(&t->exec, dx, node->out->grad, 1, ((sequence_saved *)node->saved)->seq, cw_cols(node->out));
+    if (dx) t->k->reverse(&t->exec, dx, node->out->grad, 1, ((sequence_saved *)node->saved)->seq, cw_cols(node->out));
 }
 
 static const cw_op op_reverse = {"reverse", reverse_backward, reverse_forward};

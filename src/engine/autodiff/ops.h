@@ -176,6 +176,9 @@ typedef struct cw_attend_spec {
 /* Multi-head attention: q (n,..), k, v (m,..) -> (n, width). q, k, v may be the same tensor. Keys of a cache are
  * constants. */
 cw_tensor *cw_attention_over(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_tensor *v, cw_attend_spec spec);
+/* Attention without a softmax (retention, Sun et al. 2023, without decay): scale q (k^T v) within each sequence and head;
+ * spec as for cw_attention_over, its mask NONE and its scale taken as it is (0: 1) -> (n, width) */
+cw_tensor *cw_linear_attention(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_tensor *v, cw_attend_spec spec);
 /* The scores scale q.k before mask and softmax, for few cells: (1, total), sequence after sequence, of each
  * (heads, queries, keys). A constant. */
 cw_tensor *cw_attention_scores(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_attend_spec spec);
@@ -208,6 +211,49 @@ cw_tensor *cw_apply(cw_tape *t, cw_tensor *x, cw_function f); /* f(x) */
 cw_tensor *cw_apply_slope(cw_tape *t, cw_tensor *x, cw_function f);
 /* x, with the gradient times -scale (Ganin & Lempitsky 2015) */
 cw_tensor *cw_gradient_reversal(cw_tape *t, cw_tensor *x, float scale);
+
+/* ---- op_conv.c: convolutions along packed sequences, one filter a column ---- */
+/* causal: y_t = b + sum_j w_j x_(t - taps + 1 + j), zeros before the sequence; x (n,d), w (d,taps) or (d,1,taps), b (d)
+ * or NULL -> (n,d) */
+cw_tensor *cw_short_conv(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_ragged seq);
+/* y_t = sum_(s <= t) h_s x_(t-s) + b x_t: h (taps,d), b (d) or NULL, in O(L log L) for sequences of any length -> (n,d).
+ * A sequence longer than the filter is fine: what the filter lacks counts 0. */
+cw_tensor *cw_long_conv(cw_tape *t, cw_tensor *x, cw_tensor *h, cw_tensor *b, cw_ragged seq);
+
+/* ---- op_scan.c ---- */
+/* Selective scan of Mamba 2 (Dao & Gu 2024), in chunks: S_t = e^(dt_t a) S_(t-1) + dt_t x_t B_t^T,
+ * y_t = S_t C_t + skip x_t -> (n, heads head_dim). xbc holds x, B and C in columns from x_at, b_at, c_at; dt (n,heads),
+ * after its softplus; a (heads), negative; skip (heads) or NULL. */
+typedef struct cw_scan_spec {
+    int64_t heads, head_dim, groups, state;
+    int64_t x_at, b_at, c_at;
+    cw_ragged seq;
+} cw_scan_spec;
+cw_tensor *cw_selective_scan(cw_tape *t, cw_tensor *xbc, cw_tensor *dt, cw_tensor *a, cw_tensor *skip,
+                             cw_scan_spec spec);
+
+/* ---- op_graph.c ---- */
+/* A sparse matrix that is both ways at hand, lent: by rows, and its transpose whose place[e] is the entry's number by
+ * rows. cw_graph_new (nn/layer_graph.h) makes one of a list of edges. */
+typedef struct cw_graph {
+    cw_sparse by_row, by_column;
+    int64_t entries;
+} cw_graph;
+/* A x for each of `blocks` stacked x (cols,d) -> (blocks rows, d); value (entries) in the order by rows */
+cw_tensor *cw_graph_product(cw_tape *t, const cw_graph *graph, cw_tensor *value, cw_tensor *x, int64_t blocks);
+/* PyTorch's max_norm of embeddings: rows index[i] of table longer than cap are scaled down to it, for good; the gradient
+ * knows nothing of it. Call before the rows are gathered. Returns table. */
+cw_tensor *cw_cap_rows(cw_tape *t, cw_tensor *table, const int32_t *index, int64_t n, float cap);
+
+/* ---- op_batchnorm.c ---- */
+typedef struct cw_batch_norm_params {
+    cw_tensor *w, *b;              /* (d), or NULL */
+    cw_tensor *mean, *var;         /* (d): running buffers, written in training */
+    float eps, momentum;           /* PyTorch: 1e-5, 0.1 */
+} cw_batch_norm_params;
+/* Training: with x's own mean and biased variance, n >= 2, and the buffers become (1 - momentum) buffer + momentum
+ * (mean, unbiased variance). Otherwise: with the buffers. x (n,d) -> (n,d). */
+cw_tensor *cw_batch_norm(cw_tape *t, cw_tensor *x, cw_batch_norm_params p);
 
 /* ---- op_sequence.c ---- */
 cw_tensor *cw_reverse(cw_tape *t, cw_tensor *x, cw_ragged seq); /* the rows of each sequence in reverse order */

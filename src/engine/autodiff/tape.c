@@ -57,7 +57,7 @@ cw_tensor *cw_tape_tensor(cw_tape *tape, int ndim, const int64_t *dim)
     if (!t) return NULL;
     t->owned = 1;
     t->data = cw_arena_take(tape->arena, cw_count(t) * (int64_t)sizeof(float));
-    return t->data ? t : NULL;
+    return cw_f32(t) ? t : NULL;
 }
 
 cw_tensor *cw_tape_matrix(cw_tape *tape, int64_t rows, int64_t cols)
@@ -76,7 +76,7 @@ static cw_tensor *new_view(cw_tape *tape, cw_tensor *x, int64_t offset, int64_t 
 {
     cw_tensor *t = new_tensor(tape, 2, (int64_t[]){rows, cols});
     if (!t) return NULL;
-    t->data = x->data + offset;
+    t->data = cw_f32(x) + offset;
     t->needs_grad = x->needs_grad;
     t->base = x;
     t->offset = offset;
@@ -107,21 +107,21 @@ cw_tensor *cw_tape_reshape(cw_tape *tape, cw_tensor *x, int64_t rows, int64_t co
 
 void cw_tape_drop(cw_tape *tape, cw_tensor *x)
 {
-    if (!x || !x->owned || !x->data || tape->ctx->status != CW_OK) return;
+    if (!x || !x->owned || !cw_f32(x) || tape->ctx->status != CW_OK) return;
     if (tape->recording && x->needs_grad && !x->node->op->forward) return;
     if (tape->recording && !x->needs_grad) return; /* something recorded may still read it */
-    cw_arena_give(tape->arena, x->data);
+    cw_arena_give(tape->arena, cw_f32(x));
     x->data = NULL;
 }
 
 float *cw_tape_data(cw_tape *tape, cw_tensor *x)
 {
     if (tape->ctx->status != CW_OK || !x) return NULL;
-    if (!x->data) {
+    if (!cw_f32(x)) {
         x->data = cw_arena_take(tape->arena, cw_count(x) * (int64_t)sizeof(float));
-        if (x->data) x->node->op->forward(tape, x->node);
+        if (cw_f32(x)) x->node->op->forward(tape, x->node);
     }
-    return x->data;
+    return cw_f32(x);
 }
 
 float *cw_tape_grad_beta(cw_tape *tape, cw_tensor *x, float *beta)
@@ -148,10 +148,10 @@ float *cw_tape_grad(cw_tape *tape, cw_tensor *x)
 
 const float *cw_tape_host(cw_tape *tape, const cw_tensor *x)
 {
-    return x && tape->ctx->status == CW_OK ? x->data : NULL;
+    return x && tape->ctx->status == CW_OK ? cw_f32(x) : NULL;
 }
 
-float cw_tape_scalar(const cw_tensor *x) { return x && x->data ? x->data[0] : NAN; }
+float cw_tape_scalar(const cw_tensor *x) { return x && cw_f32(x) ? cw_f32(x)[0] : NAN; }
 
 cw_stream cw_tape_stream(cw_tape *tape, int purpose)
 {
@@ -226,7 +226,7 @@ cw_status cw_tape_backward(cw_tape *tape, int count, cw_tensor *const *loss, con
         cw_tensor *out = node->out;
         if (out->grad) node->op->backward(tape, node);
         /* everything made from `out` has been dealt with: its memory serves the rest of the backward */
-        cw_arena_give(tape->arena, out->data);
+        cw_arena_give(tape->arena, cw_f32(out));
         cw_arena_give(tape->arena, out->grad);
         out->data = out->grad = NULL;
         for (int slot = 0; slot < 3; slot++) cw_arena_give(tape->arena, node->kept[slot]), node->kept[slot] = NULL;

@@ -15,10 +15,11 @@
 
 #include "../core/arena.h"
 #include "../core/core.h"
+#include "../core/device.h"
 #include "../core/rng.h"
 #include "../kernels/kernels.h"
 
-#define CW_MAX_DIM 4
+#define CW_MAX_DIM 8 /* as in safetensors files */
 #define CW_MAX_INPUTS 10
 
 struct cw_node;
@@ -26,7 +27,9 @@ struct cw_node;
 typedef struct cw_tensor {
     int ndim;
     int64_t dim[CW_MAX_DIM];
-    float *data;            /* NULL while dropped */
+    cw_dtype dtype;
+    const cw_device *device; /* whose memory it is; NULL: the host's */
+    void *data;             /* through cw_f32(); NULL while dropped */
     float *grad;            /* same shape; NULL until a gradient has flowed into it */
     int needs_grad;
     int owned;              /* data and grad belong to the tape's arena */
@@ -52,7 +55,7 @@ typedef struct cw_tape {
 typedef struct cw_op {
     const char *name;
     void (*backward)(cw_tape *tape, struct cw_node *node);
-    /* Writes node->out->data again from the inputs. Not NULL: the output may be dropped and computed again. */
+    /* Writes cw_f32(node->out) again from the inputs. Not NULL: the output may be dropped and computed again. */
     void (*forward)(cw_tape *tape, struct cw_node *node);
 } cw_op;
 
@@ -77,6 +80,8 @@ cw_tensor *cw_tape_constant(cw_tape *tape, const float *data, int64_t rows, int6
 cw_tensor *cw_tape_rows(cw_tape *tape, cw_tensor *x, int64_t first, int64_t count); /* a view of rows */
 cw_tensor *cw_tape_reshape(cw_tape *tape, cw_tensor *x, int64_t rows, int64_t cols); /* a view */
 
+/* The values of a float tensor, in the memory of its device; NULL while dropped. */
+static inline float *cw_f32(const cw_tensor *t) { return t->dtype == CW_F32 ? t->data : NULL; }
 static inline int64_t cw_cols(const cw_tensor *t) { return t->dim[t->ndim - 1]; }
 static inline int64_t cw_rows(const cw_tensor *t)
 {

@@ -22,7 +22,41 @@ cw_ctx *cw_ctx_new(const cw_host *host)
     return ctx;
 }
 
-void cw_ctx_free(cw_ctx *ctx) { free(ctx); }
+void cw_ctx_free(cw_ctx *ctx)
+{
+    if (ctx) cw_ctx_let_go(ctx);
+    free(ctx);
+}
+
+void *cw_ctx_kept(const cw_ctx *ctx, const void *kind, int64_t number)
+{
+    for (const cw_belonging *b = ctx->belonging; b; b = b->next)
+        if (b->kind == kind && b->number == number) return b->value;
+    return NULL;
+}
+
+void *cw_ctx_keep(cw_ctx *ctx, const void *kind, int64_t number, void *value,
+                  void (*release)(cw_ctx *ctx, void *value))
+{
+    cw_belonging *b = cw_alloc(ctx, 1, sizeof *b);
+    if (!b) {
+        release(ctx, value);
+        return NULL;
+    }
+    *b = (cw_belonging){ctx->belonging, kind, number, value, release};
+    ctx->belonging = b;
+    return value;
+}
+
+void cw_ctx_let_go(cw_ctx *ctx)
+{
+    while (ctx->belonging) {
+        cw_belonging *b = ctx->belonging;
+        ctx->belonging = b->next;
+        b->release(ctx, b->value);
+        cw_free(ctx, b);
+    }
+}
 
 cw_status cw_fail(cw_ctx *ctx, cw_status status, const char *format, ...)
 {

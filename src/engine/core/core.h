@@ -47,6 +47,16 @@ typedef struct cw_memory {
     int64_t calls; /* allocations asked of the system so far */
 } cw_memory;
 
+struct cw_ctx;
+/* Something of a layer above that lives as long as the context, such as the plan of a transform. */
+typedef struct cw_belonging {
+    struct cw_belonging *next;
+    const void *kind; /* whose it is: the address of something of the owner's */
+    int64_t number;   /* which one */
+    void *value;
+    void (*release)(struct cw_ctx *ctx, void *value);
+} cw_belonging;
+
 typedef struct cw_ctx {
     cw_status status; /* sticky */
     char text[1024];  /* why, for people */
@@ -54,13 +64,24 @@ typedef struct cw_ctx {
     cw_memory memory;
     int64_t fail_at;           /* tests: the allocation call with this number fails; -1: none */
     int threads;               /* OpenMP threads the kernels may use, >= 1 */
+    int entered;               /* the host's own: non-zero while a call works with this context */
+    int blas_before;           /* the host's own: what cw_blas_enter returned when that call began */
     const struct cw_kernels *kernels; /* the table in force, see kernels/kernels.h */
+    cw_belonging *belonging;
 } cw_ctx;
 
 /* A new context; NULL when out of memory. `host` may be NULL and is copied. Threads = 1; kernels must be set by the
  * caller (cw_kernels_select). Freed with cw_ctx_free, after everything allocated from it. */
 cw_ctx *cw_ctx_new(const cw_host *host) CW_USED_RESULT;
 void cw_ctx_free(cw_ctx *ctx);
+
+/* The value kept under (kind, number), or NULL. */
+void *cw_ctx_kept(const cw_ctx *ctx, const void *kind, int64_t number);
+/* Keeps `value`, not NULL, until cw_ctx_let_go or cw_ctx_free, which call `release` (with the context's memory still
+ * there). Returns value; NULL with the error recorded, and value released, when that can't be. */
+void *cw_ctx_keep(cw_ctx *ctx, const void *kind, int64_t number, void *value,
+                  void (*release)(cw_ctx *ctx, void *value));
+void cw_ctx_let_go(cw_ctx *ctx); /* of all that is kept */
 
 /* Records an error unless one is recorded already; returns the status in force. `text` is a printf format. */
 cw_status cw_fail(cw_ctx *ctx, cw_status status, const char *format, ...) CW_FORMAT(3, 4);

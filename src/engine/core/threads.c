@@ -4,8 +4,10 @@
 #endif
 #include "threads.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #if !defined(_WIN32)
 #include <dlfcn.h>
 #include <strings.h>
@@ -39,13 +41,41 @@ static int at_most(int n, int bound) { return bound > 0 && bound < n ? bound : n
 #endif
 
 /* A process made by fork() (R's mclapply, BiocParallel's MulticoreParam) has none of its parent's OpenMP workers, and
- * GNU's runtime would wait for them for ever. */
+ * GNU's runtime would wait for them for ever. It doesn't matter who made the workers: any package with OpenMP will do.
+ * So what counts is the process that loaded the engine, and whether that one was itself forked. */
+static struct {
+    long process; /* 0: not started */
+    int forked;
+} home;
+
+/* Linux's word for a process that was forked and has run no program of its own since: PF_FORKNOEXEC, the sixth bit of
+ * the seventh field behind the name in /proc/self/stat. Elsewhere it isn't known. */
+static int was_forked(void)
+{
+    char text[1024] = "";
+    FILE *f = fopen("/proc/self/stat", "r");
+    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f) fclose(f);
+    text[n] = '\0';
+    const char *at = strrchr(text, ')'); /* the name may hold anything */
+    for (int field = 0; at && field < 7; field++) at = strchr(at + 1, ' ');
+    return at && (strtoul(at, NULL, 10) & 0x40UL) != 0;
+}
+
+void cw_threads_start(void)
+{
+#if !defined(_WIN32)
+    if (home.process) return;
+    home.process = (long)getpid();
+    home.forked = was_forked();
+#endif
+}
+
 static int is_forked(void)
 {
 #if defined(_OPENMP) && !defined(_WIN32)
-    static long first; /* the process that used the engine first */
-    if (!first) first = (long)getpid();
-    return first != (long)getpid();
+    cw_threads_start();
+    return home.forked || home.process != (long)getpid();
 #else
     return 0;
 #endif
@@ -66,6 +96,40 @@ int cw_threads_resolve(int wanted)
 #else
     (void)wanted;
     return 1;
+#endif
+}
+
+/* ---- interrupts ----------------------------------------------------------------------------------------------- */
+
+int cw_watch_stop(const cw_watch *w)
+{
+    int stop;
+    if (!w) return 0;
+    if (w->ctx && cw_poll(w->ctx) != CW_OK) {
+#pragma omp atomic write
+        *w->stop = 1;
+    }
+#pragma omp atomic read
+    stop = *w->stop;
+    return stop;
+}
+
+void cw_watch_rest(cw_ctx *ctx, int *done, int *stop)
+{
+#ifdef _OPENMP
+    const struct timespec nap = {0, 5000000};
+    const cw_watch watch = cw_watch_here(ctx, stop);
+    int finished, team = omp_get_num_threads();
+#pragma omp atomic capture
+    finished = ++*done;
+    while (cw_thread_number() == 0 && finished < team) {
+        nanosleep(&nap, NULL);
+        (void)cw_watch_stop(&watch);
+#pragma omp atomic read
+        finished = *done;
+    }
+#else
+    (void)ctx, (void)done, (void)stop;
 #endif
 }
 

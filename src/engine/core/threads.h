@@ -12,6 +12,10 @@
 #include <omp.h>
 #endif
 
+/* Remembers the process that loads the engine. A host calls it at load, before it can fork; else the first call here
+ * counts. */
+void cw_threads_start(void);
+
 /* The number of the thread that asks, from 0 within its parallel region: for picking its own working memory only. */
 static inline int cw_thread_number(void)
 {
@@ -22,11 +26,32 @@ static inline int cw_thread_number(void)
 #endif
 }
 
+/* Who asks the host about interrupts in long work that several threads share: the thread that entered the engine polls,
+ * the others hear of it through `stop`, which the caller set to 0. Ask at least every .1 s. */
+typedef struct cw_watch {
+    cw_ctx *ctx; /* NULL: not on this thread */
+    int *stop;
+} cw_watch;
+
+/* The watch of the thread that asks, within a parallel region or outside. */
+static inline cw_watch cw_watch_here(cw_ctx *ctx, int *stop)
+{
+    return (cw_watch){cw_thread_number() == 0 ? ctx : NULL, stop};
+}
+
+/* 1: stop now. NULL: never. */
+int cw_watch_stop(const cw_watch *w);
+
+/* Called by every thread of a parallel region after its share of a loop with `nowait` whose items may take longer than
+ * .5 s: the thread that entered the engine goes on polling until the others are done, too. `done` counts them; the
+ * caller sets it to 0 before the region. */
+void cw_watch_rest(cw_ctx *ctx, int *done, int *stop);
+
 /* Threads to use when `wanted` were asked for (0: the default, 2): bounded by the processors there are, by
  * OMP_NUM_THREADS and OMP_THREAD_LIMIT, and by 2 where _R_CHECK_LIMIT_CORES_ or IS_BIOC_BUILD_MACHINE say so. >= 1. */
 int cw_threads_resolve(int wanted);
 
-/* `threads`, or 1 in a process that was forked from one that used the engine: OpenMP does not survive a fork. */
+/* `threads`, or 1 in a process that was forked: OpenMP does not survive a fork, whoever used it before. */
 int cw_threads_usable(int threads);
 
 typedef struct cw_blas_info {

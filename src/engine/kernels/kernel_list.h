@@ -13,7 +13,10 @@
     X(topk_gate) X(topk_gate_backward) X(soft_bins) X(soft_bins_backward) X(pool) X(pool_backward)                   \
     X(sgd) X(segment_sum) X(segment_sum_backward) X(sum_squares) X(adamw)                                              \
     X(function) X(function_backward) X(spread) X(collect) X(copy_block) X(reverse) X(unit_rows) X(unit_rows_backward)  \
-    X(attend) X(attend_backward) X(put_rows)
+    X(attend) X(attend_backward) X(put_rows)                                                                           \
+    X(short_conv) X(short_conv_backward) X(conv_plan) X(long_conv_work) X(long_conv) X(long_conv_backward)           \
+    X(linear_attend) X(linear_attend_backward) X(scan_work) X(scan) X(scan_backward)                                   \
+    X(batch_stats) X(batch_norm) X(batch_norm_backward) X(sparse_product) X(sparse_values) X(cap_rows)
 
 /* ... and for those that have only the reference */
 #define CW_KERNEL_LIST_REF(X) X(cross_entropy) X(cross_entropy_backward) X(bce) X(bce_backward)

@@ -103,6 +103,27 @@ static inline cw_attend cw_attend_itself(cw_ragged seq, cw_attention a)
     return (cw_attend){a.heads, a.head_dim, a.scale, a.causal ? CW_MASK_CAUSAL : CW_MASK_NONE, seq, seq.start, NULL, NULL};
 }
 
+/* One sequence of a long convolution: rows from .. to, transformed at `size` >= 2 (to - from) - 1 values with `plan`, or
+ * summed directly where plan is NULL (short ones). Parts of one size stand together. */
+typedef struct cw_conv_part {
+    int64_t from, to, size;
+    const void *plan; /* the backend's: a cw_fft for ref and cpu */
+} cw_conv_part;
+
+/* A selective scan (Mamba 2): head h of head_dim columns reads group h / (heads / groups) of B and C. */
+typedef struct cw_scan {
+    int64_t heads, head_dim, groups, state; /* state: columns of a group of B and C; head_dim, state <= 256 */
+    cw_ragged seq;
+} cw_scan;
+
+/* A sparse matrix by rows, lent: row i has the entries start[i] .. start[i+1], entry e being in column index[e] with the
+ * value at place[e] of an array of values (place NULL: e itself). */
+typedef struct cw_sparse {
+    int64_t rows, cols;
+    const int64_t *start;
+    const int32_t *index, *place;
+} cw_sparse;
+
 typedef struct cw_adamw {
     float lr, beta1, beta2, eps, weight_decay;
     int64_t step;      /* 1 on the first call: bias correction 1 - beta^step */
@@ -171,6 +192,24 @@ typedef struct cw_kernels {
     /* y = x, or y += x, with the rows of each sequence in reverse order */
     void (*reverse)(const cw_exec *ex, float *y, const float *x, int accumulate, cw_ragged seq, int64_t d);
 
+    /* ---- convolutions along packed sequences, each column (channel) with its own filter ------------------------- */
+    /* y_t = b + sum_j w_j x_(t - taps + 1 + j) within the sequence: w (d,taps) as published, b (d) or NULL; x, y (n,d) */
+    void (*short_conv)(const cw_exec *ex, float *y, const float *x, const float *w, const float *b, cw_ragged seq,
+                       int64_t taps, int64_t d);
+    void (*short_conv_backward)(const cw_exec *ex, float *dx, float *dw, const float *dy, const float *x,
+                                const float *w, cw_ragged seq, int64_t taps, int64_t d);
+    /* How a sequence of `length` rows is convolved: size and plan of `part`. Plans are kept with the context, where errors
+     * are recorded. */
+    void (*conv_plan)(struct cw_ctx *ctx, cw_conv_part *part, int64_t length);
+    /* floats of work space that long_conv (backward = 0) and its backward (1) need */
+    int64_t (*long_conv_work)(const cw_exec *ex, const cw_conv_part *part, int64_t parts, int64_t d, int backward);
+    /* y_t = sum_(s <= t) h_s x_(t-s) + b x_t within each part: h (taps,d), rows beyond it count 0; b (d) or NULL */
+    void (*long_conv)(const cw_exec *ex, float *y, float *work, const float *x, const float *h, const float *b,
+                      const cw_conv_part *part, int64_t parts, int64_t taps, int64_t d);
+    void (*long_conv_backward)(const cw_exec *ex, float *dx, float *dh, float *db, float *work, const float *dy,
+                               const float *x, const float *h, const float *b, const cw_conv_part *part, int64_t parts,
+                               int64_t taps, int64_t d);
+
     /* ---- norms and softmax over the columns of (n,d) ------------------------------------------------------------ */
     /* y = x rstd w, rstd = 1 / sqrt(mean(x^2) + eps); rstd (n) is written; w (d) or NULL */
     void (*rmsnorm)(const cw_exec *ex, float *y, float *rstd, const float *x, const float *w, float eps, int64_t n,
@@ -191,6 +230,26 @@ typedef struct cw_kernels {
                       int64_t d);
     void (*unit_rows_backward)(const cw_exec *ex, float *dx, const float *dy, const float *x, const float *norm,
                                float scale, float eps, int64_t n, int64_t d);
+
+    /* mean, var (d) of the columns of x (n,d), n >= 1; the variance is the biased one */
+    void (*batch_stats)(const cw_exec *ex, float *mean, float *var, const float *x, int64_t n, int64_t d);
+    /* y = (x - mean) / sqrt(var + eps) w + b, column by column; w, b (d) or NULL */
+    void (*batch_norm)(const cw_exec *ex, float *y, const float *x, const float *mean, const float *var, const float *w,
+                       const float *b, float eps, int64_t n, int64_t d);
+    /* own: mean and var are x's own, so that gradients flow through them too. work (2,d) */
+    void (*batch_norm_backward)(const cw_exec *ex, float *dx, float *dw, float *db, float *work, const float *dy,
+                                const float *x, const float *mean, const float *var, const float *w, float eps, int own,
+                                int64_t n, int64_t d);
+
+    /* ---- sparse matrices ---------------------------------------------------------------------------------------- */
+    /* y = A x, or y += A x, for each of `blocks` stacked pairs of x (cols,d) and y (rows,d) */
+    void (*sparse_product)(const cw_exec *ex, float *y, const cw_sparse *A, const float *value, const float *x,
+                           int accumulate, int64_t blocks, int64_t d);
+    /* the gradient of the values: dvalue[place of e] += sum over blocks of <dy_row, x_col> */
+    void (*sparse_values)(const cw_exec *ex, float *dvalue, const cw_sparse *A, const float *dy, const float *x,
+                          int64_t blocks, int64_t d);
+    /* rows index[i] of table (.., d) that are longer than `cap` are multiplied by cap / (length + 1e-7), in order */
+    void (*cap_rows)(const cw_exec *ex, float *table, const int32_t *index, float cap, int64_t n, int64_t d);
 
     /* ---- gather, scatter ---------------------------------------------------------------------------------------- */
     /* y (n,d): row i = table[index[i]] (row of d), or zeros where index[i] < 0; if `accumulate`, added to y instead */
@@ -227,6 +286,23 @@ typedef struct cw_kernels {
                             int64_t lddv, float *delta, const float *dout, const float *o, const float *lse,
                             const float *q, int64_t ldq, const float *k, int64_t ldk, const float *v, int64_t ldv,
                             cw_attend a);
+    /* Attention without a softmax: S = K^T V of each sequence and head, o (n, H Dh) = scale Q S; conventions of `attend`,
+     * mask NONE. S (count, H, Dh, Dh) is written. The backward ADDS to the columns of dq, dk, dv; work (S's size). */
+    void (*linear_attend)(const cw_exec *ex, float *o, float *S, const float *q, int64_t ldq, const float *k,
+                          int64_t ldk, const float *v, int64_t ldv, cw_attend a);
+    void (*linear_attend_backward)(const cw_exec *ex, float *dq, int64_t lddq, float *dk, int64_t lddk, float *dv,
+                                   int64_t lddv, float *work, const float *dout, const float *S, const float *q,
+                                   int64_t ldq, const float *k, int64_t ldk, const float *v, int64_t ldv, cw_attend a);
+    /* Within each sequence, from S = 0:  S_t = e^(dt_t a) S_(t-1) + dt_t x_t B_t^T,  y_t = S_t C_t + D x_t; per head x_t
+     * (head_dim), S (head_dim, state). x, y (n, H P), y contiguous; dt (n,H) >= 0, a (H) <= 0, D (H) or NULL; b, c
+     * (n, G N); rows of x, b, c are ldx, ldb, ldc apart. Work space of scan_work floats. */
+    int64_t (*scan_work)(const cw_exec *ex, cw_scan s, int backward);
+    void (*scan)(const cw_exec *ex, float *y, float *work, const float *x, int64_t ldx, const float *dt, const float *a,
+                 const float *b, int64_t ldb, const float *c, int64_t ldc, const float *D, cw_scan s);
+    void (*scan_backward)(const cw_exec *ex, float *dx, int64_t lddx, float *ddt, float *da, float *db, int64_t lddb,
+                          float *dc, int64_t lddc, float *dD, float *work, const float *dy, const float *x, int64_t ldx,
+                          const float *dt, const float *a, const float *b, int64_t ldb, const float *c, int64_t ldc,
+                          const float *D, cw_scan s);
     /* row index[i] of table (rows,d) = row i of x (n,d); no index twice */
     void (*put_rows)(const cw_exec *ex, float *table, const float *x, const int32_t *index, int64_t n, int64_t d);
 

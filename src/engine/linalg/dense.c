@@ -38,19 +38,6 @@ static void tile_product(double *C, int64_t ldc, const double *A, int64_t lda, i
     }
 }
 
-int cw_watch_stop(const cw_watch *w)
-{
-    int stop;
-    if (!w) return 0;
-    if (w->ctx && cw_poll(w->ctx) != CW_OK) {
-#pragma omp atomic write
-        *w->stop = 1;
-    }
-#pragma omp atomic read
-    stop = *w->stop;
-    return stop;
-}
-
 /* A product, cut into tiles that are numbered along its rows. */
 typedef struct tiled {
     double *C;
@@ -102,12 +89,58 @@ void cw_dense_product(int threads, double *C, const double *A, int ta, const dou
 
 /* LAPACK comes inside OpenBLAS, but a build of it may leave LAPACK out: so a weak symbol, asked for at run time. */
 #if defined(CW_HAVE_OPENBLAS) && defined(__linux__)
-#define HAVE_DSYEVD (dsyevd_ != NULL)
+#define WEAK __attribute__((weak))
 extern void dsyevd_(const char *job, const char *uplo, const int *n, double *a, const int *lda, double *w,
-                    double *work, const int *lwork, int *iwork, const int *liwork, int *info, size_t, size_t)
-    __attribute__((weak));
-#else
-#define HAVE_DSYEVD 0
+                    double *work, const int *lwork, int *iwork, const int *liwork, int *info, size_t, size_t) WEAK;
+extern void dlatrd_(const char *uplo, const int *n, const int *nb, double *a, const int *lda, double *e, double *tau,
+                    double *w, const int *ldw, size_t) WEAK;
+extern void dsytd2_(const char *uplo, const int *n, double *a, const int *lda, double *d, double *e, double *tau,
+                    int *info, size_t) WEAK;
+extern void dstedc_(const char *compz, const int *n, double *d, double *e, double *z, const int *ldz, double *work,
+                    const int *lwork, int *iwork, const int *liwork, int *info, size_t) WEAK;
+extern void dlarft_(const char *direct, const char *storev, const int *n, const int *k, const double *v,
+                    const int *ldv, const double *tau, double *t, const int *ldt, size_t, size_t) WEAK;
+extern void dlarfb_(const char *side, const char *trans, const char *direct, const char *storev, const int *m,
+                    const int *n, const int *k, const double *v, const int *ldv, const double *t, const int *ldt,
+                    double *c, const int *ldc, double *work, const int *ldwork, size_t, size_t, size_t, size_t) WEAK;
+
+enum { STEP = 32, STEPS_FROM = 640 }; /* LAPACK's block of columns; the order from which one call takes too long */
+
+/* dsyevd in steps between which the watch is asked: the same arithmetic, block by block, as LAPACK's dsytrd (to a
+ * tridiagonal matrix: half of the time), dstedc (its eigenvectors: one call, a sixth of the time) and dormtr (turned
+ * back). `room` as dsyevd's. 0, or -1. */
+static int eigen_in_steps(const cw_watch *watch, double *value, double *A, double *room, int n)
+{
+    const int block = STEP;
+    double *e = room, *tau = e + n, *Z = tau + n, *work = Z + (int64_t)n * n, T[STEP * STEP];
+    int lwork = 1 + 4 * n + n * n, whole = 3 + 5 * n, info = 0, rest = n - (n - block + block - 1) / block * block;
+    int *iwork = (int *)(room + 1 + 6 * (int64_t)n + 2 * (int64_t)n * n);
+    for (int i = n - block; i >= rest; i -= block) { /* columns i .. i + block - 1 of the upper triangle */
+        int order = i + block;
+        if (cw_watch_stop(watch)) return -1;
+        dlatrd_("U", &order, &block, A, &n, e, tau, work, &n, 1);
+        if (i > 0)
+            cblas_dsyr2k(CblasColMajor, CblasUpper, CblasNoTrans, i, block, -1.0, A + (int64_t)i * n, n, work, n, 1.0,
+                         A, n);
+        for (int j = i; j < order; j++) {
+            if (j > 0) A[(int64_t)j * n + j - 1] = e[j - 1];
+            value[j] = A[(int64_t)j * n + j];
+        }
+    }
+    if (rest > 0) dsytd2_("U", &rest, A, &n, value, e, tau, &info, 1);
+    if (info == 0) dstedc_("I", &n, value, e, Z, &n, work, &lwork, iwork, &whole, &info, 1);
+    if (info != 0) return -1;
+    int count = n - 1; /* reflectors, the one of column i + 1 in rows 0 .. i - 1 above a 1 */
+    for (int i = 0; i < count; i += block) {
+        int here = count - i < block ? count - i : block, rows = i + here;
+        if (cw_watch_stop(watch)) return -1;
+        const double *v = A + (int64_t)(i + 1) * n;
+        dlarft_("B", "C", &rows, &here, v, &n, tau + i, T, &block, 1, 1);
+        dlarfb_("L", "N", "B", "C", &rows, &n, &here, v, &n, T, &block, Z, &n, work, &n, 1, 1, 1, 1);
+    }
+    memcpy(A, Z, sizeof *A * (size_t)n * (size_t)n);
+    return 0;
+}
 #endif
 
 int64_t cw_dense_eigen_room(int64_t n) { return 1 + 6 * n + 2 * n * n + (3 + 5 * n + 1) / 2 + 1; }
@@ -167,9 +200,17 @@ static int jacobi(double *value, double *A, double *V, int64_t n)
 
 int cw_dense_eigen(double *value, double *A, double *room, int64_t n, int plain)
 {
+    return cw_dense_eigen_watched(NULL, value, A, room, n, plain);
+}
+
+int cw_dense_eigen_watched(const cw_watch *watch, double *value, double *A, double *room, int64_t n, int plain)
+{
     if (n == 0) return 0;
+    if (cw_watch_stop(watch)) return -1;
 #if defined(CW_HAVE_OPENBLAS) && defined(__linux__)
-    if (!plain && HAVE_DSYEVD && n < 20000) {
+    if (!plain && watch && n >= STEPS_FROM && n < 20000 && dlatrd_ && dsytd2_ && dstedc_ && dlarft_ && dlarfb_)
+        return eigen_in_steps(watch, value, A, room, (int)n);
+    if (!plain && dsyevd_ && n < 20000) {
         int order = (int)n, info = 0, whole = 3 + 5 * order, lwork = (int)(1 + 6 * n + 2 * n * n);
         dsyevd_("V", "U", &order, A, &order, value, room, &lwork, (int *)(room + lwork), &whole, &info, 1, 1);
         return info == 0 ? 0 : -1;

@@ -343,12 +343,12 @@ cw_stream cw_init_stream(cw_params *params) { return cw_rng_stream(params->key, 
 
 void cw_init_normal(cw_tensor *t, cw_stream s, float sd)
 {
-    if (t) cw_rng_fill_normal(t->data, cw_count(t), s, 0.0f, sd);
+    if (t) cw_rng_fill_normal(cw_f32(t), cw_count(t), s, 0.0f, sd);
 }
 
 void cw_init_uniform(cw_tensor *t, cw_stream s, float low, float high)
 {
-    if (t) cw_rng_fill_uniform(t->data, cw_count(t), s, low, high);
+    if (t) cw_rng_fill_uniform(cw_f32(t), cw_count(t), s, low, high);
 }
 
 void cw_init_xavier_uniform(cw_tensor *t, cw_stream s)
@@ -360,10 +360,10 @@ void cw_init_xavier_uniform(cw_tensor *t, cw_stream s)
 
 void cw_init_constant(cw_tensor *t, float value)
 {
-    for (int64_t i = 0; t && i < cw_count(t); i++) t->data[i] = value;
+    for (int64_t i = 0; t && i < cw_count(t); i++) cw_f32(t)[i] = value;
 }
 
 void cw_init_zero(cw_tensor *t, int64_t first, int64_t count)
 {
-    for (int64_t i = 0; t && i < count; i++) t->data[first + i] = 0.0f;
+    for (int64_t i = 0; t && i < count; i++) cw_f32(t)[first + i] = 0.0f;
 }

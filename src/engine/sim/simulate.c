@@ -1,14 +1,12 @@
 /* simulate.c: see simulate.h. */
 #include "simulate.h"
 
+#include "../core/threads.h"
 #include "draws.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 enum { MOST_EDGES = 4 }; /* per gene */
 enum { USE_NETWORK = 90, USE_CELLS, USE_BASE, USE_COUNTS };
@@ -290,18 +288,20 @@ cw_status cw_simulate(cw_ctx *ctx, cw_simulation *out, const cw_simulate_options
         scale[g] = typical(&k, out, o, g);
         if (cw_poll(ctx) != CW_OK) goto done;
     }
-    int threads = ctx->threads;
+    int threads = ctx->threads, stop = 0;
     (void)threads;
-#ifdef _OPENMP
 #pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-#endif
-    for (int64_t g = o->tfs; g < o->genes; g++) express(&k, out, scale, o, g);
+    for (int64_t g = o->tfs; g < o->genes; g++) {
+        const cw_watch watch = cw_watch_here(ctx, &stop);
+        if (!cw_watch_stop(&watch)) express(&k, out, scale, o, g);
+    }
     double per_cell = scale_to_depth(&k, o);
     if (cw_poll(ctx) != CW_OK) goto done;
-#ifdef _OPENMP
 #pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
-#endif
-    for (int64_t i = 0; i < o->cells; i++) count_cell(out, &k, o, per_cell, i);
+    for (int64_t i = 0; i < o->cells; i++) {
+        const cw_watch watch = cw_watch_here(ctx, &stop);
+        if (!cw_watch_stop(&watch)) count_cell(out, &k, o, per_cell, i);
+    }
     cw_poll(ctx);
 done:
     kinetics_free(ctx, &k);

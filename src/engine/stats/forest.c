@@ -11,9 +11,6 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 enum {
     BINS = 255,       /* a TF has at most this many */
@@ -153,11 +150,7 @@ static cw_status bins_make(cw_ctx *ctx, bins *b, const cw_columns *x, const int3
     if (ctx->status == CW_OK) {
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
         for (int64_t t = 0; t < tfs; t++) {
-#ifdef _OPENMP
-            double *mine = work + omp_get_thread_num() * x->cells;
-#else
-            double *mine = work;
-#endif
+            double *mine = work + cw_thread_number() * x->cells;
             bin_tf(b, t, x, tf[t], mine);
         }
         b->start[0] = 0;
@@ -519,9 +512,9 @@ static double extra_r2(const extra_work *w, const extra_fit *f, const int32_t *q
     return n && square > 0 ? 1 - error / square : NAN;
 }
 
-/* The importance of all TFs for targets [from, to), at most GROUP of them. Returns early when *stop is set. */
+/* The importance of all TFs for targets [from, to), at most GROUP of them. Returns early when the watch says stop. */
 static void extra_group(extra_work *w, const extra_fit *f, double *importance, int32_t *grown, double *r2, int64_t from,
-                        int64_t to, cw_ctx *poll, const _Atomic int *stop)
+                        int64_t to, const cw_watch *watch)
 {
     int64_t tfs = f->b->tfs, n = f->b->cells;
     int varies[GROUP];
@@ -534,10 +527,10 @@ static void extra_group(extra_work *w, const extra_fit *f, double *importance, i
         float top = largest_of(w->z, n), scale = top > 0 ? (float)(1 << TARGET_BITS) / top : 0;
         for (int64_t c = 0; c < n; c++) q[c] = (int32_t)lrintf(w->z[c] * scale);
     }
-    for (int64_t tree = 0; tree < f->o->trees && !*stop; tree++) {
+    for (int64_t tree = 0; tree < f->o->trees && !cw_watch_stop(watch); tree++) {
         if (w->part) draw_cells(w, f, tree);
         for (int64_t g = from; g < to; g++) {
-            if (poll && cw_poll(poll) != CW_OK) break; /* the caller sets *stop */
+            if (cw_watch_stop(watch)) break;
             const int32_t *q = w->all_q + (g - from) * n;
             int64_t pool = 0;
             if (!varies[g - from]) continue;
@@ -549,7 +542,7 @@ static void extra_group(extra_work *w, const extra_fit *f, double *importance, i
             if (w->part && r2) predict_extra(w, f, w->predicted + (g - from) * f->checked);
         }
         if (w->part) undraw_cells(w, f);
-        if (poll && poll->status != CW_OK) return;
+        if (cw_watch_stop(watch)) return;
     }
     for (int64_t g = from; g < to; g++) {
         double *row = importance + g * tfs;
@@ -727,7 +720,7 @@ static double grow_boost(boost_work *w, const boost_fit *f, double *importance, 
 
 /* Target `g`, tree by tree, until the out-of-bag loss has stopped falling. */
 static void boost_target(boost_work *w, const boost_fit *f, double *importance, int32_t *grown, double *r2, int64_t g,
-                         cw_ctx *poll, const _Atomic int *stop)
+                         const cw_watch *watch)
 {
     int64_t tfs = f->b->tfs, pool = 0, tree = 0;
     double *row = importance + g * tfs, total = 0;
@@ -735,8 +728,8 @@ static void boost_target(boost_work *w, const boost_fit *f, double *importance, 
     if (standardise(w->left, f->x, f->target[g]))
         for (int64_t t = 0; t < tfs; t++)
             if (f->b->levels[t] > 1 && f->tf[t] != f->target[g]) w->pool[pool++] = (int32_t)t;
-    while (pool && tree < f->o->trees && !*stop) {
-        if (poll && cw_poll(poll) != CW_OK) return;
+    while (pool && tree < f->o->trees) {
+        if (cw_watch_stop(watch)) return;
         uint64_t state = tree_seed(f->o->key, (uint64_t)f->target[g], (uint64_t)tree);
         int64_t out, window = f->o->window;
         double fall = grow_boost(w, f, row, pool, &state, &out);
@@ -794,17 +787,10 @@ static int64_t tree_cells(int64_t cells, const cw_forest_options *o)
     return o->sample > 0 && o->sample < cells ? o->sample : cells;
 }
 
-/* Threads poll and stop together: the caller's polls its host, the others see *stop. */
-#ifdef _OPENMP
-static int thread_number(void) { return omp_get_thread_num(); }
-#else
-static int thread_number(void) { return 0; }
-#endif
-
 static cw_status run_extra(cw_ctx *ctx, double *importance, int32_t *grown, double *r2, extra_fit *f, int64_t targets)
 {
     int threads = ctx->threads;
-    _Atomic int stop = 0;
+    int stop = 0, done = 0;
     int64_t n = f->b->cells;
     f->m = tree_cells(n, f->o);
     f->stride = f->m < n ? round_up(f->m) : f->b->stride;
@@ -821,13 +807,16 @@ static cw_status run_extra(cw_ctx *ctx, double *importance, int32_t *grown, doub
         int64_t group = targets / (4 * threads); /* no result depends on it */
         group = f->m == n || group < 1 ? 1 : group > GROUP ? GROUP : group;
         int64_t groups = (targets + group - 1) / group;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-        for (int64_t k = 0; k < groups; k++) {
-            int me = thread_number();
-            int64_t from = k * group, to = from + group < targets ? from + group : targets;
-            if (stop) continue;
-            extra_group(w + me, f, importance, grown, r2, from, to, me == 0 ? ctx : NULL, &stop);
-            if (me == 0 && ctx->status != CW_OK) stop = 1;
+#pragma omp parallel num_threads(threads)
+        {
+            const cw_watch watch = cw_watch_here(ctx, &stop);
+#pragma omp for schedule(dynamic, 1) nowait
+            for (int64_t k = 0; k < groups; k++) {
+                int64_t from = k * group, to = from + group < targets ? from + group : targets;
+                if (cw_watch_stop(&watch)) continue;
+                extra_group(w + cw_thread_number(), f, importance, grown, r2, from, to, &watch);
+            }
+            cw_watch_rest(ctx, &done, &stop);
         }
     }
     for (int i = 0; w && i < threads; i++) extra_free(ctx, w + i);
@@ -838,18 +827,21 @@ static cw_status run_extra(cw_ctx *ctx, double *importance, int32_t *grown, doub
 static cw_status run_boost(cw_ctx *ctx, double *importance, int32_t *grown, double *r2, boost_fit *f, int64_t targets)
 {
     int threads = ctx->threads, bits = TARGET_BITS;
-    _Atomic int stop = 0;
+    int stop = 0, done = 0;
     while (((int64_t)1 << (62 - COUNT_BITS - bits)) < f->b->cells) bits--; /* sums must fit above the counts */
     f->limit = (double)((int64_t)1 << bits);
     boost_work *w = cw_calloc(ctx, threads, sizeof *w);
     for (int i = 0; i < threads && ctx->status == CW_OK; i++) boost_make(ctx, w + i, f);
     if (ctx->status == CW_OK) {
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-        for (int64_t g = 0; g < targets; g++) {
-            int me = thread_number();
-            if (stop) continue;
-            boost_target(w + me, f, importance, grown, r2, g, me == 0 ? ctx : NULL, &stop);
-            if (me == 0 && ctx->status != CW_OK) stop = 1;
+#pragma omp parallel num_threads(threads)
+        {
+            const cw_watch watch = cw_watch_here(ctx, &stop);
+#pragma omp for schedule(dynamic, 1) nowait
+            for (int64_t g = 0; g < targets; g++) {
+                if (cw_watch_stop(&watch)) continue;
+                boost_target(w + cw_thread_number(), f, importance, grown, r2, g, &watch);
+            }
+            cw_watch_rest(ctx, &done, &stop);
         }
     }
     for (int i = 0; w && i < threads; i++) boost_free(ctx, w + i);

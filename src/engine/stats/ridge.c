@@ -7,9 +7,6 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 enum { BLOCK = 512 }; /* cells whose features are made at a time */
 
@@ -263,7 +260,7 @@ static int fit(const cw_watch *watch, double *evidence, double *theta, const mom
     for (int64_t i = 0; i < width; i++)
         for (int64_t j = 0; j < width; j++)
             r->V[i * width + j] = r->scale[i] * m->C[i * m->width + j] * r->scale[j];
-    if (cw_dense_eigen(r->value, r->V, r->work, width, 0) != 0) return -1;
+    if (cw_dense_eigen_watched(watch, r->value, r->V, r->work, width, 0) != 0) return -1;
     for (int64_t i = 0; i < width; i++) r->value[i] = fmax(r->value[i], 0.0);
     for (int64_t g = 0; g < n; g++) {
         double *y = r->Y + g * width;
@@ -311,22 +308,21 @@ typedef struct task {
 static cw_status run_tasks(cw_ctx *ctx, const task *tasks, int64_t count, const moments *m, fit_room *rooms, int slots,
                            int64_t width)
 {
-    int failed = 0, stop = 0, inner = count == 1 ? ctx->threads : 1;
+    int failed = 0, stop = 0, done = 0, inner = count == 1 ? ctx->threads : 1;
     if (cw_poll(ctx) != CW_OK) return ctx->status;
     (void)slots;
-#ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic) num_threads(slots) if (slots > 1 && count > 1) reduction(| : failed)
-#endif
-    for (int64_t i = 0; i < count; i++) {
-        int me = 0;
-#ifdef _OPENMP
-        me = count > 1 && slots > 1 ? omp_get_thread_num() : 0;
-#endif
-        const cw_watch watch = {me == 0 ? ctx : NULL, &stop};
-        if (cw_watch_stop(&watch)) continue;
-        failed |= fit(&watch, tasks[i].evidence, tasks[i].theta, m, rooms + me, tasks[i].a, tasks[i].b, width,
-                      inner) != 0;
+#pragma omp parallel num_threads(slots) if (slots > 1 && count > 1)
+    {
+        const cw_watch watch = cw_watch_here(ctx, &stop);
+#pragma omp for schedule(dynamic) nowait reduction(| : failed)
+        for (int64_t i = 0; i < count; i++) {
+            if (cw_watch_stop(&watch)) continue;
+            failed |= fit(&watch, tasks[i].evidence, tasks[i].theta, m, rooms + cw_thread_number(), tasks[i].a,
+                          tasks[i].b, width, inner) != 0;
+        }
+        cw_watch_rest(ctx, &done, &stop);
     }
+    if (stop) return cw_poll(ctx);
     if (failed)
         return cw_fail(ctx, CW_ERR_NUMERIC, "ridge: the decomposition of %lld features did not succeed",
                        (long long)width);
@@ -580,16 +576,10 @@ static cw_status known_pass(cw_ctx *ctx, double *evidence, double *slope, double
     for (int64_t g0 = 0; g0 < m->targets && !failed; g0 += TILE) {
         int64_t g1 = g0 + TILE < m->targets ? g0 + TILE : m->targets;
         (void)slots;
-#ifdef _OPENMP
 #pragma omp parallel for schedule(dynamic) num_threads(slots) if (slots > 1) reduction(| : failed)
-#endif
         for (int64_t g = g0; g < g1; g++) {
-            int me = 0;
-#ifdef _OPENMP
-            me = slots > 1 ? omp_get_thread_num() : 0;
-#endif
-            const cw_watch watch = {me == 0 ? ctx : NULL, &stop};
-            gene_fit *f = fits + me;
+            const cw_watch watch = cw_watch_here(ctx, &stop);
+            gene_fit *f = fits + cw_thread_number();
             double *out = evidence + g * a_count * strength_count;
             memset(out, 0, (size_t)(a_count * strength_count) * sizeof *out);
             if (slope) memset(slope + g * m->tfs, 0, (size_t)m->tfs * sizeof *slope);

@@ -7,9 +7,6 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 enum {
     BLOCK = 512,           /* cells at a time */
@@ -80,7 +77,7 @@ static void random_direction(double *v, uint64_t key, int64_t step, int64_t n)
 
 /* Lanczos with full reorthogonalisation: S restricted to the Krylov space of `steps` directions is tridiagonal.
  * value (steps) ascending; T (steps, steps) receives the Ritz vectors' coordinates in Q (steps, n). 0 or -1. */
-static int lanczos(double *value, double *T, double *Q, double *room, const double *S, int threads, uint64_t key,
+static int lanczos(cw_ctx *ctx, double *value, double *T, double *Q, double *room, const double *S, uint64_t key,
                    int64_t steps, int64_t n)
 {
     double *next = room;
@@ -88,7 +85,8 @@ static int lanczos(double *value, double *T, double *Q, double *room, const doub
     random_direction(Q, key, 0, n);
     orthogonalise(Q, NULL, 0, n);
     for (int64_t j = 0; j < steps; j++) {
-        cw_dense_product(threads, next, S, 0, Q + j * n, 0, 0.0, n, 1, n);
+        if (cw_poll(ctx) != CW_OK) return -1;
+        cw_dense_product(ctx->threads, next, S, 0, Q + j * n, 0, 0.0, n, 1, n);
         T[j * steps + j] = dot(next, Q + j * n, n);
         if (j + 1 == steps) break;
         double scale = sqrt(dot(next, next, n)), left = orthogonalise(next, Q, j + 1, n);
@@ -112,7 +110,7 @@ static cw_status top_eigen(cw_ctx *ctx, double *value, double *V, double *S, uin
     double *T = n <= WHOLE ? NULL : cw_alloc(ctx, steps * steps, sizeof *T);
     double *Q = n <= WHOLE ? NULL : cw_alloc(ctx, steps * n, sizeof *Q);
     if (ctx->status == CW_OK) {
-        int failed = T ? lanczos(all, T, Q, room, S, ctx->threads, key, steps, n)
+        int failed = T ? lanczos(ctx, all, T, Q, room, S, key, steps, n)
                        : cw_dense_eigen(all, S, room, n, 0);
         if (failed) cw_fail(ctx, CW_ERR_NUMERIC, "components: the eigenvectors were not found");
         for (int64_t r = 0; !failed && r < count; r++) {
@@ -152,12 +150,14 @@ cw_status cw_states_components(cw_ctx *ctx, float *score, int64_t *count, const 
     int64_t kept = 0;
     while (kept < most && sqrt(value[kept]) > 1.02 * sqrt(limit[0])) kept++;
     *count = kept < 2 ? 2 : kept;
-    for (int64_t c = 0; c < cells; c++)
+    for (int64_t c = 0; c < cells; c++) {
+        if (c % 64 == 0 && cw_poll(ctx) != CW_OK) break;
         for (int64_t r = 0; r < *count; r++) {
             double sum = 0.0;
             for (int64_t j = 0; j < n; j++) sum += x[c * genes + j * genes / n] * V[r * n + j];
             score[c * *count + r] = (float)sum;
         }
+    }
 done:
     cw_free(ctx, order);
     cw_free(ctx, mixed);
@@ -250,7 +250,7 @@ static cw_status kmeans(cw_ctx *ctx, int32_t *best, clusters *w, const float *po
         cw_stream s = cw_rng_stream(key, CW_RNG_USER, (uint64_t)(count * STARTS + start), USE_START);
         double before = INFINITY, sum = 0.0;
         first_centres(w->centre, w->near, w->label, point, s, ctx->threads, cells, dims, count);
-        for (int round = 0; round < ROUNDS; round++) {
+        for (int round = 0; round < ROUNDS && cw_poll(ctx) == CW_OK; round++) {
             assign(w->label, w->near, point, w->centre, ctx->threads, cells, dims, count);
             sum = 0.0;
             for (int64_t c = 0; c < cells; c++) sum += w->near[c];
@@ -289,9 +289,9 @@ static double silhouette(const float *gap, const int64_t *sample, const int32_t 
     return total / (double)n;
 }
 
-static void distances(float *gap, const int64_t *sample, const float *point, int64_t n, int64_t dims)
+static void distances(cw_ctx *ctx, float *gap, const int64_t *sample, const float *point, int64_t n, int64_t dims)
 {
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n && cw_poll(ctx) == CW_OK; i++)
         for (int64_t j = 0; j <= i; j++) {
             double sum = 0.0;
             for (int64_t d = 0; d < dims; d++) {
@@ -345,17 +345,13 @@ static cw_status memberships(cw_ctx *ctx, float *w, const int32_t *label, const 
             if (n == cells) order[j] = j;
             for (int64_t d = 0; d < dims; d++) ref[d * n + j] = point[order[j] * dims + d];
         }
-        int threads = ctx->threads;
+        int threads = ctx->threads, stop = 0;
         (void)threads;
-#ifdef _OPENMP
 #pragma omp parallel for schedule(dynamic, 64) num_threads(threads) if (threads > 1)
-#endif
         for (int64_t c = 0; c < cells; c++) {
-#ifdef _OPENMP
-            int64_t slot = threads > 1 ? omp_get_thread_num() : 0;
-#else
-            int64_t slot = 0;
-#endif
+            int64_t slot = cw_thread_number();
+            const cw_watch watch = cw_watch_here(ctx, &stop);
+            if (cw_watch_stop(&watch)) continue;
             float *g = gap + slot * (n + k);
             int32_t *found = who + slot * k;
             nearest(g + n, found, g, point + c * dims, ref, n, dims, k);
@@ -422,7 +418,7 @@ cw_status cw_states_find(cw_ctx *ctx, float *w, int32_t *label, cw_states *found
     *found = (cw_states){.states = o->low};
     for (int64_t k = 0; k <= CW_STATES_MAX; k++) found->silhouette[k] = NAN;
     cw_rng_permutation(sample, cells, cw_rng_stream(o->key, CW_RNG_SHUFFLE, 0, USE_SAMPLE));
-    distances(gap, sample, point, n, dims);
+    distances(ctx, gap, sample, point, n, dims);
     for (int64_t k = o->low; k <= o->high; k++) {
         if (kmeans(ctx, tried, &work, point, o->key, cells, dims, k) != CW_OK) goto done;
         found->silhouette[k] = silhouette(gap, sample, tried, n, k);

@@ -131,12 +131,13 @@ typedef struct samples {
     int64_t cells;
 } samples;
 
-static void one_gene(const cw_shifts *out, int64_t g, ladder *l, const samples *s, const cw_shift_options *o)
+static void one_gene(const cw_shifts *out, int64_t g, ladder *l, const samples *s, const cw_shift_options *o,
+                     const cw_watch *watch)
 {
     out->distance[g] = distance_of(out->shift + g, l, s->label, NULL, s->share);
     double mean = 0.0, square = 0.0;
     int64_t reached = 0;
-    for (int64_t b = 0; b < o->permutations; b++) {
+    for (int64_t b = 0; b < o->permutations && !cw_watch_stop(watch); b++) {
         double d = distance_of(NULL, l, s->permuted + b * s->cells, NULL, s->share), step = d - mean;
         mean += step / (double)(b + 1), square += step * (d - mean);
         reached += d >= out->distance[g] * (1.0 - 1e-12); /* equal but for rounding counts as equal */
@@ -146,7 +147,7 @@ static void one_gene(const cw_shifts *out, int64_t g, ladder *l, const samples *
         out->null_sd[g] = o->permutations > 1 ? sqrt(square / (double)(o->permutations - 1)) : 0.0;
         out->p[g] = (1.0 + (double)reached) / (1.0 + (double)o->permutations);
     }
-    for (int64_t b = 0; b < o->draws; b++)
+    for (int64_t b = 0; b < o->draws && !cw_watch_stop(watch); b++)
         out->drawn[g * o->draws + b] =
             distance_of(out->drawn_shift + g * o->draws + b, l, s->label, s->weight + b * s->cells, s->share);
 }
@@ -176,16 +177,10 @@ static void all_genes(cw_ctx *ctx, const cw_shifts *out, const double *x, ladder
     int stop = 0;
 #pragma omp parallel for schedule(dynamic, 1) num_threads(ctx->threads)
     for (int64_t g = 0; g < genes; g++) {
-        int halt;
-#pragma omp atomic read
-        halt = stop;
-        if (halt) continue;
+        const cw_watch watch = cw_watch_here(ctx, &stop);
+        if (cw_watch_stop(&watch)) continue;
         build_ladder(l + cw_thread_number(), x + g * cells, cells);
-        one_gene(out, g, l + cw_thread_number(), s, o);
-        if (cw_thread_number() == 0 && cw_poll(ctx) != CW_OK) {
-#pragma omp atomic write
-            stop = 1;
-        }
+        one_gene(out, g, l + cw_thread_number(), s, o, &watch);
     }
 }
 

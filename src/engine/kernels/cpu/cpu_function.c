@@ -10,8 +10,8 @@
 
 #define TILE 8192
 
-static void (*const function[CW_SIMD_COUNT])(float *, const float *, cw_function, int, int64_t) =
-    CW_SIMD_TABLE(function);
+static void (*const function[CW_SIMD_COUNT])(float *, const float *, cw_function, int,
+                                             int64_t) = CW_SIMD_TABLE(function);
 static void (*const function_backward[CW_SIMD_COUNT])(float *, const float *, const float *, cw_function, int,
                                                       int64_t) = CW_SIMD_TABLE(function_backward);
 static float (*const largest[CW_SIMD_COUNT])(const float *, int64_t) = CW_SIMD_TABLE(largest);
@@ -29,8 +29,10 @@ void cw_cpu_function(const cw_exec *ex, float *y, const float *x, cw_function f,
     CW_OMP(parallel for schedule(static) num_threads(threads) if (threads > 1))
     for (int64_t i = 0; i < n; i += TILE) {
         int64_t length = cw_min(TILE, n - i);
-        if (beyond(f, x + i, length, level)) cw_ref_function(ex, y + i, x + i, f, order, length);
-        else function[level](y + i, x + i, f, order, length);
+        if (beyond(f, x + i, length, level))
+            cw_ref_function(ex, y + i, x + i, f, order, length);
+        else
+            function[level](y + i, x + i, f, order, length);
     }
 }
 
@@ -42,7 +44,9 @@ void cw_cpu_function_backward(const cw_exec *ex, float *dx, const float *dy, con
     CW_OMP(parallel for schedule(static) num_threads(threads) if (threads > 1))
     for (int64_t i = 0; i < n; i += TILE) {
         int64_t length = cw_min(TILE, n - i);
-        if (beyond(f, x + i, length, level)) cw_ref_function_backward(ex, dx + i, dy + i, x + i, f, order, length);
-        else function_backward[level](dx + i, dy + i, x + i, f, order, length);
+        if (beyond(f, x + i, length, level))
+            cw_ref_function_backward(ex, dx + i, dy + i, x + i, f, order, length);
+        else
+            function_backward[level](dx + i, dy + i, x + i, f, order, length);
     }
 }

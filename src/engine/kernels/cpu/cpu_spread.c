@@ -14,12 +14,12 @@ typedef struct product_view {
 
 #define TILE 8192 /* items of a flat array */
 
-static void (*const multiply[CW_SIMD_COUNT])(float *, const float *, const float *, float, float, int64_t) =
-    CW_SIMD_TABLE(multiply);
+static void (*const multiply[CW_SIMD_COUNT])(float *, const float *, const float *, float, float,
+                                             int64_t) = CW_SIMD_TABLE(multiply);
 static float (*const dot_or_sum[CW_SIMD_COUNT])(const float *, const float *, int64_t) = CW_SIMD_TABLE(dot_or_sum);
 static void (*const add_row[CW_SIMD_COUNT])(float *, const float *, int64_t) = CW_SIMD_TABLE(add_row);
-static void (*const add_part[CW_SIMD_COUNT])(float *, const float *, const float *, float, float, int64_t) =
-    CW_SIMD_TABLE(add_part);
+static void (*const add_part[CW_SIMD_COUNT])(float *, const float *, const float *, float, float,
+                                             int64_t) = CW_SIMD_TABLE(add_part);
 static const cw_column_tile product_tile[CW_SIMD_COUNT] = CW_SIMD_TABLE(product_tile);
 
 void cw_cpu_spread(const cw_exec *ex, float *out, const float *x, const float *y, cw_shape shape, float alpha,
@@ -39,8 +39,10 @@ void cw_cpu_spread(const cw_exec *ex, float *out, const float *x, const float *y
     CW_OMP(parallel for schedule(static) num_threads(threads) if (threads > 1))
     for (int64_t i = 0; i < n; i++) {
         const float *row = x ? x + i * d : NULL;
-        if (shape == CW_SHAPE_ROW) multiply[level](out + i * d, row, y, alpha, beta, d);
-        else multiply[level](out + i * d, row, NULL, alpha * y[i], beta, d);
+        if (shape == CW_SHAPE_ROW)
+            multiply[level](out + i * d, row, y, alpha, beta, d);
+        else
+            multiply[level](out + i * d, row, NULL, alpha * y[i], beta, d);
     }
 }
 
@@ -93,8 +95,10 @@ void cw_cpu_copy_block(const cw_exec *ex, float *y, int64_t ldy, const float *x,
     (void)threads;
     CW_OMP(parallel for schedule(static) num_threads(threads) if (threads > 1))
     for (int64_t i = 0; i < n; i++) {
-        if (accumulate) add_row[level](y + i * ldy, x + i * ldx, d);
-        else memcpy(y + i * ldy, x + i * ldx, (size_t)d * sizeof *y);
+        if (accumulate)
+            add_row[level](y + i * ldy, x + i * ldx, d);
+        else
+            memcpy(y + i * ldy, x + i * ldx, (size_t)d * sizeof *y);
     }
 }
 
@@ -109,8 +113,10 @@ void cw_cpu_reverse(const cw_exec *ex, float *y, const float *x, int accumulate,
         for (int64_t i = from; i < to; i++) {
             float *row = y + i * d;
             const float *mirror = x + (from + to - 1 - i) * d;
-            if (accumulate) add_row[level](row, mirror, d);
-            else memcpy(row, mirror, (size_t)d * sizeof *y);
+            if (accumulate)
+                add_row[level](row, mirror, d);
+            else
+                memcpy(row, mirror, (size_t)d * sizeof *y);
         }
     }
 }

@@ -12,7 +12,8 @@ static double derivative(double x, cw_function f, int order)
     double s, t, u1, u2;
     if (isnan(x)) return x;
     switch (f.kind) {
-    case CW_FN_LEAKY_RELU: return order == 0 ? (x > 0 ? x : a * x) : order == 1 ? (x > 0 ? 1.0 : a) : 0.0;
+    case CW_FN_LEAKY_RELU:
+        return order == 0 ? (x > 0 ? x : a * x) : order == 1 ? (x > 0 ? 1.0 : a) : 0.0;
     case CW_FN_ELU:
         if (x > 0) return order == 0 ? x : order == 1 ? 1.0 : 0.0;
         return order == 0 ? a * expm1(x) : a * exp(x);
@@ -36,10 +37,14 @@ static double derivative(double x, cw_function f, int order)
         if (order == 0) return 0.5 * x * (1.0 + t);
         if (order == 1) return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * u1;
         return (1.0 - t * t) * (u1 + 0.5 * x * (u2 - 2.0 * t * u1 * u1));
-    case CW_FN_SIN: return order == 0 ? sin(a * x) : order == 1 ? a * cos(a * x) : -a * a * sin(a * x);
-    case CW_FN_EXP: return (order == 0 ? 1.0 : order == 1 ? a : a * a) * exp(a * x);
-    case CW_FN_SQUARE: return order == 0 ? a * x * x : order == 1 ? 2.0 * a * x : 2.0 * a;
-    default: return order == 0 ? x : order == 1 ? 1.0 : 0.0;
+    case CW_FN_SIN:
+        return order == 0 ? sin(a * x) : order == 1 ? a * cos(a * x) : -a * a * sin(a * x);
+    case CW_FN_EXP:
+        return (order == 0 ? 1.0 : order == 1 ? a : a * a) * exp(a * x);
+    case CW_FN_SQUARE:
+        return order == 0 ? a * x * x : order == 1 ? 2.0 * a * x : 2.0 * a;
+    default:
+        return order == 0 ? x : order == 1 ? 1.0 : 0.0;
     }
 }
 

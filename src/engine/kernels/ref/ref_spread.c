@@ -8,10 +8,14 @@
 static int64_t beside(cw_shape shape, int64_t i, int64_t j, int64_t d)
 {
     switch (shape) {
-    case CW_SHAPE_ROW: return j;
-    case CW_SHAPE_COLUMN: return i;
-    case CW_SHAPE_ONE: return 0;
-    default: return i * d + j;
+    case CW_SHAPE_ROW:
+        return j;
+    case CW_SHAPE_COLUMN:
+        return i;
+    case CW_SHAPE_ONE:
+        return 0;
+    default:
+        return i * d + j;
     }
 }
 
@@ -58,8 +62,10 @@ void cw_ref_copy_block(const cw_exec *ex, float *y, int64_t ldy, const float *x,
     (void)ex;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < d; j++) {
-            if (accumulate) y[i * ldy + j] += x[i * ldx + j];
-            else y[i * ldy + j] = x[i * ldx + j];
+            if (accumulate)
+                y[i * ldy + j] += x[i * ldx + j];
+            else
+                y[i * ldy + j] = x[i * ldx + j];
         }
 }
 
@@ -93,7 +99,8 @@ void cw_ref_unit_rows_backward(const cw_exec *ex, float *dx, const float *dy, co
     (void)ex;
     for (int64_t i = 0; i < n; i++) {
         double along = 0, length = norm[i];
-        if (length <= eps) length = eps;
+        if (length <= eps)
+            length = eps;
         else
             for (int64_t j = 0; j < d; j++) along += (double)x[i * d + j] * dy[i * d + j] / length;
         for (int64_t j = 0; j < d; j++)

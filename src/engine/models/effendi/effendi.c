@@ -95,7 +95,7 @@ cw_effendi_field cw_effendi_field_make(const cw_effendi *m, cw_tape *t, const cw
             if (room) cw_effendi_power(room, f.u[i], f.v[i], w->data, flow->iterations, rows, cols);
         }
         for (int64_t r = 0; r < rows; r++)
-            for (int64_t c = 0; c < cols; c++) f.sigma[i] += (double)f.u[i][r] * w->data[r * cols + c] * f.v[i][c];
+            for (int64_t c = 0; c < cols; c++) f.sigma[i] += (double)f.u[i][r] * cw_f32(w)[r * cols + c] * f.v[i][c];
         divided[i] = cw_spectral_norm(t, w, f.u[i], f.v[i]);
     }
     f.w = (cw_flow_field){divided[0], m->field[0].b, divided[1], m->field[1].b, divided[2], m->field[2].b};

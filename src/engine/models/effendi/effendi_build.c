@@ -35,8 +35,8 @@ static cw_tensor *unit_buffer(builder *b, int64_t n, const char *name)
     if (!x) return NULL;
     cw_init_normal(x, cw_init_stream(&b->m->model.params), 1.0f);
     double length = 0;
-    for (int64_t i = 0; i < n; i++) length += (double)x->data[i] * x->data[i];
-    for (int64_t i = 0; i < n; i++) x->data[i] = (float)(x->data[i] / sqrt(length));
+    for (int64_t i = 0; i < n; i++) length += (double)cw_f32(x)[i] * cw_f32(x)[i];
+    for (int64_t i = 0; i < n; i++) cw_f32(x)[i] = (float)(cw_f32(x)[i] / sqrt(length));
     return x;
 }
 

@@ -18,7 +18,7 @@ static void gather(cw_balance *balance, cw_tape *t, const cw_tensor *logits, int
     float *scratch = cw_arena_take(t->arena, threads * most * (int64_t)sizeof(float)); /* a row or column a worker */
     float *alpha = cw_arena_take(t->arena, n * (int64_t)sizeof(float));
     if (!scratch || !alpha) return;
-    const float *x = logits->data, *beta = balance->beta->data;
+    const float *x = cw_f32(logits), *beta = cw_f32(balance->beta);
     int64_t load = (int64_t)nearbyint((double)n * (double)k / (double)m); /* to even, as Python's round */
     if (load < 1) load = 1;
     int64_t rank = load + 1 < n ? load + 1 : n;
@@ -45,7 +45,7 @@ static void gather(cw_balance *balance, cw_tape *t, const cw_tensor *logits, int
 static int all_finite(const cw_tensor *x)
 {
     for (int64_t i = 0; i < cw_count(x); i++)
-        if (!isfinite(x->data[i])) return 0;
+        if (!isfinite(cw_f32(x)[i])) return 0;
     return 1;
 }
 
@@ -77,7 +77,7 @@ void cw_sfm_balance_apply(cw_model *m, cw_tape *t)
     for (int r = 0; r < 2; r++) {
         cw_balance *b = both[r];
         for (int64_t j = 0; b->weight > 0 && j < s->config.factors; j++) {
-            float *beta = b->beta->data + j;
+            float *beta = cw_f32(b->beta) + j;
             *beta += s->config.beta_momentum * (float)(b->sum[j] / b->weight - *beta);
         }
     }

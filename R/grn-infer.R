@@ -1,0 +1,258 @@
+## From a model and cells to one network per cell.
+
+#' Infer a gene regulatory network for every cell
+#'
+#' The cells go through the model once; each cell's network is the product of
+#' its TF factors and its target factors, TFs x genes, kept in that factored
+#' form. Score `[i, j]` is the strength the model gives to factor i acting on
+#' gene j in that cell. Scores are not probabilities; `summary()` of the result
+#' compares the network with its baselines.
+#'
+#' A model that was trained by [trainModel()] reads the genes it was trained
+#' on; genes it never saw have random embeddings. A loaded model reads all
+#' factors of `x` plus the `nTargets` most variable other genes, as the
+#' published tasks do. `genes` or `nTargets` choose otherwise.
+#'
+#' @param x the cells, as for [newModel()].
+#' @param model a [FoundationModel-class].
+#' @param assay.type,symbols,species,platform,tissue,disease,tfs as for
+#'   [trainModel()].
+#' @param alreadyNormalised,preprocess as for [trainModel()]; cells are never
+#'   filtered here, and genes only when they have no count at all. Conditions
+#'   the model does not know count as unknown.
+#' @param cells `NULL` (all), or cells by index, name or logical vector.
+#' @param nTargets variable genes beside the factors; `NULL`: see Details.
+#' @param keep names of genes to read beside the factors and variable genes;
+#'   it has no effect where the genes are those of the training.
+#' @param genes names of exactly the genes to read; `NULL`: those the model
+#'   was trained on. One without a count in these cells is read as 0.
+#' @param batchSize cells per call of the engine.
+#' @param file path of an HDF5 file to write the networks to while they are
+#'   made: memory then does not grow with them.
+#' @param backing `"memory"`, `"hdf5"` (the same as giving `file`) or `"lazy"`:
+#'   where the networks are kept, see [CellGRN-class].
+#' @param resume go on with `file` after a call that was interrupted? The
+#'   model, genes, cells and settings must be the same.
+#' @param overwrite replace `file` if it exists?
+#' @param verbose show messages and progress.
+#' @param ... not used.
+#' @return A `CellGRN`.
+#' @section Writing to a file: The expression values and `cellData` go into the
+#'   file too, so that [loadGRN()] needs nothing else; columns of `cellData`
+#'   that are not plain vectors, factors, dates or times stay out, with a
+#'   message. Disk space for the whole is taken at the beginning. After Ctrl-C
+#'   or an error what is complete stays in the file, and `resume = TRUE` goes
+#'   on from there; when nothing is complete, or when the disk is full, the
+#'   file is removed. A message says which.
+#' @section Errors: bad cells or gene names as for [newModel()]; genes named
+#'   in `genes` that `x` or the model lacks; a model of other genes; a dead
+#'   model (after `readRDS()`); more genes than the model takes; not enough
+#'   memory. Ctrl-C stops the call within a second and returns nothing.
+#' @seealso [PerCellGRNParam()] and [GRNParam-class] for networks without a
+#'   model; [edgeTable()], [poolGRN()], [regulonActivity()], [plotGRN()],
+#'   [saveGRN()]
+#' @references Source of the scores: scCAFM, Catchxu/scCAFM.
+#' @examples
+#' cells <- exampleCells()
+#' model <- newModel(SFMParam(), cells, seed = 1)
+#' trainModel(cells, model, epochs = 1, verbose = FALSE)
+#' grn <- inferGRN(cells, model, verbose = FALSE)
+#' grn
+#' @rdname inferGRN
+#' @aliases inferGRN,ANY,SFModel-method
+#' @export
+setMethod("inferGRN", c("ANY", "SFModel"), function(x, model,
+    assay.type = NULL, symbols = NULL, species = NULL, platform = NULL,
+    tissue = NULL, disease = NULL, cells = NULL, tfs = NULL,
+    nTargets = NULL, keep = NULL, genes = NULL, batchSize = 8,
+    alreadyNormalised = FALSE, preprocess = list(), file = NULL,
+    backing = NULL, resume = FALSE, overwrite = FALSE,
+    verbose = interactive()) {
+    .alive(model)
+    backing <- .chooseBacking(backing, file, resume, overwrite)
+    .checkFlag(verbose, "verbose")
+    batchSize <- .checkNumber(batchSize, "batchSize", 1, 65536, TRUE)
+    if (is.null(genes) && is.null(nTargets)) {
+        genes <- model@state$tokens
+    }
+    args <- list(
+        assay.type = assay.type, symbols = symbols,
+        species = if (is.null(species)) model@state$species else species,
+        platform = platform, tissue = tissue, disease = disease, tfs = tfs,
+        nTargets = if (is.null(nTargets)) 1000L else
+            .checkNumber(nTargets, "nTargets", 0, whole = TRUE),
+        keep = keep, genes = genes, preprocess = preprocess,
+        alreadyNormalised = .checkFlag(alreadyNormalised, "alreadyNormalised")
+    )
+    prepared <- .prepareCells(model, x, "infer", args, verbose)
+    prepared <- .pickCells(prepared, cells)
+    if (!is.null(model@state$student)) {
+        prepared <- .readStates(model@state$student, prepared)
+    }
+    .checkMemory(model, min(batchSize, ncol(prepared$values)),
+        nrow(prepared$values), sum(!prepared$nonTF), FALSE, "batchSize",
+        if (backing == "memory") .grnBytes(model, prepared) else
+            min(.grnBytes(model, prepared), .blockBytes())
+    )
+    .say(verbose, "Networks of ", ncol(prepared$values), " cells: ",
+        prepared$report$tfs, " TFs x ", nrow(prepared$values), " genes."
+    )
+    .inferBacked(model, prepared, backing, batchSize, verbose, file, resume,
+        overwrite
+    )
+})
+
+#' @rdname inferGRN
+#' @aliases inferGRN,ANY,ANY-method
+#' @export
+setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
+    if (methods::is(x, "FoundationModel") ||
+        methods::is(x, "PerCellGRNParam")) {
+        .stopArgument("x", "is the model; the cells come first, ",
+            "inferGRN(x, model)."
+        )
+    }
+    .stopArgument("model", "must be a FoundationModel (newModel(), ",
+        "loadModel()), a PerCellGRNParam() or GRNParam such as ",
+        "TreeGRNParam(), or left out; it is ", .show(model), "."
+    )
+})
+
+## Cells by index, name or logical vector, in the order asked for.
+.pickCells <- function(prepared, cells) {
+    if (is.null(cells)) {
+        return(prepared)
+    }
+    n <- length(prepared$cells)
+    at <- if (is.character(cells)) {
+        match(cells, prepared$cells)
+    } else if (is.logical(cells) && length(cells) == n) {
+        which(cells)
+    } else if (is.numeric(cells) && all(is.finite(cells)) &&
+        all(cells == round(cells)) && all(cells >= 1) && all(cells <= n)) {
+        as.integer(cells)
+    } else {
+        .stopArgument("cells", "must be names, whole numbers from 1 to ", n,
+            ", or ", n, " logical values; it is ", .show(cells), "."
+        )
+    }
+    if (anyNA(at)) {
+        .stopArgument("cells", "names cells that 'x' does not have: ",
+            .some(as.character(cells[is.na(at)])), "."
+        )
+    }
+    if (!length(at) || anyDuplicated(at)) {
+        .stopArgument("cells", "must name at least one cell, each once.")
+    }
+    prepared$values <- prepared$values[, at, drop = FALSE]
+    prepared$conditions <- prepared$conditions[, at, drop = FALSE]
+    prepared$cells <- prepared$cells[at]
+    prepared$columns <- prepared$columns[at]
+    prepared$cellData <- prepared$cellData[at, , drop = FALSE]
+    prepared$report$cells <- length(at)
+    prepared
+}
+
+## Weights kept of each row; of a student, whose rows are full, the 64 largest.
+.gateWidth <- function(model) {
+    s <- model@config$sfm
+    k <- s$topk
+    if (is.null(k) || is.na(k)) k <- s$num_factors
+    if (!is.null(model@state$student)) k <- min(k, 64)
+    min(k, s$num_factors)
+}
+
+## Bytes of the result: index (2) and weight (4) of k factors per row.
+.grnBytes <- function(model, prepared) {
+    rows <- nrow(prepared$values) + sum(!prepared$nonTF)
+    as.numeric(ncol(prepared$values)) * rows * .gateWidth(model) * 6
+}
+
+.inferBacked <- function(model, prepared, backing, batchSize, verbose, file,
+    resume, overwrite) {
+    parts <- .grnParts(model, prepared)
+    parts$factors <- if (backing == "lazy") {
+        .newLazyFactors(model, prepared, batchSize)
+    } else if (backing == "hdf5") {
+        .inferToFile(model, prepared, parts, batchSize, verbose, file, resume,
+            overwrite
+        )
+    } else {
+        n <- ncol(prepared$values)
+        bar <- .progressStart("Inferring ", n, verbose)
+        on.exit(.progressDone(bar))
+        .inferFactors(model, prepared, seq_len(n), batchSize, bar)
+    }
+    do.call(CellGRN, parts)
+}
+
+## Factors of the cells `at` (rising numbers), four raw vectors.
+.inferFactors <- function(model, prepared, at, batchSize, bar = NULL) {
+    starts <- seq(1L, length(at), by = batchSize)
+    parts <- vector("list", length(starts))
+    for (i in seq_along(starts)) {
+        batch <- at[starts[[i]]:min(length(at), starts[[i]] + batchSize - 1L)]
+        parts[[i]] <- .engineRun(model, "networks",
+            .tokenBatch(prepared, batch),
+            list(keep = as.numeric(.gateWidth(model))), raw = TRUE
+        )
+        if (!is.null(bar)) {
+            .progressTick(bar, batch[[length(batch)]])
+        }
+    }
+    setNames(lapply(.factorParts, function(name) {
+        do.call(c, lapply(parts, `[[`, name))
+    }), .factorParts)
+}
+
+## All of a CellGRN but its factors.
+.grnParts <- function(model, prepared) {
+    state <- model@state
+    cellData <- S4Vectors::DataFrame(prepared$cellData)
+    rownames(cellData) <- prepared$cells
+    list(
+        tfs = prepared$labels[!prepared$nonTF], genes = prepared$labels,
+        cells = prepared$cells,
+        nFactors = as.integer(model@config$sfm$num_factors),
+        k = as.integer(.gateWidth(model)),
+        expression = prepared$values, cellData = cellData,
+        metadata = list(
+            model = "SFM", modelSource = state$source,
+            modelStatus = state$status, modelHash = .modelHash(model),
+            seed = c(
+                model = .keyText(state$key), training = .keyText(state$run$key)
+            ),
+            engine = .engineText(), species = prepared$report$species,
+            coverage = prepared$report,
+            prior = if (is.null(state$run)) "none" else state$run$prior,
+            training = .trainingRecord(model),
+            preprocessing = prepared$report$settings
+        )
+    )
+}
+
+## A 64-bit key as "high:low"; a seed below 2^32 is 0:seed.
+.keyText <- function(key) {
+    if (is.null(key)) NULL else paste(format(key, trim = TRUE,
+        scientific = FALSE
+    ), collapse = ":")
+}
+
+.trainingRecord <- function(model) {
+    history <- trainingHistory(model)
+    if (!nrow(history)) {
+        return(NULL)
+    }
+    list(
+        steps = max(history$step), epochs = max(history$epoch),
+        status = model@state$status, seconds = sum(history$seconds),
+        settings = model@state$run$settings,
+        last = history[nrow(history), , drop = FALSE]
+    )
+}
+
+## A fingerprint of all weights.
+.modelHash <- function(model) {
+    names <- .engineTensors(model)$name
+    .hash(lapply(setNames(nm = names), function(name) .engineGet(model, name)))
+}

@@ -1,0 +1,440 @@
+## Networks per cell state from expression alone: the default per-cell
+## estimator, its settings and its result.
+
+#' Settings of the per-cell estimator
+#'
+#' `inferGRN(x, PerCellGRNParam())` needs no model: it finds cell states,
+#' removes their means, and regresses every gene on the TFs with slopes that
+#' may differ between states as far as the evidence goes. The result says first
+#' whether the differences can be told from those of permuted states.
+#'
+#' @section Method:
+#' \enumerate{
+#'   \item States: principal components above a gene-permutation null,
+#'     k-means, their number by silhouette, soft memberships W from the
+#'     nearest cells. Your labels or coordinates can replace this.
+#'   \item Centring: x less its fit on W, standardised. Only if there are
+#'     `gate[["cells"]]` cells and `gate[["genes"]]` genes and the centred data
+#'     have more than `gate[["gain"]]` nats per entry of evidence for a network;
+#'     otherwise all cells are one state.
+#'   \item x_cg = sum_t x_ct (beta_tg + sum_k W_ck delta_ktg) + e, with
+#'     beta ~ N(0, a) and delta ~ N(0, a rho), noise per gene; a and rho by
+#'     exact log evidence over their grids; rho = 0 is the pooled network.
+#'   \item Score: |slope in the cell| x standard deviation of the TF in the
+#'     cell's state.
+#' }
+#' Differences are called "not distinguishable from the pooled network", and
+#' every cell gets the pooled network, when their gain in evidence is not above
+#' that of every permutation of W over cells; when states were found whose mean
+#' silhouette is below `gate[["silhouette"]]` (0.25: no substantial structure,
+#' by Kaufman and Rousseeuw 1990); or when the slopes of the strongest 6% of
+#' edges vary by less than 3% (median coefficient of variation).
+#' Resolution is the state: nothing here resolves cells within one.
+#'
+#' @param states NULL: found; or labels, the name of a column of `colData(x)` or
+#'   a vector with a value per cell.
+#' @param embedding NULL, or coordinates to find states in: the name of a
+#'   `reducedDim` or a matrix, cells x dimensions.
+#' @param nStates numbers of states tried, from 2 to 32; one number: that.
+#' @param neighbours nearest cells that make a membership.
+#' @param centre NULL: by the gate above; TRUE or FALSE: always or never.
+#' @param a,rho grids of prior variances; rho = 0 always competes. `a = NULL`:
+#'   0.001, 0.003 and 0.01, as on 24 TFs; with more TFs also these times 24 /
+#'   TFs, for the more TFs there are the less each can explain.
+#' @param permutations of the states over cells, for the verdict; at least 1.
+#' @param gate named numbers `cells`, `genes`, `gain`, `silhouette`, see above.
+#' @return An object of class `PerCellGRNParam`. Stops, naming the argument,
+#'   when a value is out of its range.
+#' @seealso [inferGRN,ANY,PerCellGRNParam-method], [StateGRN-class],
+#'   [switchingEdges()], [contrastGRN()], [trainModel()] with `teacher`
+#' @examples
+#' PerCellGRNParam(nStates = 3)
+#' @export
+PerCellGRNParam <- function(states = NULL, embedding = NULL, nStates = 2:8,
+    neighbours = 30, centre = NULL, a = NULL,
+    rho = c(0.03, 0.1, 0.3), permutations = 10,
+    gate = c(cells = 500, genes = 80, gain = 5e-4, silhouette = 0.25)) {
+    if (!is.null(states) && !is.null(embedding)) {
+        stop("'states' and 'embedding' can't be used together; give one of ",
+            "them.", call. = FALSE
+        )
+    }
+    if (!is.numeric(nStates) || !length(nStates) || anyNA(nStates) ||
+        any(nStates != round(nStates)) || min(nStates) < 2 ||
+        max(nStates) > 32) {
+        .stopArgument("nStates", "must be whole numbers from 2 to 32; it is ",
+            .show(nStates), "."
+        )
+    }
+    if (!is.null(centre)) {
+        .checkFlag(centre, "centre")
+    }
+    parts <- c("cells", "genes", "gain", "silhouette")
+    if (!is.numeric(gate) || !setequal(names(gate), parts) ||
+        !all(is.finite(gate))) {
+        .stopArgument("gate", "must be finite numbers named ",
+            paste(parts, collapse = ", "), "; it is ", .show(gate), "."
+        )
+    }
+    for (name in c("a", "rho")) {
+        grid <- if (name == "a") a else rho
+        if (name == "a" && is.null(a)) {
+            next
+        }
+        if (!is.numeric(grid) || !length(grid) || !all(is.finite(grid)) ||
+            any(grid <= 0)) {
+            .stopArgument(name, "must be positive numbers; it is ",
+                .show(grid), "."
+            )
+        }
+    }
+    new("PerCellGRNParam", settings = list(
+        states = states, embedding = embedding,
+        low = min(nStates), high = max(nStates),
+        neighbours = .checkNumber(neighbours, "neighbours", 1, 1e6, TRUE),
+        centre = centre, a = a, rho = as.numeric(rho),
+        permutations = .checkNumber(permutations, "permutations", 1, 1e4,
+            TRUE
+        ),
+        gate = gate
+    ))
+}
+
+#' @rdname PerCellGRNParam
+#' @param object a `PerCellGRNParam`.
+#' @exportClass PerCellGRNParam
+setClass("PerCellGRNParam", slots = c(settings = "list"))
+
+#' @rdname PerCellGRNParam
+#' @export
+setMethod("show", "PerCellGRNParam", function(object) {
+    s <- object@settings
+    from <- if (!is.null(s$states)) "given labels" else paste0(
+        if (is.null(s$embedding)) "principal components" else
+            "given coordinates", ", ",
+        paste(unique(c(s$low, s$high)), collapse = " to "), " by silhouette"
+    )
+    cat("PerCellGRNParam\n  states: ", from, "\n  centring: ",
+        if (is.null(s$centre)) "gated" else if (s$centre) "always" else
+            "never", "\n  a: ", if (is.null(s$a)) "by the number of TFs" else
+        .some(s$a), "; rho: 0, ", .some(s$rho), "\n",
+        "  verdict against ", s$permutations, " permutations\n", sep = ""
+    )
+})
+
+## ---- estimation ------------------------------------------------------------
+
+#' Infer networks of cell states, without a model
+#'
+#' See [PerCellGRNParam()] for the method.
+#'
+#' @param x the cells, as for [newModel()].
+#' @param model a [PerCellGRNParam()].
+#' @param assay.type,symbols,species as for [trainModel()]; Ensembl names
+#'   without symbols get those of the shipped table.
+#' @param tfs the TFs: NULL for the catalogue of the species, or symbols.
+#' @param nTargets most variable genes read beside the TFs; `Inf`: all.
+#' @param keep,genes names of genes to read also, or exactly.
+#' @param maxTFs most variable TFs used at most; cost grows with the cube of
+#'   TFs x (1 + states).
+#' @param alreadyNormalised is `x` log-normalised already?
+#' @param preprocess as for [trainModel()]; `target` is the median total count
+#'   of a cell unless given; genes seen in fewer than `minCells` (3) cells are
+#'   left out.
+#' @param seed NULL: from R's generator; or a whole number.
+#' @param threads threads of the engine; NULL: `causeway.threads`. The result
+#'   doesn't depend on it.
+#' @param verbose show messages.
+#' @param ... not used.
+#' @return A [StateGRN-class].
+#' @section Errors: bad cells or gene names as for [newModel()]; labels or
+#'   coordinates that don't fit `x`; too few cells for the number of states;
+#'   too many TFs.
+#' @examples
+#' cells <- simulateCells(nCells = 600, nGenes = 90, nTFs = 10, seed = 1)
+#' inferGRN(cells, PerCellGRNParam(permutations = 3), seed = 1)
+#' @aliases inferGRN,ANY,PerCellGRNParam-method
+#' @rdname inferGRN-PerCell
+#' @export
+setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
+    assay.type = NULL, symbols = NULL, species = NULL, tfs = NULL,
+    nTargets = 2000, keep = NULL, genes = NULL, maxTFs = 300,
+    alreadyNormalised = FALSE, preprocess = list(), seed = NULL, ...,
+    threads = NULL, verbose = interactive()) {
+    .noDots(...)
+    s <- model@settings
+    .checkFlag(verbose, "verbose")
+    .checkFlag(alreadyNormalised, "alreadyNormalised")
+    maxTFs <- .checkNumber(maxTFs, "maxTFs", 1, whole = TRUE)
+    prepared <- .stateInput(x, assay.type, symbols, species, tfs,
+        if (identical(nTargets, Inf)) Inf else
+            .checkNumber(nTargets, "nTargets", 0, whole = TRUE), keep, genes,
+        preprocess, alreadyNormalised, verbose
+    )
+    prepared <- .limitTFs(prepared, maxTFs, verbose)
+    s <- .givenStates(s, x, prepared)
+    key <- .newKey(seed)
+    fit <- .fitStates(prepared, s, key, .threads(threads))
+    object <- .stateObject(prepared, fit, s, key)
+    .say(verbose, .verdictText(object@verdict))
+    object
+})
+
+.stateInput <- function(x, assay.type, symbols, species, tfs, nTargets, keep,
+    genes, preprocess, logged, verbose) {
+    input <- .cellInput(x, assay.type, symbols, verbose)
+    .warnSpecies(species, tfs, input)
+    species <- .resolveSpecies(species, input$cellData)
+    input <- .symbolsOfEnsembl(input, species, verbose)
+    .warnTfs(tfs, c(input$clean, input$symbols))
+    vocab <- .makeVocab(input$clean, input$symbols, input$type)
+    if (is.list(preprocess) && is.null(preprocess$target) && !logged) {
+        total <- .cellTotals(input$matrix)
+        if (any(total > 0, na.rm = TRUE)) {
+            preprocess$target <- median(total[total > 0], na.rm = TRUE)
+        }
+    }
+    prepared <- .preprocess(input, vocab, .resolveTfs(tfs, species)[[species]],
+        "infer", nTargets = nTargets, genes = genes, keep = keep,
+        preprocess = .rareGenes(preprocess), logged = logged,
+        verbose = verbose
+    )
+    prepared$report$species <- species
+    prepared
+}
+
+.cellTotals <- function(m) {
+    unlist(lapply(.columnChunks(m), function(part) {
+        Matrix::colSums(.columnChunk(m, part))
+    }), use.names = FALSE)
+}
+
+## All but the `most` most variable TFs become ordinary genes.
+.limitTFs <- function(prepared, most, verbose) {
+    tf <- which(!prepared$nonTF)
+    if (length(tf) <= most) {
+        return(prepared)
+    }
+    scale <- .standardiser(prepared$values[tf, , drop = FALSE])$scale
+    spread <- ifelse(scale > 0, 1 / scale, 0)
+    prepared$nonTF[tf[-order(-spread)[seq_len(most)]]] <- TRUE
+    message(length(tf), " TFs: the ", most, " most variable are used as ",
+        "regulators ('maxTFs')"
+    )
+    prepared
+}
+
+## Labels as one-hot memberships, coordinates as a matrix dims x cells.
+.givenStates <- function(s, x, prepared) {
+    n <- length(prepared$cells)
+    if (n < 2L) {
+        .stopArgument("x", "has one cell; a network needs at least two, ",
+            "better hundreds."
+        )
+    }
+    if (!is.null(s$states)) {
+        label <- s$states
+        if (is.character(label) && length(label) == 1L) {
+            if (!label %in% colnames(prepared$cellData)) {
+                .stopArgument("states", "is \"", label, "\", which isn't a ",
+                    "column of colData(x): ",
+                    .some(colnames(prepared$cellData), 8L), "."
+                )
+            }
+            label <- prepared$cellData[[label]]
+        }
+        if (length(label) != n || anyNA(label)) {
+            .stopArgument("states", "must have a label per cell, ", n,
+                ", none missing; it has ", length(label), " with ",
+                sum(is.na(label)), " missing."
+            )
+        }
+        label <- factor(label)
+        if (nlevels(label) > 32L) {
+            .stopArgument("states", "has ", nlevels(label), " different ",
+                "labels; at most 32 can be used. Merge some."
+            )
+        }
+        s$names <- levels(label)
+        s$w <- t(outer(as.integer(label), seq_len(nlevels(label)), "==") + 0)
+    }
+    if (!is.null(s$embedding)) {
+        s$point <- .givenCoordinates(s$embedding, x, n)
+    }
+    if (is.null(s$w)) {
+        s$high <- min(s$high, n - 1L)
+        if (s$high < s$low) {
+            .stopArgument("x", "has ", n, " cells, too few for ", s$low,
+                " states; give more cells, or 'states' for each."
+            )
+        }
+    }
+    s
+}
+
+.givenCoordinates <- function(point, x, n) {
+    if (is.character(point) && length(point) == 1L) {
+        if (!methods::is(x, "SingleCellExperiment") ||
+            !point %in% SingleCellExperiment::reducedDimNames(x)) {
+            .stopArgument("embedding", "is \"", point, "\", which isn't a ",
+                "reducedDim of 'x'; give its name or a matrix."
+            )
+        }
+        point <- SingleCellExperiment::reducedDim(x, point)
+    }
+    point <- as.matrix(point)
+    if (!is.numeric(point) || nrow(point) != n || ncol(point) < 1L ||
+        !all(is.finite(point))) {
+        .stopArgument("embedding", "must be finite numbers, cells x ",
+            "dimensions, with ", n, " rows; it is ", nrow(point), " x ",
+            ncol(point), "."
+        )
+    }
+    t(point) + 0
+}
+
+.fitStates <- function(prepared, s, key, threads) {
+    v <- prepared$values
+    tf <- which(!prepared$nonTF)
+    width <- length(tf) * (1 + if (is.null(s$w)) s$high else nrow(s$w))
+    if (width > 6000) {
+        .stopArgument("tfs", "are ", length(tf), ", too many for networks ",
+            "per state; lower 'maxTFs' or 'nStates'."
+        )
+    }
+    states <- if (is.null(s$w)) s$high else nrow(s$w)
+    .checkEstimatorMemory(.Call(cw_r_ridge_forecast,
+        as.numeric(c(ncol(v), nrow(v), length(tf), states, length(s$rho))),
+        threads
+    ), "networks per state")
+    options <- list(
+        a = .priorGrid(s$a, length(tf)), rho = s$rho,
+        permutations = as.numeric(s$permutations),
+        low = as.numeric(s$low), high = as.numeric(s$high),
+        neighbours = as.numeric(s$neighbours), nullGenes = 500,
+        centring = if (is.null(s$centre)) 0 else if (s$centre) 1 else 2,
+        gateCells = min(s$gate[["cells"]], 2^53),
+        gateGenes = min(s$gate[["genes"]], 2^53),
+        gateGain = s$gate[["gain"]]
+    )
+    view <- list(p = v@p, i = v@i, x = v@x, genes = as.numeric(nrow(v)),
+        cells = as.numeric(ncol(v))
+    )
+    fit <- .Call(cw_r_percell, view, tf - 1L, s$w, s$point, options, key,
+        threads
+    )
+    names(fit$numbers) <- c("states", "components", "centred", "gateGain", "a",
+        "rho", "evidence", "empty", "gain"
+    )
+    fit
+}
+
+.priorGrid <- function(a, nTFs) {
+    if (!is.null(a)) {
+        return(as.numeric(a))
+    }
+    a <- c(0.001, 0.003, 0.01)
+    if (nTFs > 24) sort(c(a * 24 / nTFs, a)) else a
+}
+
+## From the engine's arrays, which run over genes first, to R's.
+.stateObject <- function(prepared, fit, s, key) {
+    at <- fit$numbers
+    k <- at[["states"]]
+    tf <- which(!prepared$nonTF)
+    size <- c(nrow(prepared$values), length(tf), k)
+    slope <- aperm(array(fit$slope[seq_len(prod(size))], size), c(2L, 1L, 3L))
+    pooled <- t(matrix(fit$pooled, size[[1L]]))
+    w <- t(matrix(fit$w[seq_len(k * ncol(prepared$values))], k))
+    w <- w / rowSums(w) # the engine's are single precision
+    sd <- matrix(fit$sd[seq_len(k * size[[2L]])], size[[2L]])
+    colnames(w) <- if (is.null(s$names) || length(s$names) != k)
+        paste0("state", seq_len(k)) else s$names
+    verdict <- .stateVerdict(pooled, slope, fit, tf, s,
+        c(cells = ncol(prepared$values), genes = size[[1L]])
+    )
+    if (!verdict$distinguishable) {
+        slope <- array(pooled, size[c(2L, 1L, 3L)])
+        sd[] <- 1
+    }
+    data <- S4Vectors::DataFrame(prepared$cellData)
+    rownames(data) <- NULL
+    expression <- prepared$values
+    expression@Dimnames <- list(NULL, NULL)
+    new("StateGRN",
+        tfs = prepared$labels[tf], genes = prepared$labels,
+        cells = prepared$cells, pooled = pooled, slope = slope, sd = sd,
+        memberships = w, expression = expression, cellData = data,
+        verdict = verdict, metadata = list(
+            model = "varying-coefficient ridge", prior = "none",
+            seed = .keyText(key), engine = .engineText(),
+            species = prepared$report$species, coverage = prepared$report,
+            preprocessing = prepared$report$settings
+        )
+    )
+}
+
+## Why there is one state where none was asked for.
+.tooLittle <- function(size, s) {
+    short <- vapply(names(size), function(what) {
+        is.null(s$centre) && size[[what]] < s$gate[[what]]
+    }, NA)
+    if (!any(short)) {
+        return("there is one state")
+    }
+    paste0("too few to ask, ", paste0(
+        format(size[short], big.mark = ",", trim = TRUE), " ",
+        names(size)[short], " where ", s$gate[names(size)[short]],
+        " are asked for", collapse = " and "
+    ), " (PerCellGRNParam(gate = ), or centre = TRUE)")
+}
+
+## Is the variation between states more than that of permuted states?
+.stateVerdict <- function(pooled, slope, fit, tf, s, size) {
+    at <- fit$numbers
+    weight <- abs(pooled)
+    weight[cbind(seq_along(tf), tf)] <- NA
+    strong <- which(weight >= stats::quantile(weight, 0.94, na.rm = TRUE) &
+        weight > 0)
+    flat <- matrix(slope, length(pooled))[strong, , drop = FALSE]
+    spread <- sqrt(rowMeans((flat - rowMeans(flat))^2))
+    variation <- if (length(strong)) median(spread / weight[strong]) else 0
+    tried <- fit$silhouette[s$low:s$high + 1L]
+    top <- if (all(is.na(tried))) NA_real_ else max(tried, na.rm = TRUE)
+    reason <- if (at[["states"]] < 2) {
+        if (at[["centred"]] == 0 && is.null(s$centre) &&
+            is.finite(at[["gateGain"]])) {
+            "no network is seen within states"
+        } else {
+            .tooLittle(size, s)
+        }
+    } else if (at[["gain"]] <= max(0, fit$nullGain)) {
+        "permuted states do as well"
+    } else if (is.null(s$w) && isTRUE(top < s$gate[["silhouette"]])) {
+        sprintf("no separate states are seen (silhouette %.2f)", top)
+    } else if (variation < 0.03) {
+        "the slopes hardly differ between states"
+    } else {
+        ""
+    }
+    list(
+        distinguishable = !nzchar(reason), reason = reason,
+        gain = at[["gain"]], nullGain = fit$nullGain, variation = variation,
+        a = at[["a"]], rho = at[["rho"]], centred = at[["centred"]] == 1,
+        gateGain = at[["gateGain"]], components = at[["components"]],
+        silhouette = setNames(tried, s$low:s$high)
+    )
+}
+
+.verdictText <- function(v) {
+    if (v$distinguishable) {
+        sprintf(paste0("per-cell variation is distinguishable from the ",
+            "pooled network (evidence gain %.1f nats; permuted states at ",
+            "most %.1f)"
+        ), v$gain, max(v$nullGain))
+    } else {
+        paste0("per-cell variation is not distinguishable from the pooled ",
+            "network: ", v$reason
+        )
+    }
+}

@@ -1,0 +1,185 @@
+## One edge over cells.
+
+#' Draw one edge over the cells
+#'
+#' The score of an edge in each cell, over two coordinates of the cells, with
+#' the expression of the TF and of the target beside it: an edge that
+#' is only high where its genes are shows up as such.
+#'
+#' @param x a [CellGRN-class] or [StateGRN-class].
+#' @param tf,target names of a TF and of a gene of `x`.
+#' @param coordinates NULL: two principal components of the expression in `x`
+#'   (its 200 most variable genes, standardised); or a matrix, cells x two or
+#'   more dimensions, with cell names or in the order of `x`; or a
+#'   `SingleCellExperiment` that has `dimred`.
+#' @param dimred name or number of a `reducedDim` of `coordinates`; of a matrix
+#'   its first two columns are used.
+#' @param size of the points; NULL: by the number of cells.
+#' @param title NULL: one that names the edge.
+#' @return A `ggplot` with three panels. Colours run in each panel from 0 to the
+#'   99th percentile of the positive values, which the panel's name gives; high
+#'   values are drawn on top. Stops when a name is unknown or coordinates don't
+#'   fit.
+#' @seealso [edgeTable()], [contrastGRN()], [switchingEdges()]
+#' @examples
+#' grn <- exampleGRN()
+#' plotEdge(grn, "MYOG", "CKM")
+#' plotEdge(grn, "MYOG", "CKM", coordinates = cbind(grn$time, 0))
+#' @export
+plotEdge <- function(x, tf, target, coordinates = NULL, dimred = 1,
+    size = NULL, title = NULL) {
+    if (!methods::is(x, "PerCellNetworks")) {
+        .stopArgument("x", "must be per-cell networks, a CellGRN or a ",
+            "StateGRN; it is a ", class(x)[[1L]], "."
+        )
+    }
+    .knownTFs(.checkText(tf, "tf"), tfNames(x))
+    if (!.checkText(target, "target") %in% geneNames(x)) {
+        .stopArgument("target", "is \"", target, "\", which isn't a gene of ",
+            "the networks; see geneNames()."
+        )
+    }
+    if (!is.null(size)) {
+        .checkNumber(size, "size", 0, 20, open = TRUE)
+    }
+    place <- .cellCoordinates(x, coordinates, dimred)
+    at <- cbind(match(tf, tfNames(x)), match(target, geneNames(x)))
+    columns <- .networkColumns(x, seq_along(cellNames(x)))
+    parts <- lapply(.columnBlocks(length(columns$first)), function(part) {
+        .edgeScores(x, columns$first[part], at)
+    })
+    score <- unlist(parts, use.names = FALSE)[columns$of]
+    value <- function(gene) {
+        as.vector(x@expression[match(gene, geneNames(x)), ])
+    }
+    panels <- list(
+        .edgePanel(paste0("score of ", tf, " > ", target), score),
+        .edgePanel(paste0("expression of ", tf), value(tf)),
+        .edgePanel(paste0("expression of ", target), value(target))
+    )
+    if (is.null(title)) {
+        title <- paste0(tf, " > ", target, " in ",
+            .count(length(score), "cell")
+        )
+    }
+    .drawEdge(panels, place, size, title)
+}
+
+.edgePanel <- function(name, value) {
+    there <- value[value > 0]
+    most <- if (length(there)) stats::quantile(there, 0.99) else 0
+    list(
+        name = sprintf("%s\n0 to %s", name, format(signif(most, 2L))),
+        shade = if (most > 0) pmax(pmin(value / most, 1), 0) else 0 * value
+    )
+}
+
+## cells x 2, with column names.
+.cellCoordinates <- function(x, coordinates, dimred) {
+    cells <- cellNames(x)
+    if (is.null(coordinates)) {
+        return(.principalPlane(x@expression))
+    }
+    if (methods::is(coordinates, "SingleCellExperiment")) {
+        coordinates <- .reducedDimOf(coordinates, dimred)
+    }
+    coordinates <- as.matrix(coordinates)
+    if (!is.null(rownames(coordinates)) &&
+        any(cells %in% rownames(coordinates))) {
+        at <- match(cells, rownames(coordinates))
+        if (anyNA(at)) {
+            .stopArgument("coordinates", "lack ", sum(is.na(at)), " cells of ",
+                "the networks: ", .some(cells[is.na(at)]), "."
+            )
+        }
+        coordinates <- coordinates[at, , drop = FALSE]
+    }
+    if (!is.numeric(coordinates) || nrow(coordinates) != length(cells) ||
+        ncol(coordinates) < 2L || !all(is.finite(coordinates[, 1:2]))) {
+        .stopArgument("coordinates", "must be finite numbers, cells x 2, with ",
+            length(cells), " rows; they are ", nrow(coordinates), " x ",
+            ncol(coordinates), "."
+        )
+    }
+    out <- coordinates[, 1:2]
+    if (is.null(colnames(out))) {
+        colnames(out) <- paste("dimension", 1:2)
+    }
+    out
+}
+
+.reducedDimOf <- function(sce, dimred) {
+    names <- SingleCellExperiment::reducedDimNames(sce)
+    if (!length(names)) {
+        .stopArgument("coordinates", "have no reducedDim.")
+    }
+    known <- if (is.character(dimred)) dimred %in% names else
+        dimred %in% seq_along(names)
+    if (length(dimred) != 1L || !known) {
+        .stopArgument("dimred", "must be one of ", .some(names, 8L),
+            "; it is ", .show(dimred), "."
+        )
+    }
+    point <- as.matrix(SingleCellExperiment::reducedDim(sce, dimred))
+    if (is.null(rownames(point))) {
+        rownames(point) <- colnames(sce)
+    }
+    name <- if (is.character(dimred)) dimred else names[[dimred]]
+    if (nzchar(name)) {
+        colnames(point) <- paste(name, seq_len(ncol(point)))
+    }
+    point
+}
+
+## Two principal components of the most variable genes.
+.principalPlane <- function(expression, genes = 200L) {
+    z <- .standardiser(expression)
+    keep <- which(z$scale > 0)
+    keep <- head(keep[order(z$scale[keep])], genes)
+    plane <- matrix(0, ncol(expression), 2L,
+        dimnames = list(NULL, paste("component", 1:2))
+    )
+    if (length(keep) >= 2L) {
+        values <- t((as.matrix(expression[keep, , drop = FALSE]) -
+            z$mean[keep]) * z$scale[keep])
+        axes <- eigen(crossprod(values), symmetric = TRUE)$vectors[, 1:2]
+        ## a sign that doesn't hang on the linear algebra
+        axes <- sweep(axes, 2L, ifelse(colSums(axes^3) < 0, -1, 1), `*`)
+        plane[] <- values %*% axes
+    }
+    plane
+}
+
+.drawEdge <- function(panels, place, size, title) {
+    names <- vapply(panels, `[[`, "", "name")
+    points <- do.call(rbind, lapply(panels, function(p) {
+        d <- data.frame(x = place[, 1L], y = place[, 2L], shade = p$shade,
+            panel = p$name
+        )
+        d[order(d$shade), ]
+    }))
+    points$panel <- factor(points$panel, unique(names))
+    if (is.null(size)) {
+        size <- max(0.3, min(2, 60 / sqrt(nrow(place))))
+    }
+    .data <- ggplot2::.data
+    ggplot2::ggplot(points, ggplot2::aes(.data$x, .data$y,
+        colour = .data$shade)) +
+        ggplot2::geom_point(size = size) +
+        ggplot2::facet_wrap(~panel, nrow = 1L) +
+        ggplot2::scale_colour_gradientn(
+            colours = c("grey88", "#FDBB84", "#E34A33", "#7F0000"),
+            limits = c(0, 1), breaks = c(0, 1), labels = c("0", "high"),
+            name = NULL
+        ) +
+        ggplot2::labs(title = title, x = colnames(place)[[1L]],
+            y = colnames(place)[[2L]]
+        ) +
+        ggplot2::theme_bw(base_size = 11) +
+        ggplot2::theme(
+            panel.grid = ggplot2::element_blank(),
+            axis.text = ggplot2::element_blank(),
+            axis.ticks = ggplot2::element_blank(),
+            strip.background = ggplot2::element_rect(fill = "grey95")
+        )
+}

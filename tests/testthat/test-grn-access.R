@@ -1,0 +1,72 @@
+## Access to networks: subsets, pooling by group.
+
+denseFactors <- function(nCells = 5L, nTF = 3L, nGenes = 11L, m = 6L) {
+    value <- function(n) ((seq_len(n) * 7919) %% 1009) / 1009
+    list(
+        u = array(value(nCells * nTF * m), c(nCells, nTF, m)),
+        v = array(value(nCells * nGenes * m + 5)[-seq_len(5)],
+            c(nCells, nGenes, m)
+        )
+    )
+}
+
+fromDense <- function(d, k, cells = NULL) {
+    nCells <- dim(d$u)[[1L]]
+    genes <- paste0("g", seq_len(dim(d$v)[[2L]]))
+    CellGRN(
+        tfs = genes[c(4, 1, 7)], genes = genes,
+        cells = if (is.null(cells)) paste0("c", seq_len(nCells)) else cells,
+        nFactors = dim(d$u)[[3L]], k = k,
+        factors = causeway:::.factorsFromDense(d$u, d$v, k),
+        expression = matrix(seq_len(length(genes) * nCells) %% 5,
+            length(genes)
+        ),
+        cellData = S4Vectors::DataFrame(
+            group = rep(c("a", "b"), length.out = nCells)
+        )
+    )
+}
+
+keepTop <- function(a, k) {
+    aperm(apply(a, c(1, 2), function(r) {
+        r[order(-r)[-seq_len(k)]] <- 0
+        r
+    }), c(2, 3, 1))
+}
+
+test_that("pooling by group gives the mean over each group", {
+    grn <- fromDense(denseFactors(), 2L)
+    groups <- poolGRN(grn, groups = "group")
+    expect_named(groups, c("a", "b"))
+    expect_equal(groups$b, poolGRN(grn, cells = c(2, 4)))
+    expect_message(
+        some <- poolGRN(grn, groups = c("x", NA, "x", "y", NA)), "2 cells"
+    )
+    expect_equal(some$y, poolGRN(grn, cells = 4))
+    expect_error(poolGRN(grn, groups = "nothing"), "isn't a column")
+    expect_error(poolGRN(grn, groups = 1:3), "value per cell, 5")
+})
+
+test_that("subsets hold what the whole holds", {
+    grn <- fromDense(denseFactors(), 2L)
+    expect_length(grn, 5)
+    part <- grn[c(4, 2)]
+    expect_identical(cellNames(part), c("c4", "c2"))
+    expect_true(validObject(part))
+    expect_equal(cellNetwork(part, 1), cellNetwork(grn, 4))
+    expect_equal(part$group, c("b", "b"))
+    expect_equal(part@expression, grn@expression[, c(4, 2)])
+    expect_equal(grn["c3"], grn[3])
+    expect_equal(grn[c(FALSE, TRUE, FALSE, FALSE, TRUE)], grn[c(2, 5)])
+    expect_equal(grn[-1], grn[2:5])
+    expect_equal(grn[], grn)
+    expect_error(grn[1, 2], "one dimension")
+    expect_error(grn[6], "cell 6 of 5")
+    expect_error(grn["zzz"], "aren't in the object: zzz")
+    expect_error(grn[c(TRUE, FALSE)], "one TRUE or FALSE per cell")
+    expect_error(grn[c(1, 1)], "twice")
+    expect_error(grn[1.5], "cell numbers")
+    expect_error(grn[integer()], "no cell")
+    expect_error(cellNetwork(grn), "missing")
+    expect_error(cellNetwork(grn, 1:2), "one cell")
+})

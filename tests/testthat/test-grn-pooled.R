@@ -1,0 +1,146 @@
+## Pooled networks without a model, from cells.
+
+## 3 TFs that matter, 2 that don't, targets with known regulators and signs.
+pooledCells <- function(n = 240) {
+    wave <- function(k) {
+        x <- sin(seq_len(n) * (0.7 + 0.37 * k) + k) +
+            sin(seq_len(n) * (1.3 + 0.21 * k)^2)
+        round(x - min(x), 3)
+    }
+    tf <- vapply(1:5, wave, numeric(n))
+    noise <- vapply(11:16, wave, numeric(n))
+    x <- rbind(
+        t(tf),
+        TA = 2 * tf[, 1] + 0.3 * noise[, 1],
+        TB = 8 - 2 * tf[, 2] + 0.3 * noise[, 2],
+        TC = tf[, 1] + 1.2 * tf[, 3] + 0.3 * noise[, 3],
+        TN = noise[, 4], TK = rep(2, n)
+    )
+    rownames(x) <- c(paste0("TF", 1:5), "TA", "TB", "TC", "TN", "TK")
+    colnames(x) <- paste0("cell", seq_len(n))
+    x
+}
+pooledTFs <- paste0("TF", 1:5)
+
+infer <- function(param, x = pooledCells(), ...) {
+    inferGRN(x, param, tfs = pooledTFs, alreadyNormalised = TRUE, ...)
+}
+
+params <- list(
+    extra = TreeGRNParam(trees = 60), boost = TreeGRNParam("boosting"),
+    ridge = RidgeGRNParam(), pearson = CorGRNParam(),
+    spearman = CorGRNParam("spearman"), partial = CorGRNParam("partial"),
+    all = CombinedGRNParam(list(TreeGRNParam(trees = 60), RidgeGRNParam()))
+)
+
+test_that("every estimator finds the known regulators and their signs", {
+    for (name in names(params)) {
+        grn <- infer(params[[name]], seed = 1)
+        expect_s4_class(grn, "PooledGRN")
+        s <- as.matrix(grn)
+        expect_identical(dim(s), c(5L, 10L), label = name)
+        expect_true(all(is.finite(s)) && all(s >= 0), label = name)
+        best <- function(g) rownames(s)[which.max(s[, g])]
+        expect_identical(best("TA"), "TF1", label = name)
+        expect_identical(best("TB"), "TF2", label = name)
+        expect_setequal(names(sort(-s[, "TC"]))[1:2], c("TF1", "TF3"))
+        sign <- edgeSign(grn)
+        expect_identical(dimnames(sign), dimnames(s), label = name)
+        expect_identical(unname(sign["TF1", "TA"]), 1L, label = name)
+        expect_identical(unname(sign["TF2", "TB"]), -1L, label = name)
+        expect_true(all(s[cbind(pooledTFs, pooledTFs)] == 0), label = name)
+        expect_true(all(s[, "TK"] < 1e-6), label = name)
+    }
+})
+
+test_that("the verbs of pooled networks work", {
+    x <- pooledCells()
+    grn <- infer(params$all, x, seed = 1)
+    edges <- edgeTable(grn, top = 6, self = FALSE)
+    expect_identical(names(edges), c("Gene1", "Gene2", "score"))
+    edges$sign <- edgeSign(grn, edges)
+    expect_true(all(edges$sign %in% c(-1L, 1L)))
+    expect_s3_class(as(grn, "igraph"), "igraph")
+    file <- tempfile(fileext = ".csv")
+    on.exit(unlink(file))
+    writeGRN(grn, file, top = 6)
+    expect_identical(nrow(read.csv(file)), 6L)
+    reference <- data.frame(Gene1 = c("TF1", "TF2", "TF1", "TF3"),
+        Gene2 = c("TA", "TB", "TC", "TC")
+    )
+    table <- as.data.frame(evaluateGRN(grn, reference, nBoot = 0,
+        expression = x
+    ))
+    expect_gt(table$auprcRatio[table$method == "model"], 3)
+    expect_output(show(grn), "PooledGRN")
+})
+
+test_that("counts, containers and choices of genes", {
+    cells <- exampleCells()
+    grn <- inferGRN(cells, RidgeGRNParam(), nTargets = 20)
+    expect_identical(ncol(as.matrix(grn)) - nrow(as.matrix(grn)), 20L)
+    some <- inferGRN(cells, RidgeGRNParam(), nTargets = 5, cells = 1:30)
+    expect_identical(some@nCells, 30)
+    all <- inferGRN(cells, CorGRNParam(), nTargets = Inf)
+    expect_gt(ncol(as.matrix(all)), 25)
+    named <- inferGRN(cells, CorGRNParam(),
+        genes = c("MYOD1", "MYOG", "TARGET001")
+    )
+    expect_identical(dim(named), c(TFs = 2L, genes = 3L),
+        ignore_attr = TRUE
+    )
+})
+
+test_that("bad cells are refused", {
+    x <- pooledCells()
+    expect_error(infer(RidgeGRNParam(), x, cells = 1, nTargets = 2), "one cell")
+    expect_error(
+        inferGRN(x, RidgeGRNParam(), tfs = "NOPE", alreadyNormalised = TRUE),
+        "transcription factor"
+    )
+    bad <- x
+    bad[2, 3] <- NaN
+    expect_error(infer(RidgeGRNParam(), bad), "finite")
+    expect_error(infer(RidgeGRNParam(), x[, 0]), "empty")
+    expect_error(infer(RidgeGRNParam(), x, nTargets = -1), "'nTargets'")
+    expect_error(inferGRN(RidgeGRNParam(), x), "cells come first")
+    expect_error(inferGRN(RidgeGRNParam()), "cells come first")
+    old <- options(causeway.memoryLimit = 1000)
+    on.exit(options(old))
+    expect_error(infer(TreeGRNParam(), x), "memory")
+    expect_error(infer(RidgeGRNParam(), x), "memory")
+})
+
+test_that("signs are asked for properly", {
+    grn <- infer(RidgeGRNParam())
+    expect_error(edgeSign(3), "'x'")
+    expect_error(edgeSign(poolGRN(exampleGRN())), "no signs")
+    expect_error(edgeSign(grn, 3), "'edges'")
+    expect_error(edgeSign(grn, data.frame(Gene1 = "TF1", Gene2 = "ZZ")), "ZZ")
+})
+
+test_that("the default centres on states where that helps, and says so", {
+    cells <- simulateCells(nCells = 800, nGenes = 100, nTFs = 10, seed = 4)
+    edges <- do.call(rbind, strsplit(rownames(simulatedTruth(cells)), ">",
+        fixed = TRUE
+    ))
+    reference <- data.frame(Gene1 = edges[, 1], Gene2 = edges[, 2])
+    param <- CombinedGRNParam(list(TreeGRNParam(trees = 60), RidgeGRNParam()))
+    grn <- function(...) inferGRN(cells, param, seed = 1, ...)
+    ratio <- function(x) {
+        as.data.frame(evaluateGRN(x, reference, "model", nBoot = 0))$auprcRatio
+    }
+    gated <- grn()
+    never <- grn(centre = FALSE)
+    expect_true(metadata(gated)$centring$centred)
+    expect_gt(metadata(gated)$centring$states, 1)
+    expect_gt(metadata(gated)$centring$gain, 5e-4)
+    expect_false(metadata(never)$centring$centred)
+    expect_gt(ratio(gated), 1.3 * ratio(never))
+    expect_identical(as.matrix(grn(centre = TRUE)), as.matrix(gated))
+    ## too few cells, and single estimators: not asked
+    few <- inferGRN(cells[, 1:300], param, seed = 1)
+    expect_false(metadata(few)$centring$centred)
+    expect_false(metadata(inferGRN(cells, RidgeGRNParam()))$centring$centred)
+    expect_error(grn(centre = NA), "'centre' must be TRUE or FALSE")
+})
