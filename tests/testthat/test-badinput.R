@@ -223,7 +223,7 @@ test_that("a damaged sparse matrix is refused before it is read", {
     batch <- list(values = x, ids = 1L, conditions = 1L, nonTF = TRUE)
     expect_error(
         .engineRun(tinyModel(), "networks", batch),
-        "damaged sparse matrix"
+        "sparse matrix is damaged"
     )
 })
 
