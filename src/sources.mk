@@ -63,7 +63,13 @@ ENGINE_SOURCES = \
   engine/autodiff/op_graph.c \
   engine/autodiff/op_batchnorm.c \
   engine/nn/params.c \
+  engine/nn/layer_linear.c \
+  engine/nn/layer_attention.c \
+  engine/nn/layer_retention.c \
+  engine/nn/layer_ssm.c \
+  engine/nn/layer_hyena.c \
   engine/nn/layer_graph.c \
+  engine/nn/layer_icnn.c \
   engine/nn/transformer.c \
   engine/models/sfm/sfm_config.c \
   engine/models/sfm/sfm.c \
