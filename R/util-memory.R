@@ -75,8 +75,10 @@
         NA_real_
 }
 
-## Sets the kernel's record of the most memory back; NA where it can't.
+## Sets the kernel's record of the most memory back; NA where it can't. What
+## is garbage by now is freed first, or it would hide what the call takes.
 .peakStart <- function() {
+    gc(verbose = FALSE)
     reset <- tryCatch({
         suppressWarnings(writeLines("5", "/proc/self/clear_refs"))
         TRUE
