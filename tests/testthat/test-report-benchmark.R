@@ -6,7 +6,9 @@ two <- benchmarkMethods()[c("pearson", "ridge")]
 
 test_that("the page is one file, escaped, not half written", {
     names(two) <- c("<script>alert(1)</script>", "a & \"b\" {{verdict}}")
-    file <- tempfile(fileext = ".html")
+    folder <- tempfile()
+    dir.create(folder)
+    file <- file.path(folder, "page.html")
     got <- benchmarkGRN(setNames(list(cells), "x'<img src=q>"),
         setNames(list(truth), "x'<img src=q>"), two, nBoot = 10,
         title = "A <b>title</b>", file = file
@@ -27,8 +29,8 @@ test_that("the page is one file, escaped, not half written", {
     expect_error(write(got, file.path(tempfile(), "a.html")),
         "doesn't exist"
     )
-    unlink(file)
-    expect_identical(list.files(tempdir(), "\\.html", all.files = TRUE),
-        character()
+    expect_identical(list.files(folder, all.files = TRUE, no.. = TRUE),
+        "page.html"
     )
+    unlink(folder, recursive = TRUE)
 })
