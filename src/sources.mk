@@ -23,6 +23,7 @@ ENGINE_SOURCES = \
   engine/kernels/ref/ref_attention.c \
   engine/kernels/ref/ref_gate.c \
   engine/kernels/ref/ref_loss.c \
+  engine/kernels/ref/ref_factor.c \
   engine/kernels/ref/ref_optimizer.c \
   engine/kernels/ref/ref_spread.c \
   engine/kernels/ref/ref_function.c \
@@ -36,6 +37,7 @@ ENGINE_SOURCES = \
   engine/kernels/cpu/cpu_index.c \
   engine/kernels/cpu/cpu_attention.c \
   engine/kernels/cpu/cpu_gate.c \
+  engine/kernels/cpu/cpu_factor.c \
   engine/kernels/cpu/cpu_optimizer.c \
   engine/kernels/cpu/cpu_spread.c \
   engine/kernels/cpu/cpu_function.c \

@@ -3,8 +3,8 @@
 
 static const int64_t own[] = {0, 5, 5, 6, 13}, other[] = {0, 3, 7, 7, 9}, prefix[] = {2, 0, 1, 0};
 static const int32_t position[] = {0, 1, 2, 5, 9, 0, 0, 1, 2, 3, 4, 6, 7};
-#define OWN ((cw_ragged){4, own})
-#define OTHER ((cw_ragged){4, other})
+#define OWN ((cw_ragged){4, own, NULL})
+#define OTHER ((cw_ragged){4, other, NULL})
 
 #define BUILD(name, expression)                                                                                        \
     static cw_tensor *name(cw_tape *t, cw_tensor *const *x) { return expression; }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define SMALL 2048             /* bytes */
-#define SMALL_SLAB (64 * 1024) /* bytes */
+#define SMALL_SLAB (16 * 1024) /* bytes */
 #define BATCH 62               /* block records made at once */
 #define SENTINEL 0xA5
 
