@@ -66,6 +66,8 @@ ENGINE_SOURCES = \
   engine/autodiff/op_batchnorm.c \
   engine/nn/params.c \
   engine/nn/layer_linear.c \
+  engine/nn/layer_norm.c \
+  engine/nn/layer_mlp.c \
   engine/nn/layer_attention.c \
   engine/nn/layer_retention.c \
   engine/nn/layer_ssm.c \

@@ -6,8 +6,10 @@
  */
 #include "io/safetensors.h"
 #include "nn/layer_attention.h"
+#include "nn/layer_graph.h"
 #include "nn/layer_hyena.h"
 #include "nn/layer_icnn.h"
+#include "nn/layer_mlp.h"
 #include "nn/layer_retention.h"
 #include "nn/layer_ssm.h"
 #include "test.h"
@@ -333,12 +335,81 @@ static void scgpt(golden *g)
     compare_tensor(g, "layer0", x, "expect.layer0");
 }
 
+/* ---- GEARS: capped embeddings, batch norms, both graph convolutions, an MLP with norms; training mode ---- */
+
+static cw_layer_norm batch(golden *g, const char *name)
+{
+    char key[4][100];
+    static const char *const part[] = {"weight", "bias", "running_mean", "running_var"};
+    for (int i = 0; i < 4; i++) snprintf(key[i], sizeof key[i], "%s.%s", name, part[i]);
+    return (cw_layer_norm){
+        CW_NORM_BATCH, get(g, "", key[0]), get(g, "", key[1]), get(g, "", key[2]), get(g, "", key[3]), 1e-5f, 0.1f};
+}
+
+static cw_graph_store *edges(golden *g, const char *name, int64_t nodes)
+{
+    char weights[40];
+    snprintf(weights, sizeof weights, "%s_weight", name);
+    const cw_safetensors_entry *e = cw_safetensors_find(g->file, name), *w = cw_safetensors_find(g->file, weights);
+    if (!e || !w) return NULL;
+    int32_t *ends = malloc((size_t)e->count * sizeof *ends); /* (2, edges): sources, targets */
+    float *weight = values(g, w);
+    cw_safetensors_read_i32(g->ctx, ends, e);
+    cw_graph_store *graph = cw_graph_new_normalised(g->ctx, nodes, w->count, ends + w->count, ends, weight);
+    free(ends), free(weight);
+    return graph;
+}
+
+static void gears(golden *g)
+{
+    cw_tape *t = g->tape;
+    const cw_function relu = {CW_FN_LEAKY_RELU, 0.0f};
+    cw_tensor *gene = get(g, "", "gene_emb.weight"), *pos = get(g, "", "emb_pos.weight"), *in = get(g, "", "x");
+    cw_tensor *pert = get(g, "", "pert_emb.weight");
+    if (!gene || !pos || !pert || !in) return;
+    int64_t genes = cw_rows(gene), cells = cw_rows(in), n = genes * cells;
+    int32_t *index = malloc((size_t)n * sizeof *index);
+    for (int64_t i = 0; i < n; i++) index[i] = (int32_t)(i % genes);
+    cw_tape_reset(t, 1, 1, 1, 0);
+    cw_cap_rows(t, gene, index, n, 1.0f), cw_cap_rows(t, pos, index, n, 1.0f);
+    cw_cap_rows(t, pert, index, cw_rows(pert), 1.0f);
+    compare(g, "gene_emb", cw_f32(gene), "expect.renorm.gene_emb", 1e-6);
+    compare(g, "emb_pos", cw_f32(pos), "expect.renorm.emb_pos", 1e-6);
+    /* the published quirk: the edges number the genes of the first cell only */
+    cw_graph_store *together = edges(g, "G_coexpress", n), *ontology = edges(g, "G_go", cw_rows(pert));
+    cw_layer_norm norm = batch(g, "bn_emb");
+    cw_layer_linear near = linear(g, "", "layers_emb_pos.0.lin"), similar = linear(g, "", "sim_layers.0.lin");
+    if (!together || !ontology || !norm.mean || !near.w || !similar.w) return;
+    cw_tensor *base = cw_layer_norm_forward(t, cw_gather(t, gene, index, n), &norm);
+    compare_tensor(g, "bn_emb", base, "expect.bn_emb");
+    compare(g, "bn_emb's mean", cw_f32(norm.mean), "expect.buffers.bn_emb.running_mean", 1e-5);
+    compare(g, "bn_emb's variance", cw_f32(norm.var), "expect.buffers.bn_emb.running_var", 1e-5);
+    cw_tensor *place = cw_layer_graph(t, together, cw_gather(t, pos, index, n), near.w, near.b, 1);
+    compare_tensor(g, "SGConv of co-expression", place, "expect.layers_emb_pos0");
+    compare_tensor(g, "SGConv of GO", cw_layer_graph(t, ontology, pert, similar.w, similar.b, 1), "expect.sim_layers0");
+    cw_layer_mlp mlp = {
+        2,
+        {{.linear = linear(g, "", "emb_trans_v2.network.0"),
+          .before = batch(g, "emb_trans_v2.network.1"),
+          .activated = 1,
+          .act = relu},
+         {.linear = linear(g, "", "emb_trans_v2.network.3"), .before = batch(g, "emb_trans_v2.network.4")}}};
+    if (strcmp(g->name, "gears_a") == 0) { /* one layer of each graph there, so that `place` is what is added */
+        cw_tensor *sum = cw_add_spread(t, cw_apply(t, base, relu), place, 0.2f);
+        compare_tensor(g, "emb_trans_v2", cw_layer_mlp_forward(t, sum, &mlp), "expect.emb_trans_v2");
+        compare(g, "its second variance", cw_f32(mlp.step[1].before.var),
+                "expect.buffers.emb_trans_v2.network.4.running_var", 1e-5);
+    }
+    cw_graph_free(g->ctx, together), cw_graph_free(g->ctx, ontology);
+    free(index);
+}
+
 static const struct {
     const char *name;
     void (*run)(golden *g);
-} cases[] = {{"hyena_a", hyena},   {"hyena_b", hyena},   {"hyena_o3", hyena},  {"kcfm_a", kcfm},
-             {"kcfm_b", kcfm},     {"cellfm_a", cellfm}, {"cellfm_b", cellfm}, {"cellot_a", cellot},
-             {"cellot_b", cellot}, {"scgpt_a", scgpt},   {"scgpt_b", scgpt}};
+} cases[] = {{"hyena_a", hyena},   {"hyena_b", hyena},   {"hyena_o3", hyena},  {"kcfm_a", kcfm},     {"kcfm_b", kcfm},
+             {"cellfm_a", cellfm}, {"cellfm_b", cellfm}, {"cellot_a", cellot}, {"cellot_b", cellot}, {"scgpt_a", scgpt},
+             {"scgpt_b", scgpt},   {"gears_a", gears},   {"gears_b", gears}};
 
 static void run(const char *dir, const char *name, void (*what)(golden *g), const char *kernels)
 {

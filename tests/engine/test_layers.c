@@ -5,6 +5,7 @@
 #include "nn/layer_attention.h"
 #include "nn/layer_hyena.h"
 #include "nn/layer_icnn.h"
+#include "nn/layer_mlp.h"
 #include "nn/layer_retention.h"
 #include "nn/layer_ssm.h"
 
@@ -87,6 +88,21 @@ static cw_tensor *b_icnn_gradient(cw_tape *t, cw_tensor *const *x)
     return cw_layer_icnn_gradient(t, x[0], &l);
 }
 
+/* x w_0 b_0 norm_w norm_b w_1 norm_w: Linear, ReLU, LayerNorm as scGPT's; Linear, RMSNorm, ELU, dropout */
+static cw_tensor *b_mlp(cw_tape *t, cw_tensor *const *x)
+{
+    cw_layer_mlp l = {2,
+                      {{.linear = LINEAR(x[1], x[2]),
+                        .activated = 1,
+                        .after = {.kind = CW_NORM_LAYER, .w = x[3], .b = x[4], .eps = 1e-5f}},
+                       {.linear = LINEAR(x[5], NULL),
+                        .before = {.kind = CW_NORM_RMS, .w = x[6], .eps = 1e-3f},
+                        .activated = 1,
+                        .act = {CW_FN_ELU, 1.0f},
+                        .dropout = 0.4f}}};
+    return cw_layer_mlp_forward(t, x[0], &l);
+}
+
 static const op_case cases[] = {
     {"LoRA", b_lora, 5, {{5, 3}, {7, 3, 0, 0, 1}, {1, 7, 0, 0, 1}, {2, 3}, {7, 2}}, .keep = 30},
     {"LoRA and its base", b_lora_bare, 4, {{5, 3}, {7, 3}, {1, 3}, {7, 1}}, .keep = 14},
@@ -111,9 +127,18 @@ static const op_case cases[] = {
      7,
      {{6, 3, 0, 0, 1}, {5, 3}, {1, 5}, {4, 5}, {1, 5}, {6, 1, 0, 1, 1}, {1, 4, 0.3f, 2, 1}},
      .keep = 126},
+    {"MLP",
+     b_mlp,
+     7,
+     {{5, 4}, {3, 4}, {1, 3}, {1, 3}, {1, 3}, {4, 3}, {1, 4}},
+     .training = 1,
+     .keep = 126,
+     .step = 0.004},
     {"convex network", b_icnn, 8, {{5, 3}, {4, 3}, {1, 4}, {3, 3}, {1, 3}, {1, 3}, {3, 4}, {1, 3}}, .keep = 254},
     {"its gradient", b_icnn_gradient, 8, {{5, 3}, {4, 3}, {1, 4}, {3, 3}, {1, 3}, {1, 3}, {3, 4}, {1, 3}}, .keep = 254},
 };
+
+#define CONVEX (&cases[9])
 
 /* What cw_layer_icnn_gradient says is the derivative of what cw_layer_icnn_forward says. */
 static void test_transport(const char *kernels)
@@ -122,7 +147,8 @@ static void test_transport(const char *kernels)
     ctx->kernels = cw_kernels_select(kernels);
     cw_tape *t = cw_tape_new(ctx);
     op_leaves l;
-    op_new_leaves(&l, &cases[8], OP_PLAIN);
+    CHECK(CONVEX->build == b_icnn, "the case has moved");
+    op_new_leaves(&l, CONVEX, OP_PLAIN);
     cw_tensor *x[OP_MAX_IN];
     for (int i = 0; i < 8; i++) x[i] = &l.leaf[i];
     cw_layer_icnn net = icnn(x, 1.5f);
@@ -137,7 +163,7 @@ static void test_transport(const char *kernels)
     double worst = 0;
     for (int i = 0; i < 15; i++) worst = fmax(worst, fabs((double)want[i] - l.grad[0][i]));
     CHECK(ctx->status == CW_OK && worst < 1e-5, "%s: off by %g", kernels, worst);
-    op_free_leaves(&l, &cases[8]);
+    op_free_leaves(&l, CONVEX);
     cw_tape_free(t);
     cw_ctx_free(ctx);
 }

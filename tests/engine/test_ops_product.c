@@ -40,7 +40,8 @@ FUNCTION(softplus, CW_FN_SOFTPLUS, 1.7f)
 FUNCTION(silu, CW_FN_SILU, 0)
 FUNCTION(sigmoid, CW_FN_SIGMOID, 0)
 FUNCTION(tanh, CW_FN_TANH, 0)
-FUNCTION(gelu, CW_FN_GELU_TANH, 0)
+FUNCTION(gelu, CW_FN_GELU, 0)
+FUNCTION(gelu_tanh, CW_FN_GELU_TANH, 0)
 FUNCTION(sin, CW_FN_SIN, 2.5f)
 FUNCTION(exp, CW_FN_EXP, -0.8f)
 FUNCTION(square, CW_FN_SQUARE, 0.5f)
@@ -104,6 +105,7 @@ static const op_case cases[] = {
     FUNCTION_CASE(sigmoid),
     FUNCTION_CASE(tanh),
     FUNCTION_CASE(gelu),
+    FUNCTION_CASE(gelu_tanh),
     FUNCTION_CASE(sin),
     FUNCTION_CASE(exp),
     FUNCTION_CASE(square),

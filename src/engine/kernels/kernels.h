@@ -51,6 +51,7 @@ typedef enum cw_function_kind {
     CW_FN_SILU,
     CW_FN_SIGMOID,
     CW_FN_TANH,
+    CW_FN_GELU,      /* exact: x Phi(x) */
     CW_FN_GELU_TANH, /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
     CW_FN_SIN,       /* sin(a x) */
     CW_FN_EXP,       /* e^(a x) */
@@ -59,7 +60,7 @@ typedef enum cw_function_kind {
 } cw_function_kind;
 typedef struct cw_function {
     cw_function_kind kind;
-    float a; /* unused by SILU, SIGMOID, TANH, GELU_TANH */
+    float a; /* unused by SILU, SIGMOID, TANH, GELU, GELU_TANH */
 } cw_function;
 
 /* The shape of a small operand beside an (n,d) matrix. */
