@@ -121,7 +121,7 @@ static void hyena(golden *g)
     if (!x || !l.in.w || !f->deltas || !f->last.w) return;
     cw_tensor *in = get(g, "", "expect.layer0.mixer_in");
     l.order = cw_rows(l.in.w) / cw_cols(l.in.w) - 1;
-    cw_ragged seq = {in->dim[0], start};
+    cw_ragged seq = {.count = in->dim[0], .start = start};
     cw_tensor *filter = cw_hyena_filter_forward(t, f, in->dim[1]);
     compare_tensor(g, "filter", filter, "expect.layer0.filter");
     compare_tensor(g, "operator", cw_layer_hyena_forward(t, x, &l, filter, seq), "expect.layer0.mixer_out");
@@ -155,7 +155,7 @@ static void mamba(golden *g, const char *direction)
     if (!x || !l.norm || !l.dt_bias || !l.conv_b) return;
     l.heads = cw_count(l.dt_bias), l.head_dim = cw_count(l.norm) / l.heads;
     l.state = (cw_count(l.conv_b) - cw_count(l.norm)) / 2;
-    cw_ragged seq = {get(g, "", in)->dim[0], start};
+    cw_ragged seq = {.count = get(g, "", in)->dim[0], .start = start};
     compare_tensor(g, direction, cw_layer_ssm_forward(g->tape, x, &l, seq), out);
 }
 
@@ -249,7 +249,7 @@ static void cellfm(golden *g)
                                          : NULL;
         snprintf(p, sizeof p, "encoder.%lld.", (long long)i),
             snprintf(want, sizeof want, "expect.layer%lld", (long long)i);
-        x = encoder_layer(g, x, p, heads, alpha, mask, s, (cw_ragged){B, start});
+        x = encoder_layer(g, x, p, heads, alpha, mask, s, (cw_ragged){.count = B, .start = start});
         compare_tensor(g, want + 7, x, want);
     }
     merged(g, "encoder.0.");
@@ -326,7 +326,7 @@ static void scgpt(golden *g)
     cw_tape_reset(t, 0, 0, 1, 0); /* keys in use stand for a cache, which isn't differentiated */
     x = rows_of(g, "expect.gene_encoder", start), other = rows_of(g, "expect.value_encoder", NULL);
     x = cw_add_spread(t, x, other, 1.0f);
-    cw_attend_spec spec = {.query = {B, start}, .key = {B, start}, .keys = valid};
+    cw_attend_spec spec = {.query = {.count = B, .start = start}, .key = {.count = B, .start = start}, .keys = valid};
     cw_layer_linear up = linear(g, p, "linear1"), down = linear(g, p, "linear2");
     cw_tensor *a = cw_layer_attention_forward(t, x, x, &l, spec);
     x = cw_layernorm(t, cw_add_spread(t, x, a, 1.0f), get(g, p, "norm1.weight"), get(g, p, "norm1.bias"), 1e-5f);
