@@ -60,6 +60,7 @@ parity:
 	@{ command -v gcc && pkg-config --exists openblas libcjson; } >/dev/null 2>&1 || $(MAKE) -s deps
 	@$(MAKE) -s -j$(JOBS) -C tests/engine CC=gcc SAN= OPT=-O2 parity
 	@tests/engine/build/gcc/parity $(FIXTURES)
+	@if [ -d "$(FIXTURES)/hyena_a" ]; then tests/engine/build/gcc/golden_layers $(FIXTURES); fi
 
 bench: install
 	@mkdir -p bench/results

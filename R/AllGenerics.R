@@ -117,10 +117,6 @@ setGeneric("contrastGRN",
     function(x, group, ...) standardGeneric("contrastGRN")
 )
 
-#' @rdname GRNEvaluation-class
-#' @export
-setGeneric("byTF", function(x) standardGeneric("byTF"))
-
 #' @rdname StateGRN-class
 #' @export
 setGeneric("memberships", function(x) standardGeneric("memberships"))
@@ -162,6 +158,9 @@ setGeneric("write", function(x, file = "data", ...) standardGeneric("write"),
 
 ## What show() prints of a report below its verdict.
 setGeneric(".showBody", function(x) standardGeneric(".showBody"))
+
+## What its HTML page has between the verdict and the facts: a list of tags.
+setGeneric(".pageBody", function(x) standardGeneric(".pageBody"))
 
 ## ---- delays (estimateTau, TauFit) -------------------------------------------
 

@@ -33,7 +33,7 @@
 #' @section Are they worth anything:
 #' * Known edges: [evaluateGRN()], [readReference()], [splitReference()],
 #'   [plotEvaluation()], [plotRankRecovery()]; many methods at once:
-#'   [benchmarkGRN()], [plotBenchmark()], [writeBenchmark()].
+#'   [benchmarkGRN()], [plotBenchmark()], [write()].
 #' * Nulls: [nullGRN()], [edgeFDR()]; reruns: [stabilityGRN()],
 #'   [plotStability()]; perturbed cells: [evaluatePerturbation()].
 #' * Groups of cells: [contrastGRN()], [plotContrast()].

@@ -2,27 +2,29 @@
 
 #' A comparison of network methods
 #'
-#' What [benchmarkGRN()] returns.
+#' What [benchmarkGRN()] returns: a [CausewayReport-class] with three tables.
 #'
-#' @slot table data.frame, a row per data set, method and seed: `data`,
-#'   `method`, `null` (is it a null?), `seed`, `auprc`, `auprcRatio`, `auroc`
-#'   , `early` (early precision), `earlyRatio`,
-#'   with `...Low` and `...High`; `aboveChance` (AUPRC above 97.5% of random
-#'   rankings), `seconds`, `memory` (bytes), `error`.
-#' @slot sets data.frame, a row per set: `data`, `cells`, `genes`, `tfs`,
-#'   `candidates`, `known`, `share`.
-#' @slot facts list: title, seeds, methods, versions.
-#' @param x,object a `GRNBenchmark`.
-#' @param row.names,optional,... not used.
-#' @param which `"table"`, `"summary"` or `"sets"`.
-#' @return `as.data.frame()` gives a table; `summary()` one row per method over
-#'   all sets: `sets` without error, `ratio` (geometric mean of AUPRC ratios),
-#'   `early` (mean of early precision ratios), `auroc` (mean), `meanRank` (1
-#'   is best, nulls not ranked), `best` (sets where it is highest),
-#'   `withinBest` (sets where the highest of the methods is not above its
-#'   interval), `aboveChance` and `aboveMarginal` (sets), `seconds` (sum).
-#'   `show()` prints this.
-#' @seealso [benchmarkGRN()], [plotBenchmark()], [writeBenchmark()]
+#' `table`, a row per data set, method and seed: `data`, `method`, `null` (is
+#' it a null?), `seed`, `auprc`, `auprcRatio`, `auroc`, `early` (early
+#' precision), `earlyRatio`, with `...Low` and `...High`; `aboveChance` (AUPRC
+#' above 97.5% of random rankings), `seconds`, `memory` (bytes), `error`.
+#'
+#' `summary`, one row per method over all sets: `sets` without error, `ratio`
+#' (geometric mean of AUPRC ratios), `early` (mean of early precision ratios),
+#' `auroc` (mean), `meanRank` (1 is best, nulls not ranked), `best` (sets where
+#' it is highest), `withinBest` (sets where the highest of the methods is not
+#' above its interval), `aboveChance` and `aboveMarginal` (sets), `seconds`
+#' (sum).
+#'
+#' `sets`, a row per set: `data`, `cells`, `genes`, `tfs`, `candidates`,
+#' `known`, `share`. Facts: `title`, `seeds`, `nBoot`, `methods`.
+#'
+#' @param object a `GRNBenchmark`.
+#' @param ... not used.
+#' @return `summary()` gives the table `summary`. `write(x, file)` with a file
+#'   that ends in `.html` makes one page of figure, tables and how to read
+#'   them; see [verdict()] for this and the rest.
+#' @seealso [benchmarkGRN()], [plotBenchmark()]
 #' @examples
 #' cells <- simulateCells(nCells = 200, nGenes = 40, nTFs = 8, seed = 1)
 #' truth <- S4Vectors::metadata(cells)$simulation$edges
@@ -32,9 +34,7 @@
 #' summary(result)
 #' @name GRNBenchmark-class
 #' @exportClass GRNBenchmark
-setClass("GRNBenchmark", slots = c(
-    table = "data.frame", sets = "data.frame", facts = "list"
-))
+setClass("GRNBenchmark", contains = "CausewayReport")
 
 ## Means over seeds, a row per set and method.
 .overSeeds <- function(t) {
@@ -66,7 +66,13 @@ setClass("GRNBenchmark", slots = c(
 #' @rdname GRNBenchmark-class
 #' @export
 setMethod("summary", "GRNBenchmark", function(object, ...) {
-    t <- .overSeeds(object@table)
+    .noDots(...)
+    object@tables$summary
+})
+
+## One row per method over all sets.
+.benchmarkSummary <- function(table) {
+    t <- .overSeeds(table)
     wide <- .wide(t, "auprcRatio")
     high <- .wide(t, "auprcRatioHigh")
     high <- ifelse(is.na(high), wide, high)
@@ -98,29 +104,16 @@ setMethod("summary", "GRNBenchmark", function(object, ...) {
         aboveChance = count(chance), aboveMarginal = count(wide > marginal),
         seconds = count(.wide(t, "seconds"))
     )
-})
-
-#' @rdname GRNBenchmark-class
-#' @method as.data.frame GRNBenchmark
-#' @export
-as.data.frame.GRNBenchmark <- function(x, row.names = NULL, optional = FALSE,
-    which = c("table", "summary", "sets"), ...) {
-    if (is.character(row.names)) {
-        which <- row.names
-    }
-    switch(.oneOf(which, c("table", "summary", "sets"), "which"),
-        table = x@table, summary = summary(x), sets = x@sets
-    )
 }
 
 ## What came out, in sentences.
-.benchmarkVerdict <- function(x) {
-    s <- summary(x)
-    t <- .overSeeds(x@table)
+.benchmarkVerdict <- function(s, t) {
+    t <- .overSeeds(t)
     t <- t[!t$null & !is.na(t$auprc), ]
     nSets <- length(unique(t$data))
     m <- s[!s$null, ]
-    seen <- vapply(split(t$aboveChance, t$data), any, logical(1))
+    seen <- vapply(split(t$aboveChance, factor(t$data, unique(t$data))), any,
+        NA)
     none <- names(seen)[!seen]
     out <- character()
     if (nrow(m) > 1L && any(!is.na(m$meanRank))) {
@@ -143,7 +136,7 @@ as.data.frame.GRNBenchmark <- function(x, row.names = NULL, optional = FALSE,
             "(the marginal null) on half of the sets or more: %s."),
             .some(weak, 12L)))
     }
-    out
+    .verdict(out, holds = length(none) < nSets && length(weak) < nrow(m))
 }
 
 .benchmarkText <- function(s) {
@@ -166,14 +159,12 @@ as.data.frame.GRNBenchmark <- function(x, row.names = NULL, optional = FALSE,
     )
 }
 
-#' @rdname GRNBenchmark-class
-#' @export
-setMethod("show", "GRNBenchmark", function(object) {
-    cat("Comparison of ", .count(sum(!summary(object)$null), "method"), " on ",
-        .count(length(unique(object@table$data)), "set"), "\n", sep = ""
+setMethod(".showBody", "GRNBenchmark", function(x) {
+    table <- x@tables$table
+    cat(.count(sum(!x@tables$summary$null), "method"), " on ",
+        .count(length(unique(table$data)), "set"), ":\n", sep = ""
     )
-    cat(strwrap(.benchmarkVerdict(object), width = 78L), sep = "\n")
-    text <- .benchmarkText(summary(object))
+    text <- .benchmarkText(x@tables$summary)
     names(text) <- c("method", "ratio", "early", "AUROC", "rank", "near best",
         "> chance", "> marginal", "sets", "seconds"
     )
@@ -182,11 +173,10 @@ setMethod("show", "GRNBenchmark", function(object) {
         "mean, about 1 by chance; near best: sets where the best is not above",
         "its interval; (nulls)"
     ), width = 78L), sep = "\n")
-    failed <- object@table[!is.na(object@table$error), ]
+    failed <- table[!is.na(table$error), ]
     if (nrow(failed)) {
         cat("Failed: ", .some(unique(paste0(failed$method, " on ",
             failed$data, " (", failed$error, ")"
         )), 3L), "\n", sep = "")
     }
-    cat("Go on with as.data.frame(x), plotBenchmark(), writeBenchmark()\n")
 })

@@ -16,9 +16,9 @@
 #' mean. Time is that of the call, memory the most resident memory beyond that
 #' before the call (Linux; NA elsewhere).
 #'
-#' @param data a data set or a named list of them, each as for [newModel()].
-#' @param references the known edges of each, as for [evaluateGRN()]: one, or a
-#'   list with the names of `data`.
+#' @param x a data set or a named list of them, each as for [newModel()].
+#' @param reference the known edges of each, as for [evaluateGRN()]: one, or a
+#'   list with the names of `x`.
 #' @param methods names among those of `benchmarkMethods()`, or a named list:
 #'   [GRNParam-class] objects, [PerCellGRNParam()], or functions of `(x, seed)`
 #'   that return a [PooledGRN-class], per-cell networks or a score matrix, TFs
@@ -26,21 +26,20 @@
 #' @param seeds whole numbers, for methods that use random numbers.
 #' @param nBoot bootstrap samples of the intervals; 0: none.
 #' @param tfs NULL: the catalogue of the species; `"all"`: every gene; TF
-#'   names; or a list of these with the names of `data`.
+#'   names; or a list of these with the names of `x`.
 #' @param nTargets,alreadyNormalised,preprocess,... passed to [inferGRN()].
 #' @param title of the report.
 #' @param file NULL, or the path of a HTML page to write: a single file that
-#'   needs nothing else.
+#'   needs nothing else; see [write()].
 #' @param overwrite replace an existing file?
 #' @param verbose show messages?
 #' @return A [GRNBenchmark-class]. A method that fails on a set is an NA with
 #'   the reason in column `error`, and a warning. `benchmarkMethods()` returns
 #'   the default list.
-#' @section Errors: names of `data` and `references` that don't agree; methods
+#' @section Errors: names of `x` and `reference` that don't agree; methods
 #'   without names or of an unknown kind; a file that exists, before any work.
 #'   All methods failing on all sets.
-#' @seealso [plotBenchmark()], [writeBenchmark()], [evaluateGRN()],
-#'   [GRNParam-class]
+#' @seealso [plotBenchmark()], [write()], [evaluateGRN()], [GRNParam-class]
 #' @examples
 #' cells <- simulateCells(nCells = 200, nGenes = 40, nTFs = 8, seed = 1)
 #' truth <- S4Vectors::metadata(cells)$simulation$edges
@@ -49,14 +48,15 @@
 #' )
 #' result
 #' file <- tempfile(fileext = ".html")
-#' writeBenchmark(result, file)
+#' write(result, file)
 #' unlink(file)
 #' @export
-benchmarkGRN <- function(data, references, methods = NULL, seeds = 1,
+benchmarkGRN <- function(x, reference, methods = NULL, seeds = 1,
     nBoot = 100, tfs = NULL, nTargets = Inf, alreadyNormalised = FALSE,
     preprocess = list(), ..., title = "Comparison of network methods",
     file = NULL, overwrite = FALSE, verbose = interactive()) {
-    sets <- .benchmarkSets(data, references)
+    .noRenamed(..., renamed = c(data = "x", references = "reference"))
+    sets <- .benchmarkSets(x, reference)
     methods <- .checkMethods(methods)
     seeds <- .checkSeeds(seeds)
     nBoot <- .checkNumber(nBoot, "nBoot", 0, 1e5, whole = TRUE)
@@ -82,16 +82,15 @@ benchmarkGRN <- function(data, references, methods = NULL, seeds = 1,
             call. = FALSE
         )
     }
-    object <- new("GRNBenchmark", table = table,
-        sets = do.call(rbind, lapply(rows, `[[`, "facts")),
-        facts = list(title = title, seeds = seeds, nBoot = nBoot,
-            methods = .methodTexts(methods), engine = .engineText(),
-            r = R.version.string,
-            version = as.character(utils::packageVersion("causeway"))
-        )
-    )
+    summary <- .benchmarkSummary(table)
+    object <- .report("GRNBenchmark", .benchmarkVerdict(summary, table), list(
+        table = table, summary = summary,
+        sets = do.call(rbind, lapply(rows, `[[`, "facts"))
+    ), list(title = title, seeds = seeds, nBoot = nBoot,
+        methods = .methodTexts(methods)
+    ))
     if (!is.null(file)) {
-        writeBenchmark(object, file, overwrite = overwrite)
+        write(object, file, overwrite = overwrite)
     }
     object
 }
@@ -115,31 +114,31 @@ benchmarkMethods <- function() {
 }
 
 ## list(name = list(x, reference))
-.benchmarkSets <- function(data, references) {
-    if (!is.list(data) || is.data.frame(data)) {
-        data <- list(data = data)
-        if (.isReference(references)) {
-            references <- list(data = references)
-        } else if (is.list(references) && length(references) == 1L) {
-            names(references) <- "data"
+.benchmarkSets <- function(x, reference) {
+    if (!is.list(x) || is.data.frame(x)) {
+        x <- list(data = x)
+        if (.isReference(reference)) {
+            reference <- list(data = reference)
+        } else if (is.list(reference) && length(reference) == 1L) {
+            names(reference) <- "data"
         }
     }
-    problem <- if (length(data)) .namesProblem(names(data), "names(data)") else
-        "'data' is empty; at least one set is needed"
+    problem <- if (length(x)) .namesProblem(names(x), "names(x)") else
+        "'x' is empty; at least one set is needed"
     if (!is.null(problem)) {
         stop(problem, call. = FALSE)
     }
-    if (!is.list(references) || is.data.frame(references) ||
-        !all(names(data) %in% names(references))) {
-        .stopArgument("references", "must be a list with a reference for each ",
-            "set of 'data'; there is none for: ",
-            .some(setdiff(names(data), names(references))), "."
+    if (!is.list(reference) || is.data.frame(reference) ||
+        !all(names(x) %in% names(reference))) {
+        .stopArgument("reference", "must be a list with a reference for each ",
+            "set of 'x'; there is none for: ",
+            .some(setdiff(names(x), names(reference))), "."
         )
     }
-    sets <- lapply(names(data), function(name) {
-        list(x = data[[name]], reference = references[[name]])
+    sets <- lapply(names(x), function(name) {
+        list(x = x[[name]], reference = reference[[name]])
     })
-    setNames(sets, names(data))
+    setNames(sets, names(x))
 }
 
 .checkMethods <- function(methods) {

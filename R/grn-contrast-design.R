@@ -9,7 +9,7 @@
     }
     values <- .cellGroups(x, group, seq_along(cellNames(x)), "group")
     ## numbers in their order, not that of their digits
-    known <- as.character(sort(unique(values)))
+    known <- as.character(sort(unique(values), method = "radix"))
     if (is.factor(values)) {
         known <- intersect(levels(values), as.character(values))
     }
@@ -96,7 +96,8 @@
     }
     labels <- .permutedLabels(y, b, n, key)
     c(.contrastWeights(labels, y, b), list(at = at, mean = mean, facts = list(
-        nLevel = sum(groups$y), nRef = sum(!groups$y), n = ncol(labels) - 1L,
+        nLevel = sum(groups$y), nRef = sum(!groups$y),
+        nPerm = ncol(labels) - 1L,
         permuted = note, units = c(sum(y), sum(!y))
     )))
 }

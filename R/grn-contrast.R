@@ -53,8 +53,10 @@
 #'   value are left out.
 #' @param ref,level two values of `group`. `level` alone is compared with
 #'   all other cells, `ref` alone with the one other group. Neither: for two
-#'   groups, the first is `ref`.
-#' @param n permutations, at least 19.
+#'   groups, the first is `ref`: the first level of a factor, the lower number,
+#'   of text the one first by character codes (capitals before small letters),
+#'   whatever the locale.
+#' @param nPerm permutations, at least 19.
 #' @param top highest edges of each group's mean network that are tested.
 #' @param by what to compare.
 #' @param block NULL, or a column of `cellData(x)` or a value per cell, such as
@@ -83,42 +85,39 @@
 #' @aliases contrastGRN,CellGRN-method contrastGRN,StateGRN-method
 #' @export
 setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
-    level = NULL, n = 100, top = 500, by = c("edges", "regulators"),
+    level = NULL, nPerm = 100, top = 500, by = c("edges", "regulators"),
     block = NULL, targets = 50, signed = NULL, seed = NULL, ...,
     verbose = interactive()) {
-    .noDots(...)
+    .noDots(..., renamed = c(permutations = "nPerm", sign = "signed"))
     signed <- .signsKnown(x, signed)
-    n <- .checkNumber(n, "n", 19, 1e6, whole = TRUE)
+    nPerm <- .checkNumber(nPerm, "nPerm", 19, 1e6, whole = TRUE)
     top <- .checkNumber(top, "top", 1, 1e6, whole = TRUE)
     targets <- .checkNumber(targets, "targets", 1, 2^31, whole = TRUE)
     .checkFlag(verbose, "verbose")
     by <- .someOf(by, c("edges", "regulators"), "by")
     groups <- .contrastGroups(x, group, ref, level)
     key <- .newKey(seed)
-    design <- .contrastDesign(x, groups, block, n, key)
+    design <- .contrastDesign(x, groups, block, nPerm, key)
     facts <- c(groups[c("level", "ref")], design$facts,
-        list(top = top, targets = targets, seed = .keyText(key))
+        list(top = top, targets = targets)
     )
     edges <- regulators <- NULL
     if ("edges" %in% by) {
-        .say(verbose, "Edges, ", design$facts$n, " permutations")
+        .say(verbose, "Edges, ", design$facts$nPerm, " permutations")
         edges <- .contrastEdges(x, design, top)
         facts$edges <- edges$found
     }
     if ("regulators" %in% by) {
-        .say(verbose, "Regulators, ", design$facts$n, " permutations")
+        .say(verbose, "Regulators, ", design$facts$nPerm, " permutations")
         regulators <- .contrastRegulators(x, design, targets, signed)
         facts$regulators <- regulators$found
     }
     facts$signed <- signed
     facts$noVariation <- methods::is(x, "StateGRN") &&
         !x@verdict$distinguishable
-    new("GRNContrast", edges = .orEmpty(edges$table),
-        regulators = .orEmpty(regulators$table), facts = facts
-    )
+    .report("GRNContrast", .contrastVerdict(facts), list(edges = edges$table,
+        regulators = regulators$table), facts, .keyText(key))
 })
-
-.orEmpty <- function(x) if (is.null(x)) data.frame() else x
 
 ## TRUE or FALSE; an error when signs are asked for that aren't there.
 .signsKnown <- function(x, signed) {
@@ -247,14 +246,15 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
         t
     }
     a <- tests$activity$table
+    sets <- .setsP(x, design, targets, signed, z)
     table <- data.frame(TF = tfs, a,
-        pSets = .setsP(x, design, targets, signed, z),
+        pSets = sets, qSets = stats::p.adjust(sets, "BH"),
         part("strength", "strength"), part("expression", "expression")
     )
     table <- table[order(table$p, -abs(table$z)), ]
     rownames(table) <- NULL
     found <- lapply(tests, `[[`, "found")
-    found$sets <- sum(stats::p.adjust(table$pSets, "BH") < 0.05)
+    found$sets <- sum(table$qSets < 0.05)
     list(table = table, found = found)
 }
 

@@ -4,34 +4,29 @@
 #'
 #' Made by [evaluateGRN()].
 #'
-#' @slot table data.frame, one row per method, see [evaluateGRN()].
-#' @slot byTF data.frame, one row per method and TF, see `byTF()`.
-#' @slot facts list: `candidates`, `positives`, `positiveRate`, `tfs`,
-#'   `genes`, `referenceEdges`, `unknownGenes`, `lostEdges`, `selfEdges`,
-#'   `duplicates`, `candidateSet` (in words), `split` (what a held-out
-#'   reference was split by, or NA), `nBoot`, `nCells`.
-#' @param x,object a `GRNEvaluation`.
-#' @param which `"methods"`: one row per method; `"TF"`: as `byTF()`.
-#' @param row.names,optional,... not used.
-#' @return `as.data.frame()` gives the table. `byTF()` gives a data.frame with
-#'   the columns `method`, `TF`, `candidates`, `positives`, `positiveRate`,
-#'   `auprc`, `auprcRatio`, `auroc`, `early`, `earlyRatio`: each TF's targets
-#'   ranked among its own candidates; TFs without a positive are left out,
-#'   `auroc` is NA for a TF without a negative. TFs with few positives have
-#'   wild ratios: weigh them by `positives`. `show()` prints.
-#' @section Errors: an unknown `which` is an error naming it.
+#' A [CausewayReport-class] with the tables `methods`, one row per method, see
+#' [evaluateGRN()], and `TF`, one row per method and TF: `method`, `TF`,
+#' `candidates`, `positives`, `positiveRate`, `auprc`, `auprcRatio`, `auroc`,
+#' `early`, `earlyRatio`, each TF's targets ranked among its own candidates.
+#' TFs without a positive are left out, `auroc` is NA for a TF without a
+#' negative; TFs with few positives have wild ratios: weigh them by
+#' `positives`. Its facts are `candidates`, `positives`, `positiveRate`, `tfs`,
+#' `genes`, `referenceEdges`, `unknownGenes`, `lostEdges`, `selfEdges`,
+#' `duplicates`, `candidateSet` (in words), `split` (what a held-out reference
+#' was split by, or NA), `nBoot`, `nCells`. It holds when the model is above
+#' random rankings and above every other method.
+#'
+#' @return An object of this class; [verdict()] says what it gives.
 #' @seealso [evaluateGRN()], [plotEvaluation()]
 #' @examples
 #' grn <- exampleGRN()
 #' reference <- data.frame(Gene1 = "MYOD1", Gene2 = c("ACTA1", "FOS", "ENO3"))
 #' e <- evaluateGRN(grn, reference, nBoot = 20)
 #' as.data.frame(e)
-#' byTF(e)
+#' as.data.frame(e, which = "TF")
 #' @name GRNEvaluation-class
 #' @exportClass GRNEvaluation
-setClass("GRNEvaluation", slots = c(
-    table = "data.frame", byTF = "data.frame", facts = "list"
-))
+setClass("GRNEvaluation", contains = "CausewayReport")
 
 .evaluationMethods <- c("model", "pearson", "spearman", "random")
 
@@ -87,8 +82,9 @@ setClass("GRNEvaluation", slots = c(
 #' @param candidates `"reference TFs"`, `"all"`, or a data.frame of pairs (as
 #'   for `reference`), such as a prior network; pairs the network lacks are
 #'   left out and counted.
-#' @param compare named list of other networks ([PooledGRN-class] or score
-#'   matrices, TFs x genes) to rank the same candidates by.
+#' @param compare named list of other networks ([PooledGRN-class], score
+#'   matrices, TFs x genes, or a [GRNNull-class]: its mean network) to rank the
+#'   same candidates by.
 #' @param threads threads of the engine for the bootstrap; NULL:
 #'   `causeway.threads`. Results don't depend on it.
 #' @param ... not used.
@@ -201,10 +197,10 @@ setMethod("evaluateGRN", c("PooledGRN", "ANY"), function(x, reference,
     byTF <- do.call(rbind, lapply(setdiff(methods, "random"), function(m) {
         cbind(method = m, runs[[m]]$byTF)
     }))
-    new("GRNEvaluation", table = do.call(rbind, rows),
-        byTF = if (is.null(byTF)) data.frame() else byTF,
-        facts = c(set$facts, nBoot = nBoot, nCells = pooled@nCells)
-    )
+    table <- do.call(rbind, rows)
+    .report("GRNEvaluation", .evaluationVerdict(table), list(
+        methods = table, TF = if (is.null(byTF)) data.frame() else byTF
+    ), c(set$facts, nBoot = nBoot, nCells = pooled@nCells), .keyText(key))
 }
 
 ## `compare` as a named list of score matrices.
@@ -231,7 +227,7 @@ setMethod("evaluateGRN", c("PooledGRN", "ANY"), function(x, reference,
         arg <- paste0("compare$", name)
         if (is.matrix(x)) {
             x <- PooledGRN(x)
-        } else if (is(x, "PerCellNetworks")) {
+        } else if (is(x, "PerCellNetworks") || is(x, "GRNNull")) {
             x <- poolGRN(x)
         }
         if (!is(x, "PooledGRN")) {
@@ -263,23 +259,8 @@ setMethod("evaluateGRN", c("PooledGRN", "ANY"), function(x, reference,
 
 ## ---- the result -----------------------------------------------------------
 
-#' @rdname GRNEvaluation-class
-#' @export
-setMethod("byTF", "GRNEvaluation", function(x) x@byTF)
-
-#' @rdname GRNEvaluation-class
-#' @method as.data.frame GRNEvaluation
-#' @export
-as.data.frame.GRNEvaluation <- function(x, row.names = NULL,
-    optional = FALSE, ..., which = c("methods", "TF")) {
-    which <- .oneOf(which, c("methods", "TF"), "which")
-    if (which == "TF") x@byTF else x@table
-}
-
-#' @rdname GRNEvaluation-class
-#' @export
-setMethod("show", "GRNEvaluation", function(object) {
-    f <- object@facts
+setMethod(".showBody", "GRNEvaluation", function(x) {
+    f <- x@facts
     cat("Pooled network", if (!is.na(f$nCells))
         paste(" of", .count(f$nCells, "cell")), " against a ",
     if (is.na(f$split)) "" else paste0("held-out (by ", f$split, ") "),
@@ -297,13 +278,12 @@ setMethod("show", "GRNEvaluation", function(object) {
             " duplicated or missing\n", sep = ""
         )
     }
-    .catEvaluationTable(object@table)
-    if (!any(c("pearson", "spearman") %in% object@table$method)) {
+    .catEvaluationTable(x@tables$methods)
+    if (!any(c("pearson", "spearman") %in% x@tables$methods$method)) {
         cat("No correlations beside it: a pooled network needs 'expression' ",
             "for them.\n", sep = ""
         )
     }
-    .catEvaluation(object@table)
 })
 
 ## The method leads each row as its row name, so that a narrow screen repeats
@@ -332,23 +312,39 @@ setMethod("show", "GRNEvaluation", function(object) {
     )
 }
 
-.catEvaluation <- function(t) {
+## The model against random rankings and against the best other method.
+.evaluationVerdict <- function(t) {
     model <- t[t$method == "model", ]
     if (nrow(model) == 0L) {
-        return(invisible())
+        return(.verdict(paste0("AUPRC ratios: ", paste(t$method,
+            sprintf("%.2f", t$auprcRatio), collapse = ", "))))
     }
-    random <- t[t$method == "random", ]
-    if (nrow(random) && model$auprc <= random$auprcHigh) {
-        cat("! The model can't be told from a random ranking here.\n")
+    ratio <- function(row) {
+        text <- sprintf("%.2f", row$auprcRatio)
+        if (is.na(row$auprcRatioLow)) text else sprintf("%s (%.2f-%.2f)",
+            text, row$auprcRatioLow, row$auprcRatioHigh)
     }
     others <- t[!t$method %in% c("model", "random"), ]
-    if (nrow(others) && any(others$auprc >= model$auprc)) {
-        best <- others[which.max(others$auprc), ]
-        plain <- best$method %in% c("pearson", "spearman")
-        cat("! The model does not beat ", best$method,
-            if (plain) " correlation", " (AUPRC ratio ",
-            sprintf("%.2f", model$auprcRatio), " against ",
-            sprintf("%.2f", best$auprcRatio), ").\n", sep = ""
-        )
+    others$method[others$method %in% c("pearson", "spearman")] <- paste(
+        others$method[others$method %in% c("pearson", "spearman")],
+        "correlation")
+    random <- t[t$method == "random", ]
+    best <- others[which.max(others$auprc), ]
+    text <- paste0("AUPRC ratio of the model: ", ratio(model),
+        if (nrow(best)) paste0("; of ", best$method, ": ", ratio(best)),
+        if (nrow(random)) paste0("; of random rankings: ", ratio(random))
+    )
+    chance <- nrow(random) > 0L && model$auprc <= random$auprcHigh
+    beaten <- nrow(best) > 0L && best$auprc >= model$auprc
+    if (chance) {
+        text <- c(text,
+            "! The model can't be told from a random ranking here.")
     }
+    if (beaten) {
+        text <- c(text, paste0("! The model does not beat ", best$method,
+            sprintf(" (AUPRC ratio %.2f against %.2f).", model$auprcRatio,
+                best$auprcRatio)))
+    }
+    compared <- nrow(random) + nrow(best) > 0L
+    .verdict(text, if (compared) !chance && !beaten else NA)
 }

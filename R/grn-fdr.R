@@ -21,8 +21,8 @@
 #' share of edges at q < 0.1 that are no regulation was .74 to .85 in four
 #' contexts, .36 to .57 in one context, and .13 to .28 (finding .16 to .24 of
 #' the true edges) in four contexts with values permuted within them by
-#' `groups`, Pearson correlation being worst each time. So q filters noise;
-#' give `groups`, and don't read it as the rate of wrong edges. Against degree,
+#' `group`, Pearson correlation being worst each time. So q filters noise;
+#' give `group`, and don't read it as the rate of wrong edges. Against degree,
 #' the table has the `top` edges only, and p asks whether the degrees alone
 #' would put the edge there.
 #'
@@ -42,7 +42,7 @@
 #' @examples
 #' cells <- simulateCells(nCells = 200, nGenes = 40, nTFs = 6, seed = 1)
 #' grn <- inferGRN(cells, CorGRNParam(), seed = 1)
-#' null <- nullGRN(grn, "expression", n = 10, cells = cells, seed = 1)
+#' null <- nullGRN(grn, "expression", nPerm = 10, cells = cells, seed = 1)
 #' edges <- edgeFDR(grn, null)
 #' head(edges)
 #' sum(edges$q < 0.1)
@@ -54,13 +54,13 @@ edgeFDR <- function(x, null, pool = NULL, method = c("BH", "storey")) {
             "it is a ", class(x)[[1L]], "."
         )
     }
-    .isNull(null, "null")
+    .needsNull(null)
     method <- .oneOf(method, c("BH", "storey"), "method")
     if (null@type %in% c("marginal", "shuffle")) {
         .stopArgument("null", "is of type \"", null@type, "\", made of the ",
             "network's own scores: p values would be uniform by ",
             "construction. Use type \"expression\" or \"degree\"; for this ",
-            "one see nullMetrics()."
+            "one see as.data.frame(null)."
         )
     }
     if (!isTRUE(all.equal(.scorePrint(x@scores), null@facts$print))) {
@@ -68,15 +68,27 @@ edgeFDR <- function(x, null, pool = NULL, method = c("BH", "storey")) {
     }
     degree <- null@type == "degree"
     if (is.null(pool)) {
-        pool <- if (degree || null@n >= 1000L) "edge" else "TF"
+        pool <- if (degree || null@nPerm >= 1000L) "edge" else "TF"
     }
     pool <- .oneOf(pool, c("TF", "edge"), "pool")
     p <- if (pool == "edge") {
-        (1 + null@atLeast) / (1 + null@n)
+        (1 + null@atLeast) / (1 + null@nPerm)
     } else {
-        (1 + null@pooled) / (1 + null@n * (ncol(null@mean) - 1))
+        (1 + null@pooled) / (1 + null@nPerm * (ncol(null@mean) - 1))
     }
     .fdrTable(x@scores, null, p, pool, method)
+}
+
+## edgeFDR(grn) alone, and edgeFDR(grn, cells), say what is missing.
+.needsNull <- function(null) {
+    if (missing(null)) {
+        .stopArgument("null", "is missing: edgeFDR() compares the network ",
+            "with null networks. Make them first: null <- nullGRN(x, ",
+            "\"expression\", cells = <the cells x was inferred from>), then ",
+            "edgeFDR(x, null)."
+        )
+    }
+    .isReport(null, "GRNNull", "nullGRN", "null")
 }
 
 .fdrTable <- function(s, null, p, pool, method) {

@@ -73,7 +73,7 @@
     job
 }
 
-.expressionJob <- function(job, cells, param, groups, args) {
+.expressionJob <- function(job, cells, param, group, args) {
     if (is.null(cells)) {
         .stopArgument("cells", "is needed for type = \"expression\": the ",
             "cells the network was inferred from."
@@ -81,7 +81,7 @@
     }
     param <- .paramOf(job$x, param)
     fit <- .refitCells(job$x, cells, param, args, job$threads)
-    group <- .permutationGroups(groups, fit$prepared)
+    group <- .permutationGroups(group, fit$prepared)
     view <- fit$view
     job$observed <- job$x@scores
     job$draw <- function(i) {
@@ -267,31 +267,31 @@
     if (length(parts) != 2L || anyNA(parts)) c(0, 0) else parts
 }
 
-.permutationGroups <- function(groups, prepared) {
-    if (is.null(groups)) {
+.permutationGroups <- function(group, prepared) {
+    if (is.null(group)) {
         return(list(of = NULL, n = 1L))
     }
     n <- length(prepared$cells)
-    if (is.character(groups) && length(groups) == 1L && n > 1L) {
-        if (!groups %in% colnames(prepared$cellData)) {
-            .stopArgument("groups", "is \"", groups, "\", which isn't a ",
+    if (is.character(group) && length(group) == 1L && n > 1L) {
+        if (!group %in% colnames(prepared$cellData)) {
+            .stopArgument("group", "is \"", group, "\", which isn't a ",
                 "column of colData(cells): ",
                 .some(colnames(prepared$cellData), 8L), "."
             )
         }
-        groups <- prepared$cellData[[groups]]
+        group <- prepared$cellData[[group]]
     }
-    if (length(groups) != n || anyNA(groups)) {
-        .stopArgument("groups", "must have a value per cell, ", n, ", none ",
-            "missing; it has ", length(groups), " with ", sum(is.na(groups)),
+    if (length(group) != n || anyNA(group)) {
+        .stopArgument("group", "must have a value per cell, ", n, ", none ",
+            "missing; it has ", length(group), " with ", sum(is.na(group)),
             " missing."
         )
     }
-    groups <- factor(groups)
-    if (max(table(groups)) < 2L) {
-        .stopArgument("groups", "puts every cell alone: nothing can be ",
+    group <- .asFactor(group)
+    if (max(table(group)) < 2L) {
+        .stopArgument("group", "puts every cell alone: nothing can be ",
             "permuted."
         )
     }
-    list(of = as.integer(groups) - 1L, n = nlevels(groups))
+    list(of = as.integer(group) - 1L, n = nlevels(group))
 }

@@ -4,35 +4,38 @@
 #'
 #' Made by [nullGRN()].
 #'
+#' A [CausewayReport-class] with the table `metrics`, one row per network:
+#' `network` (`"observed"`, then the nulls), `auprc`, `auprcRatio`, `early`,
+#' `earlyRatio`, `auroc`; it has no rows when no reference was given. It holds
+#' when the network beats the null.
+#'
 #' @slot type character, the kind of null.
-#' @slot n integer, networks drawn.
+#' @slot nPerm integer, networks drawn.
 #' @slot mean,sd matrices, TFs x genes: over the null networks.
 #' @slot atLeast matrix: null networks in which the edge's score is at least
 #'   the observed one.
 #' @slot pooled matrix: null scores, of any target of the same TF and over all
 #'   null networks, that are at least the observed one.
-#' @slot metrics data.frame, see `nullMetrics()`.
-#' @slot facts list: what was done.
-#' @param x,object a `GRNNull`.
-#' @return `nullMetrics()` gives a data.frame, one row per network: `network`
-#'   (`"observed"`, then the nulls), `auprc`, `auprcRatio`, `early`,
-#'   `earlyRatio`, `auroc`; it has no rows when no reference was given.
-#'   `nullNetwork()` gives the mean null network as a [PooledGRN-class], for
-#'   [evaluateGRN()]'s `compare`. `show()` prints.
-#' @section Errors: an `x` that is something else stops.
+#' @param x a `GRNNull`.
+#' @param row.names,optional,stringsAsFactors,... see [verdict()].
+#' @param which `"metrics"`, or `"network"`: the edges of the mean null
+#'   network, `Gene1`, `Gene2`, `nullMean`, `nullSd`, highest first.
+#' @return `as.data.frame()` gives a table; `poolGRN()` the mean null network
+#'   as a [PooledGRN-class], for [evaluateGRN()]'s `compare`. [verdict()] says
+#'   what else there is.
+#' @section Errors: an unknown `which` is an error naming it.
 #' @seealso [nullGRN()], [edgeFDR()]
 #' @examples
 #' grn <- poolGRN(exampleGRN())
 #' reference <- data.frame(TF = "MYOG", target = c("CKM", "MYL1", "FOS"))
 #' null <- nullGRN(grn, "marginal", reference = reference)
-#' nullMetrics(null)
-#' nullNetwork(null)
+#' as.data.frame(null)
+#' poolGRN(null)
 #' @name GRNNull-class
 #' @exportClass GRNNull
-setClass("GRNNull", slots = c(
-    type = "character", n = "integer", mean = "matrix", sd = "matrix",
-    atLeast = "matrix", pooled = "matrix", metrics = "data.frame",
-    facts = "list"
+setClass("GRNNull", contains = "CausewayReport", slots = c(
+    type = "character", nPerm = "integer", mean = "matrix", sd = "matrix",
+    atLeast = "matrix", pooled = "matrix"
 ))
 
 .nullTypes <- c("marginal", "degree", "shuffle", "expression")
@@ -47,7 +50,7 @@ setClass("GRNNull", slots = c(
 #' @details
 #' \describe{
 #'   \item{marginal}{One number per TF plus one per gene, fitted to the scores
-#'     by least squares. There is one such network, whatever `n`. A network
+#'     by least squares. There is one such network, whatever `nPerm`. A network
 #'     that scores no better knows TFs and genes, not edges.}
 #'   \item{degree}{The `top` highest edges, all others set to 0 (in the
 #'     observed network too), rewired so that every TF keeps its number of
@@ -56,10 +59,10 @@ setClass("GRNNull", slots = c(
 #'   \item{shuffle}{The scores in random order over the whole matrix, or with
 #'     `within = "TF"` within each TF.}
 #'   \item{expression}{The estimator run again on the same cells after each
-#'     gene's values were permuted over cells, gene by gene, within `groups`
-#'     if given. Here nothing is related to anything but through the groups. It
+#'     gene's values were permuted over cells, gene by gene, within `group` if
+#'     given. Here nothing is related to anything but through the groups. It
 #'     is a null of no association at all: indirect, shared and technical
-#'     association (library size, batches, cell types that aren't in `groups`)
+#'     association (library size, batches, cell types that aren't in `group`)
 #'     count as signal against it. Shrinkage that the estimator chose from the
 #'     data, and the states whose means it removed, stay as they were.}
 #' }
@@ -69,12 +72,12 @@ setClass("GRNNull", slots = c(
 #' @param x a [PooledGRN-class] that isn't filtered, or per-cell networks,
 #'   which are pooled.
 #' @param type the kind of null.
-#' @param n null networks; NULL: 100, for expression 20.
+#' @param nPerm null networks; NULL: 100, for expression 20.
 #' @param reference,candidates NULL, or as for [evaluateGRN()].
 #' @param cells expression: the cells `x` was inferred from.
 #' @param param expression: the [GRNParam-class] `x` was inferred with; NULL:
 #'   taken from `x`.
-#' @param groups expression: NULL, or groups of cells within which values are
+#' @param group expression: NULL, or groups of cells within which values are
 #'   permuted: the name of a column of `colData(cells)` or a value per cell.
 #' @param top degree: edges kept; NULL: as many as there are TFs x 10, but at
 #'   most a tenth of all.
@@ -98,8 +101,8 @@ setClass("GRNNull", slots = c(
 #' cells <- simulateCells(nCells = 200, nGenes = 40, nTFs = 6, seed = 1)
 #' grn <- inferGRN(cells, RidgeGRNParam(), seed = 1)
 #' truth <- S4Vectors::metadata(cells)$simulation$edges
-#' nullGRN(grn, "degree", n = 20, reference = truth, seed = 1)
-#' null <- nullGRN(grn, "expression", n = 5, cells = cells, seed = 1)
+#' nullGRN(grn, "degree", nPerm = 20, reference = truth, seed = 1)
+#' null <- nullGRN(grn, "expression", nPerm = 5, cells = cells, seed = 1)
 #' head(edgeFDR(grn, null))
 #' @rdname nullGRN
 #' @aliases nullGRN,PerCellNetworks-method
@@ -111,34 +114,35 @@ setMethod("nullGRN", "PerCellNetworks", function(x, ...) {
 #' @rdname nullGRN
 #' @export
 setMethod("nullGRN", "PooledGRN", function(x,
-    type = c("marginal", "degree", "shuffle", "expression"), n = NULL,
+    type = c("marginal", "degree", "shuffle", "expression"), nPerm = NULL,
     reference = NULL, candidates = "reference TFs", cells = NULL,
-    param = NULL, groups = NULL, top = NULL, within = c("matrix", "TF"),
+    param = NULL, group = NULL, top = NULL, within = c("matrix", "TF"),
     seed = NULL, ..., threads = NULL, verbose = interactive()) {
     type <- .oneOf(type, .nullTypes, "type")
     .refuseFiltered(x, "x")
     .checkFlag(verbose, "verbose")
+    .noRenamed(..., renamed = c(groups = "group", permutations = "nPerm"))
     if (type != "expression") {
         .noDots(...)
     }
-    if (is.null(n)) {
-        n <- if (type == "expression") 20L else 100L
+    if (is.null(nPerm)) {
+        nPerm <- if (type == "expression") 20L else 100L
     }
-    n <- .checkNumber(n, "n", 1, 2^20 - 1, whole = TRUE)
+    nPerm <- .checkNumber(nPerm, "nPerm", 1, 2^20 - 1, whole = TRUE)
     self <- .selfEdges(x@scores)
     if (sum(!self) < 2L || diff(range(x@scores[!self])) == 0) {
         .stopArgument("x", "has equal scores for all edges: there is nothing ",
             "to compare with a null."
         )
     }
-    job <- list(x = x, n = n, key = .newKey(seed), threads = .threads(threads),
+    job <- list(x = x, n = nPerm, key = .newKey(seed), threads = .threads(threads),
         self = self, tf = match(rownames(x@scores), colnames(x@scores)) - 1L
     )
     job <- switch(type,
         marginal = .marginalJob(job),
         degree = .degreeJob(job, top),
         shuffle = .shuffleJob(job, .oneOf(within, c("matrix", "TF"), "within")),
-        expression = .expressionJob(job, cells, param, groups, list(...))
+        expression = .expressionJob(job, cells, param, group, list(...))
     )
     job$set <- if (!is.null(reference)) {
         .candidates(x@scores, reference, candidates)
@@ -175,12 +179,13 @@ setMethod("nullGRN", "PooledGRN", function(x,
     }
     sd <- if (job$n > 1L) sqrt(square / (job$n - 1)) else square * NA
     dimnames(pooled) <- dimnames(observed)
-    new("GRNNull", type = type, n = job$n, mean = mean, sd = sd,
-        atLeast = atLeast, pooled = pooled, metrics = metrics,
-        facts = c(job$facts, list(
-            seed = .keyText(job$key), print = .scorePrint(job$x@scores),
-            nCells = job$x@nCells, set = job$set$facts
-        ))
+    facts <- c(list(type = type, nPerm = job$n), job$facts, list(
+        print = .scorePrint(job$x@scores), nCells = job$x@nCells,
+        set = job$set$facts
+    ))
+    .report("GRNNull", .nullVerdict(metrics, facts), list(metrics = metrics),
+        facts, .keyText(job$key), type = type, nPerm = job$n, mean = mean,
+        sd = sd, atLeast = atLeast, pooled = pooled
     )
 }
 
@@ -206,56 +211,71 @@ setMethod("nullGRN", "PooledGRN", function(x,
 }
 
 #' @rdname GRNNull-class
+#' @method as.data.frame GRNNull
 #' @export
-nullMetrics <- function(x) {
-    .isNull(x)
-    x@metrics
-}
-
-#' @rdname GRNNull-class
-#' @export
-nullNetwork <- function(x) {
-    .isNull(x)
-    PooledGRN(x@mean, nCells = x@facts$nCells, metadata = list(
-        model = paste("null:", x@type), prior = "none", nulls = x@n
-    ))
-}
-
-.isNull <- function(x, arg = "x") {
-    if (!is(x, "GRNNull")) {
-        .stopArgument(arg, "must be what nullGRN() returns; it is a ",
-            class(x)[[1L]], "."
-        )
+as.data.frame.GRNNull <- function(x, row.names = NULL, optional = FALSE, ...,
+    which = NULL, stringsAsFactors = FALSE) {
+    .noDots(...)
+    if (is.null(which) && is.character(row.names)) {
+        which <- row.names
     }
+    which <- if (is.null(which)) "metrics" else
+        .oneOf(which, c("metrics", "network"), "which")
+    if (which == "metrics") {
+        return(x@tables$metrics)
+    }
+    at <- which(!.selfEdges(x@mean), arr.ind = TRUE)
+    out <- data.frame(Gene1 = rownames(x@mean)[at[, 1L]],
+        Gene2 = colnames(x@mean)[at[, 2L]], nullMean = x@mean[at],
+        nullSd = x@sd[at]
+    )
+    out <- out[order(-out$nullMean, method = "radix"), ]
+    rownames(out) <- NULL
+    out
 }
 
 #' @rdname GRNNull-class
 #' @export
-setMethod("show", "GRNNull", function(object) {
-    what <- switch(object@type,
+setMethod("poolGRN", "GRNNull", function(x, ...) {
+    .noDots(...)
+    PooledGRN(x@mean, nCells = x@facts$nCells, metadata = list(
+        model = paste("null:", x@type), prior = "none", nulls = x@nPerm
+    ))
+})
+
+.nullWhat <- function(f) {
+    switch(f$type,
         marginal = "one number per TF plus one per gene",
-        degree = sprintf("the %d highest edges rewired, degrees kept",
-            object@facts$top
-        ),
-        shuffle = paste("scores in random order within the",
-            object@facts$within
-        ),
-        expression = paste0(object@facts$estimator,
-            " on permuted expression", if (object@facts$groups > 1L)
-                paste(" within", object@facts$groups, "groups")
-        )
+        degree = sprintf("the %d highest edges rewired, degrees kept", f$top),
+        shuffle = paste("scores in random order within the", f$within),
+        expression = paste0(f$estimator, " on permuted expression",
+            if (f$groups > 1L) paste(" within", f$groups, "groups"))
     )
-    cat("Null networks (", object@type, "): ", what, "; n = ", object@n, "\n",
-        sep = ""
-    )
-    if (object@type == "marginal") {
-        cat("TF and gene effects explain ", .percent(object@facts$share),
+}
+
+## Beaten where at most a twentieth of the null networks score as high.
+.nullVerdict <- function(m, f) {
+    what <- paste0("Null networks (", f$type, "): ", .nullWhat(f), "; nPerm = ",
+        f$nPerm)
+    if (nrow(m) == 0L) {
+        return(.verdict(what))
+    }
+    beaten <- mean(m$auprcRatio[-1L] >= m$auprcRatio[[1L]]) <= 0.05
+    .verdict(c(sprintf("%s: AUPRC ratio %.2f against %.2f of null networks",
+        if (beaten) "The network beats this null" else
+            "! The network does not beat this null",
+        m$auprcRatio[[1L]], mean(m$auprcRatio[-1L])), what), beaten)
+}
+
+setMethod(".showBody", "GRNNull", function(x) {
+    if (x@type == "marginal") {
+        cat("TF and gene effects explain ", .percent(x@facts$share),
             " of the variance of the scores\n", sep = ""
         )
     }
-    .catNullMetrics(object@metrics)
-    if (object@type %in% c("degree", "expression")) {
-        cat("Go on with edgeFDR(), nullMetrics()\n")
+    .catNullMetrics(x@tables$metrics)
+    if (x@type %in% c("degree", "expression")) {
+        cat("Go on with edgeFDR()\n")
     }
 })
 
@@ -281,7 +301,4 @@ setMethod("show", "GRNNull", function(object) {
         )
     })
     print(do.call(rbind, rows), row.names = FALSE, right = FALSE)
-    if (mean(m$auprcRatio[-1L] >= m$auprcRatio[[1L]]) > 0.05) {
-        cat("! The network does not beat this null.\n")
-    }
 }

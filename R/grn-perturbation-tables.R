@@ -14,19 +14,19 @@
     rownames(edges) <- NULL
     edges$q <- stats::p.adjust(edges$p, "BH")
     edges <- .edgeDirections(edges, grn, job$effect)
-    new("GRNPerturbation", edges = edges,
-        summary = .perturbationSummary(edges, runs, job),
-        replicates = .replicateTable(runs),
-        tfs = .tfTable(edges, runs, job),
-        facts = list(
+    summary <- .perturbationSummary(edges, runs, job)
+    .report("GRNPerturbation", .perturbationVerdict(summary, nrow(edges)),
+        list(edges = edges, summary = summary,
+            blocks = .blockTable(runs), TF = .tfTable(edges, runs, job)
+        ), list(
             control = length(job$control), genes = length(job$genes),
             perturbed = sum(lengths(job$cells[tfs])), tfs = length(tfs),
-            known = length(job$cells), replicates = nlevels(job$stratum),
-            permutations = job$permutations, nBoot = job$nBoot,
+            known = length(job$cells), blocks = nlevels(job$stratum),
+            nPerm = job$nPerm, nBoot = job$nBoot,
             matched = job$matched, effect = job$effect,
             candidates = length(intersect(names(job$cells), job$genes)) *
-                (length(job$genes) - 1), seed = .keyText(job$key)
-        )
+                (length(job$genes) - 1)
+        ), .keyText(job$key)
     )
 }
 
@@ -54,7 +54,7 @@
     d <- span(.aboutMean(run$boot$distance))
     s <- span(run$boot$shift)
     e <- run$exact
-    same <- run$replicates
+    same <- run$blocks
     count <- function(x) if (is.null(same)) rep(NA_integer_, n) else
         as.integer(tapply(x, factor(same$edge, seq_len(n)), sum))
     data.frame(
@@ -71,7 +71,7 @@
         percentile = vapply(seq_len(n), function(i) {
             .percentileOf(run$all[[run$at[[i]]]], run$all[run$near[[i]]])
         }, numeric(1)),
-        replicates = count(rep(1L, NROW(same))),
+        blocks = count(rep(1L, NROW(same))),
         agree = count(as.integer(same$same))
     )
 }
@@ -115,8 +115,8 @@
         }))
         shuffled <- c(shuffled, rep(list(run$all[-run$own]), length(run$at)))
     }
-    m <- .meansOfChoices(nearest, job$permutations, job$key, 1000)
-    s <- .meansOfChoices(shuffled, job$permutations, job$key, 1e6)
+    m <- .meansOfChoices(nearest, job$nPerm, job$key, 1000)
+    s <- .meansOfChoices(shuffled, job$nPerm, job$key, 1e6)
     p <- function(null) {
         (1 + sum(null >= observed * (1 - 1e-12))) / (1 + length(null))
     }
@@ -203,15 +203,15 @@
     )
 }
 
-.replicateTable <- function(runs) {
-    all <- do.call(rbind, lapply(runs, `[[`, "replicates"))
+.blockTable <- function(runs) {
+    all <- do.call(rbind, lapply(runs, `[[`, "blocks"))
     if (is.null(all)) {
         return(data.frame())
     }
-    parts <- split(all, factor(all$replicate, unique(all$replicate)))
+    parts <- split(all, factor(all$block, unique(all$block)))
     rows <- lapply(names(parts), function(r) {
         p <- parts[[r]]
-        data.frame(replicate = r, edges = nrow(p), distance = mean(p$distance),
+        data.frame(block = r, edges = nrow(p), distance = mean(p$distance),
             percentile = mean(p$percentile, na.rm = TRUE),
             sameShift = mean(p$same)
         )
@@ -233,28 +233,38 @@
     do.call(rbind, rows)
 }
 
-#' @rdname GRNPerturbation-class
-#' @method as.data.frame GRNPerturbation
-#' @export
-as.data.frame.GRNPerturbation <- function(x, row.names = NULL,
-    optional = FALSE, ..., which = c("edges", "summary", "replicates", "TF")) {
-    which <- .oneOf(which, c("edges", "summary", "replicates", "TF"), "which")
-    slot(x, if (which == "TF") "tfs" else which)
+## Do targets move more than genes expressed as much?
+.perturbationVerdict <- function(t, n) {
+    at <- function(measure) t[match(measure, t$measure), ]
+    matched <- at("against expression-matched genes")
+    half <- at("mean percentile among matched genes")
+    text <- sprintf(paste("Targets of the %d highest edges move by %.3f on",
+        "average, other genes expressed as much by %.3f (p = %s); mean",
+        "percentile among these %.2f (p = %s)"), n, matched$value,
+        matched$null, format(signif(matched$p, 2L)), half$value,
+        format(signif(half$p, 2L))
+    )
+    few <- !is.na(half$p) && half$p > 0.05
+    text <- c(text, if (matched$p > 0.05) {
+        "! The targets move no more than other genes expressed as much."
+    } else if (few) {
+        paste("! A few targets move far; most move no more than other genes",
+            "expressed as much.")
+    })
+    .verdict(text, matched$p <= 0.05 && !few)
 }
 
-#' @rdname GRNPerturbation-class
-#' @export
-setMethod("show", "GRNPerturbation", function(object) {
-    f <- object@facts
-    cat("Perturbation evidence: the ", nrow(object@edges), " highest of ",
+setMethod(".showBody", "GRNPerturbation", function(x) {
+    f <- x@facts
+    cat("Perturbation evidence: the ", nrow(x@tables$edges), " highest of ",
         format(f$candidates, big.mark = ","), " edges of perturbed TFs (",
         .count(f$tfs, "TF"), ")\n", format(f$perturbed, big.mark = ","),
         " perturbed and ", format(f$control, big.mark = ","),
-        " control cells, ", if (f$replicates)
-            .count(f$replicates, "replicate") else "replicates not given",
+        " control cells, ", if (f$blocks)
+            .count(f$blocks, "block") else "blocks not given",
         "\n", sep = ""
     )
-    t <- object@summary
+    t <- x@tables$summary
     number <- function(x) ifelse(is.na(x), "", sprintf("%.3f", x))
     print(data.frame(
         measure = t$measure, value = number(t$value),
@@ -262,17 +272,8 @@ setMethod("show", "GRNPerturbation", function(object) {
             paste(number(t$low), number(t$high), sep = " to ")
         ), null = number(t$null), p = number(t$p), check.names = FALSE
     ), row.names = FALSE, right = FALSE)
-    if (nrow(object@replicates)) {
-        cat("By replicate:\n")
-        print(object@replicates, row.names = FALSE, digits = 3)
-    }
-    p <- t$p[t$measure == "against expression-matched genes"]
-    half <- t$p[t$measure == "mean percentile among matched genes"]
-    if (p > 0.05) {
-        cat("! The targets move no more than other genes expressed as much.\n")
-    } else if (!is.na(half) && half > 0.05) {
-        cat("! A few targets move far; most move no more than other genes ",
-            "expressed as much.\n", sep = ""
-        )
+    if (nrow(x@tables$blocks)) {
+        cat("By block:\n")
+        print(x@tables$blocks, row.names = FALSE, digits = 3)
     }
 })

@@ -4,24 +4,18 @@
 #'
 #' Made by [evaluatePerturbation()].
 #'
-#' @slot edges,summary,replicates,tfs data.frames, see
-#'   [evaluatePerturbation()].
-#' @slot facts list: what was compared.
-#' @param x,object a `GRNPerturbation`.
-#' @param which which of the tables.
-#' @param row.names,optional,... not used.
-#' @return `as.data.frame()` gives a table; `show()` prints.
-#' @section Errors: an unknown `which` is an error naming it.
+#' A [CausewayReport-class] with the tables `edges`, `summary`, `blocks` and
+#' `TF`, see [evaluatePerturbation()], and the facts of what was compared.
+#' It holds when the targets move more than other genes expressed as much.
+#'
+#' @return An object of this class; [verdict()] says what it gives.
 #' @seealso [evaluatePerturbation()]
 #' @name GRNPerturbation-class
 #' @exportClass GRNPerturbation
 #' @examples
 #' ## see evaluatePerturbation()
 #' methods::slotNames("GRNPerturbation")
-setClass("GRNPerturbation", slots = c(
-    edges = "data.frame", summary = "data.frame", replicates = "data.frame",
-    tfs = "data.frame", facts = "list"
-))
+setClass("GRNPerturbation", contains = "CausewayReport")
 
 #' Perturbation evidence for the edges of a network
 #'
@@ -54,29 +48,29 @@ setClass("GRNPerturbation", slots = c(
 #' the distance, for resampling alone inflates them. They don't cover what would
 #' differ in other cells, guides or experiments. A TF's response comprises
 #' everything downstream, so evidence for an edge is evidence for regulation,
-#' direct or not. Give `replicate`: without it, differences between batches count as effects if
-#' perturbations are not spread evenly over them.
+#' direct or not. Give `block`: without it, differences between batches count as
+#' effects if perturbations are not spread evenly over them.
 #'
 #' Direction: with signs in the network (see [edgeSign()]) and
 #' `effect = "loss"`, a target of an activator should fall. The summary gives
 #' the share of edges that agree, what would agree by chance given how many
 #' signs are positive and how many targets fall, and Fisher's exact p.
 #'
+#' @param x cells, perturbed and control ones, as for [inferGRN()].
 #' @param grn a [PooledGRN-class] that isn't filtered, or per-cell networks,
 #'   which are pooled. Infer it from control cells, or others, but not from the
 #'   perturbed ones.
-#' @param x cells, perturbed and control ones, as for [inferGRN()].
 #' @param perturbation name of a column of `colData(x)`, or a value per cell:
 #'   the gene perturbed. Compared with TFs in upper case; cells of other labels
 #'   and missing ones are not used.
 #' @param control the label of control cells.
-#' @param replicate NULL, or as `perturbation`: replicates or batches.
+#' @param block NULL, or as `perturbation`: replicates or batches.
 #' @param top highest edges looked at (published: 100), among those of perturbed
 #'   TFs and measured targets, self edges left out.
 #' @param minCells perturbed cells a TF must have; also, of either kind, a
 #'   replicate to be looked at alone.
 #' @param matched expression-matched genes per edge.
-#' @param permutations,nBoot permutations of labels (and random choices of
+#' @param nPerm,nBoot permutations of labels (and random choices of
 #'   targets), bootstrap samples; `nBoot = 0`: no intervals.
 #' @param effect does the perturbation take the TF away (`"loss"`) or add to it
 #'   (`"gain"`)?
@@ -85,17 +79,18 @@ setClass("GRNPerturbation", slots = c(
 #'   whole number.
 #' @param threads threads of the engine; NULL: `causeway.threads`. Results
 #'   don't depend on it.
+#' @param ... not used.
 #' @return A [GRNPerturbation-class]. `as.data.frame(which = )` gives
 #'   \describe{
 #'     \item{edges}{one row per edge: `rank`, `Gene1`, `Gene2`, `score`,
 #'       `cells` (perturbed), `distance`, `distanceLow`, `distanceHigh`,
 #'       `nullDistance`, `excess`, `p`, `q` (BH), `shift` (mean of perturbed
 #'       less control cells), `shiftLow`, `shiftHigh`, `percentile`,
-#'       `replicates` and `agree` (replicates with the shift's sign), and with
+#'       `blocks` and `agree` (blocks with the shift's sign), and with
 #'       signs `sign` and `direction` (1 as expected, -1 not).}
 #'     \item{summary}{one row per measure: `measure`, `value`, `low`, `high`,
 #'       `null`, `p`.}
-#'     \item{replicates}{one row per replicate: `replicate`, `edges`,
+#'     \item{blocks}{one row per block: `block`, `edges`,
 #'       `distance`, `percentile`, `sameShift` (share of edges with the sign of
 #'       the shift over all cells).}
 #'     \item{TF}{one row per TF: `TF`, `cells`, `ownShift`, `edges`,
@@ -113,22 +108,22 @@ setClass("GRNPerturbation", slots = c(
 #' grn <- inferGRN(cells, CorGRNParam())
 #' ## made-up labels: no effect is there to be found
 #' label <- rep(c("control", tfNames(grn)[1:2]), 100)
-#' evaluatePerturbation(grn, cells, label, "control", top = 10,
-#'     matched = 10, permutations = 100, nBoot = 20, seed = 1
+#' evaluatePerturbation(cells, grn, label, "control", top = 10,
+#'     matched = 10, nPerm = 100, nBoot = 20, seed = 1
 #' )
 #' @export
-evaluatePerturbation <- function(grn, x, perturbation, control,
-    replicate = NULL, top = 100, minCells = 10, matched = 50,
-    permutations = 1000, nBoot = 200, effect = c("loss", "gain"),
+evaluatePerturbation <- function(x, grn, perturbation, control,
+    block = NULL, top = 100, minCells = 10, matched = 50,
+    nPerm = 1000, nBoot = 200, effect = c("loss", "gain"),
     assay.type = NULL, symbols = NULL, alreadyNormalised = FALSE, seed = NULL,
-    threads = NULL) {
+    ..., threads = NULL) {
+    .noDots(..., renamed = c(replicate = "block", permutations = "nPerm"))
+    .cellsFirst(x, grn)
     job <- list(
         top = .checkNumber(top, "top", 1, whole = TRUE),
         minCells = .checkNumber(minCells, "minCells", 2, whole = TRUE),
         matched = .checkNumber(matched, "matched", 1, whole = TRUE),
-        permutations = .checkNumber(permutations, "permutations", 1, 1e6,
-            TRUE
-        ),
+        nPerm = .checkNumber(nPerm, "nPerm", 1, 1e6, TRUE),
         nBoot = .checkNumber(nBoot, "nBoot", 0, 1e5, TRUE),
         effect = .oneOf(effect, c("loss", "gain"), "effect"),
         key = .newKey(seed), threads = .threads(threads)
@@ -138,13 +133,11 @@ evaluatePerturbation <- function(grn, x, perturbation, control,
         grn <- poolGRN(grn)
     }
     if (!is(grn, "PooledGRN")) {
-        .stopArgument("grn", "must be a network, such as inferGRN() gives; ",
-            "it is a ", class(grn)[[1L]], "."
-        )
+        .refuseNetwork(grn, "grn")
     }
     .refuseFiltered(grn, "grn")
     input <- .cellInput(x, assay.type, symbols, FALSE)
-    job <- c(job, .perturbedCells(input, perturbation, control, replicate,
+    job <- c(job, .perturbedCells(input, perturbation, control, block,
         grn, job$minCells
     ))
     job <- c(job, .measuredGenes(input, grn, alreadyNormalised))
@@ -172,7 +165,7 @@ evaluatePerturbation <- function(grn, x, perturbation, control,
     as.character(value)
 }
 
-.perturbedCells <- function(input, perturbation, control, replicate, grn,
+.perturbedCells <- function(input, perturbation, control, block, grn,
     minCells) {
     given <- trimws(.cellColumn(input, perturbation, "perturbation"))
     label <- toupper(given)
@@ -208,10 +201,10 @@ evaluatePerturbation <- function(grn, x, perturbation, control,
             .some(names(count)[few])
         )
     }
-    stratum <- if (is.null(replicate)) NULL else
-        factor(.cellColumn(input, replicate, "replicate"))
+    stratum <- if (is.null(block)) NULL else
+        .asFactor(.cellColumn(input, block, "block"))
     if (anyNA(stratum[c(isControl, unlist(cells))])) {
-        .stopArgument("replicate", "is missing for cells that are compared.")
+        .stopArgument("block", "is missing for cells that are compared.")
     }
     list(control = isControl, cells = cells[count >= minCells],
         stratum = stratum
@@ -266,7 +259,7 @@ evaluatePerturbation <- function(grn, x, perturbation, control,
 
 ## ---- distances -------------------------------------------------------------
 
-.shifts <- function(job, cells, genes, permutations, nBoot, stratum, use) {
+.shifts <- function(job, cells, genes, nPerm, nBoot, stratum, use) {
     label <- as.raw(rep(0:1, c(length(job$control), length(cells))))
     at <- c(job$control, cells)
     if (!is.null(use)) {
@@ -276,7 +269,7 @@ evaluatePerturbation <- function(grn, x, perturbation, control,
     x <- as.matrix(job$values[at, match(genes, job$genes), drop = FALSE])
     strata <- if (is.null(stratum)) NULL else as.integer(stratum[at]) - 1L
     .Call(cw_r_wasserstein, x, label, strata, nlevels(stratum),
-        list(permutations = permutations, draws = nBoot), job$key, job$threads
+        list(permutations = nPerm, draws = nBoot), job$key, job$threads
     )
 }
 
@@ -291,7 +284,7 @@ evaluatePerturbation <- function(grn, x, perturbation, control,
     near <- lapply(at, function(g) {
         free[utils::head(order(abs(level[free] - level[[g]])), job$matched)]
     })
-    exact <- .shifts(job, job$cells[[tf]], edges$Gene2, job$permutations, 0,
+    exact <- .shifts(job, job$cells[[tf]], edges$Gene2, job$nPerm, 0,
         job$stratum, NULL
     )
     boot <- if (job$nBoot > 0L) {
@@ -303,7 +296,7 @@ evaluatePerturbation <- function(grn, x, perturbation, control,
     }
     list(edges = edges, at = at, own = own, near = near, boot = boot,
         all = all$distance, shift = all$shift, exact = exact,
-        replicates = .byReplicate(tf, edges, near, job, all$shift[at])
+        blocks = .byBlock(tf, edges, near, job, all$shift[at])
     )
 }
 
@@ -313,7 +306,7 @@ evaluatePerturbation <- function(grn, x, perturbation, control,
 }
 
 ## The same within each replicate with cells enough.
-.byReplicate <- function(tf, edges, near, job, shift) {
+.byBlock <- function(tf, edges, near, job, shift) {
     at <- match(edges$Gene2, job$genes)
     rows <- lapply(levels(job$stratum), function(r) {
         use <- job$stratum == r
@@ -325,7 +318,7 @@ evaluatePerturbation <- function(grn, x, perturbation, control,
         used <- unique(c(at, unlist(near)))
         s <- .shifts(job, cells, job$genes[used], 0, 0, NULL, use)
         mine <- match(at, used)
-        data.frame(replicate = r, edge = seq_along(at),
+        data.frame(block = r, edge = seq_along(at),
             distance = s$distance[mine],
             percentile = vapply(seq_along(at), function(e) {
                 .percentileOf(s$distance[mine[[e]]],

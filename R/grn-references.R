@@ -38,13 +38,14 @@ readReference <- function(file, maxBytes = 2^31) {
 #'
 #' Made by [splitReference()].
 #'
-#' @slot train,test data.frames with columns Gene1, Gene2.
-#' @slot by `"TF"`, `"target"` or `"edge"`.
-#' @slot fraction numeric, share held out.
-#' @slot seed character, the key it was drawn with.
-#' @param x,object a `ReferenceSplit`.
+#' A [CausewayReport-class] with the tables `train` and `test`, columns `Gene1`
+#' and `Gene2`, and the facts `by` (`"TF"`, `"target"` or `"edge"`) and
+#' `fraction`, the share held out.
+#'
+#' @param x a `ReferenceSplit`.
 #' @param name `train` or `test`.
-#' @return `x$train` and `x$test` give data.frames; `show()` prints.
+#' @return `x$train` and `x$test` give data.frames; [verdict()] says what else
+#'   there is.
 #' @section Errors: a `name` other than these two.
 #' @seealso [splitReference()]
 #' @name ReferenceSplit-class
@@ -54,10 +55,7 @@ readReference <- function(file, maxBytes = 2^31) {
 #' split <- splitReference(edges, by = "target", seed = 1)
 #' split
 #' split$test
-setClass("ReferenceSplit", slots = c(
-    train = "data.frame", test = "data.frame", by = "character",
-    fraction = "numeric", seed = "character"
-))
+setClass("ReferenceSplit", contains = "CausewayReport")
 
 #' Split a reference for held-out scoring
 #'
@@ -118,29 +116,26 @@ splitReference <- function(reference, by = c("TF", "target", "edge"),
     out <- units[.Call(cw_r_permutation, length(units), key, 0)[seq_len(n)] +
         1L]
     held <- unit %in% out
-    new("ReferenceSplit", train = edges[!held, ], test = edges[held, ],
-        by = by, fraction = fraction, seed = .keyText(key)
-    )
+    part <- function(keep) {
+        table <- edges[keep, ]
+        rownames(table) <- NULL
+        table
+    }
+    .report("ReferenceSplit", .verdict(c(
+        sprintf("Reference split by %s: %s for training, %s held out", by,
+            .count(sum(!held), "edge"), .count(sum(held), "edge")),
+        "Give $train to what learns, and this object to evaluateGRN()"
+    )), list(train = part(!held), test = part(held)),
+    list(by = by, fraction = fraction), .keyText(key))
 }
 
 #' @rdname ReferenceSplit-class
 #' @export
 setMethod("$", "ReferenceSplit", function(x, name) {
-    name <- .oneOf(name, c("train", "test"), "name")
-    table <- slot(x, name)
-    rownames(table) <- NULL
-    table
+    x@tables[[.oneOf(name, c("train", "test"), "name")]]
 })
 
-#' @rdname ReferenceSplit-class
-#' @export
-setMethod("show", "ReferenceSplit", function(object) {
-    cat("Reference split by ", object@by, ": ",
-        .count(nrow(object@train), "edge"), " for training, ",
-        .count(nrow(object@test), "edge"), " held out\n", sep = ""
-    )
-    cat("Give $train to what learns, and this object to evaluateGRN()\n")
-})
+setMethod(".showBody", "ReferenceSplit", function(x) invisible())
 
 ## What evaluateGRN() needs of any reference.
 .splitParts <- function(reference) {
@@ -148,8 +143,8 @@ setMethod("show", "ReferenceSplit", function(object) {
         return(list(edges = .referenceEdges(reference), by = NULL))
     }
     list(
-        edges = reference@test, by = reference@by, train = reference@train,
-        tfs = unique(reference@test$Gene1),
-        targets = unique(reference@test$Gene2)
+        edges = reference$test, by = reference@facts$by,
+        train = reference$train, tfs = unique(reference$test$Gene1),
+        targets = unique(reference$test$Gene2)
     )
 }

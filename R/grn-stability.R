@@ -4,19 +4,19 @@
 #'
 #' Made by [stabilityGRN()].
 #'
-#' @slot table data.frame, see [stabilityGRN()].
-#' @slot facts list: `top`, `edges` (possible), `cells`, `genes`, `tfs`,
-#'   `model`, `seeds`, `leaveOut`.
-#' @param x,object a `GRNStability`.
-#' @param row.names,optional,... not used.
-#' @return `as.data.frame()` gives the table; `show()` prints means.
-#' @seealso [stabilityGRN()]
+#' A [CausewayReport-class] with the table `comparisons`, see
+#' [stabilityGRN()], and the facts `top`, `edges` (possible), `cells`, `genes`,
+#' `tfs`, `model`, `nSeeds`, `leaveOut`. It holds when networks of other cells
+#' share more of their highest edges than random ones do.
+#'
+#' @return An object of this class; [verdict()] says what it gives.
+#' @seealso [stabilityGRN()], [plotStability()]
 #' @examples
 #' cells <- simulateCells(nCells = 150, nGenes = 30, nTFs = 5, seed = 1)
-#' stabilityGRN(cells, RidgeGRNParam(), seeds = 2, samples = 2, seed = 1)
+#' stabilityGRN(cells, RidgeGRNParam(), nSeeds = 2, nSamples = 2, seed = 1)
 #' @name GRNStability-class
 #' @exportClass GRNStability
-setClass("GRNStability", slots = c(table = "data.frame", facts = "list"))
+setClass("GRNStability", contains = "CausewayReport")
 
 #' Edge overlap over seeds and samples of cells
 #'
@@ -25,7 +25,7 @@ setClass("GRNStability", slots = c(table = "data.frame", facts = "list"))
 #'
 #' @details Comparisons, all on the TFs and genes of the network of all cells:
 #' `"seed"`: all cells, every pair of seeds; estimators without random numbers
-#' give 1. `"cells"`: `samples` times a random share `leaveOut` of the cells is
+#' give 1. `"cells"`: `nSamples` times a random share `leaveOut` of the cells is
 #' left out; with half of them left out the two halves are compared, networks
 #' from different cells of one population, otherwise the rest with the network
 #' of all cells. `"one cell"`: all cells but one, drawn at random, with the
@@ -39,9 +39,9 @@ setClass("GRNStability", slots = c(table = "data.frame", facts = "list"))
 #' @param model what [inferGRN()] takes: a [GRNParam-class], a
 #'   [PerCellGRNParam()], a [FoundationModel-class] (whose weights stay as they
 #'   are); NULL: `CombinedGRNParam()`.
-#' @param seeds number of seeds compared; below 2: none.
+#' @param nSeeds seeds compared; below 2: none.
 #' @param leaveOut share of cells left out, above 0, below 1.
-#' @param samples number of samples of cells; also of single cells removed.
+#' @param nSamples samples of cells; also of single cells removed.
 #' @param top highest edges compared; NULL: TFs x 10, at most a tenth of all.
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
 #'   whole number.
@@ -56,23 +56,24 @@ setClass("GRNStability", slots = c(table = "data.frame", facts = "list"))
 #' @seealso [plotStability()], [nullGRN()], [evaluateGRN()]
 #' @examples
 #' cells <- simulateCells(nCells = 150, nGenes = 30, nTFs = 5, seed = 1)
-#' s <- stabilityGRN(cells, TreeGRNParam(trees = 20), seeds = 2, samples = 2,
+#' s <- stabilityGRN(cells, TreeGRNParam(trees = 20), nSeeds = 2, nSamples = 2,
 #'     seed = 1
 #' )
 #' s
 #' plotStability(s)
 #' @export
-stabilityGRN <- function(x, model = NULL, seeds = 3, leaveOut = 0.5,
-    samples = 3, top = NULL, seed = NULL, ..., verbose = interactive()) {
-    seeds <- .checkNumber(seeds, "seeds", 0, 1000, TRUE)
-    samples <- .checkNumber(samples, "samples", 0, 1000, TRUE)
+stabilityGRN <- function(x, model = NULL, nSeeds = 3, leaveOut = 0.5,
+    nSamples = 3, top = NULL, seed = NULL, ..., verbose = interactive()) {
+    .noRenamed(..., renamed = c(seeds = "nSeeds", samples = "nSamples"))
+    nSeeds <- .checkNumber(nSeeds, "nSeeds", 0, 1000, TRUE)
+    nSamples <- .checkNumber(nSamples, "nSamples", 0, 1000, TRUE)
     leaveOut <- .checkNumber(leaveOut, "leaveOut", 0, 1, open = TRUE)
     .checkFlag(verbose, "verbose")
     if (is.null(model)) {
         model <- CombinedGRNParam()
     }
-    if (seeds < 2L && samples < 1L) {
-        .stopArgument("seeds", "below 2 and no 'samples' leave nothing to ",
+    if (nSeeds < 2L && nSamples < 1L) {
+        .stopArgument("nSeeds", "below 2 and no 'nSamples' leave nothing to ",
             "compare."
         )
     }
@@ -85,13 +86,15 @@ stabilityGRN <- function(x, model = NULL, seeds = 3, leaveOut = 0.5,
     top <- max(1, min(if (is.null(top)) 10 * length(job$tfs) else top,
         floor(possible / 10)
     ))
-    plan <- .stabilityPlan(ncol(x), seeds, leaveOut, samples, key)
+    plan <- .stabilityPlan(ncol(x), nSeeds, leaveOut, nSamples, key)
     rows <- .runStability(job, plan, top, verbose)
-    new("GRNStability", table = rows, facts = list(
-        top = top, edges = possible, cells = ncol(x), genes = length(job$genes),
-        tfs = length(job$tfs), model = .modelName(model), seeds = seeds,
-        leaveOut = leaveOut, seed = .keyText(key)
-    ))
+    facts <- list(top = top, edges = possible, cells = ncol(x),
+        genes = length(job$genes), tfs = length(job$tfs),
+        model = .modelName(model), nSeeds = nSeeds, leaveOut = leaveOut
+    )
+    .report("GRNStability", .stabilityVerdict(rows, facts),
+        list(comparisons = rows), facts, .keyText(key)
+    )
 }
 
 .modelName <- function(model) {
@@ -229,14 +232,6 @@ stabilityGRN <- function(x, model = NULL, seeds = 3, leaveOut = 0.5,
     do.call(rbind, rows)
 }
 
-#' @rdname GRNStability-class
-#' @method as.data.frame GRNStability
-#' @export
-as.data.frame.GRNStability <- function(x, row.names = NULL, optional = FALSE,
-    ...) {
-    x@table
-}
-
 .stabilityLabels <- function(f) {
     halves <- abs(2 * round(f$leaveOut * f$cells) - f$cells) <= 1
     c(seed = "other seeds",
@@ -246,15 +241,32 @@ as.data.frame.GRNStability <- function(x, row.names = NULL, optional = FALSE,
     )
 }
 
-#' @rdname GRNStability-class
-#' @export
-setMethod("show", "GRNStability", function(object) {
-    f <- object@facts
-    cat("Stability of ", f$model, ": ", .count(f$tfs, "TF"), " x ",
-        .count(f$genes, "gene"), ", ", .count(f$cells, "cell"), "; the ",
-        f$top, " highest edges\n", sep = ""
+## Which share of the highest edges stays, over what was compared.
+.stabilityVerdict <- function(t, f) {
+    labels <- .stabilityLabels(f)
+    kinds <- unique(t$comparison)
+    kept <- vapply(kinds, function(k) {
+        mean(t$shared[t$comparison == k]) / f$top
+    }, 0)
+    random <- 2 * t$chance[[1L]] / (1 + t$chance[[1L]])
+    text <- paste0("Stability of ", f$model, ": of the ", f$top,
+        " highest edges ", paste(vapply(kept, .percent, ""), "stay with",
+            labels[kinds], collapse = ", "), "; of random ones ",
+        .percent(random))
+    if ("one cell" %in% kinds && kept[["one cell"]] < 0.9) {
+        text <- c(text,
+            "! Removing one cell changes more than a tenth of the edges.")
+    }
+    main <- if ("cells" %in% kinds) "cells" else kinds[[1L]]
+    .verdict(text, kept[[main]] > random, kept = kept, random = random)
+}
+
+setMethod(".showBody", "GRNStability", function(x) {
+    f <- x@facts
+    cat(.count(f$tfs, "TF"), " x ", .count(f$genes, "gene"), ", ",
+        .count(f$cells, "cell"), "\n", sep = ""
     )
-    t <- object@table
+    t <- x@tables$comparisons
     labels <- .stabilityLabels(f)
     parts <- split(t, factor(t$comparison, unique(t$comparison)))
     span <- function(x) {
@@ -276,8 +288,4 @@ setMethod("show", "GRNStability", function(object) {
             span(p$rankCorrelation)
         }, ""), check.names = FALSE
     ), row.names = FALSE, right = FALSE)
-    one <- t[t$comparison == "one cell", ]
-    if (nrow(one) && mean(one$shared) < 0.9 * f$top) {
-        cat("! Removing one cell changes more than a tenth of the edges.\n")
-    }
 })

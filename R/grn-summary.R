@@ -17,22 +17,20 @@
 #' of scores within edges (between cells) divided by their total variance.
 #' Cells are sampled evenly along the object, without random numbers.
 #'
-#' @param object a [CellGRN-class], [StateGRN-class] or [PooledGRN-class]; or a
-#'   `GRNSummary` to print.
+#' @param object a [CellGRN-class], [StateGRN-class] or [PooledGRN-class].
 #' @param expression for a [PooledGRN-class], which holds none: genes x cells,
 #'   log-normalised, row names as genes; without it correlations are left out.
 #' @param top edges compared with each baseline; more than a tenth of all
 #'   possible edges is cut to that.
 #' @param sampleCells cells for the between-cell share and (at most 10 of
 #'   them) the marginal share of single cells.
-#' @param x a `GRNSummary`.
-#' @param row.names,optional,... not used.
-#' @return An object of class `GRNSummary` that prints itself. `as.list()`
-#'   gives its parts, among them `top` (the number of edges compared), the
-#'   data.frames `topEdges` (the strongest edges) and `overlap` (columns
-#'   `baseline`, `shared` edges, `fraction` of top, `jaccard`, `chance` =
-#'   expected fraction, `rankCorrelation` over all edges), `marginalShare`,
-#'   `marginalShareCells`, `betweenCells`; `as.data.frame()` gives `overlap`.
+#' @param ... not used.
+#' @return A `GRNSummary`, a [CausewayReport-class] with the tables `overlap`
+#'   (columns `baseline`, `shared` edges, `fraction` of top, `jaccard`,
+#'   `chance` = expected fraction, `rankCorrelation` over all edges) and
+#'   `topEdges` (the strongest edges), and the facts `top` (the number of edges
+#'   compared), `marginalShare`, `marginalShareCells`, `betweenCells` and more;
+#'   `as.list()` gives all of them. See [verdict()].
 #' @section Errors: numbers out of range; an `expression` that lacks genes of
 #'   the network.
 #' @seealso [nullGRN()], [stabilityGRN()]; [evaluateGRN()] when a reference
@@ -41,12 +39,13 @@
 #' summary(exampleGRN())
 #' @name GRNSummary-class
 #' @exportClass GRNSummary
-setClass("GRNSummary", slots = c(parts = "list"))
+setClass("GRNSummary", contains = "CausewayReport")
 
 #' @rdname GRNSummary-class
 #' @export
 setMethod("summary", "CellGRN", function(object, top = 1000,
     sampleCells = 64, ...) {
+    .noDots(...)
     top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
     sampleCells <- .checkNumber(sampleCells, "sampleCells", 1, 2^31,
         whole = TRUE
@@ -57,7 +56,7 @@ setMethod("summary", "CellGRN", function(object, top = 1000,
     single <- vapply(.evenly(length(object), min(10L, sampleCells)),
         function(c) .marginalShare(cellNetwork(object, c), self), numeric(1)
     )
-    new("GRNSummary", parts = c(
+    .summaryReport(c(
         list(
             size = c(dim(object), factors = object@nFactors, k = object@k),
             metadata = object@metadata
@@ -76,16 +75,17 @@ setMethod("summary", "CellGRN", function(object, top = 1000,
 #' @export
 setMethod("summary", "StateGRN", function(object, top = 1000,
     sampleCells = 64, ...) {
+    .noDots(...)
     top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
     sampleCells <- .checkNumber(sampleCells, "sampleCells", 1, 2^31,
         whole = TRUE
     )
     sample <- .evenly(length(object), sampleCells)
     moments <- .stateMoments(object, sample)
-    new("GRNSummary", parts = c(
+    .summaryReport(c(
         list(
             size = c(dim(object), states = ncol(object@memberships)),
-            verdict = object@verdict, metadata = object@metadata
+            states = object@verdict, metadata = object@metadata
         ),
         .pooledParts(poolGRN(object), object@expression, top),
         moments, list(sampledCells = length(sample))
@@ -96,6 +96,7 @@ setMethod("summary", "StateGRN", function(object, top = 1000,
 #' @export
 setMethod("summary", "PooledGRN", function(object, top = 1000,
     expression = NULL, ...) {
+    .noDots(...)
     top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
     s <- object@scores
     if (!is.null(expression)) {
@@ -108,7 +109,7 @@ setMethod("summary", "PooledGRN", function(object, top = 1000,
         }
         expression <- .asSparse(expression)[at, , drop = FALSE]
     }
-    new("GRNSummary", parts = c(
+    .summaryReport(c(
         list(
             size = c(cells = object@nCells, tfs = nrow(s), genes = ncol(s)),
             metadata = object@metadata
@@ -117,23 +118,14 @@ setMethod("summary", "PooledGRN", function(object, top = 1000,
     ))
 })
 
-#' @rdname GRNSummary-class
-#' @method as.list GRNSummary
-#' @export
-as.list.GRNSummary <- function(x, ...) x@parts
-
-#' @rdname GRNSummary-class
-#' @method as.data.frame GRNSummary
-#' @export
-as.data.frame.GRNSummary <- function(x, row.names = NULL,
-    optional = FALSE, ...) {
-    x@parts$overlap
+.summaryReport <- function(parts) {
+    tables <- c("overlap", "topEdges")
+    facts <- parts[setdiff(names(parts), tables)]
+    .report("GRNSummary", .summaryVerdict(facts), parts[tables], facts)
 }
 
-#' @rdname GRNSummary-class
-#' @export
-setMethod("show", "GRNSummary", function(object) {
-    p <- object@parts
+setMethod(".showBody", "GRNSummary", function(x) {
+    p <- as.list(x)
     .catSize(p)
     .catProvenance(p$metadata)
     cat("\nStrongest edges of the pooled network:\n")
@@ -151,19 +143,13 @@ setMethod("show", "GRNSummary", function(object) {
             sep = ""
         )
     }
-    .catVerdict(p)
+    cat("Whether edges are true isn't known from this: see evaluateGRN().\n")
 })
 
 .ofCells <- function(p) !is.null(p$sampledCells)
 
 .catSize <- function(p) {
     s <- as.list(p$size)
-    if (!is.null(p$verdict)) {
-        text <- .verdictText(p$verdict)
-        cat(toupper(substr(text, 1L, 1L)), substring(text, 2L), ".\n",
-            sep = ""
-        )
-    }
     cat(if (.ofCells(p)) "Per-cell networks: " else "One network: ",
         if (!is.na(s$cells)) paste0(.count(s$cells, "cell"), ", "),
         .count(s$tfs, "TF"), " x ", .count(s$genes, "gene"),
@@ -216,23 +202,29 @@ setMethod("show", "GRNSummary", function(object) {
 }
 
 ## Says so when the networks are little more than their null.
-.catVerdict <- function(p) {
-    if (is.na(p$marginalShare)) {
-        cat("! All pooled scores are equal: there is no network here.\n")
+.summaryVerdict <- function(p) {
+    states <- p$states
+    doubt <- if (is.na(p$marginalShare)) {
+        "! All pooled scores are equal: there is no network here."
     } else if (p$marginalShare > 0.9) {
-        cat("! The pooled network is mostly its marginals: a number per TF ",
-            "plus one per gene\n  gives nearly the same scores. Don't read ",
-            "single edges.\n", sep = ""
-        )
+        paste("! The pooled network is mostly its marginals: a number per TF",
+            "plus one per gene gives nearly the same scores. Don't read",
+            "single edges.")
     }
-    if (!.ofCells(p)) {
-        ## nothing to say of cells
+    doubt <- c(doubt, if (!.ofCells(p)) {
+        NULL
     } else if (is.na(p$betweenCells)) {
-        cat("! Variation between cells can't be told from these cells.\n")
+        "! Variation between cells can't be told from these cells."
     } else if (p$betweenCells < 0.05) {
-        cat("! The networks are nearly the same in all cells: use the pooled ",
-            "one.\n", sep = ""
-        )
+        paste("! The networks are nearly the same in all cells: use the",
+            "pooled one.")
+    })
+    lead <- if (!is.null(states)) {
+        text <- .verdictText(states)
+        paste0(toupper(substr(text, 1L, 1L)), substring(text, 2L), ".")
+    } else if (!length(doubt)) {
+        paste0("TF + gene marginals explain ", .percent(p$marginalShare),
+            " of the scores' variance; the rest may be edges.")
     }
-    cat("Whether edges are true isn't known from this: see evaluateGRN().\n")
+    .verdict(c(lead, doubt), holds = !length(doubt))
 }

@@ -18,13 +18,9 @@
 #' ))
 #' @export
 plotBenchmark <- function(x, measure = c("auprcRatio", "earlyRatio")) {
-    if (!methods::is(x, "GRNBenchmark")) {
-        .stopArgument("x", "must be what benchmarkGRN() returns; it is a ",
-            class(x)[[1L]], "."
-        )
-    }
+    .isReport(x, "GRNBenchmark", "benchmarkGRN")
     measure <- .oneOf(measure, c("auprcRatio", "earlyRatio"), "measure")
-    t <- .overSeeds(x@table)
+    t <- .overSeeds(x@tables$table)
     t <- data.frame(data = factor(t$data, rev(unique(t$data))),
         method = t$method, null = t$null, value = t[[measure]],
         low = t[[paste0(measure, "Low")]], high = t[[paste0(measure, "High")]]
@@ -36,6 +32,10 @@ plotBenchmark <- function(x, measure = c("auprcRatio", "earlyRatio")) {
     .drawBenchmark(mine, nulls, if (measure == "auprcRatio") "AUPRC ratio" else
         "early precision ratio")
 }
+
+#' @method plot GRNBenchmark
+#' @export
+plot.GRNBenchmark <- function(x, y, ...) plotBenchmark(x, ...)
 
 .drawBenchmark <- function(mine, nulls, name) {
     n <- nlevels(mine$method)

@@ -5,10 +5,11 @@
 #' @param x a [GRNContrast-class].
 #' @param which `"regulators"`: the effect on each regulator with its 95%
 #'   interval; `"edges"`: effect against |z| of all edges tested.
-#' @param n regulators drawn, or edges named: those of the lowest p.
+#' @param top regulators drawn, or edges named: those of the lowest p.
 #' @param tfs NULL, or the TFs to draw (regulators) or to name the edges of.
 #' @param measure for regulators: `"activity"` or `"strength"`.
 #' @param title NULL: one that gives the verdict.
+#' @param ... not used.
 #' @return A `ggplot`. Colours: orange for q < 0.05, grey otherwise; edges pale
 #'   where the difference is within the noise of estimation. Regulators:
 #'   filled points also differ from random sets of genes (q < 0.05 from
@@ -21,26 +22,27 @@
 #' plotContrast(change)
 #' plotContrast(change, "edges")
 #' @export
-plotContrast <- function(x, which = c("regulators", "edges"), n = 20,
-    tfs = NULL, measure = c("activity", "strength"), title = NULL) {
-    if (!methods::is(x, "GRNContrast")) {
-        .stopArgument("x", "must be what contrastGRN() returns; it is a ",
-            class(x)[[1L]], "."
-        )
-    }
+plotContrast <- function(x, which = c("regulators", "edges"), top = 20,
+    tfs = NULL, measure = c("activity", "strength"), title = NULL, ...) {
+    .isReport(x, "GRNContrast", "contrastGRN")
+    .noDots(..., renamed = c(n = "top"))
     which <- .oneOf(which, c("regulators", "edges"), "which")
     measure <- .oneOf(measure, c("activity", "strength"), "measure")
-    n <- .checkNumber(n, "n", 1, 200, whole = TRUE)
+    top <- .checkNumber(top, "top", 1, 200, whole = TRUE)
     table <- as.data.frame(x, which = which)
     if (!is.null(tfs)) {
         .knownTFs(tfs, if (which == "edges") table$Gene1 else table$TF)
     }
     if (which == "edges") {
-        .drawEdgeContrast(table, x@facts, n, tfs, title)
+        .drawEdgeContrast(table, x@facts, top, tfs, title)
     } else {
-        .drawRegulatorContrast(table, x@facts, n, tfs, measure, title)
+        .drawRegulatorContrast(table, x@facts, top, tfs, measure, title)
     }
 }
+
+#' @method plot GRNContrast
+#' @export
+plot.GRNContrast <- function(x, y, ...) plotContrast(x, ...)
 
 .qColours <- c(`q < 0.05` = "#D55E00", `q >= 0.05` = "grey55")
 
@@ -102,16 +104,16 @@ plotContrast <- function(x, which = c("regulators", "edges"), n = 20,
     )
 }
 
-.drawRegulatorContrast <- function(t, facts, n, tfs, measure, title) {
+.drawRegulatorContrast <- function(t, facts, top, tfs, measure, title) {
     f <- facts$regulators[[measure]]
-    sets <- stats::p.adjust(t$pSets, "BH") < 0.05
+    sets <- t$qSets < 0.05
     if (measure == "strength") {
         t[c("effect", "low", "high", "p", "q")] <-
             t[paste0("strength", c("", "Low", "High", "P", "Q"))]
         sets[] <- TRUE
     }
     t$sets <- sets
-    t <- if (is.null(tfs)) head(t[order(t$p, -abs(t$effect)), ], n) else
+    t <- if (is.null(tfs)) head(t[order(t$p, -abs(t$effect)), ], top) else
         t[t$TF %in% tfs, ]
     t$TF <- factor(t$TF, t$TF[order(t$effect)])
     t$call <- .qClass(t$q)
@@ -165,7 +167,7 @@ plotContrast <- function(x, which = c("regulators", "edges"), n = 20,
         "; blue: the TF's own expression"))
 }
 
-.drawEdgeContrast <- function(t, facts, n, tfs, title) {
+.drawEdgeContrast <- function(t, facts, top, tfs, title) {
     f <- facts$edges
     t$call <- .edgeClass(t)
     named <- if (is.null(tfs)) t else t[t$Gene1 %in% tfs, ]
@@ -173,7 +175,7 @@ plotContrast <- function(x, which = c("regulators", "edges"), n = 20,
     if (any(sure)) {
         named <- named[sure, ]
     }
-    named <- head(named[order(-abs(named$effect)), ], n)
+    named <- head(named[order(-abs(named$effect)), ], top)
     named$label <- paste0(named$Gene1, " > ", named$Gene2)
     .data <- ggplot2::.data
     map <- ggplot2::aes(label = .data$label)

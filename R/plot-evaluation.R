@@ -12,12 +12,8 @@
 #' plotEvaluation(evaluateGRN(grn, reference, nBoot = 20))
 #' @export
 plotEvaluation <- function(x) {
-    if (!is(x, "GRNEvaluation")) {
-        .stopArgument("x", "must be what evaluateGRN() returns; it is a ",
-            class(x)[[1L]], "."
-        )
-    }
-    t <- x@table
+    .isReport(x, "GRNEvaluation", "evaluateGRN")
+    t <- x@tables$methods
     long <- data.frame(
         method = factor(rep(t$method, 2L), levels = rev(unique(c(
             setdiff(t$method, "random"), "random"
@@ -47,3 +43,7 @@ plotEvaluation <- function(x) {
         ) +
         ggplot2::theme_bw()
 }
+
+#' @method plot GRNEvaluation
+#' @export
+plot.GRNEvaluation <- function(x, y, ...) plotEvaluation(x, ...)

@@ -8,15 +8,11 @@
 #' @section Errors: an `x` that is something else stops.
 #' @examples
 #' cells <- simulateCells(nCells = 150, nGenes = 30, nTFs = 5, seed = 1)
-#' plotStability(stabilityGRN(cells, RidgeGRNParam(), samples = 2, seed = 1))
+#' plotStability(stabilityGRN(cells, RidgeGRNParam(), nSamples = 2, seed = 1))
 #' @export
 plotStability <- function(x) {
-    if (!is(x, "GRNStability")) {
-        .stopArgument("x", "must be what stabilityGRN() returns; it is a ",
-            class(x)[[1L]], "."
-        )
-    }
-    t <- x@table
+    .isReport(x, "GRNStability", "stabilityGRN")
+    t <- x@tables$comparisons
     labels <- .stabilityLabels(x@facts)
     t$label <- factor(labels[t$comparison], rev(labels))
     .data <- ggplot2::.data
@@ -31,3 +27,7 @@ plotStability <- function(x) {
         ) +
         ggplot2::theme_bw()
 }
+
+#' @method plot GRNStability
+#' @export
+plot.GRNStability <- function(x, y, ...) plotStability(x, ...)

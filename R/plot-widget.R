@@ -155,21 +155,18 @@ networkWidget <- function(x, file = NULL, top = 100, tfs = NULL, cells = NULL,
 ## ---- the built-in page -----------------------------------------------------
 
 .builtinPage <- function(graph) {
-    page <- system.file("templates", "network.html", package = "causeway",
-        mustWork = TRUE
-    )
-    page <- paste(readLines(page, encoding = "UTF-8"), collapse = "\n")
     data <- jsonlite::toJSON(graph[c("nodes", "edges")], digits = 6L)
-    .fillPage(page, list(title = .escape(graph$title),
-        legend = .escape(.widgetLegend),
-        data = gsub("<", "\\u003c", as.character(data), fixed = TRUE)
-    ))
+    .fillTemplate("network.html", title = graph$title, legend = .widgetLegend,
+        data = htmltools::HTML(gsub("<", "\\u003c", as.character(data),
+            fixed = TRUE))
+    )
 }
 
 ## ---- visNetwork ------------------------------------------------------------
 
 .visWidget <- function(graph, height) {
-    html <- function(x) gsub("\n", "<br>", .escape(x), fixed = TRUE)
+    html <- function(x) gsub("\n", "<br>", escape(x), fixed = TRUE)
+    escape <- htmltools::htmlEscape
     n <- graph$nodes
     e <- graph$edges
     nodes <- data.frame(id = n$name, label = n$name, x = n$x, y = n$y,
@@ -183,8 +180,8 @@ networkWidget <- function(x, file = NULL, top = 100, tfs = NULL, cells = NULL,
         color = c("#2166AC", "#777777", "#B2182B")[e$sign + 2L]
     )
     widget <- visNetwork::visNetwork(nodes, edges, width = "100%",
-        height = height, main = .escape(graph$title),
-        footer = .escape(.widgetLegend)
+        height = height, main = escape(graph$title),
+        footer = escape(.widgetLegend)
     )
     widget <- visNetwork::visEdges(widget, arrows = "to", smooth = FALSE)
     widget <- visNetwork::visPhysics(widget, enabled = FALSE)
@@ -212,7 +209,7 @@ networkWidget <- function(x, file = NULL, top = 100, tfs = NULL, cells = NULL,
     on.exit(.removeFile(folder, recursive = TRUE))
     file <- file.path(folder, "page.html")
     htmlwidgets::saveWidget(widget, file, selfcontained = FALSE,
-        libdir = "lib", title = .escape(title)
+        libdir = "lib", title = htmltools::htmlEscape(title)
     )
     lines <- readLines(file, warn = FALSE, encoding = "UTF-8")
     script <- "^ *<script src=\"([^\"]*)\"></script> *$"

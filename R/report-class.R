@@ -26,7 +26,8 @@
 #' @return `verdict()` a list with `text`, sentences, and `holds`, TRUE, FALSE
 #'   or, where nothing was claimed, NA. `as.data.frame()` a table. `summary()`
 #'   a data.frame of text, a row per fact: `part` (`"verdict"`, `"facts"`,
-#'   `"provenance"` or `"tables"`), `name`, `value`. `plot()` a `ggplot`.
+#'   `"provenance"` or `"tables"`), `name`, `value`. `as.list()` facts, tables,
+#'   verdict and provenance. `plot()` a `ggplot`.
 #'   `write()` the path, invisibly. `show()` prints the verdict, then what is
 #'   most needed of the tables.
 #' @section Errors: an unknown table; a `plot()` of a report that has none;
@@ -193,6 +194,14 @@ setMethod("summary", "CausewayReport", function(object, ...) {
 }
 
 #' @rdname verdict
+#' @method as.list CausewayReport
+#' @export
+as.list.CausewayReport <- function(x, ...) {
+    .noDots(...)
+    c(x@facts, x@tables, list(verdict = x@verdict, provenance = x@provenance))
+}
+
+#' @rdname verdict
 #' @method plot CausewayReport
 #' @export
 plot.CausewayReport <- function(x, y, ...) {
@@ -217,10 +226,10 @@ setMethod("write", "CausewayReport", function(x, file = NULL, ...,
     if (!is.null(dir)) {
         return(.writeReportDir(x, dir, which, overwrite))
     }
-    .checkText(file, "file")
+    .filePlace(file, overwrite)
     ending <- tolower(sub("^.*\\.", "", basename(file)))
     if (ending == "csv") {
-        .writeTable(.reportTable(x, which), file, overwrite)
+        .writeCsv(.reportTable(x, which), file, overwrite)
     } else if (ending %in% c("html", "htm")) {
         .writeLines(.reportPage(x), file, overwrite)
     } else {
@@ -230,15 +239,6 @@ setMethod("write", "CausewayReport", function(x, file = NULL, ...,
     }
     invisible(file)
 })
-
-.writeTable <- function(table, file, overwrite) {
-    table[] <- lapply(table, function(v) {
-        if (is.numeric(v)) v else as.character(v)
-    })
-    .writeBeside(file, overwrite, function(con) {
-        c(rows = nrow(table), bytes = .writeRows(table, con, header = TRUE))
-    })
-}
 
 .writeReportDir <- function(x, dir, which, overwrite) {
     .checkText(dir, "dir")
@@ -255,14 +255,10 @@ setMethod("write", "CausewayReport", function(x, file = NULL, ...,
     if (!dir.exists(dir) && !dir.create(dir, FALSE, recursive = TRUE)) {
         .stopArgument("dir", "can't be made: ", dir, ".")
     }
-    text <- enc2utf8(x@verdict$text)
-    .writeBeside(files[[1L]], overwrite, function(con) {
-        writeLines(text, con, useBytes = TRUE)
-        c(rows = length(text), bytes = sum(nchar(text, "bytes") + 1))
-    })
-    .writeTable(.reportFacts(x), files[[2L]], overwrite)
+    .writeLines(x@verdict$text, files[[1L]], overwrite, "dir")
+    .writeCsv(.reportFacts(x), files[[2L]], overwrite, "dir")
     for (i in seq_along(which)) {
-        .writeTable(x@tables[[which[[i]]]], files[[2L + i]], overwrite)
+        .writeCsv(x@tables[[which[[i]]]], files[[2L + i]], overwrite, "dir")
     }
     invisible(dir)
 }

@@ -1,32 +1,33 @@
 ## Reports as one HTML page that needs nothing else. Tags are htmltools':
 ## text put into them is escaped.
 
-## The page of any report: verdict, drawing, tables, facts. `body` replaces
-## what stands between the verdict and the facts.
-.reportPage <- function(x, title = .reportTitle(x), body = NULL) {
-    if (is.null(body)) {
-        body <- c(list(.reportFigure(x)), unname(Map(.reportSection,
-            names(x@tables), x@tables)))
-    }
+## The page of any report: verdict, body, facts.
+.reportPage <- function(x) {
     facts <- .reportFacts(x)
-    .fillReport(title, .tagParagraphs(x@verdict$text), c(body, list(
-        htmltools::tags$h2("How it was made"),
-        .tagTable(facts[facts$part != "verdict", c("name", "value")])
-    )))
+    .fillTemplate("report.html", title = .reportTitle(x),
+        verdict = .tagParagraphs(x@verdict$text),
+        body = htmltools::tagList(.pageBody(x),
+            htmltools::tags$h2("How it was made"),
+            .tagTable(facts[facts$part != "verdict", c("name", "value")])
+        )
+    )
 }
+
+setMethod(".pageBody", "CausewayReport", function(x) {
+    c(list(.reportFigure(x)),
+        unname(Map(.reportSection, names(x@tables), x@tables)))
+})
 
 .reportTitle <- function(x) {
     if (is.null(x@facts$title)) class(x)[[1L]] else x@facts$title
 }
 
-.fillReport <- function(title, verdict, body) {
-    template <- system.file("templates", "report.html", package = "causeway",
+## A page of inst/templates: {{name}} -> the value given; text is escaped.
+.fillTemplate <- function(template, ...) {
+    template <- system.file("templates", template, package = "causeway",
         mustWork = TRUE
     )
-    page <- htmltools::htmlTemplate(template, title = title,
-        verdict = verdict, body = htmltools::tagList(body)
-    )
-    as.character(page)
+    as.character(htmltools::htmlTemplate(template, ...))
 }
 
 .tagParagraphs <- function(text) {
@@ -57,13 +58,20 @@
         tags$tr(class = or(row[[i]]), lapply(seq_along(cells), function(j) {
             value <- cells[[j]][[i]]
             tags$td(class = if (!is.null(class)) or(class[[i, j]]),
-                if (is.na(value)) "" else value
+                if (is.na(value)) "" else .tagLines(value)
             )
         }))
     })
     tags$div(class = "scroll", tags$table(
         tags$thead(tags$tr(lapply(names(t), tags$th))), tags$tbody(body)
     ))
+}
+
+## Lines of a cell: what follows the first is set below it, smaller.
+.tagLines <- function(text) {
+    lines <- strsplit(text, "\n", fixed = TRUE)[[1L]]
+    c(list(lines[1L][length(lines) > 0L]),
+        lapply(lines[-1L], htmltools::tags$div, class = "span"))
 }
 
 ## plot(x) as an image inside the page; a line where there is none.

@@ -131,6 +131,19 @@
     invisible()
 }
 
+## Cells come first in every verb.
+.cellsFirst <- function(x, grn) {
+    network <- function(v) {
+        methods::is(v, "PooledGRN") || methods::is(v, "PerCellNetworks")
+    }
+    if (network(x) && !missing(grn) && !network(grn)) {
+        .stopArgument("x", "is a network: the cells come first, then the ",
+            "network ('grn')."
+        )
+    }
+    invisible()
+}
+
 .checkNumber <- function(x, arg, min = -Inf, max = Inf, whole = FALSE,
     open = FALSE) {
     good <- is.numeric(x) && length(x) == 1L && is.finite(x) &&

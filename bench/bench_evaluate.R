@@ -76,7 +76,7 @@ oneFdr <- function(mode, param, seed) {
     )
     truth <- S4Vectors::metadata(cells)$simulation$edges
     grn <- inferGRN(cells, param, nTargets = Inf, centre = FALSE, seed = 1)
-    null <- nullGRN(grn, "expression", n = 20, cells = cells, seed = 1,
+    null <- nullGRN(grn, "expression", nPerm = 20, cells = cells, seed = 1,
         groups = if (mode == "within contexts") "context"
     )
     e <- edgeFDR(grn, null)
@@ -90,7 +90,7 @@ oneFdr <- function(mode, param, seed) {
     none <- inferGRN(x, param, nTargets = Inf, alreadyNormalised = TRUE,
         centre = FALSE, seed = 2
     )
-    p <- edgeFDR(none, nullGRN(none, "expression", n = 20, cells = x, seed = 3))
+    p <- edgeFDR(none, nullGRN(none, "expression", nPerm = 20, cells = x, seed = 3))
     data.frame(cells = mode, estimator = metadata(grn)$model, seed = seed,
         found = sum(found), falseShare = 1 - mean(true[found]),
         recall = sum(found & true) / sum(true),

@@ -112,7 +112,7 @@ result <- benchmarkGRN(sets, references, methods, seeds = 1, nBoot = 100,
 print(result)
 html <- or(4L, "")
 if (nzchar(html)) {
-    writeBenchmark(result, html, overwrite = TRUE)
+    write(result, html, overwrite = TRUE)
 }
 
 ## ---- the table ------------------------------------------------------------------

@@ -24,6 +24,7 @@ ENGINE_SOURCES = \
   engine/kernels/ref/ref_attention.c \
   engine/kernels/ref/ref_gate.c \
   engine/kernels/ref/ref_loss.c \
+  engine/kernels/ref/ref_factor.c \
   engine/kernels/ref/ref_optimizer.c \
   engine/kernels/ref/ref_spread.c \
   engine/kernels/ref/ref_function.c \
@@ -37,6 +38,7 @@ ENGINE_SOURCES = \
   engine/kernels/cpu/cpu_index.c \
   engine/kernels/cpu/cpu_attention.c \
   engine/kernels/cpu/cpu_gate.c \
+  engine/kernels/cpu/cpu_factor.c \
   engine/kernels/cpu/cpu_optimizer.c \
   engine/kernels/cpu/cpu_spread.c \
   engine/kernels/cpu/cpu_function.c \
@@ -65,7 +67,15 @@ ENGINE_SOURCES = \
   engine/autodiff/op_batchnorm.c \
   engine/nn/params.c \
   engine/nn/rules.c \
+  engine/nn/layer_linear.c \
+  engine/nn/layer_norm.c \
+  engine/nn/layer_mlp.c \
+  engine/nn/layer_attention.c \
+  engine/nn/layer_retention.c \
+  engine/nn/layer_ssm.c \
+  engine/nn/layer_hyena.c \
   engine/nn/layer_graph.c \
+  engine/nn/layer_icnn.c \
   engine/nn/transformer.c \
   engine/models/inputs.c \
   engine/models/model.c \

@@ -299,7 +299,7 @@ networkWidget(trees, out("network.html"), tfs = focus, overwrite = TRUE,
 say("wrote ", out("network.html"), " (open it in a browser)")
 
 ## 0 hours against 72: regulators and edges, with q from permuted labels.
-change <- contrastGRN(states, hours, ref = 0, level = 72, n = 200,
+change <- contrastGRN(states, hours, ref = 0, level = 72, nPerm = 200,
     seed = seed, verbose = FALSE
 )
 figure("contrast_regulators.png",

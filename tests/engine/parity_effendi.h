@@ -54,6 +54,8 @@ static cw_tensor *eff_input(effendi_case *c, const char *name)
     return x;
 }
 
+static int64_t eff_keep_limit = -1; /* values that flows keep, if not negative */
+
 static void eff_compare(effendi_case *c, const char *group, const char *name, const float *got, int64_t n,
                         tolerance tol)
 {
@@ -329,6 +331,7 @@ static int eff_open(effendi_case *c, const char *dir, const char *kernels, int t
     ctx->kernels = cw_kernels_select(kernels);
     ctx->threads = threads;
     c->tape = cw_tape_new(ctx);
+    if (c->tape && eff_keep_limit >= 0) c->tape->keep_limit = eff_keep_limit;
     snprintf(path, sizeof path, "%s/config.json", dir);
     const cw_json *j = c->config = cw_json_read_file(ctx, path);
     snprintf(path, sizeof path, "%s/case.safetensors", dir);

@@ -90,7 +90,7 @@ static void drop_problem(problem *p)
 static void solve(problem *p, int cpu, int threads)
 {
     cw_exec ex = {threads};
-    cw_ragged seq = {p->count, p->start};
+    cw_ragged seq = {p->count, p->start, NULL};
     const float *q = p->qkv, *k = q + p->width, *v = k + p->width;
     float *dq = p->dqkv, *dk = dq + p->width, *dv = dk + p->width;
     (cpu ? cw_cpu_attention : cw_ref_attention)(&ex, p->o, p->lse, q, k, v, p->stride, seq, p->a);
@@ -253,7 +253,7 @@ static void test_long_sequence(void)
 {
     const int64_t lengths[] = {3001};
     problem p = make(lengths, 1, 1, 1, 0, 1.0f), c = again(&p);
-    cw_ragged seq = {1, p.start};
+    cw_ragged seq = {1, p.start, NULL};
     const float *q = p.qkv, *k = q + 1, *v = q + 2;
     cw_ref_attention(&(cw_exec){1}, p.o, p.lse, q, k, v, p.stride, seq, p.a);
     for (int level = cw_cpu_simd_level(); level >= 0; level--) {

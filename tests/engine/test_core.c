@@ -184,6 +184,46 @@ static void test_arena(void)
     cw_ctx_free(ctx);
 }
 
+/* Many small blocks, given back in another order: all are found again, none overlaps, and a steady step asks for nothing. */
+static void test_arena_records(void)
+{
+    enum { N = 3000 };
+    static char *p[N];
+    cw_ctx *ctx = cw_ctx_new(NULL);
+    cw_arena *arena = cw_arena_new(ctx);
+    int64_t calls = 0;
+    for (int step = 0; step < 4; step++) {
+        cw_arena_reset(arena);
+        for (int i = 0; i < N; i++) {
+            p[i] = cw_arena_take(arena, 8 + i % 900);
+            if (p[i]) *(int *)p[i] = i;
+        }
+        for (int i = 0; i < N; i++)
+            if (i % 7 < 5) cw_arena_give(arena, p[(i * 11) % N]), p[(i * 11) % N] = NULL;
+        int wrong = 0;
+        for (int i = 0; i < N; i++) wrong += p[i] && *(int *)p[i] != i;
+        CHECK(wrong == 0, "%d blocks were handed out twice", wrong);
+        for (int i = 0; i < N; i++) cw_arena_give(arena, p[i]);
+        CHECK(cw_arena_take(arena, 1000 * 900) != NULL, "joined again");
+        if (step == 2) calls = ctx->memory.calls;
+    }
+    CHECK(ctx->memory.calls == calls, "a steady step asked for memory %d times", (int)(ctx->memory.calls - calls));
+    CHECK(cw_arena_peak(arena) >= 1000 * 900, "peak %d", (int)cw_arena_peak(arena));
+
+    /* a write beyond the end is seen when the block is given back */
+    cw_arena_reset(arena);
+    cw_arena_sentinels(arena, 1);
+    char *good = cw_arena_take(arena, 100), *bad = cw_arena_take(arena, 128);
+    memset(good, 1, 100), memset(bad, 1, 129);
+    cw_arena_give(arena, good);
+    CHECK(ctx->status == CW_OK, "%s", ctx->text);
+    cw_arena_give(arena, bad);
+    CHECK(ctx->status == CW_ERR_STATE && strstr(ctx->text, "beyond its end"), "%s", ctx->text);
+    cw_arena_free(arena);
+    CHECK(ctx->memory.bytes == 0, "%d bytes leaked", (int)ctx->memory.bytes);
+    cw_ctx_free(ctx);
+}
+
 /* ---- random numbers --------------------------------------------------------------------------------------------- */
 
 static void test_rng(void)
@@ -343,6 +383,7 @@ int main(void)
     test_host();
     test_memory();
     test_arena();
+    test_arena_records();
     test_rng();
     test_threads();
     test_blas();

@@ -36,9 +36,9 @@ static void golden(void)
         CHECK(is_effendi(dirs[i]), "%s is not seen as a case", dirs[i]);
         run_effendi(dirs[i], "ref", 1);
         run_effendi(dirs[i], "cpu", 3);
-        cw_flow_keep_limit(0); /* everything is computed again */
+        eff_keep_limit = 0; /* everything is computed again */
         run_effendi(dirs[i], "cpu", 2);
-        cw_flow_keep_limit(8 << 20);
+        eff_keep_limit = -1;
     }
     CHECK(!is_effendi("../fixtures/sfm_a"), "an SFM is taken for an Effendi");
     printf("%lld values, largest error / tolerance %.3g\n", (long long)compared, worst);

@@ -677,7 +677,7 @@ static void test_segments(void)
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
         int64_t d = widths[i];
         job f = {.name = "pool", .run = run_pool, .out_length = NONE, .tolerance = 2e-6};
-        f.s[1] = d, f.seg = (cw_ragged){SEGMENTS, start}, f.index = index;
+        f.s[1] = d, f.seg = (cw_ragged){SEGMENTS, start, NULL}, f.index = index;
         f.in[0] = uniform(ITEMS, -3, 3), f.in[1] = uniform(ITEMS * d, -1, 1);
         f.out_length[0] = SEGMENTS * d, f.out_length[1] = ENTRIES;
         compare(&f);
@@ -709,7 +709,7 @@ static void test_segments(void)
             }
         }
         job e = f; /* no segments at all */
-        e.seg = (cw_ragged){0, none}, e.out_length[0] = e.out_length[1] = 0;
+        e.seg = (cw_ragged){0, none, NULL}, e.out_length[0] = e.out_length[1] = 0;
         compare(&e);
         end_test("segments");
     }

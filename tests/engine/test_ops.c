@@ -30,7 +30,7 @@ static const int64_t gene_start[] = {0, 4, 7, 9, 9}, tf_start[] = {0, 2, 2, 3, 3
 static const int32_t tf_gene[] = {1, 3, 8}, gene_token[] = {5, 2, 9, 1, 5, 2, 9, 1, 2};
 static const uint64_t pairs[] = {(uint64_t)1 << 32 | 2, (uint64_t)1 << 32 | 9, (uint64_t)2 << 32 | 1,
                                  (uint64_t)2 << 32 | 5};
-static cw_factor_rows factor_rows(void) { return (cw_factor_rows){{4, gene_start}, {4, tf_start}, tf_gene}; }
+static cw_factor_rows factor_rows(void) { return (cw_factor_rows){{4, gene_start, NULL}, {4, tf_start, NULL}, tf_gene}; }
 static const int32_t index_a[] = {2, -1, 0, 2, 1, 4, -1}, index_b[] = {0, 1, 1, -1, 2, 2, -1};
 static const int64_t pool_start[] = {0, 3, 3, 7};
 static const int32_t pool_index[] = {4, 0, 4, 1, 2, 3, 0};
@@ -68,20 +68,20 @@ BUILD(b_dropout, cw_dropout(t, x[0], 0.4f))
 BUILD(b_gather_sum, cw_gather_sum(t, 2, x, ((const int32_t *[]){index_a, index_b}), 7))
 BUILD(b_gather, cw_gather(t, x[0], index_a, 7))
 BUILD(b_soft_bins, cw_soft_bins(t, x[0], x[1], 0.7f))
-BUILD(b_pool, cw_attention_pool(t, x[0], x[1], pool_index, ((cw_ragged){3, pool_start})))
-BUILD(b_gate, cw_topk_gate(t, x[0], gate_beta, 3, 0.8f))
+BUILD(b_pool, cw_attention_pool(t, x[0], x[1], pool_index, ((cw_ragged){3, pool_start, NULL})))
+BUILD(b_gate, cw_topk_gate(t, x[0], cw_tape_constant(t, gate_beta, 1, 7), 3, 0.8f))
 BUILD(b_gate_all, cw_topk_gate(t, x[0], NULL, 7, 1.3f))
 BUILD(b_mix, cw_factor_mix(t, x[0], x[1], x[2], factor_rows()))
-BUILD(b_latent, cw_latent_sample(t, x[0], noise))
+BUILD(b_latent, cw_latent_sample(t, x[0], cw_tape_constant(t, noise, 5, 1)))
 BUILD(b_kl, cw_kl_normal(t, x[0], 3))
-BUILD(b_zin, cw_zi_normal_nll(t, x[0], zi_values, 2))
+BUILD(b_zin, cw_zi_normal_nll(t, x[0], cw_tape_constant(t, zi_values, 5, 1), 2))
 BUILD(b_dag, cw_dag_loss(t, x[0], x[1], factor_rows()))
 BUILD(b_sparsity, cw_sparsity_loss(t, x[0], x[1], factor_rows()))
 BUILD(b_cross_entropy, cw_cross_entropy_loss(t, x[0], targets))
 static const float shares[35] = {0.5f, 0.5f, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0.1f, 0.2f, 0.3f, 0.1f, 0.1f, 0.1f, 0.1f,
                                  0, 0, 0, 0, 0, 0, 0, 0.25f, 0.25f, 0, 0, 0, 0, 1};
-BUILD(b_soft_cross_entropy, cw_soft_cross_entropy_loss(t, x[0], shares, 1.3f))
-BUILD(b_bce, cw_bce_loss(t, x[0], soft_targets))
+BUILD(b_soft_cross_entropy, cw_soft_cross_entropy_loss(t, x[0], cw_tape_constant(t, shares, 5, 7), 1.3f))
+BUILD(b_bce, cw_bce_loss(t, x[0], cw_tape_constant(t, soft_targets, 2, 3)))
 BUILD(b_act_silu, cw_activate(t, x[0], CW_ACT_SILU))
 BUILD(b_act_gelu, cw_activate(t, x[0], CW_ACT_GELU))
 BUILD(b_act_relu, cw_activate(t, x[0], CW_ACT_RELU))
@@ -131,7 +131,7 @@ BUILD(b_prior_top, prior(t, x, 2))
 static cw_tensor *attention(cw_tape *t, cw_tensor *x, int causal, cw_rotary rotary)
 {
     cw_tensor *qkv = cw_concat_cols(t, 1, &x);
-    cw_attention_spec spec = {2, causal, rotary, 100.0f, seq_position, {4, seq_start}};
+    cw_attention_spec spec = {2, causal, rotary, 100.0f, seq_position, {4, seq_start, NULL}};
     cw_tensor *o = cw_self_attention(t, qkv, spec);
     cw_tape_drop(t, qkv); /* and is asked to compute that copy again */
     return o;
@@ -561,7 +561,7 @@ static void test_refusals(void)
     ctx->kernels = cw_kernels_select(NULL);
     tape = cw_tape_new(ctx);
     cw_attention_spec two_heads = {2, 0, CW_ROTARY_NONE, 0, NULL, {4, seq_start}};
-    cw_attention_spec turned = {2, 0, CW_ROTARY_HALF, 100, seq_position, {4, seq_start}};
+    cw_attention_spec turned = {2, 0, CW_ROTARY_HALF, 100, seq_position, {4, seq_start, NULL}};
     static const int32_t beyond[] = {0, 5, 1, 1, 1, 1, 1};
     cw_factor_rows f = factor_rows();
     cw_prior_spec p = {{4, pairs}, gene_token, 0, 5, 0.1f};
@@ -589,15 +589,15 @@ static void test_refusals(void)
           "gather");
     REFUSED(cw_gather(tape, zeros(5, 3), beyond, 7), CW_ERR_ARGUMENT, "gather");
     SHAPE(cw_soft_bins(tape, zeros(5, 3), zeros(7, 2), 1), "soft_bins");
-    SHAPE(cw_attention_pool(tape, zeros(4, 1), zeros(5, 3), pool_index, ((cw_ragged){3, pool_start})),
+    SHAPE(cw_attention_pool(tape, zeros(4, 1), zeros(5, 3), pool_index, ((cw_ragged){3, pool_start, NULL})),
           "attention_pool");
     SHAPE(cw_factor_mix(tape, zeros(3, 5), zeros(9, 4), zeros(9, 2), f), "factor_mix");
     SHAPE(cw_factor_mix(tape, zeros(3, 5), zeros(8, 5), zeros(8, 2), f), "factor_mix");
     SHAPE(cw_factor_mix(tape, zeros(4, 5), zeros(9, 5), zeros(9, 2), f), "factor_mix");
     SHAPE(cw_factor_mix(tape, zeros(3, 5), zeros(9, 5), zeros(8, 2), f), "factor_mix");
-    SHAPE(cw_latent_sample(tape, zeros(5, 3), noise), "latent_sample");
+    SHAPE(cw_latent_sample(tape, zeros(5, 3), zeros(5, 1)), "latent_sample");
     SHAPE(cw_kl_normal(tape, zeros(5, 3), 2), "kl_normal");
-    SHAPE(cw_zi_normal_nll(tape, zeros(5, 2), zi_values, 2), "zi_normal_nll");
+    SHAPE(cw_zi_normal_nll(tape, zeros(5, 2), zeros(5, 1), 2), "zi_normal_nll");
     SHAPE(cw_prior_loss(tape, zeros(3, 5), zeros(9, 4), f, p), "prior_loss");
     SHAPE(cw_prior_loss(tape, zeros(2, 5), zeros(9, 5), f, p), "prior_loss");
     SHAPE(cw_dag_loss(tape, zeros(3, 5), zeros(9, 4), f), "dag_loss");

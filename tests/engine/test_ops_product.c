@@ -18,10 +18,10 @@ BUILD(b_row_dots_itself, cw_row_dots(t, x[0], x[0]))
 BUILD(b_columns, cw_columns(t, x[0], 2, 3))
 BUILD(b_unit, cw_unit_rows(t, x[0], 1.0f, 1e-12f))
 BUILD(b_unit_scaled, cw_unit_rows(t, x[0], 1.7f, 0.9f))
-BUILD(b_reverse, cw_reverse(t, x[0], ((cw_ragged){4, ragged})))
-BUILD(b_reverse_twice, cw_reverse(t, cw_reverse(t, x[0], ((cw_ragged){4, ragged})), ((cw_ragged){4, ragged})))
-BUILD(b_segment_sum, cw_segment_sum(t, x[0], ((cw_ragged){4, ragged}), 0))
-BUILD(b_segment_mean, cw_segment_sum(t, x[0], ((cw_ragged){4, ragged}), 1))
+BUILD(b_reverse, cw_reverse(t, x[0], ((cw_ragged){4, ragged, NULL})))
+BUILD(b_reverse_twice, cw_reverse(t, cw_reverse(t, x[0], ((cw_ragged){4, ragged, NULL})), ((cw_ragged){4, ragged, NULL})))
+BUILD(b_segment_sum, cw_segment_sum(t, x[0], ((cw_ragged){4, ragged, NULL}), 0))
+BUILD(b_segment_mean, cw_segment_sum(t, x[0], ((cw_ragged){4, ragged, NULL}), 1))
 
 /* the parts of a split in another order, the first of them twice */
 static cw_tensor *b_split(cw_tape *t, cw_tensor *const *x)
@@ -40,7 +40,8 @@ FUNCTION(softplus, CW_FN_SOFTPLUS, 1.7f)
 FUNCTION(silu, CW_FN_SILU, 0)
 FUNCTION(sigmoid, CW_FN_SIGMOID, 0)
 FUNCTION(tanh, CW_FN_TANH, 0)
-FUNCTION(gelu, CW_FN_GELU_TANH, 0)
+FUNCTION(gelu, CW_FN_GELU, 0)
+FUNCTION(gelu_tanh, CW_FN_GELU_TANH, 0)
 FUNCTION(sin, CW_FN_SIN, 2.5f)
 FUNCTION(exp, CW_FN_EXP, -0.8f)
 FUNCTION(square, CW_FN_SQUARE, 0.5f)
@@ -104,6 +105,7 @@ static const op_case cases[] = {
     FUNCTION_CASE(sigmoid),
     FUNCTION_CASE(tanh),
     FUNCTION_CASE(gelu),
+    FUNCTION_CASE(gelu_tanh),
     FUNCTION_CASE(sin),
     FUNCTION_CASE(exp),
     FUNCTION_CASE(square),
@@ -124,9 +126,9 @@ static void test_values(const char *kernels)
     const float *s = cw_tape_data(t, cw_column_sums(t, x, 0.5f));
     CHECK(s[0] == 0.5f && s[1] == 2.5f, "column sums %g %g", s[0], s[1]);
     const int64_t start[] = {0, 2, 2, 3};
-    const float *m = cw_tape_data(t, cw_segment_sum(t, x, (cw_ragged){3, start}, 1));
+    const float *m = cw_tape_data(t, cw_segment_sum(t, x, (cw_ragged){3, start, NULL}, 1));
     CHECK(m[0] == 1.5f && m[1] == 2 && m[2] == 0 && m[3] == 0 && m[4] == -2 && m[5] == 1, "segment means");
-    const float *w = cw_tape_data(t, cw_reverse(t, x, (cw_ragged){3, start}));
+    const float *w = cw_tape_data(t, cw_reverse(t, x, (cw_ragged){3, start, NULL}));
     CHECK(w[0] == 0 && w[2] == 3 && w[3] == 4 && w[4] == -2, "reverse");
     /* kinks, and what is beyond the reach of the vector version */
     float k[] = {0, -1, 1, NAN, 1e6f, 3.0e5f, -40, 40};

@@ -76,7 +76,7 @@ test_that("bad input is named, before any work", {
     expect_error(benchmarkGRN(list(a = cells), list(b = truth), never),
         "there is none for: a"
     )
-    expect_error(benchmarkGRN(list(cells), list(truth), never), "names\\(data")
+    expect_error(benchmarkGRN(list(cells), list(truth), never), "names\\(x")
     expect_error(benchmarkGRN(cells, truth, list(two[[1L]], two[[2L]])),
         "names\\(methods"
     )

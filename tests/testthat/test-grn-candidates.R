@@ -7,7 +7,7 @@ test_that("the candidate set is what was asked for, and is said", {
     )
     expect_equal(all@facts$candidates, 4 * 13)
     expect_output(show(all), "all TFs of the network")
-    expect_false("g11" %in% byTF(all)$TF)
+    expect_false("g11" %in% as.data.frame(all, which = "TF")$TF)
     pairs <- data.frame(
         Gene1 = c("g2", "g2", "g2", "g5", "g11", "g5", "nobody"),
         Gene2 = c("g1", "g6", "g6", "g12", "g2", "g5", "g1")

@@ -23,7 +23,7 @@ test_that("blocks: within them, or whole", {
     whole <- rep(c("a", "b", "c", "d", "e", "f"), c(7, 7, 6, 7, 7, 6))
     got <- contrastGRN(example, "group", block = whole, top = 20, seed = 1)
     expect_match(got@facts$permuted, "whole blocks, 6")
-    expect_identical(got@facts$n, 19L)
+    expect_identical(got@facts$nPerm, 19L)
     expect_identical(got@facts$units, c(3L, 3L))
     expect_gte(got@facts$edges$p, 1 / 20)
     edges <- frame(got, "edges")

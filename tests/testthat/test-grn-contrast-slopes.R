@@ -9,7 +9,7 @@ test_that("the noise of slopes is that of the ridge", {
     at <- cbind(c(1L, 3L, 5L), c(20L, 40L, 60L))
     got <- .slopeNoiseP(states, design, at)
     v <- stateVerdict(states)
-    skip_if_not(v$distinguishable)
+    expect_true(v$distinguishable)
     ## the definition: features, prior, the covariance of the estimate
     w <- memberships(states)
     x <- .fittedValues(states, match(tfNames(states), geneNames(states)))
@@ -44,12 +44,12 @@ test_that("the noise of slopes is that of the ridge", {
 })
 
 test_that("noise of slopes: where it can't be had it isn't given", {
-    all <- frame(contrastGRN(states, "context", level = "context1", n = 19,
+    all <- frame(contrastGRN(states, "context", level = "context1", nPerm = 19,
         seed = 1, by = "edges"), "edges")
     expect_true(all(all$pNoise > 0 & all$pNoise <= 1))
     expect_false(is.unsorted(pmax(all$p, all$pNoise)))
     part <- frame(contrastGRN(states[1:300], "context", level = "context1",
-        n = 19, seed = 1, by = "edges"), "edges")
+        nPerm = 19, seed = 1, by = "edges"), "edges")
     expect_null(part$pNoise)
     expect_null(frame(contrastGRN(example, "group", seed = 1,
         by = "edges"), "edges")$pNoise)

@@ -13,7 +13,7 @@ test_that("on permuted data p is uniform and nothing is found", {
     for (param in list(RidgeGRNParam(), CorGRNParam("partial"),
         CombinedGRNParam(list(RidgeGRNParam(), CorGRNParam("spearman"))))) {
         g <- inferGRN(x, param, nTargets = Inf, alreadyNormalised = TRUE)
-        null <- nullGRN(g, "expression", n = 20, cells = x, seed = 1)
+        null <- nullGRN(g, "expression", nPerm = 20, cells = x, seed = 1)
         e <- edgeFDR(g, null)
         expect_equal(nrow(e), 8 * 39)
         ks <- suppressWarnings(stats::ks.test(e$p, "punif"))
@@ -31,7 +31,7 @@ test_that("on simulated cells edges are found, more of them true", {
     )
     truth <- S4Vectors::metadata(cells)$simulation$edges
     grn <- inferGRN(cells, CorGRNParam(), nTargets = Inf)
-    null <- nullGRN(grn, "expression", n = 15, cells = cells, seed = 1,
+    null <- nullGRN(grn, "expression", nPerm = 15, cells = cells, seed = 1,
         reference = truth
     )
     e <- edgeFDR(grn, null)

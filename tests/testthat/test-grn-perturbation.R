@@ -26,8 +26,8 @@ perturbed <- function(n = 120, fold = 0.3, seed = 1) {
 
 test_that("distances are Wasserstein's, and real targets stand out", {
     p <- perturbed()
-    e <- evaluatePerturbation(p$grn, p$x, p$label, "ctrl", p$rep, top = 10,
-        matched = 20, permutations = 200, nBoot = 60, seed = 1
+    e <- evaluatePerturbation(p$x, p$grn, p$label, "ctrl", p$rep, top = 10,
+        matched = 20, nPerm = 200, nBoot = 60, seed = 1
     )
     t <- as.data.frame(e)
     expect_setequal(paste(t$Gene1, t$Gene2), paste(
@@ -58,30 +58,30 @@ test_that("distances are Wasserstein's, and real targets stand out", {
     s <- as.data.frame(e, which = "summary")
     expect_lt(s$p[grepl("matched genes$", s$measure)][[1]], 0.05)
     expect_equal(s$value[[1]], mean(t$distance))
-    r <- as.data.frame(e, which = "replicates")
-    expect_identical(r$replicate, c("a", "b"))
+    r <- as.data.frame(e, which = "blocks")
+    expect_identical(r$block, c("a", "b"))
     expect_equal(r$edges, c(10L, 10L))
     tf <- as.data.frame(e, which = "TF")
     expect_lt(tf$ownShift[tf$TF == "MYOD1"], -0.5)
-    expect_output(show(e), "2 replicates")
+    expect_output(show(e), "2 blocks")
 })
 
 test_that("a network of the wrong targets has no evidence", {
     p <- perturbed()
     s <- as.matrix(p$grn) * 0
     s[1, 20:29] <- 1
-    e <- evaluatePerturbation(PooledGRN(s), p$x, p$label, "ctrl", top = 10,
-        matched = 20, permutations = 200, nBoot = 20, seed = 1
+    e <- evaluatePerturbation(p$x, PooledGRN(s), p$label, "ctrl", top = 10,
+        matched = 20, nPerm = 200, nBoot = 20, seed = 1
     )
     m <- as.data.frame(e, which = "summary")
     expect_gt(m$p[m$measure == "against expression-matched genes"], 0.05)
     expect_lt(m$value[grepl("percentile", m$measure)], 0.75)
     expect_output(show(e), "no more than other genes")
-    expect_equal(nrow(as.data.frame(e, which = "replicates")), 0)
+    expect_equal(nrow(as.data.frame(e, which = "blocks")), 0)
     ## no effect anywhere: p of edges are uniform
     q <- perturbed(fold = 1)
-    e <- evaluatePerturbation(q$grn, q$x, q$label, "ctrl", q$rep, top = 116,
-        matched = 20, permutations = 199, nBoot = 0, seed = 1
+    e <- evaluatePerturbation(q$x, q$grn, q$label, "ctrl", q$rep, top = 116,
+        matched = 20, nPerm = 199, nBoot = 0, seed = 1
     )
     edges <- as.data.frame(e)
     ks <- suppressWarnings(stats::ks.test(edges$p, "punif"))
@@ -98,9 +98,9 @@ test_that("labels, forms and seeds are read as documented", {
             gene = tolower(p$label), batch = p$rep
         )
     )
-    args <- list(top = 8, matched = 10, permutations = 50, nBoot = 10)
-    call <- function(...) do.call(evaluatePerturbation, c(list(p$grn, ...),
-        args
+    args <- list(top = 8, matched = 10, nPerm = 50, nBoot = 10)
+    call <- function(x, ...) do.call(evaluatePerturbation, c(list(x, p$grn,
+        ...), args
     ))
     a <- call(sce, "gene", "CTRL", "batch", seed = 4)
     b <- call(p$x, p$label, "ctrl", p$rep, seed = 4, threads = 1)
@@ -120,7 +120,7 @@ test_that("what can't be compared is refused, with the reason", {
     p <- perturbed(20)
     run <- function(grn = p$grn, x = p$x, label = p$label, control = "ctrl",
         ...) {
-        evaluatePerturbation(grn, x, label, control, ..., permutations = 20,
+        evaluatePerturbation(x, grn, label, control, ..., nPerm = 20,
             nBoot = 5, matched = 5, top = 6, seed = 1
         )
     }
@@ -140,8 +140,8 @@ test_that("what can't be compared is refused, with the reason", {
     expect_setequal(as.data.frame(e)$Gene1, "MYOD1")
     expect_error(run(x = p$x[3:60, ]), "has not measured the perturbed TFs")
     expect_error(run(x = p$x[1, , drop = FALSE]), "1 of the network's 60")
-    expect_error(run(replicate = "batch"), "isn't a column")
-    expect_error(run(replicate = replace(p$rep, 3, NA)), "is missing for cells")
+    expect_error(run(block = "batch"), "isn't a column")
+    expect_error(run(block = replace(p$rep, 3, NA)), "is missing for cells")
     expect_error(run(minCells = 1), "'minCells' must be")
     bad <- p$x
     bad[5, 5] <- NA
@@ -176,14 +176,14 @@ test_that("on knock-outs of THP-1 cells STAT1's own network moves", {
     colnames(x) <- paste0("c", use)
     control <- label[use] == "non-targeting"
     grn <- inferGRN(x[, control], CorGRNParam(), nTargets = Inf)
-    e <- evaluatePerturbation(grn, x, label[use], "non-targeting",
-        d$extra_covariates$bio_rep[use], permutations = 100, nBoot = 20,
+    e <- evaluatePerturbation(x, grn, label[use], "non-targeting",
+        d$extra_covariates$bio_rep[use], nPerm = 100, nBoot = 20,
         seed = 1
     )
     tf <- as.data.frame(e, which = "TF")
     expect_true(all(tf$ownShift < -0.5))
     t <- as.data.frame(e)
     two <- t[t$Gene1 == "STAT1" & t$Gene2 == "STAT2", ]
-    expect_true(two$shift < 0 && two$p < 0.05 && two$agree == two$replicates)
+    expect_true(two$shift < 0 && two$p < 0.05 && two$agree == two$blocks)
     expect_equal(nrow(t), 100)
 })

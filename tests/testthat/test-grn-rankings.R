@@ -9,7 +9,7 @@ test_that("AUROC and values by TF are those of the definition", {
     expect_true(t$aurocLow[[1]] < t$auroc[[1]] &&
         t$auroc[[1]] < t$aurocHigh[[1]])
     expect_equal(t$auroc[[2]], 0.5, tolerance = 0.05)
-    by <- byTF(e)
+    by <- as.data.frame(e, which = "TF")
     expect_identical(by, as.data.frame(e, which = "TF"))
     expect_identical(by$TF, rownames(case$s)[1:3])
     for (i in 1:3) {

@@ -3,7 +3,7 @@
 cells <- simulateCells(nCells = 300, nGenes = 40, nTFs = 8, seed = 3)
 
 test_that("stability is what overlaps say", {
-    s <- stabilityGRN(cells, CorGRNParam(), seeds = 3, samples = 2, top = 20,
+    s <- stabilityGRN(cells, CorGRNParam(), nSeeds = 3, nSamples = 2, top = 20,
         seed = 1, nTargets = Inf
     )
     t <- as.data.frame(s)
@@ -23,31 +23,31 @@ test_that("stability is what overlaps say", {
     expect_output(show(s), "other half of the cells")
     expect_s3_class(plotStability(s), "ggplot")
     set.seed(2)
-    a <- stabilityGRN(cells, CorGRNParam(), seeds = 0, samples = 1)
+    a <- stabilityGRN(cells, CorGRNParam(), nSeeds = 0, nSamples = 1)
     set.seed(2)
-    expect_equal(stabilityGRN(cells, CorGRNParam(), seeds = 0, samples = 1), a)
+    expect_equal(stabilityGRN(cells, CorGRNParam(), nSeeds = 0, nSamples = 1), a)
 })
 
 test_that("stability takes every estimator", {
-    few <- stabilityGRN(cells, TreeGRNParam(trees = 5), seeds = 2,
-        samples = 0, seed = 1, nTargets = Inf
+    few <- stabilityGRN(cells, TreeGRNParam(trees = 5), nSeeds = 2,
+        nSamples = 0, seed = 1, nTargets = Inf
     )
     expect_lt(as.data.frame(few)$jaccard, 1)
-    part <- stabilityGRN(cells, RidgeGRNParam(), seeds = 0, samples = 1,
+    part <- stabilityGRN(cells, RidgeGRNParam(), nSeeds = 0, nSamples = 1,
         leaveOut = 0.1, seed = 1, nTargets = Inf
     )
     expect_equal(as.data.frame(part)$cells, c(270, 299))
     expect_output(show(part), "10% of cells left out")
     states <- PerCellGRNParam(states = cells$context, permutations = 1)
-    per <- stabilityGRN(cells, states, seeds = 2, samples = 1, seed = 1)
+    per <- stabilityGRN(cells, states, nSeeds = 2, nSamples = 1, seed = 1)
     expect_equal(nrow(as.data.frame(per)), 3)
     model <- newModel(tinyParam(), tinyCells(), seed = 1, threads = 1)
-    sfm <- stabilityGRN(tinyCells(), model, seeds = 2, samples = 1, seed = 1)
+    sfm <- stabilityGRN(tinyCells(), model, nSeeds = 2, nSamples = 1, seed = 1)
     expect_equal(as.data.frame(sfm)$jaccard[[1]], 1)
 })
 
 test_that("stability that can't be is refused", {
-    expect_error(stabilityGRN(cells, CorGRNParam(), seeds = 1, samples = 0),
+    expect_error(stabilityGRN(cells, CorGRNParam(), nSeeds = 1, nSamples = 0),
         "nothing to compare"
     )
     expect_error(stabilityGRN(cells, CorGRNParam(), leaveOut = 1e-4),

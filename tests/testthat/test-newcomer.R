@@ -120,7 +120,7 @@ test_that("networks of hardly any cells, and without edges, say so", {
 test_that("the expression null names the genes its cells lack", {
     cells <- small()
     g <- inferGRN(cells, CorGRNParam())
-    expect_error(nullGRN(g, "expression", n = 2, cells = cells[1:10, ]),
+    expect_error(nullGRN(g, "expression", nPerm = 2, cells = cells[1:10, ]),
         "'cells' lacks genes of the network: TARGET0005")
 })
 
@@ -128,7 +128,7 @@ test_that("labels of a perturbation are shown as they were given", {
     cells <- small()
     g <- inferGRN(cells, CorGRNParam())
     label <- rep(c("mock", tfNames(g)[1:2]), 40)
-    expect_error(evaluatePerturbation(g, cells, label, "control"),
+    expect_error(evaluatePerturbation(cells, g, label, "control"),
         "the labels are mock, ADNP")
 })
 
@@ -155,7 +155,7 @@ test_that("Ensembl names: symbols from the shipped table, or what to do", {
     expect_setequal(geneNames(g), c(tfs, unknown[-(1:3)]))
     expect_equal(tfNames(inferGRN(x, PerCellGRNParam(permutations = 1),
         tfs = tfs[-1L], seed = 1)), tfs[-1L])
-    expect_s4_class(nullGRN(g, "expression", n = 1, cells = x), "GRNNull")
+    expect_s4_class(nullGRN(g, "expression", nPerm = 1, cells = x), "GRNNull")
     ## a user's own symbols go first
     own <- SummarizedExperiment::SummarizedExperiment(list(counts = x),
         rowData = S4Vectors::DataFrame(symbol = c("FOS", "SPI1", "SOX2",
@@ -204,7 +204,7 @@ test_that("edges of a pooled network come with their sign when asked", {
     expect_error(edgeTable(g, sign = 3), "'sign' must be TRUE or FALSE")
     expect_error(edgeTable(poolGRN(exampleGRN()), sign = TRUE), "sign")
     expect_match(shown(g), "edgeSign\\(\\)")
-    expect_match(shown(nullNetwork(nullGRN(g, "shuffle", n = 2, seed = 1))),
+    expect_match(shown(poolGRN(nullGRN(g, "shuffle", nPerm = 2, seed = 1))),
         "mean of 2 null networks \\(shuffle\\)")
     expect_error(toIgraph(3), "'x' must be a network")
 })

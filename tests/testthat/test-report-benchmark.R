@@ -6,7 +6,9 @@ two <- benchmarkMethods()[c("pearson", "ridge")]
 
 test_that("the page is one file, escaped, not half written", {
     names(two) <- c("<script>alert(1)</script>", "a & \"b\" {{verdict}}")
-    file <- tempfile(fileext = ".html")
+    folder <- tempfile()
+    dir.create(folder)
+    file <- file.path(folder, "page.html")
     got <- benchmarkGRN(setNames(list(cells), "x'<img src=q>"),
         setNames(list(truth), "x'<img src=q>"), two, nBoot = 10,
         title = "A <b>title</b>", file = file
@@ -17,19 +19,18 @@ test_that("the page is one file, escaped, not half written", {
     expect_false(grepl("<b>", page, fixed = TRUE))
     expect_true(grepl("&lt;script&gt;alert(1)", page, fixed = TRUE))
     ## filled in once only
-    expect_true(grepl("&quot;b&quot; {{verdict}}", page, fixed = TRUE))
+    expect_true(grepl("a &amp; \"b\" {{verdict}}", page, fixed = TRUE))
     expect_false(grepl("https?://|src=\"[^d]|href=|@import", page))
     expect_true(grepl("src=\"data:image/png;base64,", page, fixed = TRUE))
     expect_match(page, "mean rank", ignore.case = TRUE)
-    expect_error(writeBenchmark(got, file), "'file' exists")
-    writeBenchmark(got, file, overwrite = TRUE)
-    expect_error(writeBenchmark(got, tempdir()), "is a folder")
-    expect_error(writeBenchmark(got, file.path(tempfile(), "a.html")),
+    expect_error(write(got, file), "'file' exists")
+    write(got, file, overwrite = TRUE)
+    expect_error(write(got, tempdir()), "is a folder")
+    expect_error(write(got, file.path(tempfile(), "a.html")),
         "doesn't exist"
     )
-    expect_error(writeBenchmark(1, file), "'x' must be")
-    unlink(file)
-    expect_identical(list.files(tempdir(), "\\.html", all.files = TRUE),
-        character()
+    expect_identical(list.files(folder, all.files = TRUE, no.. = TRUE),
+        "page.html"
     )
+    unlink(folder, recursive = TRUE)
 })

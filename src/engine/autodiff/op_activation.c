@@ -23,7 +23,7 @@ static void function_backward(cw_tape *t, cw_node *node)
     if (dx && xd) t->k->function_backward(&t->exec, dx, node->out->grad, xd, s->f, s->order, cw_count(x));
 }
 
-static const cw_op op_function = {"function", function_backward, function_forward};
+static const cw_op op_function = {"function", .backward = function_backward, .forward = function_forward};
 
 static cw_tensor *apply(cw_tape *t, cw_tensor *x, cw_function f, int order)
 {
@@ -60,7 +60,7 @@ static void reversal_backward(cw_tape *t, cw_node *node)
     if (dx) copy_to(t, dx, node->out, node->out->grad, -((reversal_saved *)node->saved)->scale, beta);
 }
 
-static const cw_op op_reversal = {"gradient_reversal", reversal_backward, NULL};
+static const cw_op op_reversal = {"gradient_reversal", .backward = reversal_backward};
 
 cw_tensor *cw_gradient_reversal(cw_tape *t, cw_tensor *x, float scale)
 {

@@ -44,13 +44,13 @@ static int attend_fits(cw_tape *t, const char *op, const cw_tensor *q, const cw_
         return 0;
     }
     float scale = spec.scale != 0.0f ? spec.scale : 1.0f / sqrtf((float)(width / spec.heads));
-    *s = (attend_saved){
-        {spec.heads, width / spec.heads, scale, spec.mask, spec.query, spec.key.start, spec.keys, spec.prefix},
-        width,
-        spec.q_at,
-        spec.k_at,
-        spec.v_at};
-    return 1;
+    const int64_t count = spec.query.count, bytes = count * (int64_t)sizeof(int64_t);
+    cw_attend a = {spec.heads, width / spec.heads, scale, spec.mask, cw_tape_ragged(t, spec.query),
+                   cw_tape_ragged(t, spec.key).there, NULL, NULL};
+    if (spec.keys) a.keys = cw_tape_there(t, spec.keys, bytes);
+    if (spec.prefix) a.prefix = cw_tape_there(t, spec.prefix, bytes);
+    *s = (attend_saved){a, width, spec.q_at, spec.k_at, spec.v_at};
+    return t->ctx->status == CW_OK;
 }
 
 /* Adds g (n,width) to the columns of x's gradient from `at`. */
@@ -67,7 +67,7 @@ static void attend_backward(cw_tape *t, cw_node *node)
     const attend_saved *s = node->saved;
     int64_t n = cw_rows(q), m = cw_rows(k), w = s->width;
     const float *qd = cw_tape_data(t, q), *kd = cw_tape_data(t, k), *vd = cw_tape_data(t, v);
-    float *work = cw_arena_take(t->arena, ((n + 2 * m) * w + s->a.heads * n) * (int64_t)sizeof(float));
+    float *work = cw_tape_take(t, (n + 2 * m) * w + s->a.heads * n);
     if (!qd || !kd || !vd || !work) return;
     float *dq = work, *dk = dq + n * w, *dv = dk + m * w, *delta = dv + m * w;
     t->k->attend_backward(&t->exec, dq, w, dk, w, dv, w, delta, o->grad, cw_tape_data(t, o), node->kept[0],
@@ -75,10 +75,10 @@ static void attend_backward(cw_tape *t, cw_node *node)
     add_columns(t, q, s->q_at, dq, n, w);
     add_columns(t, k, s->k_at, dk, m, w);
     add_columns(t, v, s->v_at, dv, m, w);
-    cw_arena_give(t->arena, work);
+    cw_tape_give(t, work);
 }
 
-static const cw_op op_attend = {"attention", attend_backward, NULL};
+static const cw_op op_attend = {"attention", .backward = attend_backward};
 
 cw_tensor *cw_attention_over(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_tensor *v, cw_attend_spec spec)
 {
@@ -98,19 +98,25 @@ cw_tensor *cw_attention_over(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_tensor *
     return cw_node_done(t, node);
 }
 
+/* Keys of sequence i, read on the host. */
+static int64_t keys_of(const cw_attend_spec *spec, int64_t i)
+{
+    return spec->keys ? spec->keys[i] : spec->key.start[i + 1] - spec->key.start[i];
+}
+
 cw_tensor *cw_attention_scores(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_attend_spec spec)
 {
     attend_saved s;
     if (t->ctx->status != CW_OK || !attend_fits(t, "attention scores", q, k, NULL, spec, &s)) return NULL;
     int64_t total = 0, d = s.a.head_dim;
     for (int64_t i = 0; i < spec.query.count; i++)
-        total += spec.heads * (spec.query.start[i + 1] - spec.query.start[i]) * cw_attend_keys(&s.a, i);
+        total += spec.heads * (spec.query.start[i + 1] - spec.query.start[i]) * keys_of(&spec, i);
     cw_tensor *out = cw_tape_matrix(t, 1, total);
     const float *qd = cw_tape_data(t, q), *kd = cw_tape_data(t, k);
     float *y = cw_tape_data(t, out);
     if (!qd || !kd || !y) return NULL;
     for (int64_t i = 0; i < spec.query.count; i++) {
-        int64_t rows = spec.query.start[i + 1] - spec.query.start[i], keys = cw_attend_keys(&s.a, i);
+        int64_t rows = spec.query.start[i + 1] - spec.query.start[i], keys = keys_of(&spec, i);
         if (rows > 0 && keys > 0)
             t->k->gemm_batched(&t->exec, y, keys, rows * keys, qd + spec.query.start[i] * cw_cols(q) + s.q_at,
                                cw_cols(q), d, 0, kd + spec.key.start[i] * cw_cols(k) + s.k_at, cw_cols(k), d, 1,
@@ -135,16 +141,16 @@ static void linear_backward(cw_tape *t, cw_node *node)
     const attend_saved *s = node->saved;
     int64_t states = s->a.query.count * s->a.heads * s->a.head_dim * s->a.head_dim;
     const float *qd = cw_tape_data(t, q), *kd = cw_tape_data(t, k), *vd = cw_tape_data(t, v);
-    float *work = cw_arena_take(t->arena, states * (int64_t)sizeof(float));
+    float *work = cw_tape_take(t, states);
     float *dq = gradient_at(t, q, s->q_at), *dk = gradient_at(t, k, s->k_at), *dv = gradient_at(t, v, s->v_at);
     if (!qd || !kd || !vd || !work || t->ctx->status != CW_OK) return;
     t->k->linear_attend_backward(&t->exec, dq, cw_cols(q), dk, cw_cols(k), dv, cw_cols(v), work, node->out->grad,
                                  node->kept[0], qd + s->q_at, cw_cols(q), kd + s->k_at, cw_cols(k), vd + s->v_at,
                                  cw_cols(v), s->a);
-    cw_arena_give(t->arena, work);
+    cw_tape_give(t, work);
 }
 
-static const cw_op op_linear_attend = {"linear attention", linear_backward, NULL};
+static const cw_op op_linear_attend = {"linear attention", .backward = linear_backward};
 
 cw_tensor *cw_linear_attention(cw_tape *t, cw_tensor *q, cw_tensor *k, cw_tensor *v, cw_attend_spec spec)
 {
@@ -200,7 +206,7 @@ static void turn_backward(cw_tape *t, cw_node *node)
     t->k->axpy(&t->exec, dx, dy, 1.0f, n * d);
 }
 
-static const cw_op op_turn = {"rotary positions", turn_backward, turn_forward};
+static const cw_op op_turn = {"rotary positions", .backward = turn_backward, .forward = turn_forward};
 
 cw_tensor *cw_turn_positions(cw_tape *t, cw_tensor *x, int64_t heads, cw_rotary rotary, float base,
                              const int32_t *position)
@@ -212,7 +218,7 @@ cw_tensor *cw_turn_positions(cw_tape *t, cw_tensor *x, int64_t heads, cw_rotary 
                 (long long)cw_cols(x), (long long)heads);
         return NULL;
     }
-    *(turn_saved *)node->saved = (turn_saved){heads, rotary, base, position};
+    *(turn_saved *)node->saved = (turn_saved){heads, rotary, base, cw_tape_index(t, position, cw_rows(x))};
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
     turn_forward(t, node);
@@ -242,6 +248,8 @@ cw_tensor *cw_cache_rows(cw_tape *t, cw_tensor *cache, cw_tensor *x, const int32
     float *rows = cw_tape_data(t, cache);
     const float *xd = cw_tape_data(t, x);
     if (!rows || !xd) return NULL;
-    t->k->put_rows(&t->exec, rows, xd, index, cw_rows(x), cw_cols(x));
+    const int32_t *there = cw_tape_index(t, index, cw_rows(x));
+    if (!there) return NULL;
+    t->k->put_rows(&t->exec, rows, xd, there, cw_rows(x), cw_cols(x));
     return cache;
 }

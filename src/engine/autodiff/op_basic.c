@@ -1,8 +1,6 @@
 /* op_basic.c: element-wise operations and joining matrices. */
 #include "ops.h"
 
-#include <string.h>
-
 /* ---- activation ---- */
 
 typedef struct {
@@ -17,7 +15,7 @@ static void activate_backward(cw_tape *t, cw_node *node)
     if (dx && xd) t->k->act_backward(&t->exec, dx, node->out->grad, xd, ((act_saved *)node->saved)->act, cw_count(x));
 }
 
-static const cw_op op_activate = {"activation", activate_backward, NULL};
+static const cw_op op_activate = {"activation", .backward = activate_backward};
 
 cw_tensor *cw_activate(cw_tape *t, cw_tensor *x, cw_act act)
 {
@@ -26,7 +24,9 @@ cw_tensor *cw_activate(cw_tape *t, cw_tensor *x, cw_act act)
     ((act_saved *)node->saved)->act = act;
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
-    t->k->act(&t->exec, cw_f32(node->out), cw_f32(x), act, cw_count(x));
+    const float *xd = cw_tape_data(t, x);
+    if (!xd) return NULL;
+    t->k->act(&t->exec, cw_f32(node->out), xd, act, cw_count(x));
     return cw_node_done(t, node);
 }
 
@@ -44,7 +44,7 @@ static void add_backward(cw_tape *t, cw_node *node)
     if (dy) t->k->axpy(&t->exec, dy, node->out->grad, ((add_saved *)node->saved)->a, n);
 }
 
-static const cw_op op_add = {"add", add_backward, NULL};
+static const cw_op op_add = {"add", .backward = add_backward};
 
 cw_tensor *cw_add_scaled(cw_tape *t, cw_tensor *x, cw_tensor *y, float a)
 {
@@ -57,8 +57,10 @@ cw_tensor *cw_add_scaled(cw_tape *t, cw_tensor *x, cw_tensor *y, float a)
     ((add_saved *)node->saved)->a = a;
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
-    memcpy(cw_f32(node->out), cw_f32(x), (size_t)cw_count(x) * sizeof(float));
-    t->k->axpy(&t->exec, cw_f32(node->out), cw_f32(y), a, cw_count(x));
+    const float *xd = cw_tape_data(t, x), *yd = cw_tape_data(t, y);
+    if (!xd || !yd) return NULL;
+    t->k->copy_block(&t->exec, cw_f32(node->out), cw_count(x), xd, cw_count(x), 0, 1, cw_count(x));
+    t->k->axpy(&t->exec, cw_f32(node->out), yd, a, cw_count(x));
     return cw_node_done(t, node);
 }
 
@@ -71,7 +73,7 @@ static void concat_cols_forward(cw_tape *t, cw_node *node)
         int64_t w = cw_cols(node->in[j]);
         const float *x = cw_tape_data(t, node->in[j]);
         if (!x) return;
-        for (int64_t i = 0; i < n; i++) memcpy(cw_f32(node->out) + i * d + at, x + i * w, (size_t)w * sizeof(float));
+        t->k->copy_block(&t->exec, cw_f32(node->out) + at, d, x, w, 0, n, w);
         at += w;
     }
 }
@@ -82,13 +84,12 @@ static void concat_cols_backward(cw_tape *t, cw_node *node)
     for (int j = 0; j < node->inputs; j++) {
         int64_t w = cw_cols(node->in[j]);
         float *dx = cw_tape_grad(t, node->in[j]);
-        for (int64_t i = 0; dx && i < n; i++)
-            for (int64_t c = 0; c < w; c++) dx[i * w + c] += node->out->grad[i * d + at + c];
+        if (dx) t->k->copy_block(&t->exec, dx, w, node->out->grad + at, d, 1, n, w);
         at += w;
     }
 }
 
-static const cw_op op_concat_cols = {"concat_cols", concat_cols_backward, concat_cols_forward};
+static const cw_op op_concat_cols = {"concat_cols", .backward = concat_cols_backward, .forward = concat_cols_forward};
 
 cw_tensor *cw_concat_cols(cw_tape *t, int count, cw_tensor *const *x)
 {
@@ -117,7 +118,7 @@ static void concat_rows_backward(cw_tape *t, cw_node *node)
     }
 }
 
-static const cw_op op_concat_rows = {"concat_rows", concat_rows_backward, NULL};
+static const cw_op op_concat_rows = {"concat_rows", .backward = concat_rows_backward};
 
 cw_tensor *cw_concat_rows(cw_tape *t, int count, cw_tensor *const *x)
 {
@@ -134,8 +135,11 @@ cw_tensor *cw_concat_rows(cw_tape *t, int count, cw_tensor *const *x)
     if (!node->out) return NULL;
     float *y = cw_f32(node->out);
     for (int j = 0; j < count; j++) {
-        memcpy(y, cw_f32(x[j]), (size_t)cw_count(x[j]) * sizeof(float));
-        y += cw_count(x[j]);
+        const float *xd = cw_tape_data(t, x[j]);
+        int64_t m = cw_count(x[j]);
+        if (!xd) return NULL;
+        t->k->copy_block(&t->exec, y, m, xd, m, 0, 1, m);
+        y += m;
     }
     return cw_node_done(t, node);
 }
@@ -156,7 +160,7 @@ static void dropout_backward(cw_tape *t, cw_node *node)
     t->k->axpy(&t->exec, dx, dy, 1.0f, cw_count(node->out));
 }
 
-static const cw_op op_dropout = {"dropout", dropout_backward, NULL};
+static const cw_op op_dropout = {"dropout", .backward = dropout_backward};
 
 cw_tensor *cw_dropout(cw_tape *t, cw_tensor *x, float p)
 {
@@ -169,6 +173,8 @@ cw_tensor *cw_dropout(cw_tape *t, cw_tensor *x, float p)
     s->stream = cw_tape_stream(t, CW_RNG_DROPOUT);
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
-    t->k->dropout(&t->exec, cw_f32(node->out), cw_f32(x), p, s->stream, cw_count(x));
+    const float *xd = cw_tape_data(t, x);
+    if (!xd) return NULL;
+    t->k->dropout(&t->exec, cw_f32(node->out), xd, p, s->stream, cw_count(x));
     return cw_node_done(t, node);
 }

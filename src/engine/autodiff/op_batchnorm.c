@@ -16,13 +16,13 @@ static void batch_backward(cw_tape *t, cw_node *node)
     const float *mean = s->own ? node->kept[0] : cw_tape_data(t, s->mean);
     const float *var = s->own ? node->kept[1] : cw_tape_data(t, s->var);
     float *dx = cw_tape_grad(t, x), *dw = cw_tape_grad(t, w), *db = cw_tape_grad(t, b);
-    float *work = cw_arena_take(t->arena, 2 * d * (int64_t)sizeof(float));
+    float *work = cw_tape_take(t, 2 * d);
     if (!xd || !work || t->ctx->status != CW_OK) return;
     t->k->batch_norm_backward(&t->exec, dx, dw, db, work, node->out->grad, xd, mean, var, wd, s->eps, s->own, n, d);
-    cw_arena_give(t->arena, work);
+    cw_tape_give(t, work);
 }
 
-static const cw_op op_batch = {"batch_norm", batch_backward, NULL};
+static const cw_op op_batch = {"batch_norm", .backward = batch_backward};
 
 static int length_is(cw_tape *t, const char *what, const cw_tensor *v, int64_t d)
 {

@@ -33,19 +33,19 @@ static void short_backward(cw_tape *t, cw_node *node)
     if (db) t->k->column_sum(&t->exec, db, dy, cw_rows(x), cw_cols(x));
 }
 
-static const cw_op op_short = {"short_conv", short_backward, NULL};
+static const cw_op op_short = {"short_conv", .backward = short_backward};
 
 cw_tensor *cw_short_conv(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_ragged seq)
 {
     cw_node *node = cw_node_new(t, &op_short, 3, (cw_tensor *[]){x, w, b}, sizeof(short_saved));
     if (!node || !conv_fits(t, "short_conv", x, w->dim[0], b, seq)) return NULL;
     short_saved *s = node->saved;
-    *s = (short_saved){seq, cw_count(w) / w->dim[0]};
+    *s = (short_saved){cw_tape_ragged(t, seq), cw_count(w) / w->dim[0]};
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     const float *xd = cw_tape_data(t, x), *wd = cw_tape_data(t, w), *bd = cw_tape_data(t, b);
     float *y = cw_tape_data(t, node->out);
     if (!xd || !wd || !y) return NULL;
-    t->k->short_conv(&t->exec, y, xd, wd, bd, seq, s->taps, cw_cols(x));
+    t->k->short_conv(&t->exec, y, xd, wd, bd, s->seq, s->taps, cw_cols(x));
     return cw_node_done(t, node);
 }
 
@@ -71,13 +71,13 @@ static void long_backward(cw_tape *t, cw_node *node)
     const float *xd = cw_tape_data(t, x), *hd = cw_tape_data(t, h), *bd = cw_tape_data(t, b);
     float *dx = cw_tape_grad(t, x), *dh = cw_tape_grad(t, h), *db = cw_tape_grad(t, b);
     int64_t room = t->k->long_conv_work(&t->exec, s->part, s->parts, d, 1);
-    float *work = cw_arena_take(t->arena, room * (int64_t)sizeof(float));
+    float *work = cw_tape_take(t, room);
     if (!xd || !hd || !work || t->ctx->status != CW_OK) return;
     t->k->long_conv_backward(&t->exec, dx, dh, db, work, node->out->grad, xd, hd, bd, s->part, s->parts, taps, d);
-    cw_arena_give(t->arena, work);
+    cw_tape_give(t, work);
 }
 
-static const cw_op op_long = {"long_conv", long_backward, NULL};
+static const cw_op op_long = {"long_conv", .backward = long_backward};
 
 cw_tensor *cw_long_conv(cw_tape *t, cw_tensor *x, cw_tensor *h, cw_tensor *b, cw_ragged seq)
 {
@@ -97,11 +97,11 @@ cw_tensor *cw_long_conv(cw_tape *t, cw_tensor *x, cw_tensor *h, cw_tensor *b, cw
     qsort(s->part, (size_t)s->parts, sizeof *s->part, by_size);
     node->out = cw_tape_matrix(t, cw_rows(x), d);
     int64_t room = t->k->long_conv_work(&t->exec, s->part, s->parts, d, 0);
-    float *work = cw_arena_take(t->arena, room * (int64_t)sizeof(float));
+    float *work = cw_tape_take(t, room);
     const float *xd = cw_tape_data(t, x), *hd = cw_tape_data(t, h), *bd = cw_tape_data(t, b);
     float *y = cw_tape_data(t, node->out);
     if (!xd || !hd || !y || !work) return NULL;
     t->k->long_conv(&t->exec, y, work, xd, hd, bd, s->part, s->parts, taps, d);
-    cw_arena_give(t->arena, work);
+    cw_tape_give(t, work);
     return cw_node_done(t, node);
 }

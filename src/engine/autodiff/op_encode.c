@@ -1,8 +1,6 @@
 /* op_encode.c: from indices and values to vectors. */
 #include "ops.h"
 
-#include <string.h>
-
 /* ---- sum of gathered rows ---- */
 
 typedef struct {
@@ -19,7 +17,7 @@ static void gather_backward(cw_tape *t, cw_node *node)
     }
 }
 
-static const cw_op op_gather = {"gather", gather_backward, NULL};
+static const cw_op op_gather = {"gather", .backward = gather_backward};
 
 cw_tensor *cw_gather_sum(cw_tape *t, int tables, cw_tensor *const *table, const int32_t *const *index, int64_t n)
 {
@@ -28,7 +26,7 @@ cw_tensor *cw_gather_sum(cw_tape *t, int tables, cw_tensor *const *table, const 
     gather_saved *s = node->saved;
     int64_t d = cw_cols(table[0]);
     for (int j = 0; j < tables; j++) {
-        s->index[j] = index[j];
+        s->index[j] = cw_tape_index(t, index[j], n);
         int64_t rows = cw_rows(table[j]);
         if (cw_cols(table[j]) != d) {
             cw_fail(t->ctx, CW_ERR_SHAPE, "gather: tables of %lld and %lld columns", (long long)d,
@@ -44,7 +42,11 @@ cw_tensor *cw_gather_sum(cw_tape *t, int tables, cw_tensor *const *table, const 
     }
     node->out = cw_tape_matrix(t, n, d);
     if (!node->out) return NULL;
-    for (int j = 0; j < tables; j++) t->k->gather(&t->exec, cw_f32(node->out), cw_f32(table[j]), index[j], j > 0, n, d);
+    for (int j = 0; j < tables; j++) {
+        const float *rows = cw_tape_data(t, table[j]);
+        if (!rows) return NULL;
+        t->k->gather(&t->exec, cw_f32(node->out), rows, s->index[j], j > 0, n, d);
+    }
     return cw_node_done(t, node);
 }
 
@@ -59,35 +61,21 @@ typedef struct {
     float inverse_tau;
 } bins_saved;
 
-/* Softmax takes no notice of a number added to a row of its gradient dy (n, m), but rounding does: with nearly all of y in
- * one entry, dy there and y . dy nearly cancel, and what is left is mostly noise. Taken relative to that entry, both are
- * exact zeros and the rest keeps its digits. */
-static void relative_to_largest(float *dy, const float *y, int64_t n, int64_t m)
-{
-    for (int64_t i = 0; i < n; i++, dy += m, y += m) {
-        int64_t largest = 0;
-        for (int64_t j = 1; j < m; j++)
-            if (y[j] > y[largest]) largest = j;
-        float shift = dy[largest];
-        for (int64_t j = 0; j < m; j++) dy[j] -= shift;
-    }
-}
-
 static void bins_backward(cw_tape *t, cw_node *node)
 {
     cw_tensor *x = node->in[0], *p = node->in[1];
     int64_t n = cw_rows(x), d = cw_cols(x), m = cw_rows(p);
     float scale = ((bins_saved *)node->saved)->inverse_tau;
-    float *work = cw_arena_take(t->arena, n * m * (int64_t)sizeof(float));
+    float *work = cw_tape_take(t, n * m);
     float *dx = cw_tape_grad(t, x), *dp = cw_tape_grad(t, p);
     const float *xd = cw_tape_data(t, x), *pd = cw_tape_data(t, p);
     if (!work || t->ctx->status != CW_OK) return;
-    relative_to_largest(node->out->grad, cw_f32(node->out), n, m);
+    t->k->row_shift(&t->exec, node->out->grad, cw_f32(node->out), n, m); /* sheds noise: see there */
     t->k->soft_bins_backward(&t->exec, dx, dp, work, node->out->grad, cw_f32(node->out), xd, pd, scale, n, m, d);
-    cw_arena_give(t->arena, work);
+    cw_tape_give(t, work);
 }
 
-static const cw_op op_bins = {"soft_bins", bins_backward, NULL};
+static const cw_op op_bins = {"soft_bins", .backward = bins_backward};
 
 cw_tensor *cw_soft_bins(cw_tape *t, cw_tensor *x, cw_tensor *p, float tau)
 {
@@ -102,7 +90,9 @@ cw_tensor *cw_soft_bins(cw_tape *t, cw_tensor *x, cw_tensor *p, float tau)
     ((bins_saved *)node->saved)->inverse_tau = 1.0f / tau;
     node->out = cw_tape_matrix(t, n, m);
     if (!node->out) return NULL;
-    t->k->soft_bins(&t->exec, cw_f32(node->out), cw_f32(x), cw_f32(p), 1.0f / tau, n, m, d);
+    const float *xd = cw_tape_data(t, x), *pd = cw_tape_data(t, p);
+    if (!xd || !pd) return NULL;
+    t->k->soft_bins(&t->exec, cw_f32(node->out), xd, pd, 1.0f / tau, n, m, d);
     return cw_node_done(t, node);
 }
 
@@ -123,7 +113,7 @@ static void pool_backward(cw_tape *t, cw_node *node)
     t->k->pool_backward(&t->exec, dscore, dh, node->out->grad, node->kept[0], hd, s->index, s->seg, cw_cols(h));
 }
 
-static const cw_op op_pool = {"attention_pool", pool_backward, NULL};
+static const cw_op op_pool = {"attention_pool", .backward = pool_backward};
 
 cw_tensor *cw_attention_pool(cw_tape *t, cw_tensor *score, cw_tensor *h, const int32_t *index, cw_ragged seg)
 {
@@ -135,9 +125,12 @@ cw_tensor *cw_attention_pool(cw_tape *t, cw_tensor *score, cw_tensor *h, const i
                 (long long)cw_rows(h));
         return NULL;
     }
-    *(pool_saved *)node->saved = (pool_saved){index, seg};
+    pool_saved *s = node->saved;
+    *s = (pool_saved){cw_tape_index(t, index, seg.start[seg.count]), cw_tape_ragged(t, seg)};
     node->out = cw_tape_matrix(t, seg.count, d);
     if (!node->out || !cw_node_keep(t, node, 0, seg.start[seg.count])) return NULL;
-    t->k->pool(&t->exec, cw_f32(node->out), node->kept[0], cw_f32(score), cw_f32(h), index, seg, d);
+    const float *scores = cw_tape_data(t, score), *hd = cw_tape_data(t, h);
+    if (!scores || !hd) return NULL;
+    t->k->pool(&t->exec, cw_f32(node->out), node->kept[0], scores, hd, s->index, s->seg, d);
     return cw_node_done(t, node);
 }

@@ -20,8 +20,6 @@
                         threads busy, not four */
 #define FLOW_SLOTS 16 /* partial sums of weight gradients; slot s takes tiles s, s + 16, ... in order */
 
-static int64_t keep_limit = 8 << 20; /* values of hidden layers that a flow may keep */
-void cw_flow_keep_limit(int64_t values) { keep_limit = values; }
 
 enum { FLOW_Z, FLOW_W1, FLOW_B1, FLOW_W2, FLOW_B2, FLOW_W3, FLOW_B3, FLOW_DURATION, FLOW_SHARE, FLOW_INPUTS };
 
@@ -209,7 +207,7 @@ static int flow_run(cw_tape *t, cw_node *node)
     int64_t h1 = cw_rows(node->in[FLOW_W1]), h2 = cw_cols(node->in[FLOW_W3]);
     int64_t layers = s->spec.steps * (s->spec.method == CW_FLOW_RK4 ? 4 : 1) * n * (h1 + h2);
     s->segment = (int64_t)ceil(sqrt((double)s->spec.steps));
-    s->keeps = layers <= keep_limit;
+    s->keeps = layers <= t->keep_limit;
     int64_t room0 = s->keeps ? layers : (s->spec.steps + s->segment - 1) / s->segment * n * h1;
     float *kept = t->recording ? cw_node_keep(t, node, 0, room0) : NULL;
     float *total = s->path ? NULL : cw_node_keep(t, node, 1, n * h2), *A = cw_node_keep(t, node, 2, h1 * h2 + h1 + n);
@@ -450,7 +448,7 @@ static void flow_backward(cw_tape *t, cw_node *node)
     cw_arena_give(t->arena, lambda), cw_arena_give(t->arena, sums), cw_arena_give(t->arena, work);
 }
 
-static const cw_op op_flow = {"flow", flow_backward, NULL};
+static const cw_op op_flow = {"flow", .backward = flow_backward, .host_only = 1};
 
 static int flow_shape(cw_tape *t, const char *what, int64_t got, int64_t want)
 {
@@ -526,7 +524,7 @@ static void share_backward(cw_tape *t, cw_node *node)
             dtau[j] += (float)(slope * node->out->grad[j / genes * s->steps + step_at(&part, x[j], s)]);
 }
 
-static const cw_op op_share = {"flow_share", share_backward, NULL};
+static const cw_op op_share = {"flow_share", .backward = share_backward, .host_only = 1};
 
 cw_tensor *cw_flow_share(cw_tape *t, cw_tensor *tau, float longest, int64_t steps)
 {
@@ -581,7 +579,7 @@ static void spectral_backward(cw_tape *t, cw_node *node)
             dw[i * cols + j] += (float)(dy[i * cols + j] / s->sigma - along * s->u[i] * s->v[j]);
 }
 
-static const cw_op op_spectral = {"spectral_norm", spectral_backward, NULL};
+static const cw_op op_spectral = {"spectral_norm", .backward = spectral_backward, .host_only = 1};
 
 cw_tensor *cw_spectral_norm(cw_tape *t, cw_tensor *w, const float *u, const float *v)
 {

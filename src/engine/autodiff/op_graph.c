@@ -17,7 +17,16 @@ static void graph_backward(cw_tape *t, cw_node *node)
     if (dvalue && xd) t->k->sparse_values(&t->exec, dvalue, &s->graph.by_row, dy, xd, s->blocks, d);
 }
 
-static const cw_op op_graph = {"graph_product", graph_backward, NULL};
+static const cw_op op_graph = {"graph_product", .backward = graph_backward};
+
+/* The matrix with its arrays where kernels find them. */
+static cw_sparse sparse_there(cw_tape *t, cw_sparse a, int64_t entries)
+{
+    a.start = cw_tape_there(t, a.start, (a.rows + 1) * (int64_t)sizeof *a.start);
+    a.index = cw_tape_index(t, a.index, entries);
+    a.place = cw_tape_index(t, a.place, entries);
+    return a;
+}
 
 cw_tensor *cw_graph_product(cw_tape *t, const cw_graph *graph, cw_tensor *value, cw_tensor *x, int64_t blocks)
 {
@@ -30,12 +39,15 @@ cw_tensor *cw_graph_product(cw_tape *t, const cw_graph *graph, cw_tensor *value,
                 (long long)cw_rows(x));
         return NULL;
     }
-    *(graph_saved *)node->saved = (graph_saved){*graph, blocks};
+    graph_saved *s = node->saved;
+    *s = (graph_saved){*graph, blocks};
+    s->graph.by_row = sparse_there(t, graph->by_row, graph->entries);
+    s->graph.by_column = sparse_there(t, graph->by_column, graph->entries);
     node->out = cw_tape_matrix(t, blocks * graph->by_row.rows, cw_cols(x));
     const float *v = cw_tape_data(t, value), *xd = cw_tape_data(t, x);
     float *y = cw_tape_data(t, node->out);
     if (!v || !xd || !y) return NULL;
-    t->k->sparse_product(&t->exec, y, &graph->by_row, v, xd, 0, blocks, cw_cols(x));
+    t->k->sparse_product(&t->exec, y, &s->graph.by_row, v, xd, 0, blocks, cw_cols(x));
     return cw_node_done(t, node);
 }
 
@@ -49,6 +61,7 @@ cw_tensor *cw_cap_rows(cw_tape *t, cw_tensor *table, const int32_t *index, int64
         return NULL;
     }
     float *rows = cw_tape_data(t, table);
-    if (rows) t->k->cap_rows(&t->exec, rows, index, cap, n, cw_cols(table));
+    const int32_t *there = cw_tape_index(t, index, n);
+    if (rows && there) t->k->cap_rows(&t->exec, rows, there, cap, n, cw_cols(table));
     return table;
 }

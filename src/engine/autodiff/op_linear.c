@@ -1,6 +1,8 @@
 /* op_linear.c: products with weights. */
 #include "ops.h"
 
+#include "../kernels/kernel_list.h"
+
 #define FFN_BLOCK 1024 /* rows of a SwiGLU block: its three (rows, h) arrays stay near the cache */
 
 static int same(cw_tape *t, const char *op, const char *what, int64_t got, int64_t want)
@@ -25,24 +27,28 @@ static void linear_backward(cw_tape *t, cw_node *node)
     float *dy = node->out->grad, *dresidual = cw_tape_grad(t, residual), *dz = dy, beta;
     if (dresidual) t->k->axpy(&t->exec, dresidual, dy, 1.0f, n * out);
     if (s->act != CW_ACT_NONE) {
-        dz = cw_arena_take(t->arena, n * out * (int64_t)sizeof(float));
+        dz = cw_tape_take(t, n * out);
         if (!dz) return;
-        for (int64_t i = 0; i < n * out; i++) dz[i] = 0.0f;
+        t->k->fill(&t->exec, dz, 0.0f, n * out);
         t->k->act_backward(&t->exec, dz, dy, node->kept[0], s->act, n * out);
     }
-    float *dx = cw_tape_grad_beta(t, x, &beta);
-    if (dx) t->k->gemm(&t->exec, dx, in, dz, out, 0, cw_f32(w), in, 0, 1.0f, beta, n, in, out);
+    float *scratch, *dx = cw_tape_grad_beta(t, x, &beta);
+    const float *wd = dx ? cw_tape_weight(t, w, &scratch) : NULL;
+    if (wd) {
+        t->k->gemm(&t->exec, dx, in, dz, out, 0, wd, in, 0, 1.0f, beta, n, in, out);
+        cw_tape_give(t, scratch);
+    }
     float *dw = cw_tape_grad_beta(t, w, &beta);
-    if (dw) t->k->gemm(&t->exec, dw, in, dz, out, 1, xd, in, 0, 1.0f, beta, out, in, n);
+    if (dw && xd) t->k->gemm(&t->exec, dw, in, dz, out, 1, xd, in, 0, 1.0f, beta, out, in, n);
     float *db = cw_tape_grad(t, b);
     if (db) t->k->column_sum(&t->exec, db, dz, n, out);
-    if (dz != dy) cw_arena_give(t->arena, dz);
+    if (dz != dy) cw_tape_give(t, dz);
 }
 
-static const cw_op op_linear = {"linear", linear_backward, NULL};
+static const cw_op op_linear = {"linear", .backward = linear_backward, .bf16 = 1};
 
-static cw_tensor *linear(cw_tape *t, const cw_kernels *k, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act,
-                         cw_tensor *residual)
+static cw_tensor *linear(cw_tape *t, CW_KERNEL_TYPE(linear) * kernel, cw_tensor *x, cw_tensor *w, cw_tensor *b,
+                         cw_act act, cw_tensor *residual)
 {
     cw_node *node = cw_node_new(t, &op_linear, 4, (cw_tensor *[]){x, w, b, residual}, sizeof(linear_saved));
     if (!node) return NULL;
@@ -56,25 +62,28 @@ static cw_tensor *linear(cw_tape *t, const cw_kernels *k, cw_tensor *x, cw_tenso
     if (residual && residual->owned && residual != x && !t->recording) node->out = residual;
     else node->out = cw_tape_matrix(t, n, out);
     if (!node->out) return NULL;
-    k->linear(&t->exec, cw_f32(node->out), z, cw_f32(x), cw_f32(w), b ? cw_f32(b) : NULL, residual ? cw_f32(residual) : NULL, act,
-              n, in, out);
+    float *scratch;
+    const float *xd = cw_tape_data(t, x), *wd = cw_tape_weight(t, w, &scratch), *bd = cw_tape_optional(t, b);
+    const float *r = cw_tape_optional(t, residual);
+    if (!xd || !wd || t->ctx->status != CW_OK) return NULL;
+    kernel(&t->exec, cw_f32(node->out), z, xd, wd, bd, r, act, n, in, out);
+    cw_tape_give(t, scratch);
     return cw_node_done(t, node);
 }
 
 cw_tensor *cw_linear(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act)
 {
-    return linear(t, t->k, x, w, b, act, NULL);
+    return linear(t, t->k->linear, x, w, b, act, NULL);
 }
 
-/* The reference kernel's sums run in double. */
 cw_tensor *cw_linear_precise(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act)
 {
-    return linear(t, &cw_kernels_ref, x, w, b, act, NULL);
+    return linear(t, t->k->linear_precise, x, w, b, act, NULL);
 }
 
 cw_tensor *cw_linear_residual(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_tensor *residual)
 {
-    return linear(t, t->k, x, w, b, CW_ACT_NONE, residual);
+    return linear(t, t->k->linear, x, w, b, CW_ACT_NONE, residual);
 }
 
 /* ---- SwiGLU feed-forward with residual, in blocks of rows. kept: gate (n,h), up (n,h) ---- */
@@ -86,7 +95,29 @@ typedef struct {
     cw_stream stream;
 } ffn_saved;
 
-static const float *bias(const cw_tensor *b) { return b ? cw_f32(b) : NULL; }
+/* The weights in float: converted where they are bf16, for as long as the operation runs. */
+typedef struct {
+    const float *gate_w, *gate_b, *up_w, *up_b, *down_w, *down_b;
+    float *scratch[3];
+} ffn_weights;
+
+/* 0 with the error recorded */
+static int take_weights(cw_tape *t, cw_node *node, ffn_weights *w)
+{
+    cw_tensor *const *in = node->in;
+    *w = (ffn_weights){.gate_b = cw_tape_optional(t, in[FFN_GATE_B]),
+                       .up_b = cw_tape_optional(t, in[FFN_UP_B]),
+                       .down_b = cw_tape_optional(t, in[FFN_DOWN_B])};
+    w->gate_w = cw_tape_weight(t, in[FFN_GATE_W], &w->scratch[0]);
+    w->up_w = cw_tape_weight(t, in[FFN_UP_W], &w->scratch[1]);
+    w->down_w = cw_tape_weight(t, in[FFN_DOWN_W], &w->scratch[2]);
+    return t->ctx->status == CW_OK;
+}
+
+static void give_weights(cw_tape *t, ffn_weights *w)
+{
+    for (int i = 0; i < 3; i++) cw_tape_give(t, w->scratch[i]);
+}
 
 /* The dropout stream of one block: blocks may not share random numbers. */
 static cw_stream block_stream(cw_stream s, int64_t first)
@@ -95,13 +126,12 @@ static cw_stream block_stream(cw_stream s, int64_t first)
     return s;
 }
 
-/* gate, up, product (rows, h) of rows first.. of x */
-static void ffn_hidden(cw_tape *t, cw_node *node, const float *x, int64_t rows, float *gate, float *up, float *product)
+/* gate, up, product (rows, h) of `rows` rows of x */
+static void ffn_hidden(cw_tape *t, const ffn_weights *w, const float *x, int64_t rows, int64_t d, int64_t h, float *gate,
+                       float *up, float *product)
 {
-    cw_tensor *const *in = node->in;
-    int64_t d = cw_cols(in[FFN_X]), h = cw_rows(in[FFN_GATE_W]);
-    t->k->linear(&t->exec, gate, NULL, x, cw_f32(in[FFN_GATE_W]), bias(in[FFN_GATE_B]), NULL, CW_ACT_NONE, rows, d, h);
-    t->k->linear(&t->exec, up, NULL, x, cw_f32(in[FFN_UP_W]), bias(in[FFN_UP_B]), NULL, CW_ACT_NONE, rows, d, h);
+    t->k->linear(&t->exec, gate, NULL, x, w->gate_w, w->gate_b, NULL, CW_ACT_NONE, rows, d, h);
+    t->k->linear(&t->exec, up, NULL, x, w->up_w, w->up_b, NULL, CW_ACT_NONE, rows, d, h);
     t->k->swiglu(&t->exec, product, gate, up, rows * h);
 }
 
@@ -119,8 +149,9 @@ static void ffn_backward(cw_tape *t, cw_node *node)
     float *dup_w = cw_tape_grad(t, in[FFN_UP_W]), *dup_b = cw_tape_grad(t, in[FFN_UP_B]);
     float *ddown_w = cw_tape_grad(t, in[FFN_DOWN_W]), *ddown_b = cw_tape_grad(t, in[FFN_DOWN_B]);
     int64_t block = n < FFN_BLOCK ? n : FFN_BLOCK;
-    float *product = cw_arena_take(t->arena, block * h * (int64_t)sizeof(float));
-    if (!product) return;
+    float *product = cw_tape_take(t, block * h);
+    ffn_weights w;
+    if (!product || !xd || !take_weights(t, node, &w)) return;
     for (int64_t first = 0; first < n; first += block) {
         int64_t rows = n - first < block ? n - first : block;
         float *dyb = dy + first * d;
@@ -131,7 +162,7 @@ static void ffn_backward(cw_tape *t, cw_node *node)
         if (ddown_w) t->k->gemm(&t->exec, ddown_w, h, dyb, d, 1, product, h, 0, 1.0f, 1.0f, d, h, rows);
         if (ddown_b) t->k->column_sum(&t->exec, ddown_b, dyb, rows, d);
         float *dproduct = product; /* the product is spent */
-        t->k->gemm(&t->exec, dproduct, h, dyb, d, 0, cw_f32(in[FFN_DOWN_W]), h, 0, 1.0f, 0.0f, rows, h, d);
+        t->k->gemm(&t->exec, dproduct, h, dyb, d, 0, w.down_w, h, 0, 1.0f, 0.0f, rows, h, d);
         t->k->swiglu_backward(&t->exec, gate, up, dproduct, gate, up, rows * h);
         if (dgate_w) t->k->gemm(&t->exec, dgate_w, d, gate, h, 1, xb, d, 0, 1.0f, 1.0f, h, d, rows);
         if (dgate_b) t->k->column_sum(&t->exec, dgate_b, gate, rows, h);
@@ -139,13 +170,14 @@ static void ffn_backward(cw_tape *t, cw_node *node)
         if (dup_b) t->k->column_sum(&t->exec, dup_b, up, rows, h);
         if (!dx) continue;
         float *dxb = dx + first * d;
-        t->k->gemm(&t->exec, dxb, d, gate, h, 0, cw_f32(in[FFN_GATE_W]), d, 0, 1.0f, x_beta, rows, d, h);
-        t->k->gemm(&t->exec, dxb, d, up, h, 0, cw_f32(in[FFN_UP_W]), d, 0, 1.0f, 1.0f, rows, d, h);
+        t->k->gemm(&t->exec, dxb, d, gate, h, 0, w.gate_w, d, 0, 1.0f, x_beta, rows, d, h);
+        t->k->gemm(&t->exec, dxb, d, up, h, 0, w.up_w, d, 0, 1.0f, 1.0f, rows, d, h);
     }
-    cw_arena_give(t->arena, product);
+    give_weights(t, &w);
+    cw_tape_give(t, product);
 }
 
-static const cw_op op_ffn = {"swiglu", ffn_backward, NULL};
+static const cw_op op_ffn = {"swiglu", .backward = ffn_backward, .bf16 = 1};
 
 cw_tensor *cw_swiglu_residual(cw_tape *t, cw_tensor *x, cw_swiglu_params p, float dropout, cw_tensor *residual)
 {
@@ -166,33 +198,36 @@ cw_tensor *cw_swiglu_residual(cw_tape *t, cw_tensor *x, cw_swiglu_params p, floa
     s->stream = s->dropout > 0 ? cw_tape_stream(t, CW_RNG_DROPOUT) : (cw_stream){0, 0};
     node->out = residual->owned && !t->recording ? residual : cw_tape_matrix(t, n, d);
     int64_t block = n < FFN_BLOCK ? n : FFN_BLOCK;
-    float *gate = node->out ? cw_arena_take(t->arena, 2 * block * h * (int64_t)sizeof(float)) : NULL;
+    float *gate = node->out ? cw_tape_take(t, 2 * block * h) : NULL;
     if (!gate || (t->recording && (!cw_node_keep(t, node, 0, n * h) || !cw_node_keep(t, node, 1, n * h)))) return NULL;
     float *up = gate + block * h;
+    const float *xd = cw_tape_data(t, x), *rd = cw_tape_data(t, residual);
+    ffn_weights w;
+    if (!xd || !rd || !take_weights(t, node, &w)) return NULL;
     for (int64_t first = 0; first < n; first += block) {
         int64_t rows = n - first < block ? n - first : block;
         float *y = cw_f32(node->out) + first * d;
-        const float *r = cw_f32(residual) + first * d;
+        const float *r = rd + first * d;
         float *kept_gate = t->recording ? node->kept[0] + first * h : gate;
         float *kept_up = t->recording ? node->kept[1] + first * h : up;
-        ffn_hidden(t, node, cw_f32(x) + first * d, rows, kept_gate, kept_up, gate);
+        ffn_hidden(t, &w, xd + first * d, rows, d, h, kept_gate, kept_up, gate);
         if (s->dropout > 0) {
             /* gate now holds the product; `up` is free and holds the projection (d <= h is not assured, so in y) */
             float *projected = up;
-            if (d > h) projected = cw_arena_take(t->arena, rows * d * (int64_t)sizeof(float));
+            if (d > h) projected = cw_tape_take(t, rows * d);
             if (!projected) return NULL;
-            t->k->linear(&t->exec, projected, NULL, gate, cw_f32(p.down_w), bias(p.down_b), NULL, CW_ACT_NONE, rows, h, d);
+            t->k->linear(&t->exec, projected, NULL, gate, w.down_w, w.down_b, NULL, CW_ACT_NONE, rows, h, d);
             t->k->dropout(&t->exec, projected, projected, s->dropout, block_stream(s->stream, first), rows * d);
-            if (y != r)
-                for (int64_t i = 0; i < rows * d; i++) y[i] = r[i];
+            if (y != r) t->k->copy_block(&t->exec, y, d, r, d, 0, rows, d);
             t->k->axpy(&t->exec, y, projected, 1.0f, rows * d);
-            if (projected != up) cw_arena_give(t->arena, projected);
+            if (projected != up) cw_tape_give(t, projected);
         } else {
-            t->k->linear(&t->exec, y, NULL, gate, cw_f32(p.down_w), bias(p.down_b), r, CW_ACT_NONE, rows, h, d);
+            t->k->linear(&t->exec, y, NULL, gate, w.down_w, w.down_b, r, CW_ACT_NONE, rows, h, d);
         }
         if (cw_poll(t->ctx) != CW_OK) return NULL;
     }
-    cw_arena_give(t->arena, gate);
+    give_weights(t, &w);
+    cw_tape_give(t, gate);
     return cw_node_done(t, node);
 }
 
@@ -209,7 +244,7 @@ static void matmul_backward(cw_tape *t, cw_node *node)
     if (db && ad) t->k->gemm(&t->exec, db, m, ad, k, 1, dy, m, 0, 1.0f, beta, k, m, n);
 }
 
-static const cw_op op_matmul = {"matmul", matmul_backward, NULL};
+static const cw_op op_matmul = {"matmul", .backward = matmul_backward};
 
 cw_tensor *cw_matmul(cw_tape *t, cw_tensor *a, cw_tensor *b)
 {
@@ -218,6 +253,8 @@ cw_tensor *cw_matmul(cw_tape *t, cw_tensor *a, cw_tensor *b)
     int64_t n = cw_rows(a), k = cw_cols(a), m = cw_cols(b);
     node->out = cw_tape_matrix(t, n, m);
     if (!node->out) return NULL;
-    t->k->gemm(&t->exec, cw_f32(node->out), m, cw_f32(a), k, 0, cw_f32(b), m, 0, 1.0f, 0.0f, n, m, k);
+    const float *ad = cw_tape_data(t, a), *bd = cw_tape_data(t, b);
+    if (!ad || !bd) return NULL;
+    t->k->gemm(&t->exec, cw_f32(node->out), m, ad, k, 0, bd, m, 0, 1.0f, 0.0f, n, m, k);
     return cw_node_done(t, node);
 }

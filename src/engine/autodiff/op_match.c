@@ -35,7 +35,7 @@ static void affine_backward(cw_tape *t, cw_node *node)
     if (dx) t->k->axpy(&t->exec, dx, node->out->grad, ((affine_saved *)node->saved)->a, cw_count(node->out));
 }
 
-static const cw_op op_affine = {"affine", affine_backward, NULL};
+static const cw_op op_affine = {"affine", .backward = affine_backward};
 
 cw_tensor *cw_affine(cw_tape *t, cw_tensor *x, float a, float b)
 {
@@ -44,7 +44,9 @@ cw_tensor *cw_affine(cw_tape *t, cw_tensor *x, float a, float b)
     ((affine_saved *)node->saved)->a = a;
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
-    for (int64_t i = 0; i < cw_count(x); i++) cw_f32(node->out)[i] = a * cw_f32(x)[i] + b;
+    const float *xd = cw_tape_data(t, x);
+    if (!xd) return NULL;
+    t->k->affine(&t->exec, cw_f32(node->out), xd, a, b, cw_count(x));
     return cw_node_done(t, node);
 }
 
@@ -56,26 +58,21 @@ static void squared_backward(cw_tape *t, cw_node *node)
     int64_t n = cw_count(x);
     const float *xd = cw_tape_data(t, x), *yd = cw_tape_data(t, y);
     float *dx = cw_tape_grad(t, x), *dy = cw_tape_grad(t, y);
-    double scale = 2.0 * node->out->grad[0] / (double)n;
-    for (int64_t i = 0; i < n && xd && yd; i++) {
-        float g = (float)(scale * ((double)xd[i] - yd[i]));
-        if (dx) dx[i] += g;
-        if (dy) dy[i] -= g;
-    }
+    float g = cw_tape_loss_grad(t, node);
+    if (xd && yd && (dx || dy)) t->k->mean_squared_backward(&t->exec, dx, dy, g, xd, yd, n);
 }
 
-static const cw_op op_squared = {"mean_squared", squared_backward, NULL};
+static const cw_op op_squared = {"mean_squared", .backward = squared_backward, .loss = 1};
 
 cw_tensor *cw_mean_squared(cw_tape *t, cw_tensor *x, cw_tensor *y)
 {
     cw_node *node = cw_node_new(t, &op_squared, 2, (cw_tensor *[]){x, y}, 0);
     if (!node || !same_count(t, "mean_squared", cw_count(x), cw_count(y))) return NULL;
-    double sum = 0;
-    for (int64_t i = 0; i < cw_count(x); i++) {
-        double d = (double)cw_f32(x)[i] - cw_f32(y)[i];
-        sum += d * d;
-    }
-    return scalar(t, node, sum / (double)cw_count(x));
+    const float *xd = cw_tape_data(t, x), *yd = cw_tape_data(t, y);
+    node->out = cw_tape_matrix(t, 1, 1);
+    if (!xd || !yd || !node->out) return NULL;
+    t->k->mean_squared(&t->exec, cw_f32(node->out), xd, yd, cw_count(x));
+    return cw_node_done(t, node);
 }
 
 /* ---- mean absolute value ---- */
@@ -85,19 +82,21 @@ static void absolute_backward(cw_tape *t, cw_node *node)
     cw_tensor *x = node->in[0];
     int64_t n = cw_count(x);
     const float *xd = cw_tape_data(t, x);
-    float *dx = cw_tape_grad(t, x), g = node->out->grad[0] / (float)n;
-    for (int64_t i = 0; dx && xd && i < n; i++) dx[i] += xd[i] > 0 ? g : xd[i] < 0 ? -g : 0.0f;
+    float *dx = cw_tape_grad(t, x), g = cw_tape_loss_grad(t, node);
+    if (dx && xd) t->k->mean_absolute_backward(&t->exec, dx, g, xd, n);
 }
 
-static const cw_op op_absolute = {"mean_absolute", absolute_backward, NULL};
+static const cw_op op_absolute = {"mean_absolute", .backward = absolute_backward, .loss = 1};
 
 cw_tensor *cw_mean_absolute(cw_tape *t, cw_tensor *x)
 {
     cw_node *node = cw_node_new(t, &op_absolute, 1, (cw_tensor *[]){x}, 0);
     if (!node) return NULL;
-    double sum = 0;
-    for (int64_t i = 0; i < cw_count(x); i++) sum += fabs((double)cw_f32(x)[i]);
-    return scalar(t, node, sum / (double)cw_count(x));
+    const float *xd = cw_tape_data(t, x);
+    node->out = cw_tape_matrix(t, 1, 1);
+    if (!xd || !node->out) return NULL;
+    t->k->mean_absolute(&t->exec, cw_f32(node->out), xd, cw_count(x));
+    return cw_node_done(t, node);
 }
 
 /* ---- lower median; its gradient goes to the entry it is. saved: that entry of each group ---- */
@@ -109,7 +108,7 @@ static void median_backward(cw_tape *t, cw_node *node)
     for (int64_t g = 0; dx && g < cw_count(node->out); g++) dx[at[g]] += node->out->grad[g];
 }
 
-static const cw_op op_median = {"lower_median", median_backward, NULL};
+static const cw_op op_median = {"lower_median", .backward = median_backward, .host_only = 1};
 
 cw_tensor *cw_lower_median(cw_tape *t, cw_tensor *x, int by_row)
 {
@@ -134,7 +133,7 @@ cw_tensor *cw_lower_median(cw_tape *t, cw_tensor *x, int by_row)
         at[g] = g * n + i;
         cw_f32(node->out)[g] = m;
     }
-    cw_arena_give(t->arena, copy);
+    cw_tape_give(t, copy);
     return cw_node_done(t, node);
 }
 
@@ -201,11 +200,11 @@ static void sliced_backward(cw_tape *t, cw_node *node)
     const sliced_saved *s = node->saved;
     cw_tensor *x = node->in[0];
     int64_t n = cw_rows(x), d = cw_cols(x);
-    float *dx = cw_tape_grad(t, x), g = node->out->grad[0] / (float)s->count;
+    float *dx = cw_tape_grad(t, x), g = cw_tape_loss_grad(t, node) / (float)s->count;
     if (dx) t->k->gemm(&t->exec, dx, d, node->kept[0], n, 1, s->direction, d, 0, g, 1.0f, n, d, s->count);
 }
 
-static const cw_op op_sliced = {"sliced_w2", sliced_backward, NULL};
+static const cw_op op_sliced = {"sliced_w2", .backward = sliced_backward, .host_only = 1, .loss = 1};
 
 cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *direction, int64_t count)
 {
@@ -244,15 +243,16 @@ cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *dir
     }
     double sum = 0;
     for (int64_t p = 0; p < count; p++) sum += part[p];
-    cw_arena_give(t->arena, px), cw_arena_give(t->arena, part), cw_arena_give(t->arena, order);
+    cw_tape_give(t, px), cw_tape_give(t, part), cw_tape_give(t, order);
     return scalar(t, node, sum / (double)count);
 }
 
-/* ---- contrast of pairs: symmetric InfoNCE of cosines (Radford et al. 2021). kept: [0] x, [1] y of length 1, [2] the
- * gradient of the cosines (n,n) ---- */
+/* ---- contrast of pairs: symmetric InfoNCE of cosines (Radford et al. 2021). kept: [0] y of length 1, [1] the gradient of
+ * the cosines (n,n) by the temperature, [2] x's rows: of length 1, then their lengths ---- */
+
+#define LENGTH_LEAST 1e-12f
 
 typedef struct {
-    float *length; /* of x's rows */
     float temperature;
 } contrast_saved;
 
@@ -261,43 +261,15 @@ static void contrast_backward(cw_tape *t, cw_node *node)
     const contrast_saved *s = node->saved;
     cw_tensor *x = node->in[0];
     int64_t n = cw_rows(x), d = cw_cols(x);
-    float *dx = cw_tape_grad(t, x), *dunit = cw_arena_take(t->arena, n * d * (int64_t)sizeof *dunit);
-    if (!dx || !dunit) return;
-    t->k->gemm(&t->exec, dunit, d, node->kept[2], n, 0, node->kept[1], d, 0, node->out->grad[0] / s->temperature, 0.0f,
-               n, d, n);
-    for (int64_t i = 0; i < n; i++) {
-        const float *u = node->kept[0] + i * d;
-        double along = 0;
-        for (int64_t j = 0; j < d; j++) along += (double)dunit[i * d + j] * u[j];
-        for (int64_t j = 0; j < d; j++) dx[i * d + j] += (float)((dunit[i * d + j] - along * u[j]) / s->length[i]);
-    }
-    cw_arena_give(t->arena, dunit);
+    const float *xd = cw_tape_data(t, x);
+    float *dx = cw_tape_grad(t, x), *dunit = cw_tape_take(t, n * d), g = cw_tape_loss_grad(t, node);
+    if (!dx || !xd || !dunit) return;
+    t->k->gemm(&t->exec, dunit, d, node->kept[1], n, 0, node->kept[0], d, 0, g / s->temperature, 0.0f, n, d, n);
+    t->k->unit_rows_backward(&t->exec, dx, dunit, xd, node->kept[2] + n * d, 1.0f, LENGTH_LEAST, n, d);
+    cw_tape_give(t, dunit);
 }
 
-static const cw_op op_contrast = {"info_nce", contrast_backward, NULL};
-
-static void unit_rows(float *out, float *length, const float *x, int64_t n, int64_t d)
-{
-    for (int64_t i = 0; i < n; i++) {
-        double sum = 0;
-        for (int64_t j = 0; j < d; j++) sum += (double)x[i * d + j] * x[i * d + j];
-        double l = sum > 1e-24 ? sqrt(sum) : 1e-12;
-        if (length) length[i] = (float)l;
-        for (int64_t j = 0; j < d; j++) out[i * d + j] = (float)(x[i * d + j] / l);
-    }
-}
-
-/* Adds -log softmax(S / temperature)[i] of n values at `step` to the sum, and (softmax - 1_i) scale to g. */
-static double contrast_line(float *g, const float *S, int64_t i, int64_t n, int64_t step, double temperature,
-                            double scale)
-{
-    double top = -INFINITY, sum = 0;
-    for (int64_t j = 0; j < n; j++) top = fmax(top, S[j * step] / temperature);
-    for (int64_t j = 0; j < n; j++) sum += exp(S[j * step] / temperature - top);
-    for (int64_t j = 0; j < n; j++)
-        g[j * step] += (float)(scale * (exp(S[j * step] / temperature - top) / sum - (j == i)));
-    return log(sum) + top - S[i * step] / temperature;
-}
+static const cw_op op_contrast = {"info_nce", .backward = contrast_backward, .loss = 1};
 
 cw_tensor *cw_info_nce(cw_tape *t, cw_tensor *x, cw_tensor *y, float temperature)
 {
@@ -309,22 +281,17 @@ cw_tensor *cw_info_nce(cw_tape *t, cw_tensor *x, cw_tensor *y, float temperature
                 (long long)cw_rows(y), (double)temperature);
         return NULL;
     }
-    contrast_saved *s = node->saved;
-    s->temperature = temperature;
-    s->length = cw_arena_take(t->arena, n * (int64_t)sizeof *s->length);
-    float *u = cw_node_keep(t, node, 0, n * d), *v = cw_node_keep(t, node, 1, n * d),
-          *g = cw_node_keep(t, node, 2, n * n);
-    float *S = cw_arena_take(t->arena, n * n * (int64_t)sizeof *S);
-    if (!s->length || !u || !v || !g || !S) return NULL;
-    unit_rows(u, s->length, cw_f32(x), n, d);
-    unit_rows(v, NULL, cw_f32(y), n, d);
+    ((contrast_saved *)node->saved)->temperature = temperature;
+    float *v = cw_node_keep(t, node, 0, n * d), *slope = cw_node_keep(t, node, 1, n * n),
+          *u = cw_node_keep(t, node, 2, n * d + n);
+    float *S = cw_tape_take(t, n * n), *length = cw_tape_take(t, n);
+    const float *xd = cw_tape_data(t, x), *yd = cw_tape_data(t, y);
+    node->out = cw_tape_matrix(t, 1, 1);
+    if (!v || !slope || !u || !S || !length || !xd || !yd || !node->out) return NULL;
+    t->k->unit_rows(&t->exec, u, u + n * d, xd, 1.0f, LENGTH_LEAST, n, d);
+    t->k->unit_rows(&t->exec, v, length, yd, 1.0f, LENGTH_LEAST, n, d);
     t->k->gemm(&t->exec, S, n, u, d, 0, v, d, 1, 1.0f, 0.0f, n, n, d);
-    memset(g, 0, (size_t)(n * n) * sizeof *g);
-    double sum = 0, scale = 0.5 / (double)n;
-    for (int64_t i = 0; i < n; i++) {
-        sum += contrast_line(g + i * n, S + i * n, i, n, 1, temperature, scale);
-        sum += contrast_line(g + i, S + i, i, n, n, temperature, scale);
-    }
-    cw_arena_give(t->arena, S);
-    return scalar(t, node, scale * sum);
+    t->k->contrast(&t->exec, cw_f32(node->out), slope, S, temperature, n);
+    cw_tape_give(t, S), cw_tape_give(t, length);
+    return cw_node_done(t, node);
 }

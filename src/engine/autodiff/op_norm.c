@@ -20,7 +20,7 @@ static void rmsnorm_forward(cw_tape *t, cw_node *node)
     cw_tensor *x = node->in[0], *w = node->in[1];
     const float *xd = cw_tape_data(t, x);
     if (xd)
-        t->k->rmsnorm(&t->exec, cw_f32(node->out), node->kept[0], xd, w ? cw_f32(w) : NULL,
+        t->k->rmsnorm(&t->exec, cw_f32(node->out), node->kept[0], xd, cw_tape_optional(t, w),
                       ((norm_saved *)node->saved)->eps, cw_rows(x), cw_cols(x));
 }
 
@@ -30,11 +30,11 @@ static void rmsnorm_backward(cw_tape *t, cw_node *node)
     const float *xd = cw_tape_data(t, x);
     float *dx = cw_tape_grad(t, x), *dw = cw_tape_grad(t, w);
     if (t->ctx->status != CW_OK) return;
-    t->k->rmsnorm_backward(&t->exec, dx, dw, node->out->grad, xd, w ? cw_f32(w) : NULL, node->kept[0], cw_rows(x),
+    t->k->rmsnorm_backward(&t->exec, dx, dw, node->out->grad, xd, cw_tape_optional(t, w), node->kept[0], cw_rows(x),
                            cw_cols(x));
 }
 
-static const cw_op op_rmsnorm = {"rmsnorm", rmsnorm_backward, rmsnorm_forward};
+static const cw_op op_rmsnorm = {"rmsnorm", .backward = rmsnorm_backward, .forward = rmsnorm_forward};
 
 cw_tensor *cw_rmsnorm(cw_tape *t, cw_tensor *x, cw_tensor *w, float eps)
 {
@@ -54,8 +54,8 @@ static void layernorm_forward(cw_tape *t, cw_node *node)
     cw_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2];
     const float *xd = cw_tape_data(t, x);
     if (xd)
-        t->k->layernorm(&t->exec, cw_f32(node->out), node->kept[0], node->kept[1], xd, w ? cw_f32(w) : NULL,
-                        b ? cw_f32(b) : NULL, ((norm_saved *)node->saved)->eps, cw_rows(x), cw_cols(x));
+        t->k->layernorm(&t->exec, cw_f32(node->out), node->kept[0], node->kept[1], xd, cw_tape_optional(t, w),
+                        cw_tape_optional(t, b), ((norm_saved *)node->saved)->eps, cw_rows(x), cw_cols(x));
 }
 
 static void layernorm_backward(cw_tape *t, cw_node *node)
@@ -64,11 +64,11 @@ static void layernorm_backward(cw_tape *t, cw_node *node)
     const float *xd = cw_tape_data(t, x);
     float *dx = cw_tape_grad(t, x), *dw = cw_tape_grad(t, w), *db = cw_tape_grad(t, b);
     if (t->ctx->status != CW_OK) return;
-    t->k->layernorm_backward(&t->exec, dx, dw, db, node->out->grad, xd, w ? cw_f32(w) : NULL, node->kept[0],
+    t->k->layernorm_backward(&t->exec, dx, dw, db, node->out->grad, xd, cw_tape_optional(t, w), node->kept[0],
                              node->kept[1], cw_rows(x), cw_cols(x));
 }
 
-static const cw_op op_layernorm = {"layernorm", layernorm_backward, layernorm_forward};
+static const cw_op op_layernorm = {"layernorm", .backward = layernorm_backward, .forward = layernorm_forward};
 
 cw_tensor *cw_layernorm(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, float eps)
 {
@@ -97,7 +97,7 @@ static void softmax_backward(cw_tape *t, cw_node *node)
                                cw_rows(x), cw_cols(x));
 }
 
-static const cw_op op_softmax = {"softmax", softmax_backward, NULL};
+static const cw_op op_softmax = {"softmax", .backward = softmax_backward};
 
 cw_tensor *cw_softmax(cw_tape *t, cw_tensor *x, float scale)
 {
@@ -106,6 +106,8 @@ cw_tensor *cw_softmax(cw_tape *t, cw_tensor *x, float scale)
     ((softmax_saved *)node->saved)->scale = scale;
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
-    t->k->softmax(&t->exec, cw_f32(node->out), cw_f32(x), scale, cw_rows(x), cw_cols(x));
+    const float *xd = cw_tape_data(t, x);
+    if (!xd) return NULL;
+    t->k->softmax(&t->exec, cw_f32(node->out), xd, scale, cw_rows(x), cw_cols(x));
     return cw_node_done(t, node);
 }

@@ -50,7 +50,7 @@ static void product_backward(cw_tape *t, cw_node *node)
     if (dsmall && x) t->k->collect(&t->exec, dsmall, dy, x, s->shape, 1.0f, beta, n, d);
 }
 
-static const cw_op op_product = {"product", product_backward, product_forward};
+static const cw_op op_product = {"product", .backward = product_backward, .forward = product_forward};
 
 cw_tensor *cw_product(cw_tape *t, cw_tensor *x, cw_tensor *y)
 {
@@ -72,7 +72,7 @@ static void add_spread_backward(cw_tape *t, cw_node *node)
     if (dy) t->k->collect(&t->exec, dy, node->out->grad, NULL, s->shape, s->scale, beta, n, d);
 }
 
-static const cw_op op_add_spread = {"add", add_spread_backward, NULL};
+static const cw_op op_add_spread = {"add", .backward = add_spread_backward};
 
 cw_tensor *cw_add_spread(cw_tape *t, cw_tensor *x, cw_tensor *y, float a)
 {
@@ -98,7 +98,7 @@ static void sum_backward(cw_tape *t, cw_node *node)
     if (dx) t->k->spread(&t->exec, dx, NULL, node->out->grad, s->shape, s->scale, beta, cw_rows(x), cw_cols(x));
 }
 
-static const cw_op op_sum = {"sum", sum_backward, NULL};
+static const cw_op op_sum = {"sum", .backward = sum_backward};
 
 static cw_tensor *sum_to(cw_tape *t, cw_tensor *x, cw_shape shape, float scale)
 {
@@ -131,7 +131,7 @@ static void row_dots_backward(cw_tape *t, cw_node *node)
     if (g && xd) t->k->spread(&t->exec, g, xd, dy, CW_SHAPE_COLUMN, 1.0f, beta, n, d);
 }
 
-static const cw_op op_row_dots = {"row_dots", row_dots_backward, NULL};
+static const cw_op op_row_dots = {"row_dots", .backward = row_dots_backward};
 
 cw_tensor *cw_row_dots(cw_tape *t, cw_tensor *x, cw_tensor *y)
 {
@@ -175,7 +175,7 @@ static void columns_backward(cw_tape *t, cw_node *node)
         t->k->copy_block(&t->exec, dx + s->first, cw_cols(node->in[0]), node->out->grad, w, 1, cw_rows(node->out), w);
 }
 
-static const cw_op op_columns = {"columns", columns_backward, columns_forward};
+static const cw_op op_columns = {"columns", .backward = columns_backward, .forward = columns_forward};
 
 cw_tensor *cw_columns(cw_tape *t, cw_tensor *x, int64_t first, int64_t count)
 {
@@ -233,7 +233,7 @@ static void unit_backward(cw_tape *t, cw_node *node)
                                  cw_cols(x));
 }
 
-static const cw_op op_unit = {"unit_rows", unit_backward, unit_forward};
+static const cw_op op_unit = {"unit_rows", .backward = unit_backward, .forward = unit_forward};
 
 cw_tensor *cw_unit_rows(cw_tape *t, cw_tensor *x, float scale, float eps)
 {

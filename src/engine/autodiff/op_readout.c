@@ -178,7 +178,7 @@ static void read_backward(cw_tape *t, cw_node *node)
     cw_arena_give(t->arena, work), cw_arena_give(t->arena, sums);
 }
 
-static const cw_op op_read = {"gene_readout", read_backward, NULL};
+static const cw_op op_read = {"gene_readout", .backward = read_backward, .host_only = 1};
 
 cw_tensor *cw_gene_readout(cw_tape *t, cw_gene_reading g, cw_tensor *tau, const float *mask, float longest,
                            int64_t steps)
@@ -319,7 +319,7 @@ static void token_backward(cw_tape *t, cw_node *node)
     cw_arena_give(t->arena, work), cw_arena_give(t->arena, sums);
 }
 
-static const cw_op op_token = {"token_readout", token_backward, NULL};
+static const cw_op op_token = {"token_readout", .backward = token_backward, .host_only = 1};
 
 cw_tensor *cw_token_readout(cw_tape *t, cw_token_reading x, cw_tensor *tau, int64_t tokens)
 {

@@ -13,16 +13,16 @@ static void scan_backward(cw_tape *t, cw_node *node)
     int64_t ld = cw_cols(xbc), room = t->k->scan_work(&t->exec, s->scan, 1);
     const float *x = cw_tape_data(t, xbc), *dtd = cw_tape_data(t, dt), *ad = cw_tape_data(t, a);
     const float *D = cw_tape_data(t, skip);
-    float *work = cw_arena_take(t->arena, room * (int64_t)sizeof(float));
+    float *work = cw_tape_take(t, room);
     float *g = cw_tape_grad(t, xbc), *ddt = cw_tape_grad(t, dt), *da = cw_tape_grad(t, a), *dD = cw_tape_grad(t, skip);
     if (!x || !dtd || !ad || !work || t->ctx->status != CW_OK) return;
     t->k->scan_backward(&t->exec, g ? g + s->x_at : NULL, ld, ddt, da, g ? g + s->b_at : NULL, ld,
-                        g ? g + s->c_at : NULL, ld, dD, work, node->out->grad, x + s->x_at, ld, dtd, ad, x + s->b_at,
-                        ld, x + s->c_at, ld, D, s->scan);
-    cw_arena_give(t->arena, work);
+                        g ? g + s->c_at : NULL, ld, dD, work, node->out->grad, x + s->x_at, ld, dtd, ad, x + s->b_at, ld,
+                        x + s->c_at, ld, D, s->scan);
+    cw_tape_give(t, work);
 }
 
-static const cw_op op_scan = {"selective scan", scan_backward, NULL};
+static const cw_op op_scan = {"selective scan", .backward = scan_backward};
 
 cw_tensor *cw_selective_scan(cw_tape *t, cw_tensor *xbc, cw_tensor *dt, cw_tensor *a, cw_tensor *skip,
                              cw_scan_spec spec)
@@ -51,14 +51,14 @@ cw_tensor *cw_selective_scan(cw_tape *t, cw_tensor *xbc, cw_tensor *dt, cw_tenso
         return NULL;
     }
     scan_saved *s = node->saved;
-    *s = (scan_saved){{spec.heads, spec.head_dim, spec.groups, spec.state, spec.seq}, spec.x_at, spec.b_at, spec.c_at};
+    *s = (scan_saved){{spec.heads, spec.head_dim, spec.groups, spec.state, cw_tape_ragged(t, spec.seq)}, spec.x_at, spec.b_at, spec.c_at};
     node->out = cw_tape_matrix(t, n, width);
-    float *work = cw_arena_take(t->arena, t->k->scan_work(&t->exec, s->scan, 0) * (int64_t)sizeof(float));
+    float *work = cw_tape_take(t, t->k->scan_work(&t->exec, s->scan, 0));
     const float *x = cw_tape_data(t, xbc), *dtd = cw_tape_data(t, dt), *ad = cw_tape_data(t, a);
     const float *D = cw_tape_data(t, skip);
     float *y = cw_tape_data(t, node->out);
     if (!work || !x || !dtd || !ad || !y) return NULL;
     t->k->scan(&t->exec, y, work, x + s->x_at, ld, dtd, ad, x + s->b_at, ld, x + s->c_at, ld, D, s->scan);
-    cw_arena_give(t->arena, work);
+    cw_tape_give(t, work);
     return cw_node_done(t, node);
 }

@@ -30,13 +30,13 @@ static void reverse_backward(cw_tape *t, cw_node *node)
     if (dx) t->k->reverse(&t->exec, dx, node->out->grad, 1, ((sequence_saved *)node->saved)->seq, cw_cols(node->out));
 }
 
-static const cw_op op_reverse = {"reverse", reverse_backward, reverse_forward};
+static const cw_op op_reverse = {"reverse", .backward = reverse_backward, .forward = reverse_forward};
 
 cw_tensor *cw_reverse(cw_tape *t, cw_tensor *x, cw_ragged seq)
 {
     cw_node *node = cw_node_new(t, &op_reverse, 1, (cw_tensor *[]){x}, sizeof(sequence_saved));
     if (!node || !covers(t, "reverse", x, seq)) return NULL;
-    ((sequence_saved *)node->saved)->seq = seq;
+    ((sequence_saved *)node->saved)->seq = cw_tape_ragged(t, seq);
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
     reverse_forward(t, node);
@@ -52,17 +52,17 @@ static void segment_backward(cw_tape *t, cw_node *node)
     if (dx) t->k->segment_sum_backward(&t->exec, dx, node->out->grad, s->mean, s->seq, cw_cols(node->out));
 }
 
-static const cw_op op_segment = {"segment_sum", segment_backward, NULL};
+static const cw_op op_segment = {"segment_sum", .backward = segment_backward};
 
 cw_tensor *cw_segment_sum(cw_tape *t, cw_tensor *x, cw_ragged seg, int mean)
 {
     cw_node *node = cw_node_new(t, &op_segment, 1, (cw_tensor *[]){x}, sizeof(sequence_saved));
     if (!node || !covers(t, "segment_sum", x, seg)) return NULL;
-    *(sequence_saved *)node->saved = (sequence_saved){seg, mean};
+    *(sequence_saved *)node->saved = (sequence_saved){cw_tape_ragged(t, seg), mean};
     node->out = cw_tape_matrix(t, seg.count, cw_cols(x));
     const float *xd = cw_tape_data(t, x);
     float *out = cw_tape_data(t, node->out);
     if (!xd || !out) return NULL;
-    t->k->segment_sum(&t->exec, out, xd, mean, seg, cw_cols(x));
+    t->k->segment_sum(&t->exec, out, xd, mean, ((sequence_saved *)node->saved)->seq, cw_cols(x));
     return cw_node_done(t, node);
 }

@@ -1,7 +1,9 @@
 /* ops.h: the differentiable operations. Each is one forward and one backward function, side by side in op_*.c.
  *
  * All take the tape first and return a new tensor of the tape, or NULL on a failed context (see tape.h). Shapes are
- * checked; an error names the operation and both shapes. Index and offset arrays are borrowed for the step. */
+ * checked; an error names the operation and both shapes. Index and offset arrays are host memory, borrowed for the step;
+ * numbers are tensors, a host array by cw_tape_constant. At most CW_MAX_INPUTS inputs. Operations marked (host) work in
+ * the host's memory only; a table of kernels for another device refuses them by name. */
 #ifndef CW_OPS_H
 #define CW_OPS_H
 
@@ -45,8 +47,8 @@ cw_tensor *cw_self_attention(cw_tape *t, cw_tensor *qkv, cw_attention_spec spec)
 /* ---- op_basic.c ---- */
 cw_tensor *cw_activate(cw_tape *t, cw_tensor *x, cw_act act);
 cw_tensor *cw_add_scaled(cw_tape *t, cw_tensor *x, cw_tensor *y, float a); /* x + a y */
-cw_tensor *cw_concat_cols(cw_tape *t, int count, cw_tensor *const *x);     /* side by side; count <= 4 */
-cw_tensor *cw_concat_rows(cw_tape *t, int count, cw_tensor *const *x);     /* one below the other; count <= 4 */
+cw_tensor *cw_concat_cols(cw_tape *t, int count, cw_tensor *const *x);     /* side by side */
+cw_tensor *cw_concat_rows(cw_tape *t, int count, cw_tensor *const *x);     /* one below the other */
 cw_tensor *cw_dropout(cw_tape *t, cw_tensor *x, float p);                  /* x itself when p = 0 or not training */
 
 /* ---- op_encode.c ---- */
@@ -66,24 +68,24 @@ typedef struct cw_factor_rows {
     const int32_t *tf_gene;
 } cw_factor_rows;
 /* top-k gate, see kernels.h; beta (M) or NULL is a constant */
-cw_tensor *cw_topk_gate(cw_tape *t, cw_tensor *logits, const float *beta, int64_t k, float temperature);
+cw_tensor *cw_topk_gate(cw_tape *t, cw_tensor *logits, cw_tensor *beta, int64_t k, float temperature);
 /* per cell v_c (u_c^T h_c[TF rows]): h (N, d) -> (N, d); what TFs say to every gene through the factors */
 cw_tensor *cw_factor_mix(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_tensor *h, cw_factor_rows rows);
 
 /* ---- op_loss.c: scalars (1,1), each already reduced as its comment says ---- */
 /* z = mu + sigma eps with stats (N,2) = (mu, s), sigma = softplus(s) + 1e-6; eps (N) constant -> (N,1) */
-cw_tensor *cw_latent_sample(cw_tape *t, cw_tensor *stats, const float *eps);
+cw_tensor *cw_latent_sample(cw_tape *t, cw_tensor *stats, cw_tensor *eps);
 /* sum over rows of KL(N(mu, sigma) || N(0,1)) / cells */
 cw_tensor *cw_kl_normal(cw_tape *t, cw_tensor *stats, int64_t cells);
-/* - sum over rows of the zero-inflated normal's log likelihood / cells; out (N,3) = (mu, s, drop logit), x (N) */
-cw_tensor *cw_zi_normal_nll(cw_tape *t, cw_tensor *out, const float *x, int64_t cells);
+/* - sum over rows of the zero-inflated normal's log likelihood / cells; out (N,3) = (mu, s, drop logit), x (N)
+ * constant */
+cw_tensor *cw_zi_normal_nll(cw_tape *t, cw_tensor *out, cw_tensor *x, int64_t cells);
 
 /* A set of (source token, target token) pairs. */
 typedef struct cw_pair_set {
     int64_t count;
     const uint64_t *sorted; /* source << 32 | target, ascending */
 } cw_pair_set;
-int cw_pair_set_has(const cw_pair_set *set, int32_t source, int32_t target);
 typedef struct cw_prior_spec {
     cw_pair_set pairs;
     const int32_t *gene_token; /* (N): vocabulary token of each gene row */
@@ -99,11 +101,11 @@ cw_tensor *cw_sparsity_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_ro
 /* mean over rows with target >= 0 of -log softmax(x)[target]; x (n,d) */
 cw_tensor *cw_cross_entropy_loss(cw_tape *t, cw_tensor *x, const int32_t *target);
 /* mean over rows of -sum_j target_j log softmax(scale x)_j: x, target (n,d), target constant */
-cw_tensor *cw_soft_cross_entropy_loss(cw_tape *t, cw_tensor *x, const float *target, float scale);
-/* mean binary cross entropy on logits against y (same count) */
-cw_tensor *cw_bce_loss(cw_tape *t, cw_tensor *x, const float *y);
+cw_tensor *cw_soft_cross_entropy_loss(cw_tape *t, cw_tensor *x, cw_tensor *target, float scale);
+/* mean binary cross entropy on logits against y (same count), constant */
+cw_tensor *cw_bce_loss(cw_tape *t, cw_tensor *x, cw_tensor *y);
 
-/* ---- op_flow.c: integration of a vector field of three layers ---- */
+/* ---- op_flow.c: integration of a vector field of three layers (host) ---- */
 typedef enum cw_flow_method { CW_FLOW_EULER = 0, CW_FLOW_RK4 } cw_flow_method;
 /* f(z) = w3 tanh(w2 tanh(w1 z + b1) + b2) + b3: w1 (h1,d), w2 (h2,h1), w3 (d,h2); biases or NULL */
 typedef struct cw_flow_field {
@@ -118,9 +120,6 @@ typedef struct cw_flow_spec {
  * 1. With `share` (n,steps) every step i of a row counts share[i]: z + dt sum_i share_i f_i, see cw_flow_share. */
 cw_tensor *cw_flow(cw_tape *t, cw_tensor *z, cw_flow_field field, cw_tensor *duration, cw_tensor *share,
                    cw_flow_spec spec);
-/* Tests only: flows keep at most so many values of hidden layers for the backward (usually 8 million), and beyond that
- * compute them again. */
-void cw_flow_keep_limit(int64_t values);
 /* (steps n, h2), row i n + r: the stage-weighted second hidden layer of row r in step i, so that the state of row r after
  * k steps is z + dt sum_{i<k} (w3 hbar_i + b3) with dt = scale / steps. */
 cw_tensor *cw_flow_path(cw_tape *t, cw_tensor *z, cw_flow_field field, cw_flow_spec spec);
@@ -131,7 +130,7 @@ cw_tensor *cw_flow_share(cw_tape *t, cw_tensor *tau, float longest, int64_t step
  * spectral norm and its gradient. */
 cw_tensor *cw_spectral_norm(cw_tape *t, cw_tensor *w, const float *u, const float *v);
 
-/* ---- op_readout.c ---- */
+/* ---- op_readout.c (host) ---- */
 /* What a decoder's first layer p z + b becomes along a flow's path: path (steps n, h) from cw_flow_path; start (n,k) =
  * p z + b at time 0; lift (k,h) = p w3; drift (k) = p b3 or NULL; and its second: emb (G,k), bias (G) or NULL. */
 typedef struct cw_gene_reading {
@@ -152,9 +151,9 @@ cw_tensor *cw_token_readout(cw_tape *t, cw_token_reading reading, cw_tensor *tau
 cw_tensor *cw_affine(cw_tape *t, cw_tensor *x, float a, float b);       /* a x + b */
 cw_tensor *cw_mean_squared(cw_tape *t, cw_tensor *x, cw_tensor *y);     /* mean (x - y)^2 -> (1,1) */
 cw_tensor *cw_mean_absolute(cw_tape *t, cw_tensor *x);                  /* mean |x| -> (1,1) */
-/* The lower of the two middle values where there are two; of all values -> (1,1), or of each row -> (rows,1). */
+/* (host) The lower of the two middle values where there are two; of all values -> (1,1), or of each row -> (rows,1). */
 cw_tensor *cw_lower_median(cw_tape *t, cw_tensor *x, int by_row);
-/* Mean over `count` directions (count,d; any length; borrowed until the call returns) and over levels of the squared
+/* (host) Mean over `count` directions (count,d; any length; borrowed until the call returns) and over levels of the squared
  * difference of the two projected samples' quantiles. x (n,d), y (m,d) a constant. The smaller sample is read at
  * max(n,m) places by linear interpolation. */
 cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *direction, int64_t count);

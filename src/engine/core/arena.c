@@ -1,54 +1,145 @@
 /* arena.c: see arena.h.
  *
- * Memory comes from the system in slabs. A slab is cut into blocks that lie end to end; a block given back is joined with
+ * Memory comes from the device in slabs. A slab is cut into blocks that lie end to end; a block given back is joined with
  * free neighbours, and a request takes the smallest free block with room for it and leaves the rest free. Requests below
  * SMALL (records, tensors' heads) have slabs of their own, so that they don't sit in the way of large ones. A first step
- * gathers slabs as it needs them; a reset replaces several by one that holds what the step had in use at its peak. */
+ * gathers slabs as it needs them; a reset replaces several by one that holds what the step had in use at its peak.
+ *
+ * Blocks are records in host memory, found by their address in a table of chains. Records are made in batches and used
+ * again; like the slabs they are as many as the busiest step needed. */
 #include "arena.h"
 
 #include <string.h>
 
 #define SMALL 2048             /* bytes */
-#define SMALL_SLAB (64 * 1024) /* bytes */
+#define SMALL_SLAB (16 * 1024) /* bytes */
+#define BATCH 62               /* block records made at once */
+#define SENTINEL 0xA5
 
 typedef struct slab slab;
 typedef struct block {
-    struct block *next_free, *prev_free; /* while free */
-    struct block *before;                /* left neighbour in the slab, NULL: the first */
+    char *at;                            /* device memory; never looked into */
+    struct block *next_free, *prev_free; /* while free; next_free also while the record is unused */
+    struct block *left, *right;          /* neighbours in the slab, or NULL */
+    struct block *chain;                 /* the next in its place of the table, while taken */
     slab *home;
-    int64_t bytes; /* usable, without this head */
-    int32_t taken, last;
+    int64_t bytes;
+    int32_t taken, watched; /* watched: the last CW_ALIGN bytes are a sentinel */
 } block;
-_Static_assert(sizeof(block) <= CW_ALIGN, "the block header must leave data aligned");
 
 struct slab {
     slab *next;
-    int64_t bytes; /* of the blocks and their heads */
+    block *first;
+    char *memory;
+    int64_t bytes;
     int32_t small;
-    char pad[CW_ALIGN - sizeof(void *) - sizeof(int64_t) - sizeof(int32_t)];
 };
-_Static_assert(sizeof(slab) == CW_ALIGN, "blocks must be aligned in their slab");
+
+typedef struct batch {
+    struct batch *next;
+    block record[BATCH];
+} batch;
 
 /* large and small requests, apart */
 typedef struct pool {
     slab *slabs;
     block *unused;
     int64_t held, count;       /* bytes of the slabs, and how many they are */
-    int64_t now, peak, before; /* bytes taken, with heads; their peak in this step, and in the last */
+    int64_t now, peak, before; /* bytes taken; their peak in this step, and in the last */
     int64_t planned;           /* what the first slab should hold; 0: nothing is known yet */
     int released;              /* slabs went back to the system within this step */
 } pool;
 
 struct cw_arena {
     cw_ctx *ctx;
+    const cw_device *device;
     pool pool[2];
+    batch *batches;
+    block *spare;         /* records not in use */
+    block **table;        /* taken blocks by address; `places` is a power of 2 */
+    int64_t places, taken;
+    int64_t now, peak;    /* of both pools together */
+    int sentinels;
 };
 
-cw_arena *cw_arena_new(cw_ctx *ctx)
+cw_arena *cw_arena_new_on(cw_ctx *ctx, const cw_device *device)
 {
     cw_arena *arena = cw_calloc(ctx, 1, sizeof *arena);
-    if (arena) arena->ctx = ctx;
+    if (!arena) return NULL;
+    arena->ctx = ctx;
+    arena->device = device;
     return arena;
+}
+
+cw_arena *cw_arena_new(cw_ctx *ctx) { return cw_arena_new_on(ctx, &cw_device_host); }
+
+/* ---- records ---- */
+
+static block *new_record(cw_arena *arena)
+{
+    if (!arena->spare) {
+        batch *more = cw_alloc(arena->ctx, 1, sizeof *more);
+        if (!more) return NULL;
+        more->next = arena->batches;
+        arena->batches = more;
+        for (int i = 0; i < BATCH; i++) more->record[i].next_free = i + 1 < BATCH ? more->record + i + 1 : NULL;
+        arena->spare = more->record;
+    }
+    block *b = arena->spare;
+    arena->spare = b->next_free;
+    memset(b, 0, sizeof *b);
+    return b;
+}
+
+static void spare_record(cw_arena *arena, block *b)
+{
+    b->next_free = arena->spare;
+    arena->spare = b;
+}
+
+static int64_t place_of(const cw_arena *arena, const void *at)
+{
+    uint64_t h = (uint64_t)(uintptr_t)at / CW_ALIGN * 0x9E3779B97F4A7C15ULL;
+    return (int64_t)(h >> 32) & (arena->places - 1);
+}
+
+/* Room for one more taken block in the table; 0 with the error recorded. */
+static int grow_table(cw_arena *arena)
+{
+    if (arena->taken < arena->places) return 1;
+    int64_t places = arena->places ? 2 * arena->places : 256, before = arena->places;
+    block **table = cw_calloc(arena->ctx, places, sizeof *table), **old = arena->table;
+    if (!table) return 0;
+    arena->table = table;
+    arena->places = places;
+    for (int64_t i = 0; i < before; i++)
+        for (block *b = old[i]; b;) {
+            block *next = b->chain, **at = table + place_of(arena, b->at);
+            b->chain = *at;
+            *at = b;
+            b = next;
+        }
+    cw_free(arena->ctx, old);
+    return 1;
+}
+
+/* ---- slabs ---- */
+
+static void drop_blocks(cw_arena *arena, slab *s)
+{
+    for (block *b = s->first; b;) {
+        block *right = b->right;
+        spare_record(arena, b);
+        b = right;
+    }
+    s->first = NULL;
+}
+
+static void free_slab(cw_arena *arena, slab *s)
+{
+    drop_blocks(arena, s);
+    arena->device->give(arena->ctx, s->memory);
+    cw_free(arena->ctx, s);
 }
 
 static void free_slabs(cw_arena *arena, pool *p)
@@ -56,7 +147,7 @@ static void free_slabs(cw_arena *arena, pool *p)
     while (p->slabs) {
         slab *s = p->slabs;
         p->slabs = s->next;
-        cw_free(arena->ctx, s);
+        free_slab(arena, s);
     }
     p->unused = NULL;
     p->held = p->count = 0;
@@ -66,6 +157,12 @@ void cw_arena_free(cw_arena *arena)
 {
     if (!arena) return;
     for (int i = 0; i < 2; i++) free_slabs(arena, &arena->pool[i]);
+    while (arena->batches) {
+        batch *next = arena->batches->next;
+        cw_free(arena->ctx, arena->batches);
+        arena->batches = next;
+    }
+    cw_free(arena->ctx, arena->table);
     cw_free(arena->ctx, arena);
 }
 
@@ -84,25 +181,32 @@ static void unlist_free(pool *p, block *b)
     if (b->next_free) b->next_free->prev_free = b->prev_free;
 }
 
-static block *after(block *b) { return b->last ? NULL : (block *)((char *)b + CW_ALIGN + b->bytes); }
-
-/* The whole slab as one free block. */
-static void clear_slab(pool *p, slab *s)
+/* The whole slab as the one free block `b`. */
+static void clear_slab(pool *p, slab *s, block *b)
 {
-    block *b = (block *)(s + 1);
-    *b = (block){.home = s, .bytes = s->bytes - CW_ALIGN, .last = 1};
+    memset(b, 0, sizeof *b);
+    b->at = s->memory;
+    b->home = s;
+    b->bytes = s->bytes;
+    s->first = b;
     list_free(p, b);
 }
 
 static int add_slab(cw_arena *arena, pool *p, int64_t bytes, int small)
 {
-    slab *s = cw_alloc(arena->ctx, (int64_t)sizeof(slab) + bytes, 1);
-    if (!s) return 0;
-    *s = (slab){.next = p->slabs, .bytes = bytes, .small = small};
+    block *b = new_record(arena);
+    slab *s = b ? cw_alloc(arena->ctx, 1, sizeof *s) : NULL;
+    char *memory = s ? arena->device->take(arena->ctx, bytes) : NULL;
+    if (!memory) {
+        cw_free(arena->ctx, s);
+        if (b) spare_record(arena, b);
+        return 0;
+    }
+    *s = (slab){.next = p->slabs, .memory = memory, .bytes = bytes, .small = small};
     p->slabs = s;
     p->held += bytes;
     p->count++;
-    clear_slab(p, s);
+    clear_slab(p, s, b);
     return 1;
 }
 
@@ -111,17 +215,16 @@ static void release_unused(cw_arena *arena, pool *p)
 {
     for (slab **at = &p->slabs; *at;) {
         slab *s = *at;
-        block *first = (block *)(s + 1);
-        if (first->taken || !first->last) {
+        if (s->first->taken || s->first->right) {
             at = &s->next;
             continue;
         }
-        unlist_free(p, first);
+        unlist_free(p, s->first);
         *at = s->next;
         p->held -= s->bytes;
         p->count--;
         p->released = 1;
-        cw_free(arena->ctx, s);
+        free_slab(arena, s);
     }
 }
 
@@ -136,16 +239,30 @@ static block *best_fit(pool *p, int64_t bytes)
     return best;
 }
 
-/* Cuts what b has beyond `bytes` off as a free block of its own. */
-static void trim(pool *p, block *b, int64_t bytes)
+/* Cuts what b has beyond `bytes` off as a free block of its own. 0 with the error recorded. */
+static int trim(cw_arena *arena, pool *p, block *b, int64_t bytes)
 {
-    if (b->bytes < bytes + 2 * CW_ALIGN) return;
-    block *rest = (block *)((char *)b + CW_ALIGN + bytes), *right = after(b);
-    *rest = (block){.before = b, .home = b->home, .bytes = b->bytes - bytes - CW_ALIGN, .last = b->last};
-    if (right) right->before = rest;
+    if (b->bytes == bytes) return 1;
+    block *rest = new_record(arena);
+    if (!rest) return 0;
+    rest->at = b->at + bytes;
+    rest->home = b->home;
+    rest->bytes = b->bytes - bytes;
+    rest->left = b;
+    rest->right = b->right;
+    if (b->right) b->right->left = rest;
+    b->right = rest;
     b->bytes = bytes;
-    b->last = 0;
     list_free(p, rest);
+    return 1;
+}
+
+static void count_taken(cw_arena *arena, pool *p, int64_t bytes)
+{
+    p->now += bytes;
+    arena->now += bytes;
+    if (p->now > p->peak) p->peak = p->now;
+    if (arena->now > arena->peak) arena->peak = arena->now;
 }
 
 void *cw_arena_take(cw_arena *arena, int64_t bytes)
@@ -158,44 +275,75 @@ void *cw_arena_take(cw_arena *arena, int64_t bytes)
     int small = bytes < SMALL;
     pool *p = &arena->pool[small];
     bytes = bytes < CW_ALIGN ? CW_ALIGN : (bytes + CW_ALIGN - 1) / CW_ALIGN * CW_ALIGN;
+    if (arena->sentinels) bytes += CW_ALIGN;
+    if (!grow_table(arena)) return NULL;
     block *b = best_fit(p, bytes);
     if (!b) {
         /* the first slab after a reset has room for all that the last step used */
-        int64_t slab_bytes = bytes + CW_ALIGN;
+        int64_t slab_bytes = bytes;
         if (small && slab_bytes < SMALL_SLAB) slab_bytes = SMALL_SLAB;
         if (!p->slabs && slab_bytes < p->planned) slab_bytes = p->planned;
         release_unused(arena, p);
         if (!add_slab(arena, p, slab_bytes, small)) return NULL;
         b = p->unused;
     }
+    if (!trim(arena, p, b, bytes)) return NULL;
     unlist_free(p, b);
-    trim(p, b, bytes);
     b->taken = 1;
-    p->now += b->bytes + CW_ALIGN;
-    if (p->now > p->peak) p->peak = p->now;
-    return (char *)b + CW_ALIGN;
+    b->watched = arena->sentinels;
+    if (b->watched) arena->device->fill(arena->ctx, b->at + bytes - CW_ALIGN, SENTINEL, CW_ALIGN);
+    block **place = arena->table + place_of(arena, b->at);
+    b->chain = *place;
+    *place = b;
+    arena->taken++;
+    count_taken(arena, p, b->bytes);
+    return b->at;
+}
+
+/* b swallows its right neighbour. */
+static void join(cw_arena *arena, block *b)
+{
+    block *right = b->right;
+    b->bytes += right->bytes;
+    b->right = right->right;
+    if (b->right) b->right->left = b;
+    spare_record(arena, right);
+}
+
+static void look_at_sentinel(cw_arena *arena, const block *b)
+{
+    unsigned char end[CW_ALIGN];
+    arena->device->copy_out(arena->ctx, end, b->at + b->bytes - CW_ALIGN, CW_ALIGN);
+    for (int i = 0; i < CW_ALIGN; i++)
+        if (end[i] != SENTINEL) {
+            cw_fail(arena->ctx, CW_ERR_STATE, "a block of %lld bytes was written beyond its end",
+                    (long long)(b->bytes - CW_ALIGN));
+            return;
+        }
 }
 
 void cw_arena_give(cw_arena *arena, void *pointer)
 {
-    if (!pointer) return;
-    block *b = (block *)((char *)pointer - CW_ALIGN), *left = b->before, *right = after(b);
-    if (!b->taken) return;
+    if (!pointer || !arena->places) return;
+    block **place = arena->table + place_of(arena, pointer);
+    while (*place && (*place)->at != pointer) place = &(*place)->chain;
+    block *b = *place;
+    if (!b) return;
+    *place = b->chain;
+    arena->taken--;
+    if (b->watched) look_at_sentinel(arena, b);
     pool *p = &arena->pool[b->home->small];
-    p->now -= b->bytes + CW_ALIGN;
+    p->now -= b->bytes;
+    arena->now -= b->bytes;
     b->taken = 0;
-    if (right && !right->taken) {
-        unlist_free(p, right);
-        b->bytes += CW_ALIGN + right->bytes;
-        b->last = right->last;
-        if (after(b)) after(b)->before = b;
+    if (b->right && !b->right->taken) {
+        unlist_free(p, b->right);
+        join(arena, b);
     }
-    if (left && !left->taken) {
-        unlist_free(p, left);
-        left->bytes += CW_ALIGN + b->bytes;
-        left->last = b->last;
-        if (after(left)) after(left)->before = left;
-        b = left;
+    if (b->left && !b->left->taken) {
+        b = b->left;
+        unlist_free(p, b);
+        join(arena, b);
     }
     list_free(p, b);
 }
@@ -215,14 +363,27 @@ static void reset_pool(cw_arena *arena, pool *p)
     }
     p->released = 0;
     p->unused = NULL;
-    for (slab *s = p->slabs; s; s = s->next) clear_slab(p, s);
+    for (slab *s = p->slabs; s; s = s->next) {
+        block *first = s->first;
+        s->first = first->right;
+        drop_blocks(arena, s);
+        clear_slab(p, s, first);
+    }
 }
 
 void cw_arena_reset(cw_arena *arena)
 {
+    if (arena->taken) memset(arena->table, 0, (size_t)arena->places * sizeof *arena->table);
+    arena->taken = arena->now = arena->peak = 0;
     for (int i = 0; i < 2; i++) reset_pool(arena, &arena->pool[i]);
 }
 
 int64_t cw_arena_bytes(const cw_arena *arena) { return arena->pool[0].held + arena->pool[1].held; }
+
+int64_t cw_arena_peak(const cw_arena *arena) { return arena->peak; }
+
+void cw_arena_sentinels(cw_arena *arena, int on) { arena->sentinels = on; }
+
+const cw_device *cw_arena_device(const cw_arena *arena) { return arena->device; }
 
 cw_ctx *cw_arena_ctx(const cw_arena *arena) { return arena->ctx; }

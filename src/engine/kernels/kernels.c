@@ -8,8 +8,9 @@
 
 #define REF_ENTRY(entry) .entry = cw_ref_##entry,
 #define CPU_ENTRY(entry) .entry = cw_cpu_##entry,
-const cw_kernels cw_kernels_ref = {.name = "ref", CW_KERNEL_LIST_FAST(REF_ENTRY) CW_KERNEL_LIST_REF(REF_ENTRY)};
-const cw_kernels cw_kernels_cpu = {.name = "cpu", CW_KERNEL_LIST_FAST(CPU_ENTRY) CW_KERNEL_LIST_REF(REF_ENTRY)};
+#define HOST_TABLE(table) .name = table, .device = &cw_device_host
+const cw_kernels cw_kernels_ref = {HOST_TABLE("ref"), CW_KERNEL_LIST_FAST(REF_ENTRY) CW_KERNEL_LIST_REF(REF_ENTRY)};
+const cw_kernels cw_kernels_cpu = {HOST_TABLE("cpu"), CW_KERNEL_LIST_FAST(CPU_ENTRY) CW_KERNEL_LIST_REF(REF_ENTRY)};
 
 const cw_kernels *cw_kernels_select(const char *name)
 {

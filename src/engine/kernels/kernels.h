@@ -14,6 +14,7 @@
 #define CW_KERNELS_H
 
 #include "../core/core.h"
+#include "../core/device.h"
 #include "../core/rng.h"
 
 typedef struct cw_exec {
@@ -38,7 +39,8 @@ typedef enum cw_rotary { CW_ROTARY_NONE = 0, CW_ROTARY_HALF, CW_ROTARY_INTERLEAV
  * start[s+1]) of a (start[count], ...) array. */
 typedef struct cw_ragged {
     int64_t count;
-    const int64_t *start; /* count + 1 offsets, start[0] = 0, non-decreasing */
+    const int64_t *start; /* count + 1 offsets, start[0] = 0, non-decreasing; in host memory, also read by loops there */
+    const int64_t *there; /* the same for kernels of another device; the host's read `start` */
 } cw_ragged;
 
 /* A function of one number with a parameter a. PyTorch's conventions at kinks: the slope at 0 is that from the left. */
@@ -49,6 +51,7 @@ typedef enum cw_function_kind {
     CW_FN_SILU,
     CW_FN_SIGMOID,
     CW_FN_TANH,
+    CW_FN_GELU,      /* exact: x Phi(x) */
     CW_FN_GELU_TANH, /* x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2 */
     CW_FN_SIN,       /* sin(a x) */
     CW_FN_EXP,       /* e^(a x) */
@@ -57,7 +60,7 @@ typedef enum cw_function_kind {
 } cw_function_kind;
 typedef struct cw_function {
     cw_function_kind kind;
-    float a; /* unused by SILU, SIGMOID, TANH, GELU_TANH */
+    float a; /* unused by SILU, SIGMOID, TANH, GELU, GELU_TANH */
 } cw_function;
 
 /* The shape of a small operand beside an (n,d) matrix. */
@@ -135,9 +138,24 @@ typedef struct cw_sgd {
     float lr, momentum, weight_decay; /* the decay is added to the gradient */
     float grad_scale;
 } cw_sgd;
+/* What predicted edges are judged by: see prior_loss. */
+typedef struct cw_prior {
+    cw_ragged gene, tf;        /* rows of v and u of each cell */
+    const int32_t *tf_gene;    /* (U): the row of v that a row of u stands for */
+    const int32_t *gene_token; /* (N): vocabulary token of each gene row */
+    const uint64_t *pair;      /* the known ones: source token << 32 | target token, ascending */
+    int64_t pairs, top;        /* top >= 1; cells with fewer edges have all of them judged */
+    float positive, negative;  /* weights of known pairs and of others */
+} cw_prior;
+/* A judged edge: row of u, row of v, d(weighted loss)/d(u . v) before the division by the sum of weights. */
+typedef struct cw_judged {
+    int32_t u_row, v_row;
+    float slope;
+} cw_judged;
 
 typedef struct cw_kernels {
-    const char *name; /* "ref", "cpu" */
+    const char *name;        /* "ref", "cpu" */
+    const cw_device *device; /* whose memory all pointers are in, but those of cw_exec and cw_ragged.start */
 
     /* ---- matrix products -------------------------------------------------------------------------------------- */
     /* C (m,n) = alpha op(A) op(B) + beta C; op is the transpose where ta / tb. lda.. are leading dimensions.
@@ -153,12 +171,18 @@ typedef struct cw_kernels {
      * z (n,out) or NULL: receives the value before act (what the backward of act needs). */
     void (*linear)(const cw_exec *ex, float *y, float *z, const float *x, const float *w, const float *b,
                    const float *residual, cw_act act, int64_t n, int64_t in, int64_t out);
+    /* the same with sums in double, rounded once: for few rows where small results are differences of large terms */
+    void (*linear_precise)(const cw_exec *ex, float *y, float *z, const float *x, const float *w, const float *b,
+                           const float *residual, cw_act act, int64_t n, int64_t in, int64_t out);
+    void (*to_f32)(const cw_exec *ex, float *y, const uint16_t *x, int64_t n); /* x: bf16 */
     /* db (d) += column sums of dy (n,d) */
     void (*column_sum)(const cw_exec *ex, float *db, const float *dy, int64_t n, int64_t d);
     /* P (m,m) = A (m,m)^power by repeated squaring, power >= 0; work (2,m,m) */
     void (*matrix_power)(const cw_exec *ex, float *P, float *work, const float *A, int64_t m, int64_t power);
 
     /* ---- elementwise ------------------------------------------------------------------------------------------ */
+    void (*fill)(const cw_exec *ex, float *y, float a, int64_t n);                                /* y = a */
+    void (*affine)(const cw_exec *ex, float *y, const float *x, float a, float b, int64_t n); /* y = a x + b; y may be x */
     void (*act)(const cw_exec *ex, float *y, const float *x, cw_act act, int64_t n);                         /* y may be x */
     void (*act_backward)(const cw_exec *ex, float *dx, const float *dy, const float *x, cw_act act, int64_t n); /* adds */
     /* y = silu(gate) up, elementwise; y may be gate or up */
@@ -342,6 +366,57 @@ typedef struct cw_kernels {
     /* binary cross entropy on logits x with targets y in [0,1]: max(x,0) - x y + log(1 + exp(-|x|)) */
     void (*bce)(const cw_exec *ex, float *loss, const float *x, const float *y, int64_t n);
     void (*bce_backward)(const cw_exec *ex, float *dx, const float *weight, const float *x, const float *y, int64_t n);
+
+    /* ---- sums to one number, in double and in order. `out` and `h` hold one value ------------------------------------ */
+    /* sum x scale / divisor */
+    void (*sum)(const cw_exec *ex, float *out, const float *x, double scale, double divisor, int64_t n);
+    void (*sum_double)(const cw_exec *ex, float *out, const double *x, double divisor, int64_t n);
+    void (*dot)(const cw_exec *ex, float *out, const float *x, const float *y, double divisor, int64_t n); /* x . y / divisor */
+    void (*mean_squared)(const cw_exec *ex, float *out, const float *x, const float *y, int64_t n); /* mean (x - y)^2 */
+    void (*mean_squared_backward)(const cw_exec *ex, float *dx, float *dy, float g, const float *x, const float *y,
+                                  int64_t n);
+    void (*mean_absolute)(const cw_exec *ex, float *out, const float *x, int64_t n); /* mean |x| */
+    void (*mean_absolute_backward)(const cw_exec *ex, float *dx, float g, const float *x, int64_t n);
+
+    /* ---- losses of distributions; in the backwards g is the gradient of the loss ------------------------------------ */
+    /* z (n) = mu + sigma eps, stats (n,2) = (mu, s), sigma = softplus(s) + 1e-6 */
+    void (*latent)(const cw_exec *ex, float *z, const float *stats, const float *eps, int64_t n);
+    void (*latent_backward)(const cw_exec *ex, float *dstats, const float *dz, const float *stats, const float *eps,
+                            int64_t n);
+    /* out = sum over rows of KL(N(mu, sigma) || N(0,1)) / cells */
+    void (*kl_normal)(const cw_exec *ex, float *out, const float *stats, int64_t cells, int64_t n);
+    void (*kl_normal_backward)(const cw_exec *ex, float *dstats, float g, const float *stats, int64_t cells, int64_t n);
+    /* out = - sum over rows of the zero-inflated normal's log likelihood of x (n) / cells; raw (n,3) = (mu, s, drop logit) */
+    void (*zi_normal)(const cw_exec *ex, float *out, const float *raw, const float *x, int64_t cells, int64_t n);
+    void (*zi_normal_backward)(const cw_exec *ex, float *draw, float g, const float *raw, const float *x, int64_t cells,
+                               int64_t n);
+    /* out = mean over rows of -sum_j target_j log softmax(scale x)_j; slope (n,d) = its gradient by x */
+    void (*soft_cross_entropy)(const cw_exec *ex, float *out, float *slope, const float *x, const float *target,
+                               float scale, int64_t n, int64_t d);
+    void (*add_scaled)(const cw_exec *ex, float *y, const float *x, float a, int64_t n); /* y += a x, each step rounded */
+    void (*row_weights)(const cw_exec *ex, float *w, const int32_t *target, float a, int64_t n); /* target < 0 ? 0 : a */
+    /* Each row of dy (n,m) less its value where y is largest (the first of equals). Softmax takes no notice of a number
+     * added to a row of its gradient, but rounding does: with nearly all of y in one entry, dy there and y . dy nearly
+     * cancel, and what is left is mostly noise. Relative to that entry both are exact zeros and the rest keeps its digits. */
+    void (*row_shift)(const cw_exec *ex, float *dy, const float *y, int64_t n, int64_t m);
+    /* Symmetric InfoNCE of the cosines S (n,n): out, and slope (n,n) = its gradient by S times `temperature` */
+    void (*contrast)(const cw_exec *ex, float *out, float *slope, const float *S, float temperature, int64_t n);
+
+    /* ---- losses of factors. Cells are stacked: u (U,m) over TF rows, v (N,m) over gene rows --------------------------- */
+    /* Judges the `top` strongest of each cell's predicted edges u_i . v_j (ties: the first in row-major order) against the
+     * known pairs: out = weighted binary cross entropy / (sum of weights + 1e-8); weights (1) is that sum. edge (cells,
+     * top) and used (cells) are for the backward. work: prior_work bytes, where no cell has more than `edges`. */
+    int64_t (*prior_work)(const cw_exec *ex, int64_t cells, int64_t edges);
+    void (*prior_loss)(const cw_exec *ex, float *out, double *weights, cw_judged *edge, int64_t *used, void *work,
+                       int64_t edges, const float *u, const float *v, cw_prior p, int64_t m);
+    void (*prior_loss_backward)(const cw_exec *ex, float *du, float *dv, float g, const double *weights,
+                                const cw_judged *edge, const int64_t *used, const float *u, const float *v, cw_prior p,
+                                int64_t m);
+    /* B (m,m) = I + max(A, 0) / m */
+    void (*acyclic_matrix)(const cw_exec *ex, float *B, const float *A, int64_t m);
+    /* h = tr(P B) - m with P = B^(m-1); slope (m,m) = dh/dA = P^T where A > 0, else 0 */
+    void (*acyclic)(const cw_exec *ex, double *h, float *slope, const float *P, const float *B, const float *A,
+                    int64_t m);
 
     /* ---- optimiser ------------------------------------------------------------------------------------------------ */
     double (*sum_squares)(const cw_exec *ex, const float *x, int64_t n); /* in double, fixed order; NaN/Inf come through */

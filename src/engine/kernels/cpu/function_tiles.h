@@ -57,6 +57,12 @@ INLINE_FN vf CW_SIMD_NAME(derivative)(vf x, cw_function f, int order)
         if (order == 0) return t;
         if (order == 1) return one - t * t;
         return zero - two * t * (one - t * t);
+    case CW_FN_GELU:
+        s = v_fma(half, v_erf(x * v_set(0.70710678f)), half);
+        if (order == 0) return x * s;
+        t = v_set(0.39894228f) * v_exp(zero - half * x * x);
+        if (order == 1) return v_fma(x, t, s);
+        return t * (two - x * x);
     case CW_FN_GELU_TANH:
         t = v_tanh(root * x * v_fma(cube, x * x, one));
         if (order == 0) return half * x * (one + t);

@@ -13,4 +13,13 @@ CW_KERNEL_LIST_REF(CW_DECLARE_REF)
 void cw_matrix_power_with(CW_KERNEL_TYPE(gemm) * gemm, const cw_exec *ex, float *P, float *work, const float *A,
                           int64_t m, int64_t power);
 
+/* The parts of prior_loss, for every table: the scratch of `workers`; one cell with the gemm given, in a worker's scratch;
+ * the sum over cells; and one cell of the backward, which touches no other cell's rows. */
+int64_t cw_prior_work_for(int workers, int64_t cells, int64_t edges);
+void cw_prior_cell_with(CW_KERNEL_TYPE(gemm) * gemm, cw_judged *edge, int64_t *used, void *work, int worker,
+                        int64_t edges, const float *u, const float *v, const cw_prior *p, int64_t m, int64_t c);
+void cw_prior_total(float *out, double *weights, const void *work, int64_t cells);
+void cw_prior_cell_backward(float *du, float *dv, float g, const cw_judged *edge, int64_t used, const float *u,
+                            const float *v, int64_t m);
+
 #endif

@@ -2,6 +2,7 @@
 #include "ref.h"
 
 #include <math.h>
+#include <string.h>
 
 static double sigmoid(double x) { return x >= 0 ? 1.0 / (1.0 + exp(-x)) : exp(x) / (1.0 + exp(x)); }
 static double softplus(double x) { return (x > 0 ? x : 0.0) + log1p(exp(-fabs(x))); }
@@ -84,4 +85,32 @@ void cw_ref_normal(const cw_exec *ex, float *y, cw_stream stream, int64_t n)
 {
     (void)ex;
     cw_rng_fill_normal(y, n, stream, 0.0f, 1.0f);
+}
+
+void cw_ref_fill(const cw_exec *ex, float *y, float a, int64_t n)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++) y[i] = a;
+}
+
+void cw_ref_affine(const cw_exec *ex, float *y, const float *x, float a, float b, int64_t n)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++) y[i] = a * x[i] + b;
+}
+
+void cw_ref_add_scaled(const cw_exec *ex, float *y, const float *x, float a, int64_t n)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+/* bf16 is the upper half of a float. */
+void cw_ref_to_f32(const cw_exec *ex, float *y, const uint16_t *x, int64_t n)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits = (uint32_t)x[i] << 16;
+        memcpy(y + i, &bits, sizeof bits);
+    }
 }

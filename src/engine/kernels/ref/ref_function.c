@@ -31,6 +31,9 @@ static double derivative(double x, cw_function f, int order)
     case CW_FN_TANH:
         t = tanh(x);
         return order == 0 ? t : order == 1 ? 1.0 - t * t : -2.0 * t * (1.0 - t * t);
+    case CW_FN_GELU: /* Phi and phi: distribution and density of the standard normal */
+        s = 0.5 * erfc(-x * 0.70710678118654752440), t = 0.39894228040143267794 * exp(-0.5 * x * x);
+        return order == 0 ? x * s : order == 1 ? s + x * t : t * (2.0 - x * x);
     case CW_FN_GELU_TANH: /* x (1 + t) / 2, t = tanh(u), u = root (x + cube x^3) */
         t = tanh(root * (x + cube * x * x * x));
         u1 = root * (1.0 + 3.0 * cube * x * x), u2 = root * 6.0 * cube * x;

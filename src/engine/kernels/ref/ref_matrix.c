@@ -78,3 +78,10 @@ void cw_ref_matrix_power(const cw_exec *ex, float *P, float *work, const float *
 {
     cw_matrix_power_with(cw_ref_gemm, ex, P, work, A, m, power);
 }
+
+/* cw_ref_linear adds up in double. */
+void cw_ref_linear_precise(const cw_exec *ex, float *y, float *z, const float *x, const float *w, const float *b,
+                           const float *residual, cw_act act, int64_t n, int64_t in, int64_t out)
+{
+    cw_ref_linear(ex, y, z, x, w, b, residual, act, n, in, out);
+}

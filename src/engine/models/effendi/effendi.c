@@ -262,7 +262,10 @@ cw_effendi_losses cw_effendi_loss(const cw_effendi *m, cw_tape *t, cw_tensor *z_
         l.reverse = cw_mean_squared(t, z_a, l.z_reversed);
     }
     if (terms->contrast) l.contrast = cw_info_nce(t, z_a, z_rna, terms->temperature);
-    if (peaks) l.peaks = cw_bce_loss(t, cw_effendi_peaks(m, t, z_a), peaks);
+    if (peaks && t->ctx->status == CW_OK) {
+        cw_tensor *open = cw_effendi_peaks(m, t, z_a);
+        l.peaks = cw_bce_loss(t, open, open ? cw_tape_constant(t, peaks, cw_rows(open), cw_cols(open)) : NULL);
+    }
     if (t->ctx->status != CW_OK) return (cw_effendi_losses){0};
     return l;
 }

@@ -86,7 +86,7 @@ static cw_tensor *gate(const cw_sfm *s, cw_tape *t, cw_tensor *logits, const cw_
 {
     const cw_sfm_config *c = &s->config;
     float temperature = c->router_temperature > 1e-12f ? c->router_temperature : 1e-12f;
-    return cw_topk_gate(t, logits, balance->beta ? balance->beta->data : NULL, cw_sfm_gate_width(c), temperature);
+    return cw_topk_gate(t, logits, balance->beta, cw_sfm_gate_width(c), temperature);
 }
 
 /* Logits of `n` rows of hidden (T, D): the first layer sees only those rows. */
@@ -167,19 +167,14 @@ cw_sfm_losses cw_sfm_loss(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, cw
     cw_sfm_losses loss = {0};
     if (t->ctx->status != CW_OK) return loss;
     cw_factor_rows rows = {b->gene, b->tf, b->tf_gene};
-    float *eps = b->eps;
-    if (!eps) {
-        eps = cw_arena_take(t->arena, b->actives * (int64_t)sizeof(float));
-        if (!eps) return loss;
-        t->k->normal(&t->exec, eps, cw_tape_stream(t, CW_RNG_NOISE), b->actives);
-    }
+    cw_tensor *eps = b->eps ? cw_tape_constant(t, b->eps, b->actives, 1) : cw_tape_noise(t, b->actives, 1);
     cw_tensor *stats = posterior(s, t, b, y, rows);
     cw_tensor *z = cw_latent_sample(t, stats, eps);
     cw_observe(o, t, "vgae.stats", stats);
     cw_observe(o, t, "vgae.z", z);
     cw_tensor *out = decode(s, t, z, y, rows);
     cw_observe(o, t, "vgae.out", out);
-    loss.reconstruction = cw_zi_normal_nll(t, out, b->values, b->cells);
+    loss.reconstruction = cw_zi_normal_nll(t, out, cw_tape_constant(t, b->values, b->actives, 1), b->cells);
     loss.kl = cw_kl_normal(t, stats, b->cells);
     if (spec->use_prior && spec->prior.count > 0) { /* as published: without pairs there is nothing to judge by */
         cw_prior_spec prior = {spec->prior, b->gene_token, spec->prior_top, spec->prior_positive, spec->prior_negative};
@@ -212,8 +207,9 @@ cw_tensor *cw_sfm_distil_loss(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b
     for (int64_t c = 0; c < b->cells; c++)
         for (int64_t i = b->tf.start[c]; i < b->tf.start[c + 1]; i++) own[i * m + (i - b->tf.start[c])] = 1.0f;
     float scale = 1.0f / (s->config.router_temperature > 1e-12f ? s->config.router_temperature : 1e-12f);
-    cw_tensor *u = cw_soft_cross_entropy_loss(t, y.tf_logits, own, scale);
-    cw_tensor *v = cw_soft_cross_entropy_loss(t, y.gene_logits, teacher.v, scale);
+    cw_tensor *u = cw_soft_cross_entropy_loss(t, y.tf_logits, cw_tape_constant(t, own, b->tfs, m), scale);
+    cw_tensor *target = cw_tape_constant(t, teacher.v, b->actives, m);
+    cw_tensor *v = cw_soft_cross_entropy_loss(t, y.gene_logits, target, scale);
     return u && v ? cw_add_scaled(t, u, v, 1.0f) : NULL;
 }
 

@@ -110,7 +110,7 @@ cw_status cw_sfm_batch_build(cw_sfm_batch *b, cw_arena *arena, const cw_sfm_inpu
         T = N + c + 1;
     }
     b->tokens = N + C, b->actives = N, b->tfs = U;
-    b->seq = (cw_ragged){C, seq}, b->gene = (cw_ragged){C, gene}, b->tf = (cw_ragged){C, tf};
+    b->seq = (cw_ragged){C, seq, NULL}, b->gene = (cw_ragged){C, gene, NULL}, b->tf = (cw_ragged){C, tf, NULL};
     if (take_arrays(b, arena) != CW_OK) return ctx->status;
     int64_t t = 0, n = 0, u = 0;
     for (int64_t c = 0; c < C; c++) {

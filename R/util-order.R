@@ -1,0 +1,12 @@
+## An order of text that no locale changes: by character codes, capitals
+## before small letters, as order(method = "radix") has it. A level, a
+## reference group or a random stream that hangs on the order of names is then
+## the same on a desk and on a server.
+
+## The values of x, each once, in order; numbers by size.
+.sortedUnique <- function(x) sort(unique(x), method = "radix")
+
+## factor(x) with such levels; a factor keeps the levels it uses.
+.asFactor <- function(x) {
+    if (is.factor(x)) droplevels(x) else factor(x, .sortedUnique(x))
+}

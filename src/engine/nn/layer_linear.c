@@ -1,0 +1,24 @@
+/* layer_linear.c: see layer_linear.h. */
+#include "layer_linear.h"
+
+cw_tensor *cw_layer_linear_forward(cw_tape *t, cw_tensor *x, const cw_layer_linear *l, cw_act act)
+{
+    if (!l->down) return cw_linear(t, x, l->w, l->b, act);
+    cw_tensor *thin = cw_linear(t, x, l->down, NULL, CW_ACT_NONE);
+    if (l->scale != 1.0f) thin = cw_affine(t, thin, l->scale, 0.0f);
+    cw_tensor *y = cw_linear_residual(t, thin, l->up, NULL, cw_linear(t, x, l->w, l->b, CW_ACT_NONE));
+    return act == CW_ACT_NONE ? y : cw_activate(t, y, act);
+}
+
+cw_status cw_layer_linear_merge(cw_ctx *ctx, const cw_layer_linear *l, int sign)
+{
+    if (ctx->status != CW_OK) return ctx->status;
+    int64_t out = cw_rows(l->w), in = cw_cols(l->w), r = l->down ? cw_rows(l->down) : 0;
+    if (!l->down || !l->up || cw_cols(l->down) != in || cw_rows(l->up) != out || cw_cols(l->up) != r)
+        return cw_fail(ctx, CW_ERR_SHAPE, "LoRA: no pair of matrices that fits %lld x %lld", (long long)out,
+                       (long long)in);
+    cw_exec ex = {.threads = ctx->threads};
+    ctx->kernels->gemm(&ex, cw_f32(l->w), in, cw_f32(l->up), r, 0, cw_f32(l->down), in, 0, (float)sign * l->scale, 1.0f,
+                       out, in, r);
+    return ctx->status;
+}

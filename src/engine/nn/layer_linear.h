@@ -1,0 +1,22 @@
+/* layer_linear.h: a linear layer, and the pair of thin matrices that adapts a frozen one (LoRA, Hu et al. 2021). Layers
+ * are records of tensors that the model has created under its published names; they own nothing. */
+#ifndef CW_LAYER_LINEAR_H
+#define CW_LAYER_LINEAR_H
+
+#include "../autodiff/ops.h"
+
+typedef struct cw_layer_linear {
+    cw_tensor *w, *b;     /* (out,in), (out) or NULL */
+    cw_tensor *down, *up; /* LoRA's A (r,in) and B (out,r); NULL: none, or merged into w */
+    float scale;          /* of B A: alpha / r */
+} cw_layer_linear;
+
+/* act(x w^T + b + scale (x A^T) B^T): x (n,in) -> (n,out). Whether w or the pair is trained is said by their tensors.
+ */
+cw_tensor *cw_layer_linear_forward(cw_tape *t, cw_tensor *x, const cw_layer_linear *l, cw_act act);
+
+/* w + sign scale B A into w, by the context's kernels; sign 1 merges (call the layer without the pair from then on), -1
+ * takes it out again: what comes back differs from what was there by rounding only. Errors are recorded. */
+cw_status cw_layer_linear_merge(cw_ctx *ctx, const cw_layer_linear *l, int sign);
+
+#endif

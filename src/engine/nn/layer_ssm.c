@@ -1,0 +1,29 @@
+/* layer_ssm.c: see layer_ssm.h. */
+#include "layer_ssm.h"
+
+cw_tensor *cw_layer_ssm_forward(cw_tape *t, cw_tensor *x, const cw_layer_ssm *l, cw_ragged seq)
+{
+    const cw_function softplus = {CW_FN_SOFTPLUS, 1.0f}, exponential = {CW_FN_EXP, 1.0f}, silu = {CW_FN_SILU, 0.0f};
+    int64_t inner = l->heads * l->head_dim, side = l->groups * l->state;
+    const int64_t width[] = {inner, inner + 2 * side, l->heads};
+    cw_tensor *part[3];
+    cw_tensor *all = cw_layer_linear_forward(t, x, &l->in, CW_ACT_NONE);
+    cw_split_columns(t, all, 3, width, part);
+    cw_tape_drop(t, all);
+    cw_tensor *xbc = cw_apply(t, cw_short_conv(t, part[1], l->conv_w, l->conv_b, seq), silu);
+    cw_tensor *dt = cw_apply(t, cw_add_spread(t, part[2], l->dt_bias, 1.0f), softplus);
+    cw_tensor *a = cw_affine(t, cw_apply(t, l->a_log, exponential), -1.0f, 0.0f);
+    cw_scan_spec spec = {.heads = l->heads,
+                         .head_dim = l->head_dim,
+                         .groups = l->groups,
+                         .state = l->state,
+                         .b_at = inner,
+                         .c_at = inner + side,
+                         .seq = seq};
+    cw_tensor *y = cw_selective_scan(t, xbc, dt, a, l->skip, spec);
+    cw_tensor *gated = cw_product(t, y, cw_apply(t, part[0], silu));
+    cw_tensor *normed = cw_rmsnorm(t, gated, l->norm, l->eps);
+    cw_tensor *out = cw_layer_linear_forward(t, normed, &l->out, CW_ACT_NONE);
+    cw_tape_drop(t, normed), cw_tape_drop(t, gated);
+    return out;
+}

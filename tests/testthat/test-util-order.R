@@ -1,0 +1,17 @@
+## Orders of text that no locale changes.
+
+test_that("names and levels have one order in every locale", {
+    old <- Sys.getlocale("LC_COLLATE")
+    on.exit(Sys.setlocale("LC_COLLATE", old))
+    for (locale in c("C", "C.UTF-8", "en_US.UTF-8")) {
+        if (nzchar(suppressWarnings(Sys.setlocale("LC_COLLATE", locale)))) {
+            expect_identical(.sortedUnique(c("ctrl", "Stim", "b", "ctrl")),
+                c("Stim", "b", "ctrl"))
+            expect_identical(levels(.asFactor(c("ctrl", "Stim"))),
+                c("Stim", "ctrl"))
+        }
+    }
+    expect_identical(.sortedUnique(c(10, 9, 9)), c(9, 10))
+    expect_identical(levels(.asFactor(c(10, 9))), c("9", "10"))
+    expect_identical(levels(.asFactor(factor("b", c("c", "b")))), "b")
+})
