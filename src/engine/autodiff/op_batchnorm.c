@@ -55,8 +55,10 @@ cw_tensor *cw_batch_norm(cw_tape *t, cw_tensor *x, cw_batch_norm_params p)
         if (!own_mean || !own_var) return NULL;
         t->k->batch_stats(&t->exec, own_mean, own_var, xd, n, d);
         float m = p.momentum, unbiased = (float)n / (float)(n - 1);
-        t->k->spread(&t->exec, mean, NULL, own_mean, CW_SHAPE_MATRIX, m, 1.0f - m, 1, d);
-        t->k->spread(&t->exec, var, NULL, own_var, CW_SHAPE_MATRIX, m * unbiased, 1.0f - m, 1, d);
+        if (!t->again) {
+            t->k->spread(&t->exec, mean, NULL, own_mean, CW_SHAPE_MATRIX, m, 1.0f - m, 1, d);
+            t->k->spread(&t->exec, var, NULL, own_var, CW_SHAPE_MATRIX, m * unbiased, 1.0f - m, 1, d);
+        }
         mean = own_mean, var = own_var;
     }
     t->k->batch_norm(&t->exec, y, xd, mean, var, wd, bd, p.eps, n, d);
