@@ -1,6 +1,7 @@
 /* test_ops.c: every differentiable operation against finite differences, with both kernel tables; its refusals; views,
  * dropped inputs, inputs used twice, and inference against recording. */
 #include "autodiff/ops.h"
+#include "guard_case.h"
 #include "test.h"
 
 #define MAX_IN 9
@@ -346,6 +347,8 @@ static const op_case cases[] = {
     {"lower_median of rows", b_median_rows, 1, {{3, 5}}, .fill = spread},
     {"a chain with dropped parts", b_chain, 4, {{5, 3}, {1, 3}, {4, 6}, {4, 2}}, .keep = 14},
 };
+/* operations that are refused on other devices, as they come */
+#define HOST_ONLY "flow, flow_share, sliced_w2, spectral_norm, gene_readout, token_readout, lower_median"
 #define CASES ((int)(sizeof cases / sizeof *cases))
 
 /* ---- the leaves of a case ---- */
@@ -450,6 +453,35 @@ static void check_differences(cw_tape *t, const op_case *c, leaves *l, const flo
     }
 }
 
+/* The same on memory that only kernels can touch: the bits of the table beneath, whose output and gradients are given. */
+static void check_guarded(cw_ctx *ctx, cw_tape *t, const op_case *c, const float *r, const float *out, int64_t n,
+                          const leaves *want)
+{
+    const cw_kernels *inner = ctx->kernels;
+    float *now = malloc((size_t)n * sizeof *now);
+    for (int mode = PLAIN; mode <= DROPPED && cw_kernels_guard(inner); mode++) {
+        float *data[MAX_IN], *grad[MAX_IN];
+        leaves l;
+        new_leaves(&l, c, mode);
+        ctx->kernels = cw_kernels_guard(inner);
+        for (int i = 0; i < c->inputs; i++) guard_move(ctx, &l.leaf[i], data + i, grad + i);
+        cw_tensor *y = forward(t, c, &l, mode, 1);
+        int refused = !y && guard_was_refused(ctx);
+        if (y) cw_device_guard.copy_out(ctx, now, cw_f32(y), n * (int64_t)sizeof *now);
+        CHECK(refused || (y && backward(t, y, r) == CW_OK), "%s (guard): %s", c->name, ctx->text);
+        for (int i = 0; i < c->inputs; i++) guard_move_back(ctx, &l.leaf[i], data[i], grad[i]);
+        guard_check(c->name);
+        ctx->kernels = inner;
+        cw_ctx_clear(ctx);
+        CHECK(!y || memcmp(now, out, (size_t)n * sizeof *now) == 0, "%s: other values on the guard device", c->name);
+        for (int i = 0; y && mode == PLAIN && i < c->inputs; i++)
+            CHECK(!l.grad[i] || memcmp(l.grad[i], want->grad[i], (size_t)l.count[i] * sizeof(float)) == 0,
+                  "%s: another gradient of input %d on the guard device", c->name, i);
+        free_leaves(&l, c);
+    }
+    free(now);
+}
+
 static void check_case(cw_ctx *ctx, cw_tape *t, const op_case *c)
 {
     leaves l;
@@ -467,6 +499,7 @@ static void check_case(cw_ctx *ctx, cw_tape *t, const op_case *c)
     for (int64_t i = 0; i < n; i += 2) r[i] = -r[i];
     memcpy(out, cw_f32(y), (size_t)n * sizeof *out);
     CHECK(backward(t, y, r) == CW_OK, "%s: %s", c->name, ctx->text);
+    check_guarded(ctx, t, c, r, out, n, &l);
     check_differences(t, c, &l, r);
 
     /* what inference computes is what recording computes; inputs that aren't the tape's own stay as they are */
@@ -694,5 +727,9 @@ int main(void)
     test_residual("ref");
     test_residual("cpu");
     test_losses();
+    printf("host only: %s\n", guard_refused);
+    CHECK(strcmp(guard_refused, cw_kernels_guard(&cw_kernels_cpu) ? HOST_ONLY : "") == 0, "host only: %s",
+          guard_refused);
+    CHECK(cw_guard_held() == 0, "%lld bytes of the guard device are still held", (long long)cw_guard_held());
     return test_end();
 }

@@ -15,9 +15,12 @@ static cw_tensor *normed(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b)
     int64_t d = x ? cw_cols(x) : 1;
     for (int64_t j = 0; j < d; j++)
         buffer_mean[j] = 0.1f * (float)(j % 5), buffer_var[j] = 0.5f + 0.2f * (float)(j % 3);
-    static cw_tensor mean, var;
-    mean = buffer(buffer_mean, d), var = buffer(buffer_var, d);
-    return cw_batch_norm(t, x, (cw_batch_norm_params){w, b, &mean, &var, 1e-3f, 0.1f});
+    cw_tensor *mean = cw_tape_matrix(t, 1, d), *var = cw_tape_matrix(t, 1, d);
+    if (!mean || !var) return NULL;
+    int64_t bytes = d * (int64_t)sizeof(float);
+    t->k->device->copy_in(t->ctx, mean->data, buffer_mean, bytes);
+    t->k->device->copy_in(t->ctx, var->data, buffer_var, bytes);
+    return cw_batch_norm(t, x, (cw_batch_norm_params){w, b, mean, var, 1e-3f, 0.1f});
 }
 
 #define BUILD(name, expression)                                                                                        \

@@ -34,7 +34,7 @@ static int length_is(cw_tape *t, const char *what, const cw_tensor *v, int64_t d
 
 cw_tensor *cw_batch_norm(cw_tape *t, cw_tensor *x, cw_batch_norm_params p)
 {
-    cw_node *node = cw_node_new(t, &op_batch, 3, (cw_tensor *[]){x, p.w, p.b}, sizeof(batch_saved));
+    cw_node *node = cw_node_new(t, &op_batch, 5, (cw_tensor *[]){x, p.w, p.b, p.mean, p.var}, sizeof(batch_saved));
     if (!node) return NULL;
     int64_t n = cw_rows(x), d = cw_cols(x);
     if (!length_is(t, "a weight", p.w, d) || !length_is(t, "a bias", p.b, d) || !length_is(t, "a mean", p.mean, d) ||
