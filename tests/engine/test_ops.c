@@ -219,6 +219,14 @@ static void in_order(float **x)
 {
     for (int64_t i = 0; i < 15; i++) x[0][i] = 0.5f * x[0][i] + 1.5f * (float)(i / 3) * (i % 3 == 1 ? 1.0f : 0.4f);
 }
+static void both_in_order(float **x, int64_t rows)
+{
+    in_order(x);
+    for (int64_t i = 0; i < 3 * rows; i++)
+        x[1][i] = 0.1f * x[1][i] + 1.9f * (float)(i / 3) * (i % 3 == 2 ? 1.0f : 0.5f);
+}
+static void five_in_order(float **x) { both_in_order(x, 5); }
+static void eight_in_order(float **x) { both_in_order(x, 8); }
 
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers" /* what a case leaves out is 0 */
@@ -307,11 +315,15 @@ static const op_case cases[] = {
     {"flow path, Euler, back", b_flow_path_euler, 7, {FLOW_IN(33)}, .keep = 126, .tol = 4e-3},
     {"flow_share", b_flow_share, 1, {{3, 5}}, .fill = readings, .step = 0.002, .tol = 4e-3},
     {"sliced_w2", b_sliced, 2, {{5, 3}, {5, 3, 0, 0, 1}}, .fill = in_order},
+    {"sliced_w2, both", b_sliced, 2, {{5, 3}, {5, 3}}, .fill = five_in_order},
+    {"sliced_w2, both, more y", b_sliced, 2, {{5, 3}, {8, 3}}, .fill = eight_in_order},
     {"sliced_w2, more y", b_sliced, 2, {{5, 3}, {8, 3, 0, 0, 1}}, .fill = in_order},
     {"sliced_w2, fewer y", b_sliced, 2, {{5, 3}, {3, 3, 0, 0, 1}}, .fill = in_order},
     {"sliced_w2, one y", b_sliced, 2, {{5, 3}, {1, 3, 0, 0, 1}}, .fill = in_order},
     {"sliced_w2, one x", b_sliced, 2, {{1, 3}, {4, 3, 0, 0, 1}}},
     {"spectral_norm", b_spectral, 1, {{3, 4}}, .fill = far_norm},
+    {"info_nce, both", b_info_nce, 2, {{5, 3}, {5, 3}}},
+    {"info_nce of a constant", b_info_nce, 2, {{5, 3, 0, 0, 1}, {5, 3}}},
     {"info_nce", b_info_nce, 2, {{5, 3}, {5, 3, 0, 0, 1}}},
     {"gene_readout",
      b_readout,
