@@ -204,7 +204,8 @@ void cw_split_columns(cw_tape *t, cw_tensor *x, int count, const int64_t *width,
 cw_tensor *cw_unit_rows(cw_tape *t, cw_tensor *x, float scale, float eps);
 
 /* ---- op_activation.c ---- */
-cw_tensor *cw_apply(cw_tape *t, cw_tensor *x, cw_function f); /* f(x) */
+/* f(x). (cw_act, above, are the functions that are fused into linear layers; those with a parameter are here.) */
+cw_tensor *cw_apply(cw_tape *t, cw_tensor *x, cw_function f);
 /* f'(x), itself differentiable: for the gradient of a network that is written as forward maths and trained through.
  * Piecewise linear functions have slope constants, so no gradient flows. */
 cw_tensor *cw_apply_slope(cw_tape *t, cw_tensor *x, cw_function f);
