@@ -105,16 +105,16 @@ tauNull <- function(x, fit, nPerm = 3, what = c("pairing", "links"),
                 paste(sum(is.na(cells)), "of its cells"), "."
         )
     }
-    list(rna = input$rna[, cells, drop = FALSE],
-        atac = input$atac[, cells, drop = FALSE], links = links,
-        settings = .fitSettings(fit)
-    )
+    input <- .keepCells(input, cells)
+    input$links <- links
+    input$settings <- .fitSettings(fit)
+    input
 }
 
 ## The settings a fit was made with, as estimateTau() takes them.
 .fitSettings <- function(fit) {
     used <- metadata(fit)$settings
-    used[intersect(names(used), setdiff(names(.tauDefaults), "readout"))]
+    used[setdiff(names(used), "readout")]
 }
 
 .nullRun <- function(input, kind, seed, threads) {
@@ -128,9 +128,13 @@ tauNull <- function(x, fit, nPerm = 3, what = c("pairing", "links"),
         other <- genes[.permuted(length(genes), seed)]
         input$links$gene <- other[match(input$links$gene, genes)]
     }
-    fit <- estimateTau(input$rna, input$atac, input$links, seed = seed,
-        settings = input$settings, threads = threads, verbose = FALSE
-    )
+    clean <- .cleanCounts(input, FALSE)
+    clean$links <- .givenLinks(clean, input$links, FALSE)
+    fit <- .tauFromCounts(clean, list(
+        method = "anchored", options = .tauOptions(input$settings, "auto"),
+        key = .newKey(seed), threads = .threads(threads), verbose = FALSE,
+        started = proc.time()[["elapsed"]]
+    ))
     .verdictRow(fit@verdict)
 }
 
