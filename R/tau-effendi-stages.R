@@ -105,7 +105,7 @@
     )
     .effendiOptionNeeds(s, input)
     .effendiMemory(input, s)
-    print <- .effendiFingerprint(input, s)
+    print <- .hash(list(input, s))
     run <- NULL
     if (!is.null(dir)) {
         .checkText(dir, "dir")
@@ -214,8 +214,8 @@
 .effendiOptions <- function(s, stage) {
     match <- stage == 0L
     c(.effendiFlow(s, if (match) s$nStepsField else s$nSteps, FALSE), list(
-        lr = if (match) s$fieldLr else s$stage1Lr,
-        lrField = if (match) s$fieldLr else s$stage2LrField,
+        lr = if (match) s$lr$field else s$lr$stage2,
+        lrField = if (match) s$lr$field else s$lr$stage2Field,
         weightDecay = s$weightDecay, clip = s$clip, wOde = s$wOde,
         wRecon = s$wRecon, wTau = s$wTau,
         wReverse = if (match || s$reverseInStage2) s$wReverse else 0,

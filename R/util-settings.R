@@ -8,8 +8,11 @@
     as.data.frame(columns, stringsAsFactors = FALSE)
 }
 
-## The default of a row, as R has it.
+## The default of a row, as R has it; NULL where there is none.
 .settingDefault <- function(row) {
+    if (is.na(row$default)) {
+        return(NULL)
+    }
     switch(row$type,
         integer = if (abs(row$default) <= .Machine$integer.max)
             as.integer(row$default) else row$default,
