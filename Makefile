@@ -2,7 +2,9 @@
 # install. Nothing is written outside this folder but what apt-get installs and (make install) R's library.
 #
 #   make demo      install what is needed and the package, run the demonstration into demo-output/
-#   make test      all tests: engine (gcc, clang, sanitizers), R, golden values, R CMD check, BiocCheck
+#   make test-quick   what a change needs while working: engine (gcc), glue's warnings, R tests but the slow ones
+#   make test      all tests: engine (gcc, clang, sanitizers, threads), R, golden values, R with AddressSanitizer,
+#                  R CMD check, BiocCheck       make lint   cppcheck and clang-tidy over glue and engine
 #   make install   the package into R's library        make parity FIXTURES=DIR   golden values of every case below DIR
 #   make bench     benchmarks into bench/results       make document   NAMESPACE and man/ from the R sources
 #   make deps      what demo needs (deps-test: what test needs)       make clean
@@ -20,7 +22,7 @@ DEPS_TEST = clang libclang-rt-14-dev libomp-dev r-cran-testthat r-cran-seuratobj
   r-bioc-genomicranges r-bioc-iranges r-bioc-hdf5array r-bioc-rhdf5 r-bioc-bioccheck r-cran-knitr r-cran-rmarkdown r-bioc-biocstyle \
   r-cran-commonmark r-cran-xml2 pandoc
 
-.PHONY: all deps deps-test install demo test parity bench document clean
+.PHONY: all deps deps-test install demo test test-quick lint parity bench document clean
 all: install
 
 # $(call need,PACKAGES): installs those that are missing; says so where that can't be done from here
@@ -55,6 +57,14 @@ demo: install
 
 test: deps-test
 	@R="$(R)" RSCRIPT="$(RSCRIPT)" JOBS="$(JOBS)" sh tests/run-all.sh
+
+test-quick:
+	@R="$(R)" RSCRIPT="$(RSCRIPT)" JOBS="$(JOBS)" sh tests/run-all.sh quick
+
+lint:
+	@command -v cppcheck >/dev/null && command -v clang-tidy >/dev/null || \
+	  { echo "as root: apt-get install -y cppcheck clang-tidy" >&2; exit 1; }
+	@$(MAKE) -s -j$(JOBS) -C tests/engine lint
 
 parity:
 	@{ command -v gcc && pkg-config --exists openblas libcjson; } >/dev/null 2>&1 || $(MAKE) -s deps

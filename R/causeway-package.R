@@ -61,10 +61,34 @@
 #' }
 #' [engineInfo()] says what the engine is made of and runs on.
 #'
+#' @section Memory and disk:
+#' Networks of cells from a model hold sparse factors, 6 bytes per cell, row
+#' and kept factor, not edges. They live in memory, in a file (`file = ` of
+#' [inferGRN()]: written while inferring, resumed with `resume = TRUE`, read by
+#' blocks of cells by [loadGRN()]), or nowhere (`backing = "lazy"`: computed
+#' when asked). Memory of a training step grows with `batchSize` x genes. What
+#' cannot fit is refused before it starts: fewer genes (`genes = `,
+#' `nTargets = `), a smaller `batchSize` or `file = ` then help.
+#'
+#' @section When something is slow or odd:
+#' * On a machine shared with other jobs: set `OMP_WAIT_POLICY=passive` before
+#'   starting R. Threads that wait for each other actively were up to ten times
+#'   slower there.
+#' * Everywhere: look at [engineInfo()]. Debian's OpenBLAS doesn't know newer
+#'   processors; the engine corrects that unless `causeway.tuneBLAS` is `FALSE`
+#'   or `OPENBLAS_CORETYPE` is set, which is respected.
+#' * `mclapply`, `MulticoreParam`: a forked process computes on one thread.
+#'   `SnowParam` workers need [loadModel()] of their own: a model can't be sent
+#'   to them, nor saved by `saveRDS()`; use [saveModel()].
+#' * "not identifiable", "not distinguishable" are answers; [verdict()] and
+#'   [stateVerdict()] list the reasons.
+#' * Ctrl-C stops a call within about a second.
+#'
 #' @section Random numbers:
 #' All random numbers come from keys drawn from R's generator, one per fit or
 #' training run, so `set.seed()` governs them; `seed = ` fixes one call.
-#' Results don't depend on the number of threads, to the last bit.
+#' Results don't depend on the number of threads, to the last bit. Another
+#' processor or BLAS may round differently.
 #'
 #' @keywords internal
 #' @name causeway-package

@@ -29,7 +29,7 @@
     ggplot2::theme_bw(base_size = 11) + ggplot2::theme(
         panel.grid.minor = ggplot2::element_blank(),
         strip.background = ggplot2::element_rect(fill = "grey95"),
-        plot.title.position = "plot",
+        plot.title.position = "plot", plot.caption.position = "plot",
         plot.subtitle = ggplot2::element_text(size = 9, colour = "grey30"),
         plot.caption = ggplot2::element_text(size = 8, colour = "grey40")
     )
@@ -38,4 +38,9 @@
 .unitScale <- function(fit) {
     scale <- methods::slot(fit, "unit")$scale
     if (isTRUE(is.finite(scale))) scale else 1
+}
+
+## Text below a figure, broken so that it fits one of about 5 inches.
+.tauCaption <- function(..., width = 64L) {
+    paste(strwrap(paste0(...), width), collapse = "\n")
 }

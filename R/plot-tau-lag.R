@@ -183,8 +183,9 @@ plotLag <- function(x, genes, group = NULL, title = NULL, ...) {
                 "arrival time along the flow (", unit, ")"
             ),
             y = "rate (1 = mean chromatin)",
-            caption = paste("points: metacells; curves: the model's fit; RNA",
-                "drawn as (RNA - alpha) / beta, on the chromatin's scale"
+            caption = .tauCaption("points: metacells; curves: the model's ",
+                "fit; RNA drawn as (RNA - alpha) / beta, on the chromatin's ",
+                "scale"
             )
         ) + .tauTheme() + ggplot2::theme(legend.position = "top")
     if (!split) {

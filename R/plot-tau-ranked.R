@@ -11,8 +11,8 @@
 #'   immediate-early genes and pioneer factors of [tauGeneSets()], if any is
 #'   among the genes shown; `list()`: none. A gene in two sets has the colour
 #'   of the first.
-#' @param top show only this many of the fastest and as many of the slowest
-#'   genes, and those of `sets`; NULL: all reported genes.
+#' @param top how many genes to show: half of them the fastest, half the
+#'   slowest, and in addition those of `sets`; NULL: all reported genes.
 #' @param title of the plot; NULL: a default.
 #' @param ... not used.
 #' @return A `ggplot`. Up to 60 genes have their names on the axis; of more,
@@ -35,14 +35,15 @@ plotTau <- function(x, sets = NULL, top = NULL, title = NULL, ...) {
     data$set <- .setOf(data$gene, .plotSets(sets, data$gene))
     all <- nrow(data)
     if (!is.null(top) && .isIdentifiable(x)) {
-        data <- data[data$rank <= top | data$rank > all - top |
-            !is.na(data$set), ]
+        data <- data[data$rank <= ceiling(top / 2) |
+            data$rank > all - floor(top / 2) | !is.na(data$set), ]
         data$rank <- seq_len(nrow(data))
     }
     left <- length(geneNames(x)) - all
     more <- paste0(
         if (nrow(data) < all) {
-            paste0("The ", top, " fastest and slowest of ", all, " genes",
+            paste0("The ", ceiling(top / 2), " fastest and ",
+                floor(top / 2), " slowest of ", all, " genes",
                 if (any(!is.na(data$set))) ", and the sets"
             )
         } else {

@@ -195,16 +195,15 @@ simulateMultiome <- function(nCells = 3000, nGenes = 300, nPeaks = NULL,
 }
 
 .multiomeOptions <- function(o) {
-    spoils <- c(none = 0, zeroDelay = 1, shuffledPairing = 2,
-        permutedLinks = 3, resting = 0
+    spoils <- c(none = "nothing", zeroDelay = "delay",
+        shuffledPairing = "pairing", permutedLinks = "links",
+        resting = "nothing"
     )
     list(
-        cells = as.numeric(o$nCells), genes = as.numeric(o$nGenes),
-        peaks = as.numeric(o$nPeaks), peaksLow = o$peaksPerGene[[1L]],
-        peaksHigh = o$peaksPerGene[[2L]],
-        topology = match(o$topology, .topologies) - 1,
-        lag = match(o$mode, .lagModes) - 1, spoil = spoils[[o$null]],
-        alteredBranch = as.numeric(o$alteredIn == "branch"),
+        cells = o$nCells, genes = o$nGenes, peaks = o$nPeaks,
+        peaksLow = o$peaksPerGene[[1L]], peaksHigh = o$peaksPerGene[[2L]],
+        topology = o$topology, lag = o$mode, spoil = spoils[[o$null]],
+        alteredBranch = o$alteredIn == "branch",
         depthRna = o$depth[[1L]], depthAtac = o$depth[[2L]],
         median = o$tauMedian, spread = o$tauSpread, low = o$tauBounds[[1L]],
         high = o$tauBounds[[2L]], hill = o$hill, modulation = o$modulation,

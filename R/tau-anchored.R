@@ -11,7 +11,6 @@
         gene = match(input$links$gene, input$genes) - 1L,
         peak = match(input$links$peak, input$peaks) - 1L
     )
-    .checkTauMemory(input, options)
     fit <- .Call(cw_r_tau_fit, .sparseView(input$atac), .sparseView(input$rna),
         links, input$embedding, options, key, threads
     )
@@ -32,11 +31,9 @@
     sizes <- c(
         cells = length(input$cells), genes = length(input$genes),
         peaks = length(input$peaks), links = nrow(input$links),
-        nonzeroAtac = length(input$atac@x), nonzeroRna = length(input$rna@x),
-        metacells = options$metacells, landmarks = options$landmarks,
-        gridSize = options$gridSize, components = options$components
+        nonzeroAtac = length(input$atac@x), nonzeroRna = length(input$rna@x)
     )
-    need <- .Call(cw_r_tau_forecast, as.numeric(sizes))
+    need <- .Call(cw_r_tau_forecast, as.numeric(sizes), options)
     limit <- .memoryLimit()
     if (need > limit) {
         stop("not enough memory: delays of ", sizes[["genes"]], " genes from ",

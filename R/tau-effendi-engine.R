@@ -101,10 +101,10 @@
         reverse = if (match || s$reverseInStage2) s$wReverse else 0,
         contrast = s$wContrast, if (!match) c(peaks = s$wPeaks)
     )
-    field <- if (match) s$fieldLr else s$stage2LrField
+    field <- if (match) s$lr$field else s$lr$stage2Field
     .engineBegin(.effendiAlive(model), .effendiTasks[[stage + 1L]],
         optimizer = list(
-            lr = if (match) s$fieldLr else s$stage1Lr, beta2 = 0.999,
+            lr = if (match) s$lr$field else s$lr$stage2, beta2 = 0.999,
             weightDecay = s$weightDecay, clip = s$clip, schedule = "constant"
         ),
         settings = c(

@@ -1,25 +1,97 @@
 ## Settings of the Effendi delay model.
 
-## Allowed range: c(min, max, whole, open at min).
-.effendiRanges <- list(
-    dim = c(1, 65536, 1, 0), atacDim = c(1, 65536, 1, 0),
-    alignHidden = c(1, 65536, 1, 0), tauHidden = c(1, 65536, 1, 0),
-    tauModScale = c(0, 1e3, 0, 0), decoderHidden = c(1, 65536, 1, 0),
-    fieldHidden = c(1, 65536, 1, 0), nProjections = c(1, 1e5, 1, 0),
-    fieldEpochs = c(0, 1e5, 1, 0), fieldLr = c(0, 1, 0, 1),
-    stage1Epochs = c(0, 1e5, 1, 0), stage2Epochs = c(0, 1e5, 1, 0),
-    stage1Lr = c(0, 1, 0, 1), stage2LrField = c(0, 1, 0, 0),
-    batchSize = c(2, 65536, 1, 0), wOde = c(0, Inf, 0, 0),
-    wRecon = c(0, Inf, 0, 0), wTau = c(0, Inf, 0, 0),
-    wReverse = c(0, Inf, 0, 0), clip = c(0, Inf, 0, 1),
-    dropout = c(0, 0.95, 0, 0), weightDecay = c(0, 1, 0, 0),
-    nSteps = c(1, 1e4, 1, 0), nStepsField = c(1, 1e4, 1, 0),
-    tauMax = c(0, 1e3, 0, 1), powerIterations = c(1, 100, 1, 0),
-    attentionHeads = c(0, 256, 1, 0), adapterHidden = c(0, 65536, 1, 0),
-    readoutTokens = c(1, 4096, 1, 0),
-    wContrast = c(0, Inf, 0, 0), temperature = c(0, 100, 0, 1),
-    wPeaks = c(0, Inf, 0, 0)
-)
+## Every setting, once: signature, checks, show() and help are made from it.
+## Columns as of the engine's tables (see util-settings.R), and `spec`, the name
+## in the written specification. Not in it: `lr`, which is a list.
+.effendiTable <- local({
+    row <- function(argument, type, default, min = NA, max = NA, open = 0,
+        choices = "", spec = "", help = "") {
+        data.frame(name = argument, argument = argument, type = type,
+            default = default, min = min, max = max, open = open,
+            choices = choices, help = help, spec = spec
+        )
+    }
+    whole <- function(argument, default, min, max, spec, help) {
+        row(argument, "integer", default, min, max, spec = spec, help = help)
+    }
+    number <- function(argument, default, max, spec, help, open = 0) {
+        row(argument, "number", default, 0, max, open, spec = spec,
+            help = help
+        )
+    }
+    choice <- function(argument, choices, help) {
+        row(argument, "choice", 0, choices = choices, help = help)
+    }
+    rbind(
+        whole("dim", NA, 1, 65536, "DIM", paste("width of the RNA embedding;",
+            "NULL: that given. A number is checked against it")),
+        whole("atacDim", NA, 1, 65536, "HYENADNA_D_MODEL", paste("width of",
+            "the chromatin embedding, likewise")),
+        whole("alignHidden", 512, 1, 65536, "ALIGN_HIDDEN",
+            "hidden width of the alignment"),
+        whole("tauHidden", 128, 1, 65536, "TAU_HIDDEN",
+            "hidden width of the delay predictor"),
+        number("tauModScale", 0.1, 1e3, "TAU_MOD_SCALE",
+            "amplitude of the delays' modulation by the cell"),
+        whole("decoderHidden", 256, 1, 65536, "DEC_HIDDEN",
+            "hidden width of the decoder"),
+        whole("fieldHidden", 128, 1, 65536, "",
+            "hidden width of the vector field"),
+        whole("nProjections", 200, 1, 1e5, "N_PROJ_W2",
+            "directions of the sliced Wasserstein distance"),
+        whole("fieldEpochs", 50, 0, 1e5, "VF_EPOCHS",
+            "epochs of stage 1 (field)"),
+        whole("stage1Epochs", 10, 0, 1e5, "STAGE1_EPOCHS",
+            "epochs of stage 2.1 (field frozen)"),
+        whole("stage2Epochs", 40, 0, 1e5, "STAGE2_EPOCHS",
+            "epochs of stage 2.2 (field fine-tuned)"),
+        whole("batchSize", 128, 2, 65536, "BATCH_SIZE", "cells a step sees"),
+        number("wOde", 1, Inf, "W_ODE", "weight of the flow's loss"),
+        number("wRecon", 0.5, Inf, "W_RECON",
+            "weight of the reconstruction's loss"),
+        number("wTau", 0.01, Inf, "W_TAU", "weight of the delays' loss"),
+        number("wReverse", 0.1, Inf, "W_REVERSE",
+            "weight of the reverse loss"),
+        number("clip", 50, Inf, "EXPLODE_NORM",
+            "largest norm of a step's gradient", open = 1),
+        row("reverseInStage2", "flag", 0,
+            help = "TRUE: the reverse loss in stage 2, too"),
+        number("dropout", 0.1, 0.95, "", paste("dropout probability of",
+            "alignment, delays and decoder")),
+        number("weightDecay", 0, 1, "", "decoupled weight decay (AdamW)"),
+        choice("method", "euler rk4", "integration: as written, or RK4"),
+        whole("nSteps", 200, 1, 1e4, "", paste("integration steps of stage 2",
+            "and of every prediction")),
+        whole("nStepsField", 20, 1, 1e4, "", "integration steps of stage 1"),
+        number("tauMax", 2, 1e3, "", "delays beyond are read at this one",
+            open = 1),
+        choice("spectral", "power exact", paste("how weights are divided by",
+            "their spectral norm: power iteration, or exactly")),
+        whole("powerIterations", 1, 1, 100, "",
+            "power iterations a step, see `spectral`"),
+        choice("readout", "mean gene attention", paste("what a gene is",
+            "decoded from: as written, the mean of states over genes; the",
+            "state at its own delay; or, without the flow's grid, attention",
+            "of gene and delay over `readoutTokens` tokens made of the",
+            "aligned chromatin")),
+        whole("attentionHeads", 0, 0, 256, "", paste("above 0: genes attend",
+            "to each other, with so many heads, before their delay is",
+            "predicted")),
+        whole("adapterHidden", 0, 0, 65536, "", paste("above 0: a trained",
+            "adapter of this width is added to the gene embedding")),
+        whole("readoutTokens", 8, 1, 4096, "", "see `readout`"),
+        number("wContrast", 0, Inf, "", paste("weight of a contrastive loss",
+            "(InfoNCE) that pulls a cell's aligned chromatin to its own RNA;",
+            "needs paired cells")),
+        number("temperature", 0.1, 100, "", "temperature of that loss",
+            open = 1),
+        number("wPeaks", 0, Inf, "", paste("weight of the loss of a decoder",
+            "of peaks from aligned chromatin; needs `peaks`"))
+    )
+})
+
+## Learning rates, by what they train; published names and ranges likewise.
+.effendiRates <- list(field = 1e-3, stage2 = 1e-3, stage2Field = 1e-6)
 
 #' @rdname EffendiParam
 #' @slot settings list of all settings, checked.
@@ -34,26 +106,6 @@ setClass("EffendiParam", slots = c(settings = "list"))
 #' speaking names and with their published defaults, and the options of the
 #' specification's roadmap, which are off.
 #'
-#' | argument | in the specification | default |
-#' |---|---|---|
-#' | `dim` | `DIM` | that of the RNA embedding (512) |
-#' | `atacDim` | `HYENADNA_D_MODEL` | that of the chromatin (256) |
-#' | `alignHidden` | `ALIGN_HIDDEN` | 512 |
-#' | `tauHidden` | `TAU_HIDDEN` | 128 |
-#' | `tauModScale` | `TAU_MOD_SCALE` | 0.1 |
-#' | `decoderHidden` | `DEC_HIDDEN` | 256 |
-#' | `nProjections` | `N_PROJ_W2` | 200 |
-#' | `fieldEpochs` | `VF_EPOCHS` | 50 |
-#' | `fieldLr` | `VF_LR` | 1e-3 |
-#' | `stage1Epochs` | `STAGE1_EPOCHS` | 10 |
-#' | `stage2Epochs` | `STAGE2_EPOCHS` | 40 |
-#' | `stage1Lr` | `STAGE1_LR` | 1e-3 |
-#' | `stage2LrField` | `STAGE2_LR_VF` | 1e-6 |
-#' | `batchSize` | `BATCH_SIZE` | 128 |
-#' | `wOde`, `wRecon`, `wTau` | `W_ODE`, `W_RECON`, `W_TAU` | 1, 0.5, 0.01 |
-#' | `wReverse` | `W_REVERSE` | 0.1 |
-#' | `clip` | `EXPLODE_NORM` | 50 |
-#'
 #' What the specification leaves open: 20 integration steps in stage 1, as in
 #' the golden cases; Adam (`weightDecay = 0`); the longest
 #' delay read, `tauMax`; spectral norms by one power iteration per step, as
@@ -67,44 +119,12 @@ setClass("EffendiParam", slots = c(settings = "list"))
 #'   at its own delay instead. The default of [estimateTau()] is another
 #'   method for this reason.
 #'
-#' @param dim,atacDim widths of the embeddings; `NULL`: those given. A number
-#'   is checked against them.
-#' @param alignHidden,tauHidden,decoderHidden,fieldHidden hidden widths of
-#'   the alignment, the delay predictor, the decoder and the vector field.
-#' @param tauModScale amplitude of the delays' modulation by the cell.
-#' @param nProjections directions of the sliced Wasserstein distance.
-#' @param fieldEpochs,stage1Epochs,stage2Epochs epochs of stage 1 (field), 2.1
-#'   (field frozen) and 2.2 (field fine-tuned).
-#' @param fieldLr,stage1Lr,stage2LrField learning rates: of stage 1; of all
-#'   but the field in stages 2.1 and 2.2; of the field in 2.2 (0: frozen
-#'   there too).
-#' @param batchSize cells a step sees.
-#' @param wOde,wRecon,wTau,wReverse weights of the losses.
-#' @param clip largest norm of a step's gradient.
-#' @param reverseInStage2 `TRUE`: the reverse loss in stage 2, too.
-#' @param dropout dropout probability of alignment, delays and decoder.
-#' @param weightDecay decoupled weight decay (AdamW).
-#' @param method integration: `"euler"`, as written, or `"rk4"`.
-#' @param nSteps integration steps of stage 2 and of every prediction.
-#' @param nStepsField integration steps of stage 1.
-#' @param tauMax delays beyond are read at this one.
-#' @param spectral how weights are divided by their spectral norm: `"power"`
-#'   iteration (`powerIterations` a step) or `"exact"`.
-#' @param powerIterations see `spectral`.
-#' @param readout `"mean"`: as written, every gene is decoded from the mean
-#'   over genes. `"gene"`: from the state at its own delay. `"attention"`:
-#'   without the flow's grid, by attention of gene and delay over
-#'   `readoutTokens` tokens made of the aligned chromatin.
-#' @param readoutTokens see `readout`.
-#' @param attentionHeads above 0: genes attend to each other, with so many
-#'   heads, before their delay is predicted.
-#' @param adapterHidden above 0: a trained adapter of this width is added to
-#'   the gene embedding.
-#' @param wContrast,temperature weight and temperature of a contrastive loss
-#'   (InfoNCE) that pulls a cell's aligned chromatin to its own RNA; needs
-#'   paired cells.
-#' @param wPeaks weight of the loss of a decoder of peaks from aligned
-#'   chromatin; needs `peaks`.
+#' @eval .effendiHelp()
+#' @param lr learning rates, a list: `field`, of stage 1 (`VF_LR`); `stage2`,
+#'   of all but the field in stages 2.1 and 2.2 (`STAGE1_LR`); `stage2Field`,
+#'   of the field in 2.2 (`STAGE2_LR_VF`; 0: frozen there too). What isn't
+#'   named has its published value.
+#' @param ... not used.
 #' @return An object of class `EffendiParam`; `show()` lists what differs from
 #'   the published values.
 #' @section Errors: a value out of range is an error that names the argument.
@@ -113,34 +133,54 @@ setClass("EffendiParam", slots = c(settings = "list"))
 #' @seealso [estimateTau()]
 #' @examples
 #' EffendiParam()
-#' EffendiParam(stage2Epochs = 5, readout = "gene")
+#' EffendiParam(stage2Epochs = 5, lr = list(stage2 = 5e-4), readout = "gene")
 #' @export
-EffendiParam <- function(dim = NULL, atacDim = NULL, alignHidden = 512,
-    tauHidden = 128, tauModScale = 0.1, decoderHidden = 256,
-    fieldHidden = 128, nProjections = 200, fieldEpochs = 50,
-    fieldLr = 1e-3, stage1Epochs = 10, stage2Epochs = 40, stage1Lr = 1e-3,
-    stage2LrField = 1e-6, batchSize = 128, wOde = 1, wRecon = 0.5,
-    wTau = 0.01, wReverse = 0.1, clip = 50, reverseInStage2 = FALSE,
-    dropout = 0.1, weightDecay = 0, method = c("euler", "rk4"),
-    nSteps = 200, nStepsField = 20, tauMax = 2,
-    spectral = c("power", "exact"), powerIterations = 1,
-    readout = c("mean", "gene", "attention"), attentionHeads = 0,
-    adapterHidden = 0, readoutTokens = 8, wContrast = 0, temperature = 0.1,
-    wPeaks = 0) {
-    s <- as.list(environment())
-    for (name in names(.effendiRanges)) {
-        r <- .effendiRanges[[name]]
-        if (!is.null(s[[name]])) {
-            s[[name]] <- .checkNumber(s[[name]], name, r[[1L]], r[[2L]],
-                r[[3L]] == 1, r[[4L]] == 1
-            )
-        }
+EffendiParam <- function(...) {
+    .noDots(..., renamed = c(fieldLr = "lr$field", stage1Lr = "lr$stage2",
+        stage2LrField = "lr$stage2Field"))
+    given <- as.list(environment())
+    settings <- .checkSettings(given, .effendiTable)
+    settings$lr <- .effendiLr(given$lr)
+    new("EffendiParam", settings = settings)
+}
+
+formals(EffendiParam) <- c(
+    Map(function(type, default, choices) {
+        switch(type, flag = default != 0,
+            choice = as.call(c(quote(c), strsplit(choices, " ")[[1L]])),
+            if (!is.na(default)) default
+        )
+    }, with(.effendiTable, setNames(type, argument)), .effendiTable$default,
+    .effendiTable$choices),
+    list(lr = as.call(c(quote(list), .effendiRates))), formals(EffendiParam)
+)
+
+.effendiLr <- function(lr) {
+    known <- names(.effendiRates)
+    if (!is.list(lr) || length(lr) && (is.null(names(lr)) ||
+        !all(names(lr) %in% known) || anyDuplicated(names(lr)))) {
+        .stopArgument("lr", "must be a list with rates called ",
+            .some(known), "; it is ", if (is.list(lr)) {
+                paste0("one with ", .some(names(lr)))
+            } else {
+                .show(lr)
+            }, "."
+        )
     }
-    .checkFlag(reverseInStage2, "reverseInStage2")
-    s$method <- .oneOf(method, c("euler", "rk4"), "method")
-    s$spectral <- .oneOf(spectral, c("power", "exact"), "spectral")
-    s$readout <- .oneOf(readout, c("mean", "gene", "attention"), "readout")
-    new("EffendiParam", settings = s)
+    rates <- utils::modifyList(.effendiRates, lr)
+    for (name in known) {
+        .checkNumber(rates[[name]], paste0("lr$", name), 0, 1,
+            open = name != "stage2Field"
+        )
+    }
+    rates
+}
+
+## Arguments of the help page.
+.effendiHelp <- function() {
+    t <- .effendiTable
+    spec <- ifelse(nzchar(t$spec), paste0(" (`", t$spec, "`)"), "")
+    paste0("@param ", t$argument, " ", t$help, spec, ".", collapse = "\n")
 }
 
 #' @rdname EffendiParam
@@ -160,12 +200,14 @@ setMethod("show", "EffendiParam", function(object) {
         sep = ""
     )
     cat("  readout: ", s$readout, "\n", sep = "")
-    usual <- EffendiParam()@settings
-    changed <- names(s)[!vapply(names(s), function(n) {
-        isTRUE(all.equal(s[[n]], usual[[n]]))
-    }, logical(1))]
+    flat <- function(s) unlist(lapply(s, as.list), recursive = FALSE)
+    usual <- flat(EffendiParam()@settings)
+    own <- flat(s)
+    changed <- names(own)[!vapply(names(own), function(n) {
+        identical(own[[n]], usual[[n]])
+    }, NA)]
     text <- if (length(changed)) {
-        paste0(changed, " = ", vapply(s[changed], .show, character(1)))
+        paste0(changed, " = ", vapply(own[changed], .show, ""))
     } else {
         "nothing"
     }

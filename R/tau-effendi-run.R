@@ -10,22 +10,6 @@
     list(effendi_final.safetensors = "*")
 )
 
-.effendiFingerprint <- function(input, s) {
-    sums <- vapply(input, function(x) {
-        if (is.null(x)) 0 else sum(x) + sum(x[1L, ]) * 7 + sum(x[, 1L]) * 3
-    }, numeric(1))
-    size <- vapply(input, function(x) {
-        if (is.null(x)) 0 else as.numeric(nrow(x)) * 1e6 + ncol(x)
-    }, numeric(1))
-    shown <- s[!vapply(s, is.null, logical(1))]
-    c(
-        paste(signif(c(sums, size), 8), collapse = " "),
-        paste(names(shown), vapply(shown, format, character(1)),
-            collapse = " "
-        )
-    )
-}
-
 ## The state of a run in `dir`: NULL where there is nothing yet.
 .effendiResume <- function(dir, print, overwrite) {
     file <- file.path(dir, "effendi_run.json")

@@ -105,7 +105,7 @@
     )
     .effendiOptionNeeds(s, input)
     .effendiMemory(input, s)
-    print <- .effendiFingerprint(input, s)
+    print <- .hash(list(input, s))
     run <- NULL
     if (!is.null(dir)) {
         .checkText(dir, "dir")

@@ -3,16 +3,15 @@
 
 ## anchored: the TauFit of the anchored method on the same cells, from whose
 ## axes come embeddings that weren't given, and whose verdict is kept.
-.effendiObject <- function(input, anchored, param, dir, key, threads, verbose,
-    started) {
-    data <- .effendiData(input, anchored@fit, param, verbose)
+.effendiObject <- function(input, anchored, job) {
+    data <- .effendiData(input, anchored@fit, job$param, job$verbose)
     fit <- .effendiFit(data$zAtac, data$zRna, data$expression,
         data$geneEmbedding,
-        param = param, key = key, dir = dir, threads = threads,
-        verbose = verbose, peaks = data$peaks
+        param = job$param, key = job$key, dir = job$dir,
+        threads = job$threads, verbose = job$verbose, peaks = data$peaks
     )
     fit <- c(fit, data[c("zAtac", "zRna", "geneEmbedding")])
-    settings <- methods::slot(param, "settings")
+    settings <- methods::slot(job$param, "settings")
     new("TauFit",
         table = .effendiDelays(fit, data$genes, input), method = "effendi",
         verdict = .effendiVerdict(settings), unit = list(
@@ -21,11 +20,11 @@
         ), readout = settings$readout, fit = fit,
         links = input$links, genes = data$genes, cells = input$cells,
         cellData = input$cellData, metadata = list(
-            engine = .engineText(), seed = .keyText(key), settings = settings,
+            engine = .engineText(), seed = .keyText(job$key), settings = settings,
             coverage = anchored@metadata$coverage,
             anchored = anchored@verdict,
             baselines = fit$rank,
-            seconds = proc.time()[["elapsed"]] - started
+            seconds = proc.time()[["elapsed"]] - job$started
         )
     )
 }

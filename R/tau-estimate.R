@@ -66,16 +66,15 @@
 #' @param altExp name of the altExp with chromatin.
 #' @param assay.type name of the assay or layer of counts; for both, or as
 #'   `c(rna = , atac = )`. NULL: `"counts"`, else the first.
-#' @param settings list of settings of the anchored method: `metacells` (0:
-#'   cells / 15 within 80 to 400), `landmarks`, `lambda`, `components`,
-#'   `shuffles`, `minAxes`, `maxAxes`, `neighbours`, `iterations`, `gridMax`,
-#'   `gridSize`, `peakWeights`, `leadSplits`.
+#' @param settings list of settings of the anchored method, see the section
+#'   below.
 #' @param dir folder for the checkpoints of `"effendi"`; NULL: none.
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
 #'   whole number.
 #' @param threads threads of the engine; NULL: option `causeway.threads`, else
 #'   at most 2. Results don't depend on it.
-#' @param verbose show messages.
+#' @param verbose say what is fitted, what it needs and what came out; FALSE:
+#'   nothing.
 #' @param ... not used.
 #' @return A [TauFit-class]; its genes are those with a count.
 #' @section Errors: cells that aren't paired (with the number that match and
@@ -85,6 +84,7 @@
 #'   negative or log-normalised values; duplicated names; constant `time`; not
 #'   enough memory. Cells without structure (one cluster), wrong links or
 #'   pairing are no errors: the verdict says so.
+#' @eval .tauSettingsHelp()
 #' @seealso [TauFit-class], [linkPeaks()], [addTau()], [plotTau()], [plotLag()],
 #'   [tauNull()], [validateTau()], [contrastTau()], [predictTau()],
 #'   [scRNAToTau()], [intervene()], [EffendiParam()], [simulateMultiome()]
@@ -113,7 +113,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
     geneEmbedding = NULL, param = NULL, time = NULL, timeUnit = "hours",
     genesUse = NULL, rna = NULL, altExp = NULL, assay.type = NULL,
     settings = list(), dir = NULL, seed = NULL, threads = NULL,
-    verbose = interactive(), ...) {
+    verbose = TRUE, ...) {
     .noDots(...)
     .checkFlag(verbose, "verbose")
     method <- .oneOf(method, c("anchored", "effendi"), "method")
@@ -132,30 +132,46 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
     input$embedding <- .tauEmbedding(input, embedding)
     input$time <- .tauTime(input, time)
     input$geneEmbedding <- .tauGeneEmbedding(input, geneEmbedding)
-    .say(verbose, .count(length(input$cells), "cell"), ", ",
-        .count(length(input$genes), "gene"), ", ",
-        .count(length(input$peaks), "peak"), ", ",
-        .count(nrow(input$links), "link"), "."
-    )
-    engine <- .fitAnchored(input, options, key, threads)
-    if (method == "anchored") {
+    .tauFromCounts(input, list(
+        method = method, options = options, param = param, dir = dir,
+        timeUnit = timeUnit, key = key, threads = threads, verbose = verbose,
+        started = started
+    ))
+})
+
+## The matrix level: a fit of counts, whatever they came in. input: `rna` and
+## `atac` dgCMatrix (genes or peaks x the same cells, none empty), their names
+## `genes`, `peaks`, `cells`; `links` data.frame(gene, peak); NULL or, in the
+## order of the cells, `embedding` list(rna, atac) and `time`; NULL or, by
+## gene, `geneEmbedding`. job: what is done with them, and how.
+.tauFromCounts <- function(input, job) {
+    .sayFit(input, job)
+    engine <- .fitAnchored(input, job$options, job$key, job$threads)
+    if (job$method == "anchored") {
         engine <- .amortised(engine, input$geneEmbedding)
     }
-    fit <- .anchoredObject(input, engine, options, timeUnit, key, threads,
-        started
+    fit <- .anchoredObject(input, engine, job$options, job$timeUnit, job$key,
+        job$threads, job$started
     )
-    if (method == "effendi") {
-        fit <- .effendiObject(input, fit, param, dir, key, threads, verbose,
-            started
-        )
+    if (job$method == "effendi") {
+        fit <- .effendiObject(input, fit, job)
     }
-    if (!isTRUE(fit@verdict$identifiable)) {
-        .say(verbose, "Delays are NOT identifiable: ",
-            .reasonText(fit@verdict), "."
-        )
-    }
+    .say(job$verbose, .identifiableText(fit@verdict), " (",
+        .duration(fit@metadata$seconds), ")"
+    )
     fit
-})
+}
+
+## What is fitted, and what it will need.
+.sayFit <- function(input, job) {
+    need <- .checkTauMemory(input, job$options)
+    .say(job$verbose, "Delays of ", .count(length(input$genes), "gene"),
+        " from ", .count(length(input$cells), "cell"), ", ",
+        .count(length(input$peaks), "peak"), ", ",
+        .count(nrow(input$links), "link"), "; about ", .bytes(need),
+        " of memory."
+    )
+}
 
 .effendiArgument <- function(param, dir, method) {
     if (method == "anchored") {

@@ -16,8 +16,8 @@
 #'     shuffled pairs;
 #'   \item at least 20 genes change in both and agree (usable genes);
 #'   \item concordance, the share of usable genes among those that change in
-#'     both, is at least 0.7 (a wrong peak map, for instance of another genome
-#'     build, fails here);
+#'     both, is at least 0.7 (links to peaks of other genes fail here; those of
+#'     another genome build need not, see [linkPeaks()]);
 #'   \item lead, the share of held-out genes whose RNA follows their chromatin
 #'     along the flow that other genes give, is at least 0.70, and its z at
 #'     least 4;

@@ -11,10 +11,11 @@
 #' `chrUn_KI270742v1_100_200`, with thousands' commas or as `1e+05`.
 #'
 #' Sequence names must be the same in peaks and genes (`"chr1"` and `"1"`
-#' aren't): this is checked first. Whether both come from the same genome
-#' build can't be seen from names. Links from another build make chromatin
-#' and RNA of many genes disagree, which the concordance in the verdict of
-#' [estimateTau()] catches.
+#' aren't): this is checked first.
+#' Nothing here can see whether both come from the same genome build: that is
+#' for you to make sure. Between builds most places shift by less than the
+#' window, so most links stay, some are wrong, and neither a message nor the
+#' concordance in the verdict of [estimateTau()] need say so.
 #'
 #' @param x the peaks: a character vector of names, a `GRanges`, or a
 #'   container as for [estimateTau()] (then only genes of its RNA are linked).

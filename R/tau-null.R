@@ -26,12 +26,13 @@
 #'   Its attribute `verdict` is that of the fit.
 #'   `plotTauNull()`: a `ggplot` of it, a panel per number, with the
 #'   threshold of the verdict; the panels say what each null must fail.
-#' @section What a null must fail: cells with another cell's chromatin share no
-#'   axis of variation, so the number of shared axes must be below its
-#'   threshold, and nothing else can be estimated. Genes with other genes'
-#'   peaks still have cells whose chromatin and RNA share axes: the axes pass,
-#'   as they should, and the concordance of chromatin and RNA must fail. What
-#'   counts in all other panels is that permuted data fail at least one number.
+#' @section What a null must fail: with another cell's chromatin (`"pairing"`)
+#'   chromatin and RNA share no axes of variation and few genes are usable:
+#'   `axes` and `usable` must be below their thresholds; nothing else can be
+#'   estimated. With other genes' peaks (`"links"`) cells still share axes, and
+#'   some genes happen to agree: `axes` and `usable` may pass, `concord` and
+#'   `lead` must fail. `gain` and `heterogeneity` of wrong links may be large:
+#'   alone they show nothing. `plotTauNull()` marks the panels accordingly.
 #' @section Errors: `x` isn't what the fit was made from (its genes or peaks are
 #'   missing); a fit of another method.
 #' @seealso [estimateTau()], [validateTau()], [TauFit-class] for what the
@@ -105,16 +106,16 @@ tauNull <- function(x, fit, nPerm = 3, what = c("pairing", "links"),
                 paste(sum(is.na(cells)), "of its cells"), "."
         )
     }
-    list(rna = input$rna[, cells, drop = FALSE],
-        atac = input$atac[, cells, drop = FALSE], links = links,
-        settings = .fitSettings(fit)
-    )
+    input <- .keepCells(input, cells)
+    input$links <- links
+    input$settings <- .fitSettings(fit)
+    input
 }
 
 ## The settings a fit was made with, as estimateTau() takes them.
 .fitSettings <- function(fit) {
     used <- metadata(fit)$settings
-    used[intersect(names(used), setdiff(names(.tauDefaults), "readout"))]
+    used[setdiff(names(used), "readout")]
 }
 
 .nullRun <- function(input, kind, seed, threads) {
@@ -128,9 +129,13 @@ tauNull <- function(x, fit, nPerm = 3, what = c("pairing", "links"),
         other <- genes[.permuted(length(genes), seed)]
         input$links$gene <- other[match(input$links$gene, genes)]
     }
-    fit <- estimateTau(input$rna, input$atac, input$links, seed = seed,
-        settings = input$settings, threads = threads, verbose = FALSE
-    )
+    clean <- .cleanCounts(input, FALSE)
+    clean$links <- .givenLinks(clean, input$links, FALSE)
+    fit <- .tauFromCounts(clean, list(
+        method = "anchored", options = .tauOptions(input$settings, "auto"),
+        key = .newKey(seed), threads = .threads(threads), verbose = FALSE,
+        started = proc.time()[["elapsed"]]
+    ))
     .verdictRow(fit@verdict)
 }
 

@@ -50,7 +50,7 @@
         ),
         concord = paste0("chromatin and RNA disagree in many genes ",
             "(concordance ", at(n$concord), ", needed 0.70), as with links to ",
-            "wrong peaks or another genome build"
+            "peaks of other genes"
         ),
         lead = paste0("RNA doesn't follow chromatin in genes held out (lead ",
             at(n$lead), ", needed 0.70; without a delay 0.50)"

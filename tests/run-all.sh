@@ -1,7 +1,8 @@
 #!/bin/sh
 # run-all.sh: every test of the project, added up. Called by `make test`, from the top folder. Prints what each part
-# says, then a line "N passed, N failed"; exits 1 when anything failed. Parts can be chosen: run-all.sh engine r check
-# (engine, r, parity, check, bioccheck; all of them by default). Logs: .build/logs.
+# says and how long it took, then a line "N passed, N failed"; exits 1 when anything failed. Parts can be chosen:
+# run-all.sh engine r check (engine, tsan, r, parity, asan, check, bioccheck; all of them by default; quick: what
+# `make test-quick` runs). Logs: .build/logs.
 set -u
 R=${R:-R} RSCRIPT=${RSCRIPT:-Rscript} JOBS=${JOBS:-2}
 top=$(pwd)
@@ -28,14 +29,29 @@ add_up() {
   count "$1" "${p:-0}" "$f"
 }
 
+# engine_part NAME TARGET OPTION...: the engine's tests, built and run with make's options
+engine_part() {
+  name=$1 target=$2 log=$logs/$1.log
+  shift 2
+  if JOBS=$JOBS make -s -j"$JOBS" -C tests/engine "$target" "$@" >"$log" 2>&1; then code=0; else code=1; fi
+  if grep -qE '^engine: ' "$log"; then sed -n '/^== /,$p' "$log"; else tail -n 40 "$log"; fi
+  add_up "$name" "$log" $code
+}
+
 engine() {
   for cc in gcc clang; do
     title "engine, $cc, address and undefined-behaviour sanitizers"
-    log=$logs/engine-$cc.log
-    if make -s -j"$JOBS" -C tests/engine CC=$cc >"$log" 2>&1; then code=0; else code=1; fi
-    if grep -qE '^engine: ' "$log"; then sed -n '/^== /,$p' "$log"; else tail -n 40 "$log"; fi
-    add_up "engine-$cc" "$log" $code
+    engine_part "engine-$cc" check CC=$cc
+    make -s -j"$JOBS" -C tests/engine glue CC=$cc SAN= OPT=-O1 >"$logs/glue-$cc.log" 2>&1
+    code=$?
+    cat "$logs/glue-$cc.log"
+    one "glue-$cc" $code
   done
+}
+
+tsan() {
+  title "engine, clang, thread sanitizer"
+  engine_part engine-threads tsan CC=clang SAN=-fsanitize=thread
 }
 
 # The tarball users get, with its vignettes (that they run is tested by this: the check does not run them again), and
@@ -54,30 +70,113 @@ build() {
   code=$?
   [ $code -eq 0 ] || tail -n 20 "$logs/build.log"
   one "R-CMD-build" $code
-  tarball=$(ls "$package"/causeway_*.tar.gz 2>/dev/null)
+  tarball=$(cd "$package" && ls causeway_*.tar.gz 2>/dev/null)
   [ -n "$tarball" ] || return 1
-  MAKEFLAGS=-j$JOBS $R CMD INSTALL --library="$library" "$tarball" >"$logs/install.log" 2>&1
+  MAKEFLAGS=-j$JOBS $R CMD INSTALL --library="$library" "$package/$tarball" >"$logs/install.log" 2>&1
   code=$?
   [ $code -eq 0 ] || tail -n 30 "$logs/install.log"
   one "R-CMD-INSTALL" $code
   return $code
 }
 
+# testthat_part NAME LIBRARY FILES: the files (names without test- and .R) against the package in LIBRARY, dealt to JOBS
+# processes, the slowest first
 # shellcheck disable=SC2016  # R's dollars
+testthat_part() {
+  name=$1 from=$2 code=0 pids=''
+  : >"$logs/$name.log"
+  i=0
+  while [ $i -lt "$JOBS" ]; do
+    mine=$(printf '%s\n' $3 | awk -v i=$i -v n="$JOBS" '(NR - 1) % n == i' | tr '\n' ' ')
+    R_LIBS=$from $RSCRIPT -e '
+      options(warn = 1)
+      suppressPackageStartupMessages(library(causeway))
+      good <- bad <- skipped <- 0L
+      for (file in strsplit(commandArgs(TRUE), " ")[[1L]]) {
+          started <- proc.time()[["elapsed"]]
+          result <- as.data.frame(testthat::test_file(file.path("tests/testthat", paste0("test-", file, ".R")),
+              package = "causeway", load_package = "installed", stop_on_failure = FALSE,
+              reporter = testthat::SummaryReporter$new(max_reports = 100)))
+          left <- sum(result$skipped)
+          bad <- bad + sum(result$failed) + sum(result$error)
+          good <- good + sum(result$nb) - sum(result$failed) - left - sum(result$warning)
+          skipped <- skipped + left
+          cat(sprintf("-- %s: %.0f s%s\n", file, proc.time()[["elapsed"]] - started,
+              if (left) sprintf(", %d skipped", left) else ""))
+      }
+      cat(sprintf("testthat: %d passed, %d failed (%d skipped)\n", max(good, 0L), bad, skipped))
+      quit(status = bad > 0)' "$mine" >"$logs/$name-$i.log" 2>&1 &
+    pids="$pids $!"
+    i=$((i + 1))
+  done
+  i=0
+  for pid in $pids; do
+    wait "$pid" || code=1
+    cat "$logs/$name-$i.log" >>"$logs/$name.log"
+    if grep -qE '^testthat: [0-9]+ passed, 0 failed' "$logs/$name-$i.log"; then tail -n 1 "$logs/$name-$i.log"
+    else tail -n 60 "$logs/$name-$i.log"; fi
+    add_up "$name-$i" "$logs/$name-$i.log" $code
+    i=$((i + 1)) code=0
+  done
+}
+
+# The tests' files, those of tests/slow.txt first; `quick`: without these
+test_files() {
+  slow=$(sed 's/#.*//' tests/slow.txt | awk 'NF { print $1 }')
+  all=$(cd tests/testthat && ls test-*.R | sed 's/^test-//; s/\.R$//')
+  [ "${1:-}" = quick ] || for f in $slow; do [ ! -f "tests/testthat/test-$f.R" ] || echo "$f"; done
+  for f in $all; do echo "$slow" | grep -qxF "$f" || echo "$f"; done
+}
+
 r_tests() {
   title "testthat"
-  R_LIBS=$library $RSCRIPT -e '
-    options(warn = 1)
-    library(causeway)
-    result <- as.data.frame(testthat::test_dir("tests/testthat", package = "causeway", load_package = "installed",
-        reporter = testthat::SummaryReporter$new(max_reports = 100), stop_on_failure = FALSE))
-    bad <- sum(result$failed) + sum(result$error)
-    good <- sum(result$nb) - sum(result$failed) - sum(result$skipped) - sum(result$warning)
-    cat(sprintf("testthat: %d passed, %d failed (%d skipped)\n", max(good, 0L), bad, sum(result$skipped)))
-    quit(status = bad > 0)' >"$logs/testthat.log" 2>&1
+  testthat_part testthat "$library" "$(test_files)"
+}
+
+# What a change needs while working: one compiler, no sanitizer, the package as it lies here, without the slow files.
+quick() {
+  title "engine, gcc"
+  engine_part engine-quick check CC=gcc SAN= OPT=-O1
+  make -s -j"$JOBS" -C tests/engine glue CC=gcc SAN= OPT=-O1
+  one glue $?
+  title "R CMD INSTALL"
+  MAKEFLAGS=-j$JOBS $R CMD INSTALL --no-docs --no-test-load --library="$library" . >"$logs/install.log" 2>&1
   code=$?
-  tail -n 60 "$logs/testthat.log"
-  add_up testthat "$logs/testthat.log" $code
+  [ $code -eq 0 ] || tail -n 30 "$logs/install.log"
+  one "R-CMD-INSTALL" $code
+  [ $code -eq 0 ] || return
+  title "testthat, without the slow files"
+  testthat_part testthat "$library" "$(test_files quick)"
+}
+
+# The package with AddressSanitizer and with R collecting its garbage at the engine's polls: memory that R or the engine
+# has given back and the glue still uses shows. Leaks aren't looked for: R leaves much to the system at its end.
+asan() {
+  title "glue and engine inside R, address sanitizer, collecting at polls"
+  runtime=$(gcc -print-file-name=libasan.so)
+  case $runtime in /*) ;; *) echo "no libasan here"; one asan 1; return ;; esac
+  mkdir -p "$library-asan"
+  cat >.build/asan.mk <<'MK'
+CC = gcc
+CFLAGS = -g -O1 -fno-omit-frame-pointer -fsanitize=address -DCW_COLLECT_AT_POLLS
+LDFLAGS = -fsanitize=address
+MK
+  ASAN_OPTIONS=detect_leaks=0 R_MAKEVARS_USER=$top/.build/asan.mk MAKEFLAGS=-j$JOBS \
+    $R CMD INSTALL --no-docs --no-test-load --no-byte-compile --library="$library-asan" "$package/$tarball" \
+    >"$logs/install-asan.log" 2>&1
+  code=$?
+  [ $code -eq 0 ] || { tail -n 30 "$logs/install-asan.log"; one asan 1; return; }
+  files=$(sed 's/#.*//' tests/asan.txt | awk 'NF { print $1 }')
+  (
+    export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0 LD_PRELOAD="$runtime" CW_COLLECT_AT_POLLS=yes
+    testthat_part asan "$library-asan" "$files"
+    echo "$passed $failed" >"$logs/asan.count"
+  )
+  read -r p f <"$logs/asan.count"
+  passed=$p
+  [ "$f" -eq "$failed" ] || failures="$failures asan"
+  failed=$f
+  if grep -l "ERROR: AddressSanitizer" "$logs"/asan-*.log; then one asan-report 1; fi
 }
 
 parity() {
@@ -89,10 +188,11 @@ parity() {
   add_up parity "$logs/parity.log" $code
 }
 
+# Without the tests: these ran against the same installed package.
 check() {
   title "R CMD check"
   (cd "$package" && R_LIBS=$library _R_CHECK_FORCE_SUGGESTS_=false MAKEFLAGS=-j$JOBS \
-    $R CMD check --no-manual "$check_vignettes" "$(basename "$tarball")") >"$logs/check.log" 2>&1
+    $R CMD check --no-manual --no-tests "$check_vignettes" "$tarball") >"$logs/check.log" 2>&1
   code=$?
   grep -E '(WARNING|ERROR|NOTE)$' "$logs/check.log"
   tail -n 4 "$logs/check.log"
@@ -125,28 +225,34 @@ YAML
     n <- length(result$error) + length(result$warning)
     cat(sprintf("BiocCheck: %d errors, %d warnings, %d notes\n", length(result$error), length(result$warning),
         length(result$note)))
-    quit(status = n > 0)' "$(basename "$tarball")") >"$logs/bioccheck.log" 2>&1
+    quit(status = n > 0)' "$tarball") >"$logs/bioccheck.log" 2>&1
   code=$?
   grep -E '^ *\* (ERROR|WARNING)|^BiocCheck: ' "$logs/bioccheck.log"
   [ $code -eq 0 ] || tail -n 30 "$logs/bioccheck.log"
   one BiocCheck $code
 }
 
-parts=${*:-engine r parity check bioccheck}
-built=''
+parts=${*:-engine tsan parity r asan check bioccheck}
+built='' times=''
 need_build() { [ -n "$built" ] || { built=no; build && built=yes; }; [ "$built" = yes ]; }
 for part in $parts; do
+  started=$(date +%s)
   case $part in
+    quick) quick ;;
     engine) engine ;;
+    tsan) tsan ;;
     parity) parity ;;
     r) if need_build; then r_tests; else one testthat 1; fi ;;
+    asan) if need_build; then asan; else one asan 1; fi ;;
     check) if need_build; then check; else one "R-CMD-check" 1; fi ;;
     bioccheck) if need_build; then bioccheck; else one BiocCheck 1; fi ;;
     *) echo "run-all.sh: no part is called '$part'" >&2; exit 2 ;;
   esac
+  times="$times, $part $(($(date +%s) - started)) s"
 done
 
 echo
+echo "took: ${times#, }"
 [ -z "$failures" ] || echo "failed:$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -189,14 +189,15 @@ SEXP cw_r_tau_features(SEXP points, SEXP flow, SEXP grid, SEXP readout, SEXP thr
 SEXP cw_r_tau_posterior(SEXP deviance, SEXP grid, SEXP usable);
 SEXP cw_r_tau_amortise(SEXP deviance, SEXP grid, SEXP usable, SEXP embedding, SEXP fresh);
 SEXP cw_r_tau_project(SEXP projection, SEXP modality, SEXP which);
-SEXP cw_r_tau_forecast(SEXP sizes);
+SEXP cw_r_tau_forecast(SEXP sizes, SEXP options);
+SEXP cw_r_tau_settings(void);
 
 #define CW_TAU_ENTRIES                                                                                                 \
     {"cw_r_tau_fit", (DL_FUNC)&cw_r_tau_fit, 7}, {"cw_r_tau_readout", (DL_FUNC)&cw_r_tau_readout, 7},                  \
         {"cw_r_tau_features", (DL_FUNC)&cw_r_tau_features, 5},                                                         \
         {"cw_r_tau_posterior", (DL_FUNC)&cw_r_tau_posterior, 3},                                                       \
         {"cw_r_tau_amortise", (DL_FUNC)&cw_r_tau_amortise, 5}, {"cw_r_tau_project", (DL_FUNC)&cw_r_tau_project, 3},    \
-        {"cw_r_tau_forecast", (DL_FUNC)&cw_r_tau_forecast, 1}
+        {"cw_r_tau_forecast", (DL_FUNC)&cw_r_tau_forecast, 2}, {"cw_r_tau_settings", (DL_FUNC)&cw_r_tau_settings, 0}
 
 /* ---- rankings, nulls, shifts (r_ranking.c) ---------------------------------------------------------------------- */
 SEXP cw_r_rank_sort(SEXP score);

@@ -23,7 +23,7 @@ static void check_interrupt(void *unused)
 }
 
 /* Asks R at most 20 times a second: the engine polls after every operation. With CW_COLLECT_AT_POLLS (a build of the
- * tests) R collects its garbage at every 16th poll, so that what isn't protected is lost. */
+ * tests) R collects its garbage at every 64th poll, so that what isn't protected is lost. */
 static int host_interrupted(void *user)
 {
     static double last;
@@ -31,7 +31,7 @@ static int host_interrupted(void *user)
     (void)user;
 #ifdef CW_COLLECT_AT_POLLS
     static unsigned polls;
-    if (polls++ % 16 == 0) R_gc();
+    if (polls++ % 64 == 0) R_gc();
 #endif
     if (timespec_get(&now, TIME_UTC) != TIME_UTC) return !R_ToplevelExec(check_interrupt, NULL);
     double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;

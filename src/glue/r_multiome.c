@@ -5,29 +5,6 @@
 
 #include <string.h>
 
-static cw_multiome_options options_of(SEXP list, uint64_t key)
-{
-    cw_multiome_options o = cw_multiome_defaults();
-#define INTEGER_FIELD(field, name) o.field = (int64_t)cw_glue_number(list, name, (double)o.field)
-#define NUMBER_FIELD(field, name) o.field = cw_glue_number(list, name, o.field)
-    INTEGER_FIELD(cells, "cells"), INTEGER_FIELD(genes, "genes"), INTEGER_FIELD(peaks, "peaks");
-    INTEGER_FIELD(peaks_low, "peaksLow"), INTEGER_FIELD(peaks_high, "peaksHigh");
-    o.topology = (cw_topology)cw_glue_number(list, "topology", 0);
-    o.lag = (cw_lag)cw_glue_number(list, "lag", 0);
-    o.spoil = (cw_spoil)cw_glue_number(list, "spoil", 0);
-    o.altered_branch = (int)cw_glue_number(list, "alteredBranch", 0);
-    NUMBER_FIELD(depth_rna, "depthRna"), NUMBER_FIELD(depth_atac, "depthAtac");
-    NUMBER_FIELD(median, "median"), NUMBER_FIELD(spread, "spread"), NUMBER_FIELD(low, "low");
-    NUMBER_FIELD(high, "high"), NUMBER_FIELD(hill, "hill"), NUMBER_FIELD(modulation, "modulation");
-    NUMBER_FIELD(uneven, "uneven"), NUMBER_FIELD(repressed, "repressed"), NUMBER_FIELD(altered, "altered");
-    NUMBER_FIELD(factor, "factor"), NUMBER_FIELD(dispersion, "dispersion"), NUMBER_FIELD(dropout, "dropout");
-    NUMBER_FIELD(library_rna, "libraryRna"), NUMBER_FIELD(library_atac, "libraryAtac");
-#undef INTEGER_FIELD
-#undef NUMBER_FIELD
-    o.key = key;
-    return o;
-}
-
 enum { RNA, ATAC, TAU, PATTERN, KINETIC, REPRESSED, ALTERED, BRANCH_OF, DYNAMIC, GENE_OF, LINKED, FOLLOWS, TIME, BRANCH,
        GROUP, PARTNER, CHROMATIN, RATE, FIELDS };
 
@@ -114,7 +91,9 @@ SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads)
     static const char *const names[] = {"rna", "atac", "tau", "pattern", "kinetic", "repressed", "altered", "branchOf",
                                         "dynamic", "geneOf", "linked", "follows", "time", "branch", "group", "partner",
                                         "chromatin", "rate", "peaks"};
-    cw_multiome_options o = options_of(options, cw_glue_key(key));
+    cw_multiome_options o;
+    cw_glue_settings(options, cw_multiome_settings, &o);
+    o.key = cw_glue_key(key);
     int wanted = Rf_asLogical(profiles) == 1;
     const double size[] = {(double)o.cells, (double)o.genes, (double)o.peaks, (double)o.genes * (double)o.peaks_high};
     for (int i = 0; i < 4; i++)

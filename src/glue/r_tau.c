@@ -54,28 +54,6 @@ static double *cube_by_rows(cw_ctx *ctx, SEXP m, int64_t a, int64_t b, int64_t c
     return out;
 }
 
-static cw_tau_options options_of(SEXP o, uint64_t key)
-{
-    cw_tau_options d = cw_tau_defaults();
-    d.metacells = (int64_t)cw_glue_number(o, "metacells", 0);
-    d.landmarks = (int64_t)cw_glue_number(o, "landmarks", (double)d.landmarks);
-    d.components = (int64_t)cw_glue_number(o, "components", (double)d.components);
-    d.shuffles = (int64_t)cw_glue_number(o, "shuffles", (double)d.shuffles);
-    d.min_axes = (int64_t)cw_glue_number(o, "minAxes", (double)d.min_axes);
-    d.max_axes = (int64_t)cw_glue_number(o, "maxAxes", (double)d.max_axes);
-    d.neighbours = (int64_t)cw_glue_number(o, "neighbours", (double)d.neighbours);
-    d.iterations = (int64_t)cw_glue_number(o, "iterations", (double)d.iterations);
-    d.lead_splits = (int64_t)cw_glue_number(o, "leadSplits", (double)d.lead_splits);
-    d.grid_size = (int64_t)cw_glue_number(o, "gridSize", (double)d.grid_size);
-    d.grid_max = cw_glue_number(o, "gridMax", d.grid_max);
-    d.lambda = cw_glue_number(o, "lambda", d.lambda);
-    d.peak_weights = cw_glue_number(o, "peakWeights", 1) != 0.0;
-    int readout = (int)cw_glue_number(o, "readout", 0);
-    d.readout = readout == 1 ? CW_TAU_DELAY : readout == 2 ? CW_TAU_KINETICS : CW_TAU_AUTO;
-    d.key = key;
-    return d;
-}
-
 /* ---- out --------------------------------------------------------------------------------------------------------- */
 
 static void put(SEXP list, const char *name, SEXP value)
@@ -311,7 +289,7 @@ static void release(SEXP ptr)
 }
 
 /* atac, rna: list(p, i, x, rows, columns), features x cells; links: list(gene, peak) from 0; embedding: NULL or
- * list(atac, rna), each NULL or cells x axes; options: see options_of. -> see fit_list; `features` and both deviances
+ * list(atac, rna), each NULL or cells x axes; options: see cw_tau_settings. -> see fit_list; `features` and both deviances
  * are NULL where there is no flow or the readout was not asked for. */
 SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options, SEXP key, SEXP threads)
 {
@@ -325,7 +303,9 @@ SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options,
     if (own_r != R_NilValue && Rf_nrows(real_matrix(own_r, "an embedding")) != x.rna.cells)
         Rf_error("internal error: the RNA's embedding has other cells");
     x.gene = INTEGER(gene), x.peak = INTEGER(peak), x.links = (int64_t)Rf_xlength(gene);
-    cw_tau_options o = options_of(options, cw_glue_key(key));
+    cw_tau_options o;
+    cw_glue_settings(options, cw_tau_settings, &o);
+    o.key = cw_glue_key(key);
     SEXP ptr = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
     R_RegisterCFinalizerEx(ptr, release, TRUE);
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
@@ -558,14 +538,16 @@ SEXP cw_r_tau_project(SEXP projection, SEXP modality, SEXP which)
     return out;
 }
 
-/* Bytes of a fit. sizes: cells, genes, peaks, links, non-zero values of chromatin and RNA, metacells (0: by default),
- * landmarks, grid points, components. */
-SEXP cw_r_tau_forecast(SEXP sizes)
+/* Bytes of a fit. sizes: cells, genes, peaks, links, non-zero values of chromatin and of RNA; options as of a fit. */
+SEXP cw_r_tau_forecast(SEXP sizes, SEXP options)
 {
-    need_numbers(sizes, 10, "sizes");
+    need_numbers(sizes, 6, "sizes");
     const double *s = REAL(sizes);
-    cw_tau_options o = cw_tau_defaults();
-    o.metacells = (int64_t)s[6], o.landmarks = (int64_t)s[7], o.grid_size = (int64_t)s[8], o.components = (int64_t)s[9];
+    cw_tau_options o;
+    cw_glue_settings(options, cw_tau_settings, &o);
     return Rf_ScalarReal((double)cw_tau_forecast((int64_t)s[0], (int64_t)s[1], (int64_t)s[2], (int64_t)s[3],
                                                  (int64_t)s[4], (int64_t)s[5], cw_threads_resolve(0), &o));
 }
+
+/* The anchored method's settings, as cw_glue_settings_table gives them. */
+SEXP cw_r_tau_settings(void) { return cw_glue_settings_table(cw_tau_settings); }

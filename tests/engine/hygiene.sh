@@ -1,7 +1,7 @@
 #!/bin/sh
-# hygiene.sh: what may not be in the engine. Run from anywhere: sh tests/engine/hygiene.sh [ENGINE].
-# No R header; no abort, exit, printing or the C library's random numbers; no layer that includes one above it; and no R
-# function that is defined twice.
+# hygiene.sh: what may not be in the engine and in R/. Run from anywhere: sh tests/engine/hygiene.sh [ENGINE].
+# No R header; no abort, exit, printing or the C library's random numbers; no layer that includes one above it. And what
+# holds for the files of R/.
 cd "$(dirname "$0")" || exit 1
 engine=${1:-../../src/engine}
 passed=0 failed=0
@@ -68,9 +68,42 @@ $f includes $inc" ;; esac
   done
   if [ -z "$hits" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL layer $layer:$hits"; fi
 done
-# In R the last definition of a name silently wins.
-twice=$(sed -n 's/^\(\.\{0,1\}[A-Za-z][A-Za-z0-9._]*\) <- function.*/\1/p' ../../R/*.R 2>/dev/null | sort | uniq -d)
-if [ -z "$twice" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL functions defined twice in R/:" $twice; fi
+# $1: what it is about; $2: those that offend, a line each or none
+say() {
+  if [ -z "$2" ]; then passed=$((passed + 1)); return; fi
+  if [ -n "${later:-}" ]; then printf 'LATER %s:\n%s\n' "$1" "$2"; return; fi
+  failed=$((failed + 1))
+  printf 'FAIL %s:\n%s\n' "$1" "$2"
+}
+
+# ---- R/, where there is one ----
+# Files are named by prefix, have at most 500 lines and a test of their name. The others of tests/testthat ask the package
+# as a whole. Only input-*.R ask for the class of the cells: everything else takes what these return.
+r=../../R tests=../testthat
+if [ -d $r ]; then
+  later=yes
+  prefixes="input preprocess model grn tau plot report sim util embed annotate perturb"
+  free="AllClasses AllGenerics causeway-package zzz"
+  whole="badinput demo-data newcomer parity threads"
+  names=$(cd $r && ls ./*.R | sed 's|^\./||; s/\.R$//')
+  ours=$(printf '%s\n' $names | grep -vxE "$(echo $free | tr ' ' '|')")
+  say "R files without a prefix of ($prefixes)" \
+    "$(printf '%s\n' $ours | grep -vE "^($(echo $prefixes | tr ' ' '|'))(-[a-z0-9]+)+\$")"
+  say "R files of more than 500 lines" "$(wc -l $r/*.R | awk '$2 != "total" && $1 > 500 { print $2, $1 }')"
+  say "R files without a test of their name" \
+    "$(for n in $ours; do [ -f "$tests/test-$n.R" ] || echo "$n"; done)"
+  say "tests of no R file" "$(cd $tests && ls test-*.R | sed 's/^test-//; s/\.R$//' |
+    grep -vxF "$(printf '%s\n' $names $whole)")"
+  later=''
+  # In R the last definition of a name silently wins.
+  say "functions defined twice in R/" \
+    "$(sed -n 's/^\(\.\{0,1\}[A-Za-z][A-Za-z0-9._]*\) <- function.*/\1/p' $r/*.R | sort | uniq -d)"
+  later=yes
+  containers="SummarizedExperiment|SingleCellExperiment|SpatialExperiment|Seurat|MultiAssayExperiment|dgCMatrix"
+  say "classes of cells asked for outside input-*.R" "$(grep -nE \
+    "(is|inherits)\(x, *\"($containers|Matrix|matrix|DelayedArray|DelayedMatrix|IterableMatrix)\"" $r/*.R |
+    grep -v "^$r/input-")"
+fi
 
 others=$(find "$engine" -mindepth 1 -maxdepth 1 | grep -Ev "/($(echo $layers | tr ' ' '|'))\$")
 if [ -z "$others" ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAIL in no layer: $others"; fi

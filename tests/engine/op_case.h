@@ -8,6 +8,7 @@
 #define CW_OP_CASE_H
 
 #include "autodiff/ops.h"
+#include "guard_case.h"
 #include "kernels/cpu/cpu.h"
 #include "test.h"
 
@@ -79,7 +80,7 @@ static inline void op_poison(cw_tape *t)
     for (int b = 0; b < BLOCKS; b++) {
         block[b] = cw_tape_matrix(t, ROWS >> b, 1);
         float *p = block[b] ? cw_tape_data(t, block[b]) : NULL;
-        for (int64_t i = 0; p && i < ROWS >> b; i++) p[i] = NAN;
+        if (p) t->k->fill(&t->exec, p, NAN, ROWS >> b);
     }
     for (int b = 0; b < BLOCKS; b++) {
         int recording = t->recording;
@@ -170,20 +171,28 @@ static inline double op_distance(const float *a, const float *b, int64_t n)
     return worst;
 }
 
-/* Output and gradients as they are on the given table, threads and width of vector, one after the other in `all`. */
+/* Output and gradients as they are on the given table, threads and width of vector, one after the other in `all`. The
+ * table "guard" is cpu's on the guard device; -1 where that one refuses the case. */
 static inline int64_t op_everything(cw_tape *t, const op_case *c, int mode, const char *table, int threads, int level,
                                     const float *r, float *all)
 {
     op_leaves l;
     cw_ctx *ctx = t->ctx;
-    ctx->kernels = cw_kernels_select(table);
+    int guarded = strcmp(table, "guard") == 0;
+    ctx->kernels = guarded ? cw_kernels_guard(&cw_kernels_cpu) : cw_kernels_select(table);
     ctx->threads = threads;
     cw_cpu_simd_limit(level);
     op_new_leaves(&l, c, mode);
+    float *data[OP_MAX_IN], *grad[OP_MAX_IN];
+    for (int i = 0; guarded && i < c->inputs; i++) guard_move(ctx, &l.leaf[i], data + i, grad + i);
     cw_tensor *y = op_forward(t, c, &l, mode, 1);
     int64_t n = y ? cw_count(y) : 0, at = n;
-    if (y && cw_tape_data(t, y)) memcpy(all, cw_tape_data(t, y), (size_t)n * sizeof *all);
-    CHECK(y && op_backward(t, y, r) == CW_OK, "%s: %s", c->name, ctx->text);
+    float *values = cw_tape_data(t, y);
+    if (values) ctx->kernels->device->copy_out(ctx, all, values, n * (int64_t)sizeof *all);
+    int refused = guarded && !y && guard_was_refused(ctx);
+    CHECK(refused || (y && op_backward(t, y, r) == CW_OK), "%s (%s): %s", c->name, table, ctx->text);
+    for (int i = 0; guarded && i < c->inputs; i++) guard_move_back(ctx, &l.leaf[i], data[i], grad[i]);
+    if (guarded) guard_check(c->name);
     for (int i = 0; y && i < c->inputs; i++) {
         if (!l.grad[i]) continue;
         memcpy(all + at, l.grad[i], (size_t)l.count[i] * sizeof *all);
@@ -196,7 +205,7 @@ static inline int64_t op_everything(cw_tape *t, const op_case *c, int mode, cons
     op_free_leaves(&l, c);
     cw_cpu_simd_limit(CW_SIMD_COUNT);
     cw_ctx_clear(ctx);
-    return at;
+    return refused ? -1 : at;
 }
 
 static inline void op_check_case(cw_ctx *ctx, cw_tape *t, const op_case *c)
@@ -270,6 +279,12 @@ static inline void op_check_case(cw_ctx *ctx, cw_tape *t, const op_case *c)
         CHECK(e < 2e-6 * (c->tol > 2e-3 ? 10 : 1) && g < 1e-5 * (c->tol > 2e-3 ? 10 : 1),
               "%s: vectors of level %d are off the reference by %g, gradients by %g", c->name, level, e, g);
     }
+    /* on memory that only kernels can touch: the bits of cpu's table, which was the last */
+    for (int mode = OP_PLAIN; r && cw_kernels_guard(&cw_kernels_cpu) && mode <= OP_DROPPED; mode++) {
+        op_everything(t, c, mode, "cpu", 2, CW_SIMD_COUNT, r, one);
+        if (op_everything(t, c, mode, "guard", 2, CW_SIMD_COUNT, r, now) < 0) break;
+        CHECK(memcmp(now, one, (size_t)total * sizeof *now) == 0, "%s: other bits on the guard device", c->name);
+    }
     /* on a failed context nothing is done, whatever the arguments */
     cw_fail(ctx, CW_ERR_STATE, "already failed");
     cw_tensor *none[OP_MAX_IN] = {0};
@@ -287,6 +302,7 @@ static inline void check_op_cases(const op_case *cases, int count)
     cw_tape_free(t);
     cw_ctx_let_go(ctx);
     CHECK(ctx->memory.bytes == 0, "%lld bytes are still held", (long long)ctx->memory.bytes);
+    CHECK(cw_guard_held() == 0, "%lld bytes of the guard device are still held", (long long)cw_guard_held());
     cw_ctx_free(ctx);
 }
 

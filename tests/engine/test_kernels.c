@@ -885,6 +885,241 @@ static void test_losses(void)
     CHECK(loss[0] == 0 && loss[1] == 1e4f, "bce %g %g", loss[0], loss[1]);
 }
 
+/* ---- filling, sums, losses that reduce. One size n (and d, the width); out[0] is the result or the gradient ---------- */
+
+#define RUN(entry, ...)                                                                                                \
+    static void run_##entry(const cw_kernels *k, const cw_exec *ex, job *j) { k->entry(ex, __VA_ARGS__); }
+RUN(fill, j->out[0], j->f[0], j->s[0])
+RUN(affine, j->out[0], j->in[0], j->f[0], j->f[1], j->s[0])
+RUN(add_scaled, j->out[0], j->in[0], j->f[0], j->s[0])
+RUN(linear_precise, j->out[0], NULL, j->in[0], j->in[1], j->in[2], NULL, CW_ACT_NONE, j->s[0], j->s[1], j->s[2])
+RUN(sum, j->out[0], j->in[0], 0.5, 3.0, j->s[0])
+RUN(dot, j->out[0], j->in[0], j->in[1], 3.0, j->s[0])
+RUN(mean_squared, j->out[0], j->in[0], j->in[1], j->s[0])
+RUN(mean_squared_backward, j->out[0], j->out[1], j->f[0], j->in[0], j->in[1], j->s[0])
+RUN(mean_absolute, j->out[0], j->in[0], j->s[0])
+RUN(mean_absolute_backward, j->out[0], j->f[0], j->in[0], j->s[0])
+RUN(latent, j->out[0], j->in[0], j->in[1], j->s[0])
+RUN(latent_backward, j->out[0], j->in[2], j->in[0], j->in[1], j->s[0])
+RUN(kl_normal, j->out[0], j->in[0], 3, j->s[0])
+RUN(kl_normal_backward, j->out[0], j->f[0], j->in[0], 3, j->s[0])
+RUN(zi_normal, j->out[0], j->in[0], j->in[1], 3, j->s[0])
+RUN(zi_normal_backward, j->out[0], j->f[0], j->in[0], j->in[1], 3, j->s[0])
+RUN(soft_cross_entropy, j->out[0], j->out[1], j->in[0], j->in[1], j->f[0], j->s[0], j->s[1])
+RUN(row_weights, j->out[0], j->index, j->f[0], j->s[0])
+RUN(row_shift, j->out[0], j->in[0], j->s[0], j->s[1])
+RUN(contrast, j->out[0], j->out[1], j->in[0], j->f[0], j->s[0])
+
+static job reducing(const char *name, void (*run)(const cw_kernels *, const cw_exec *, job *), int64_t n, int64_t out)
+{
+    job j = {.name = name, .run = run, .out_length = NONE, .tolerance = 1e-6, .f = {0.7f, -0.3f}};
+    j.s[0] = n, j.out_length[0] = out;
+    return j;
+}
+
+/* The backward `run` with g in f[0] against differences of the forward by in[0] (n values). */
+static void loss_gradient(job *forward, const char *name, void (*run)(const cw_kernels *, const cw_exec *, job *), int64_t n,
+                          double tol)
+{
+    job b = *forward;
+    b.name = name, b.run = run, b.adds = 1, b.out_length[0] = n;
+    b.out_length[1] = run == run_mean_squared_backward ? n : -1;
+    compare(&b);
+    float g = b.f[0];
+    gradients(&b);
+    differences(forward, &g, forward->in[0], b.out[0], n, 1e-2f, tol);
+}
+
+static double by_hand(const float *x, const float *y, int64_t n, int what)
+{
+    double all = 0;
+    for (int64_t i = 0; i < n; i++)
+        all += what == 0 ? x[i] : what == 1 ? (double)x[i] * y[i] : what == 2 ? pow((double)x[i] - y[i], 2) : fabs(x[i]);
+    return all;
+}
+
+static void test_reductions(void)
+{
+    static const int64_t sizes[] = {1, 2, 3, 17, 65, 129, 1003};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int64_t n = sizes[i];
+        job fill = reducing("fill", run_fill, n, n);
+        compare(&fill);
+        CHECK(fill.out[0][0] == 0.7f && fill.out[0][n - 1] == 0.7f, "fill");
+        job line = reducing("affine", run_affine, n, n);
+        line.in[0] = uniform(n, -2, 2);
+        compare(&line);
+        CHECK(fabs(line.out[0][n / 2] - (0.7 * line.in[0][n / 2] - 0.3)) < 1e-6, "affine");
+        job add = reducing("add_scaled", run_add_scaled, n, n);
+        add.in[0] = line.in[0], add.adds = 1;
+        compare(&add);
+        float *x = uniform(n, -2, 2), *y = uniform(n, -2, 2);
+        for (int64_t q = 0; q < n; q++) /* |x| has a kink */
+            if (fabsf(x[q]) < 0.05f) x[q] = 0.5f;
+        static void (*const run[])(const cw_kernels *, const cw_exec *, job *) = {run_sum, run_dot, run_mean_squared,
+                                                                                   run_mean_absolute};
+        double factor[] = {0.5 / 3, 1.0 / 3, 1.0 / (double)n, 1.0 / (double)n};
+        for (int what = 0; what < 4; what++) {
+            job s = reducing("sum", run[what], n, 1);
+            s.in[0] = x, s.in[1] = y, s.floor = 1;
+            compare(&s);
+            CHECK(fabs(s.out[0][0] - factor[what] * by_hand(x, y, n, what)) < 1e-5, "reduction %d of %d", what, (int)n);
+            if (n < 100 && what == 2) loss_gradient(&s, "mean_squared_backward", run_mean_squared_backward, n, 2e-3);
+            if (n < 100 && what == 3) loss_gradient(&s, "mean_absolute_backward", run_mean_absolute_backward, n, 2e-3);
+        }
+        end_test("reductions");
+    }
+    double values[3] = {1e300, -1e300, 3}; /* in double and in order */
+    float out, full[4], known[4] = {1.0f, -2.5f, 0.0f, 3.0e38f};
+    const uint16_t half[4] = {0x3f80, 0xc020, 0, 0x7f62};
+    cw_exec ex = {1};
+    cw_kernels_cpu.sum_double(&ex, &out, values, 2.0, 3);
+    CHECK(out == 1.5f, "sum_double %g", (double)out);
+    cw_kernels_cpu.to_f32(&ex, full, half, 4);
+    CHECK(full[0] == known[0] && full[1] == known[1] && full[2] == 0 && fabsf(full[3] / known[3] - 1) < 0.01f, "bf16");
+}
+
+static void test_distributions(void)
+{
+    static const int64_t sizes[] = {1, 3, 17, 33, 257};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        int64_t n = sizes[i];
+        job z = reducing("latent", run_latent, n, n);
+        z.in[0] = uniform(2 * n, -2, 2), z.in[1] = uniform(n, -2, 2), z.in[2] = uniform(n, -1, 1);
+        compare(&z);
+        job dz = z;
+        dz.name = "latent_backward", dz.run = run_latent_backward, dz.adds = 1, dz.out_length[0] = 2 * n;
+        compare(&dz);
+        gradients(&dz);
+        differences(&z, z.in[2], z.in[0], dz.out[0], 2 * n, 1e-2f, 2e-3);
+        job kl = reducing("kl_normal", run_kl_normal, n, 1);
+        kl.in[0] = uniform(2 * n, -1, 1);
+        compare(&kl);
+        if (n < 100) loss_gradient(&kl, "kl_normal_backward", run_kl_normal_backward, 2 * n, 3e-3);
+        job zi = reducing("zi_normal", run_zi_normal, n, 1);
+        zi.in[0] = uniform(3 * n, -1, 1), zi.in[1] = uniform(n, 0, 2);
+        for (int64_t q = 0; q < n; q += 2) zi.in[1][q] = 0;
+        compare(&zi);
+        if (n < 100) loss_gradient(&zi, "zi_normal_backward", run_zi_normal_backward, 3 * n, 3e-3);
+        end_test("distributions");
+    }
+    /* KL(N(0, 1) || N(0, 1)) = 0 where softplus(s) + 1e-6 = 1; what isn't finite is replaced, and moves nothing */
+    float stats[4] = {0, 0.541323f, NAN, 0.541323f}, d[4] = {0}, out;
+    cw_exec ex = {1};
+    cw_kernels_cpu.kl_normal(&ex, &out, stats, 1, 2);
+    cw_kernels_cpu.kl_normal_backward(&ex, d, 1, stats, 1, 2);
+    CHECK(fabsf(out) < 1e-5f && fabsf(d[0]) < 1e-5f && d[2] == 0, "kl %g, gradients %g %g", out, d[0], d[2]);
+}
+
+static void test_row_losses(void)
+{
+    for (size_t i = 0; i < ROW_SIZES; i++) {
+        int64_t n = row_sizes[i][0], d = row_sizes[i][1];
+        if (n == 0) continue;
+        int32_t target[301];
+        for (int64_t r = 0; r < n; r++) target[r] = r % 4 == 3 ? -1 : 1;
+        job w = reducing("row_weights", run_row_weights, n, n);
+        w.index = target;
+        compare(&w);
+        CHECK(w.out[0][0] == 0.7f && (n < 4 || w.out[0][3] == 0), "row_weights");
+        job s = reducing("row_shift", run_row_shift, n, n * d);
+        s.s[1] = d, s.in[0] = uniform(n * d, 0, 1), s.adds = 1;
+        compare(&s);
+        int zero = 0; /* where y is largest */
+        for (int64_t q = 0; q < d; q++) zero += s.out[0][q] == 0;
+        CHECK(d == 0 || zero >= 1, "row_shift");
+        job ce = reducing("soft_cross_entropy", run_soft_cross_entropy, n, 1);
+        ce.s[1] = d, ce.in[0] = uniform(n * d, -2, 2), ce.in[1] = uniform(n * d, 0, 1);
+        ce.out_length[1] = n * d, ce.floor = 1;
+        if (d > 0) compare(&ce);
+        float one = 1;
+        if (d > 1 && n * d < 200) differences(&ce, &one, ce.in[0], ce.out[1], n * d, 1e-2f, 3e-3);
+        job lin = reducing("linear_precise", run_linear_precise, n, n * 3);
+        lin.s[1] = d, lin.s[2] = 3, lin.in[0] = ce.in[0], lin.in[1] = uniform(3 * d, -1, 1), lin.in[2] = uniform(3, -1, 1);
+        compare(&lin);
+        end_test("row losses");
+    }
+    for (int64_t n = 1; n < 20; n += 6) {
+        job c = reducing("contrast", run_contrast, n, 1);
+        c.in[0] = uniform(n * n, -1, 1), c.out_length[1] = n * n, c.floor = 1;
+        compare(&c);
+        float temperature = c.f[0];
+        if (n > 1) differences(&c, &temperature, c.in[0], c.out[1], n * n, 1e-2f, 3e-3);
+        for (int64_t q = 0; q < n * n; q++) c.out[1][q] = 0;
+        end_test("contrast");
+    }
+}
+
+/* Prior loss: cells of 0 to many edges, ties, pairs known and not; cpu against ref at 1 to 3 threads, to the bits. */
+static void test_prior(void)
+{
+    static const int64_t tf[] = {0, 2, 2, 5, 8}, gene[] = {0, 40, 41, 171, 371};
+    enum { CELLS = 4, U = 8, V = 371, M = 5, TOP = 7 };
+    int32_t tf_gene[U], token[V];
+    for (int i = 0; i < U; i++) tf_gene[i] = i % 3;
+    for (int i = 0; i < V; i++) token[i] = i % 50;
+    uint64_t pair[40];
+    for (int i = 0; i < 40; i++) pair[i] = (uint64_t)(i / 20) << 32 | (uint64_t)(i % 20);
+    cw_prior p = {.gene = {CELLS, gene, gene}, .tf = {CELLS, tf, tf}, .tf_gene = tf_gene, .gene_token = token,
+                  .pair = pair, .pairs = 40, .top = TOP, .positive = 5, .negative = 0.25f};
+    float *u = uniform(U * M, 0, 1), *v = uniform(V * M, 0, 0.3f), loss[4], *du[4], *dv[4];
+    memcpy(v + M * 3, v + M * 2, M * sizeof *v); /* a tie */
+    double weights[4];
+    for (int run = 0; run < 4; run++) {
+        const cw_kernels *k = run == 0 ? &cw_kernels_ref : &cw_kernels_cpu;
+        cw_exec ex = {run == 0 ? 1 : run};
+        int64_t edges = 600, used[CELLS] = {-1, -1, -1, -1};
+        cw_judged edge[CELLS * TOP];
+        void *work = malloc((size_t)k->prior_work(&ex, CELLS, edges));
+        du[run] = filled(U * M, 0), dv[run] = filled(V * M, 0);
+        k->prior_loss(&ex, &loss[run], &weights[run], edge, used, work, edges, u, v, p, M);
+        k->prior_loss_backward(&ex, du[run], dv[run], 0.5f, &weights[run], edge, used, u, v, p, M);
+        free(work);
+        CHECK(used[0] == TOP && used[1] == 0 && used[2] == TOP && used[3] == TOP, "edges judged: %d %d %d %d",
+              (int)used[0], (int)used[1], (int)used[2], (int)used[3]);
+        CHECK(fabsf(loss[run] / loss[0] - 1) < 1e-6f && weights[run] == weights[0], "loss %g and %g", loss[run], loss[0]);
+        CHECK(run < 2 || (loss[run] == loss[1] && memcmp(dv[run], dv[1], V * M * 4) == 0 &&
+                          memcmp(du[run], du[1], U * M * 4) == 0), "%d threads, other bits", run);
+        CHECK(worst(dv[run], dv[0], V * M, 1e-5, 0) <= 1 && worst(du[run], du[0], U * M, 1e-5, 0) <= 1, "gradients");
+    }
+    double most = 0;
+    for (int i = 0; i < U * M; i++) most = fmax(most, fabs(du[0][i]));
+    CHECK(most > 1e-3, "gradients up to %g", most);
+    end_test("prior");
+}
+
+/* h = tr((I + max(A,0)/m)^m) - m of known matrices; its slope against differences. */
+static void test_acyclic(void)
+{
+    enum { M = 3 };
+    cw_exec ex = {1};
+    for (int table = 0; table < 2; table++) {
+        const cw_kernels *k = table ? &cw_kernels_cpu : &cw_kernels_ref;
+        float A[2][M * M] = {{0, 1, 2, -5, 0, 3, -1, -2, 0}, {0.3f, 1, -2, 0.5f, 0.1f, 0, 2, -1, 0.2f}};
+        for (int which = 0; which < 2; which++) {
+            float B[M * M], P[M * M], work[2 * M * M], slope[M * M];
+            double h, side[2];
+            k->acyclic_matrix(&ex, B, A[which], M);
+            k->matrix_power(&ex, P, work, B, M, M - 1);
+            k->acyclic(&ex, &h, slope, P, B, A[which], M);
+            CHECK(which ? h > 0.1 : fabs(h) < 1e-6, "%s: h %g", k->name, h);
+            for (int i = 0; i < M * M; i++) {
+                float old = A[which][i], ignored[M * M];
+                if (fabsf(old) < 0.05f) continue;
+                for (int s = 0; s < 2; s++) {
+                    A[which][i] = old + (s ? -0.01f : 0.01f);
+                    k->acyclic_matrix(&ex, B, A[which], M);
+                    k->matrix_power(&ex, P, work, B, M, M - 1);
+                    k->acyclic(&ex, side + s, ignored, P, B, A[which], M);
+                }
+                A[which][i] = old;
+                CHECK(fabs((side[0] - side[1]) / 0.02 - slope[i]) < 2e-3 * (1 + fabs(slope[i])), "slope %d: %g", i,
+                      (double)slope[i]);
+            }
+        }
+    }
+}
+
 /* ---- optimiser -------------------------------------------------------------------------------------------------- */
 
 static void run_adamw(const cw_kernels *k, const cw_exec *ex, job *j)
@@ -1008,6 +1243,11 @@ int main(void)
     test_topk_gate();
     test_soft_bins();
     test_losses();
+    test_reductions();
+    test_distributions();
+    test_row_losses();
+    test_prior();
+    test_acyclic();
     test_optimizer();
     test_coupled();
     return test_end();

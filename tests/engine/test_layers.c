@@ -201,6 +201,9 @@ static void test_lora(const char *kernels)
     CHECK(worst < 2e-5 && moved > 0.1 && back < 5e-7, "%s: merged off by %g, taken out by %g", kernels, worst, back);
     cw_layer_linear bad = {&w, NULL, &B, &A, 1};
     CHECK(cw_layer_linear_merge(ctx, &bad, 1) == CW_ERR_SHAPE && strstr(ctx->text, "LoRA"), "%s", ctx->text);
+    cw_ctx_clear(ctx);
+    w.dtype = CW_BF16;
+    CHECK(cw_layer_linear_merge(ctx, &pair, 1) == CW_ERR_STATE && strstr(ctx->text, "float"), "%s", ctx->text);
     free(none.data);
     cw_tape_free(t);
     cw_ctx_free(ctx);

@@ -1,6 +1,7 @@
 /* test_ops.c: every differentiable operation against finite differences, with both kernel tables; its refusals; views,
  * dropped inputs, inputs used twice, and inference against recording. */
 #include "autodiff/ops.h"
+#include "guard_case.h"
 #include "test.h"
 
 #define MAX_IN 9
@@ -218,6 +219,14 @@ static void in_order(float **x)
 {
     for (int64_t i = 0; i < 15; i++) x[0][i] = 0.5f * x[0][i] + 1.5f * (float)(i / 3) * (i % 3 == 1 ? 1.0f : 0.4f);
 }
+static void both_in_order(float **x, int64_t rows)
+{
+    in_order(x);
+    for (int64_t i = 0; i < 3 * rows; i++)
+        x[1][i] = 0.1f * x[1][i] + 1.9f * (float)(i / 3) * (i % 3 == 2 ? 1.0f : 0.5f);
+}
+static void five_in_order(float **x) { both_in_order(x, 5); }
+static void eight_in_order(float **x) { both_in_order(x, 8); }
 
 #if defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers" /* what a case leaves out is 0 */
@@ -306,11 +315,15 @@ static const op_case cases[] = {
     {"flow path, Euler, back", b_flow_path_euler, 7, {FLOW_IN(33)}, .keep = 126, .tol = 4e-3},
     {"flow_share", b_flow_share, 1, {{3, 5}}, .fill = readings, .step = 0.002, .tol = 4e-3},
     {"sliced_w2", b_sliced, 2, {{5, 3}, {5, 3, 0, 0, 1}}, .fill = in_order},
+    {"sliced_w2, both", b_sliced, 2, {{5, 3}, {5, 3}}, .fill = five_in_order},
+    {"sliced_w2, both, more y", b_sliced, 2, {{5, 3}, {8, 3}}, .fill = eight_in_order},
     {"sliced_w2, more y", b_sliced, 2, {{5, 3}, {8, 3, 0, 0, 1}}, .fill = in_order},
     {"sliced_w2, fewer y", b_sliced, 2, {{5, 3}, {3, 3, 0, 0, 1}}, .fill = in_order},
     {"sliced_w2, one y", b_sliced, 2, {{5, 3}, {1, 3, 0, 0, 1}}, .fill = in_order},
     {"sliced_w2, one x", b_sliced, 2, {{1, 3}, {4, 3, 0, 0, 1}}},
     {"spectral_norm", b_spectral, 1, {{3, 4}}, .fill = far_norm},
+    {"info_nce, both", b_info_nce, 2, {{5, 3}, {5, 3}}},
+    {"info_nce of a constant", b_info_nce, 2, {{5, 3, 0, 0, 1}, {5, 3}}},
     {"info_nce", b_info_nce, 2, {{5, 3}, {5, 3, 0, 0, 1}}},
     {"gene_readout",
      b_readout,
@@ -346,6 +359,8 @@ static const op_case cases[] = {
     {"lower_median of rows", b_median_rows, 1, {{3, 5}}, .fill = spread},
     {"a chain with dropped parts", b_chain, 4, {{5, 3}, {1, 3}, {4, 6}, {4, 2}}, .keep = 14},
 };
+/* operations that are refused on other devices, as they come */
+#define HOST_ONLY "flow, flow_share, sliced_w2, spectral_norm, gene_readout, token_readout, lower_median"
 #define CASES ((int)(sizeof cases / sizeof *cases))
 
 /* ---- the leaves of a case ---- */
@@ -450,6 +465,35 @@ static void check_differences(cw_tape *t, const op_case *c, leaves *l, const flo
     }
 }
 
+/* The same on memory that only kernels can touch: the bits of the table beneath, whose output and gradients are given. */
+static void check_guarded(cw_ctx *ctx, cw_tape *t, const op_case *c, const float *r, const float *out, int64_t n,
+                          const leaves *want)
+{
+    const cw_kernels *inner = ctx->kernels;
+    float *now = malloc((size_t)n * sizeof *now);
+    for (int mode = PLAIN; mode <= DROPPED && cw_kernels_guard(inner); mode++) {
+        float *data[MAX_IN], *grad[MAX_IN];
+        leaves l;
+        new_leaves(&l, c, mode);
+        ctx->kernels = cw_kernels_guard(inner);
+        for (int i = 0; i < c->inputs; i++) guard_move(ctx, &l.leaf[i], data + i, grad + i);
+        cw_tensor *y = forward(t, c, &l, mode, 1);
+        int refused = !y && guard_was_refused(ctx);
+        if (y) cw_device_guard.copy_out(ctx, now, cw_f32(y), n * (int64_t)sizeof *now);
+        CHECK(refused || (y && backward(t, y, r) == CW_OK), "%s (guard): %s", c->name, ctx->text);
+        for (int i = 0; i < c->inputs; i++) guard_move_back(ctx, &l.leaf[i], data[i], grad[i]);
+        guard_check(c->name);
+        ctx->kernels = inner;
+        cw_ctx_clear(ctx);
+        CHECK(!y || memcmp(now, out, (size_t)n * sizeof *now) == 0, "%s: other values on the guard device", c->name);
+        for (int i = 0; y && mode == PLAIN && i < c->inputs; i++)
+            CHECK(!l.grad[i] || memcmp(l.grad[i], want->grad[i], (size_t)l.count[i] * sizeof(float)) == 0,
+                  "%s: another gradient of input %d on the guard device", c->name, i);
+        free_leaves(&l, c);
+    }
+    free(now);
+}
+
 static void check_case(cw_ctx *ctx, cw_tape *t, const op_case *c)
 {
     leaves l;
@@ -467,6 +511,7 @@ static void check_case(cw_ctx *ctx, cw_tape *t, const op_case *c)
     for (int64_t i = 0; i < n; i += 2) r[i] = -r[i];
     memcpy(out, cw_f32(y), (size_t)n * sizeof *out);
     CHECK(backward(t, y, r) == CW_OK, "%s: %s", c->name, ctx->text);
+    check_guarded(ctx, t, c, r, out, n, &l);
     check_differences(t, c, &l, r);
 
     /* what inference computes is what recording computes; inputs that aren't the tape's own stay as they are */
@@ -694,5 +739,9 @@ int main(void)
     test_residual("ref");
     test_residual("cpu");
     test_losses();
+    printf("host only: %s\n", guard_refused);
+    CHECK(strcmp(guard_refused, cw_kernels_guard(&cw_kernels_cpu) ? HOST_ONLY : "") == 0, "host only: %s",
+          guard_refused);
+    CHECK(cw_guard_held() == 0, "%lld bytes of the guard device are still held", (long long)cw_guard_held());
     return test_end();
 }

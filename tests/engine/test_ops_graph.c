@@ -15,9 +15,12 @@ static cw_tensor *normed(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b)
     int64_t d = x ? cw_cols(x) : 1;
     for (int64_t j = 0; j < d; j++)
         buffer_mean[j] = 0.1f * (float)(j % 5), buffer_var[j] = 0.5f + 0.2f * (float)(j % 3);
-    static cw_tensor mean, var;
-    mean = buffer(buffer_mean, d), var = buffer(buffer_var, d);
-    return cw_batch_norm(t, x, (cw_batch_norm_params){w, b, &mean, &var, 1e-3f, 0.1f});
+    cw_tensor *mean = cw_tape_matrix(t, 1, d), *var = cw_tape_matrix(t, 1, d);
+    if (!mean || !var) return NULL;
+    int64_t bytes = d * (int64_t)sizeof(float);
+    t->k->device->copy_in(t->ctx, mean->data, buffer_mean, bytes);
+    t->k->device->copy_in(t->ctx, var->data, buffer_var, bytes);
+    return cw_batch_norm(t, x, (cw_batch_norm_params){w, b, mean, var, 1e-3f, 0.1f});
 }
 
 #define BUILD(name, expression)                                                                                        \
@@ -105,6 +108,37 @@ static void test_buffers(const char *kernels)
     cw_ctx_free(ctx);
 }
 
+/* A norm in a segment, which runs twice, moves its buffers once and has the gradient it has outside. */
+static cw_tensor *norm_alone(cw_tape *t, void *user, cw_tensor *const *in)
+{
+    return cw_batch_norm(t, in[0], *(cw_batch_norm_params *)user);
+}
+
+static void test_segment(const char *kernels)
+{
+    cw_ctx *ctx = cw_ctx_new(NULL);
+    ctx->kernels = cw_kernels_select(kernels);
+    cw_tape *t = cw_tape_new(ctx);
+    float x[] = {1, 10, 2, 30, 6, 20}, grad[2][6] = {{0}}, mean[2][2] = {{1, -1}, {1, -1}};
+    float var[2][2] = {{2, 4}, {2, 4}}, weight[] = {0.3f, -1, 2, 0.5f, 1, 0.7f};
+    const float one = 1.0f;
+    for (int segment = 0; segment < 2; segment++) {
+        cw_tensor m = buffer(mean[segment], 2), v = buffer(var[segment], 2);
+        cw_tensor leaf = {.ndim = 2, .dim = {3, 2}, .data = x, .grad = grad[segment], .needs_grad = 1}, *in = &leaf;
+        cw_batch_norm_params p = {NULL, NULL, &m, &v, 1e-5f, 0.1f};
+        cw_tape_reset(t, 1, 1, OP_KEY, 0);
+        cw_tensor *y = segment ? cw_tape_segment(t, norm_alone, &p, 1, &in) : cw_batch_norm(t, in, p);
+        cw_tensor *loss = cw_matmul(t, cw_tape_reshape(t, y, 1, 6), cw_tape_constant(t, weight, 6, 1));
+        CHECK(cw_tape_backward(t, 1, &loss, &one) == CW_OK, "%s", ctx->text);
+    }
+    CHECK(memcmp(mean[0], mean[1], sizeof *mean) == 0 && memcmp(var[0], var[1], sizeof *var) == 0,
+          "%s: means %g and %g", kernels, mean[0][0], mean[1][0]);
+    CHECK(memcmp(grad[0], grad[1], sizeof *grad) == 0 && grad[0][0] != 0, "%s: gradients %g and %g", kernels,
+          grad[0][0], grad[1][0]);
+    cw_tape_free(t);
+    cw_ctx_free(ctx);
+}
+
 static void test_cap(const char *kernels)
 {
     cw_ctx *ctx = cw_ctx_new(NULL);
@@ -144,6 +178,8 @@ int main(void)
     test_graph();
     test_buffers("ref");
     test_buffers("cpu");
+    test_segment("ref");
+    test_segment("cpu");
     test_cap("ref");
     test_cap("cpu");
     test_refusals();

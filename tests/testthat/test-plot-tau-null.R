@@ -12,6 +12,7 @@ test_that("permuted data are drawn beside the data", {
     plot <- plotTauNull(madeNull())
     drawn(plot)
     expect_match(plot$labels$subtitle, "identifiable.*\n2 of 2 permuted data")
+    expect_match(plot$labels$subtitle, "All that must fail does")
     expect_identical(plotTauNull(madeNull(), title = "A")$data, plot$data)
 })
 
@@ -20,4 +21,22 @@ test_that("bad arguments of plotTauNull are named", {
     expect_error(plotTauNull(data.frame(a = 1)), "'x' must come from tauNull")
     expect_error(plotTauNull(null = madeNull()), "'null' is now called 'x'")
     expect_error(plotTauNull(madeNull(), tittle = "A"), "tittle")
+})
+
+test_that("panels say which nulls must fail them", {
+    long <- plotTauNull(madeNull())$data
+    role <- function(panel, kind) {
+        as.character(long$role[grepl(panel, long$panel) &
+            grepl(kind, long$kind)])
+    }
+    expect_identical(role("^shared axes", "pairing"), "permuted, must fail")
+    expect_identical(role("^shared axes", "links"), "permuted, may pass")
+    expect_identical(role("^concordance", "links"), "permuted, must fail")
+    expect_identical(role("^lead", "links"), "permuted, must fail")
+    expect_identical(role("^gain", "links"), "permuted, may pass")
+    expect_identical(role("^gain", "data"), "the data")
+    expect_true(any(grepl("links must fail", long$panel)))
+    wrong <- madeNull()
+    wrong$concord[[3L]] <- 0.9
+    expect_match(plotTauNull(wrong)$labels$subtitle, "1 numbers that must fail")
 })

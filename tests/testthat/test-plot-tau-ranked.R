@@ -13,9 +13,13 @@ test_that("plotTau ranks what is reported, with sets and units", {
     expect_match(plot$labels$subtitle, "Delays are identifiable")
     expect_match(plot$labels$subtitle, "1 without a reliable delay")
     expect_match(plot$labels$y, "median")
-    top <- plotTau(fit, sets = list(), top = 5)
-    expect_identical(nrow(top$data), 10L)
-    expect_match(top$labels$subtitle, "5 fastest and slowest of 39")
+    for (n in c(1L, 5L, 20L)) {
+        expect_identical(nrow(plotTau(fit, list(), top = n)$data), n)
+    }
+    expect_identical(nrow(plotTau(fit, list(), top = 99)$data), 39L)
+    expect_match(plotTau(fit, list(), top = 5)$labels$subtitle,
+        "The 3 fastest and 2 slowest of 39"
+    )
     with <- plotTau(fit, sets = list(a = "gene020"), top = 5)
     expect_true("gene020" %in% with$data$gene)
     expect_match(plotTau(shapedTau(clock = TRUE))$labels$y, "hours")

@@ -138,3 +138,10 @@ test_that("bad values are named", {
     SummarizedExperiment::rowData(x)$trueTau <- NULL
     expect_error(simulatedTruth(x), "'x' has lost these columns.*trueTau")
 })
+
+test_that("the engine refuses options that it doesn't know", {
+    draw <- function(o) .Call(cw_r_multiome, o, FALSE, c(1, 2), 1L)
+    expect_error(draw(list(cels = 20)), "is 'cells' meant")
+    expect_error(draw(list(topology = "tree")), "it may be one of: linear")
+    expect_error(draw(list(dropout = 2)), "'dropout' is 2")
+})

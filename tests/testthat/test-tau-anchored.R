@@ -18,7 +18,7 @@ test_that("a fit has the promised shapes, for any number of threads", {
     expect_length(f$peakWeight, length(d$links$gene))
     expect_equal(apply(f$features, c(1, 2), sum), matrix(1, 31, m))
     expect_identical(fitTau(d, threads = 3L), f)
-    one <- fitTau(d, list(readout = 2))
+    one <- fitTau(d, list(readout = "kinetics"))
     expect_identical(one$readout, "kinetics")
     expect_null(one$deviance$delay)
 })
@@ -76,10 +76,14 @@ test_that("damaged input is refused and memory forecast", {
     bad <- d
     bad$atac$i[[1L]] <- -1L
     expect_error(fitTau(bad), "damaged")
-    expect_error(fitTau(d, list(landmarks = 2)), "option")
-    sizes <- c(1e4, 2000, 3e4, 1e4, 3e7, 8e6, 0, 30, 31, 30)
-    expect_gt(.Call(cw_r_tau_forecast, sizes), 1e8)
-    expect_lt(.Call(cw_r_tau_forecast, sizes), 3e9)
+    expect_error(fitTau(d, list(landmarks = 2)), "'landmarks' is 2; it may be")
+    expect_error(fitTau(d, list(lanmarks = 20)), "is 'landmarks' meant")
+    expect_error(fitTau(d, list(readout = 2)), "it may be one of: auto delay")
+    expect_error(fitTau(d, list(lambda = "1")), "must be a number")
+    expect_error(fitTau(d, list(minAxes = 20)), "out of its range")
+    sizes <- c(1e4, 2000, 3e4, 1e4, 3e7, 8e6)
+    expect_gt(.Call(cw_r_tau_forecast, sizes, list()), 1e8)
+    expect_lt(.Call(cw_r_tau_forecast, sizes, list()), 3e9)
 })
 
 test_that("flags say why a delay isn't reported", {

@@ -44,6 +44,10 @@ test_that("files of another run are never overwritten unasked", {
         fitEffendi(d, dir = dir, param = smallEffendi(tauMax = 3)),
         "holds files of another run"
     )
+    ## cells in another order, with the same sums and first row and column
+    order <- c(1, 64:2)
+    turned <- lapply(d, function(m) if (nrow(m) == 64) m[order, ] else m)
+    expect_error(fitEffendi(turned, dir = dir), "holds files of another run")
     expect_identical(
         tools::md5sum(list.files(dir, full.names = TRUE)), before
     )

@@ -44,7 +44,7 @@ test_that("every option changes the fit and leaves it finite", {
         list(attentionHeads = 2),
         list(adapterHidden = 4), list(wContrast = 0.5),
         list(reverseInStage2 = TRUE), list(method = "rk4"),
-        list(spectral = "exact"), list(stage2LrField = 0),
+        list(spectral = "exact"), list(lr = list(stage2Field = 0)),
         list(weightDecay = 0.1), list(dropout = 0)
     )
     for (o in options) {

@@ -1,8 +1,15 @@
 test_that("settings of the anchored method are checked", {
     o <- .tauOptions(list(metacells = 100, peakWeights = FALSE), "kinetics")
-    expect_identical(o$metacells, 100)
-    expect_identical(o$peakWeights, 0)
-    expect_identical(o$readout, 2)
+    expect_identical(o$metacells, 100L)
+    expect_false(o$peakWeights)
+    expect_identical(o$readout, "kinetics")
+    expect_identical(.tauOptions(list(peakWeights = 1), "auto")$peakWeights,
+        TRUE
+    )
+    expect_identical(.tauOptions(list(), "auto")$landmarks, 30L)
+    expect_error(.tauOptions(list(neighbours = 20, metacells = 30), "auto"),
+        "at least twice 'neighbours'"
+    )
     expect_error(.tauOptions(list(metacels = 1), "auto"), "metacels")
     expect_error(.tauOptions(list(3), "auto"), "named settings")
     expect_error(.tauOptions(list(lambda = -1), "auto"), "settings.lambda")

@@ -34,7 +34,7 @@ static int length_is(cw_tape *t, const char *what, const cw_tensor *v, int64_t d
 
 cw_tensor *cw_batch_norm(cw_tape *t, cw_tensor *x, cw_batch_norm_params p)
 {
-    cw_node *node = cw_node_new(t, &op_batch, 3, (cw_tensor *[]){x, p.w, p.b}, sizeof(batch_saved));
+    cw_node *node = cw_node_new(t, &op_batch, 5, (cw_tensor *[]){x, p.w, p.b, p.mean, p.var}, sizeof(batch_saved));
     if (!node) return NULL;
     int64_t n = cw_rows(x), d = cw_cols(x);
     if (!length_is(t, "a weight", p.w, d) || !length_is(t, "a bias", p.b, d) || !length_is(t, "a mean", p.mean, d) ||
@@ -55,8 +55,10 @@ cw_tensor *cw_batch_norm(cw_tape *t, cw_tensor *x, cw_batch_norm_params p)
         if (!own_mean || !own_var) return NULL;
         t->k->batch_stats(&t->exec, own_mean, own_var, xd, n, d);
         float m = p.momentum, unbiased = (float)n / (float)(n - 1);
-        t->k->spread(&t->exec, mean, NULL, own_mean, CW_SHAPE_MATRIX, m, 1.0f - m, 1, d);
-        t->k->spread(&t->exec, var, NULL, own_var, CW_SHAPE_MATRIX, m * unbiased, 1.0f - m, 1, d);
+        if (!t->again) {
+            t->k->spread(&t->exec, mean, NULL, own_mean, CW_SHAPE_MATRIX, m, 1.0f - m, 1, d);
+            t->k->spread(&t->exec, var, NULL, own_var, CW_SHAPE_MATRIX, m * unbiased, 1.0f - m, 1, d);
+        }
         mean = own_mean, var = own_var;
     }
     t->k->batch_norm(&t->exec, y, xd, mean, var, wd, bd, p.eps, n, d);

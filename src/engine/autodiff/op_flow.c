@@ -539,8 +539,9 @@ cw_tensor *cw_flow_share(cw_tape *t, cw_tensor *tau, float longest, int64_t step
     *s = (share_saved){longest, steps};
     int64_t n = cw_rows(tau), genes = cw_cols(tau);
     node->out = cw_tape_matrix(t, n, steps);
-    double *part = cw_arena_take(t->arena, 2 * steps * (int64_t)sizeof *part), *count = part + steps, rest;
+    double *part = cw_arena_take(t->arena, 2 * steps * (int64_t)sizeof *part), rest;
     if (!node->out || !part) return NULL;
+    double *count = part + steps;
     for (int64_t r = 0; r < n; r++) {
         memset(part, 0, 2 * (size_t)steps * sizeof *part);
         for (int64_t g = 0; g < genes; g++) {

@@ -137,7 +137,8 @@ cw_tensor *cw_lower_median(cw_tape *t, cw_tensor *x, int by_row)
     return cw_node_done(t, node);
 }
 
-/* ---- sliced Wasserstein-2 (Bonneel et al. 2015). kept: [0] the gradient of x's projections (P,n) ---- */
+/* ---- sliced Wasserstein-2 (Bonneel et al. 2015). kept: [0] and [2] the gradients of x's (P,n) and y's
+ * projections (P,m), [1] the directions ---- */
 
 typedef struct {
     float *direction; /* (P,d), of length 1 */
@@ -175,9 +176,9 @@ static int64_t level_at(double *share, int64_t k, int64_t levels, int64_t n)
     return i;
 }
 
-/* The mean over levels of the squared difference of two sorted samples' quantiles; dx (n) gets its gradient by x, where
- * it isn't NULL. */
-static double quantile_distance(float *dx, const ranked *x, int64_t n, const ranked *y, int64_t m)
+/* The mean over levels of the squared difference of two sorted samples' quantiles; dx (n) and dy (m) get its gradients,
+ * where they aren't NULL. */
+static double quantile_distance(float *dx, float *dy, const ranked *x, int64_t n, const ranked *y, int64_t m)
 {
     int64_t levels = n > m ? n : m;
     double sum = 0;
@@ -188,9 +189,10 @@ static double quantile_distance(float *dx, const ranked *x, int64_t n, const ran
         double right = y[j].value + (m > 1 ? b * ((double)y[j + 1].value - y[j].value) : 0.0);
         double d = left - right, g = 2.0 * d / (double)levels;
         sum += d * d;
-        if (!dx) continue;
-        dx[x[i].row] += (float)((1.0 - a) * g);
-        if (n > 1) dx[x[i + 1].row] += (float)(a * g);
+        if (dx) dx[x[i].row] += (float)((1.0 - a) * g);
+        if (dx && n > 1) dx[x[i + 1].row] += (float)(a * g);
+        if (dy) dy[y[j].row] -= (float)((1.0 - b) * g);
+        if (dy && m > 1) dy[y[j + 1].row] -= (float)(b * g);
     }
     return sum / (double)levels;
 }
@@ -198,10 +200,11 @@ static double quantile_distance(float *dx, const ranked *x, int64_t n, const ran
 static void sliced_backward(cw_tape *t, cw_node *node)
 {
     const sliced_saved *s = node->saved;
-    cw_tensor *x = node->in[0];
-    int64_t n = cw_rows(x), d = cw_cols(x);
-    float *dx = cw_tape_grad(t, x), g = cw_tape_loss_grad(t, node) / (float)s->count;
+    cw_tensor *x = node->in[0], *y = node->in[1];
+    int64_t n = cw_rows(x), m = cw_rows(y), d = cw_cols(x);
+    float *dx = cw_tape_grad(t, x), *dy = cw_tape_grad(t, y), g = cw_tape_loss_grad(t, node) / (float)s->count;
     if (dx) t->k->gemm(&t->exec, dx, d, node->kept[0], n, 1, s->direction, d, 0, g, 1.0f, n, d, s->count);
+    if (dy) t->k->gemm(&t->exec, dy, d, node->kept[2], m, 1, s->direction, d, 0, g, 1.0f, m, d, s->count);
 }
 
 static const cw_op op_sliced = {"sliced_w2", .backward = sliced_backward, .host_only = 1, .loss = 1};
@@ -211,7 +214,7 @@ cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *dir
     cw_node *node = cw_node_new(t, &op_sliced, 2, (cw_tensor *[]){x, y}, sizeof(sliced_saved));
     if (!node) return NULL;
     int64_t n = cw_rows(x), m = cw_rows(y), d = cw_cols(x);
-    if (cw_cols(y) != d || n < 1 || m < 1 || count < 1 || y->needs_grad || n > INT32_MAX || m > INT32_MAX) {
+    if (cw_cols(y) != d || n < 1 || m < 1 || count < 1 || n > INT32_MAX || m > INT32_MAX) {
         cw_fail(t->ctx, CW_ERR_SHAPE, "sliced_w2: samples of %lld x %lld and %lld x %lld, %lld directions",
                 (long long)n, (long long)d, (long long)m, (long long)cw_cols(y), (long long)count);
         return NULL;
@@ -219,11 +222,12 @@ cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *dir
     sliced_saved *s = node->saved;
     s->count = count;
     s->direction = cw_node_keep(t, node, 1, count * d);
-    float *grad = cw_node_keep(t, node, 0, count * n),
-          *px = cw_arena_take(t->arena, count * (n + m) * (int64_t)sizeof *px);
+    float *grad = cw_node_keep(t, node, 0, count * n), *grad_y = NULL;
+    if (y->needs_grad) grad_y = cw_node_keep(t, node, 2, count * m);
+    float *px = cw_arena_take(t->arena, count * (n + m) * (int64_t)sizeof *px);
     double *part = cw_arena_take(t->arena, count * (int64_t)sizeof *part);
     ranked *order = cw_arena_take(t->arena, count * (n + m) * (int64_t)sizeof *order);
-    if (!s->direction || !grad || !px || !part || !order) return NULL;
+    if (!s->direction || !grad || !px || !part || !order || t->ctx->status != CW_OK) return NULL;
     for (int64_t p = 0; p < count; p++) {
         double length = 0;
         for (int64_t j = 0; j < d; j++) length += (double)direction[p * d + j] * direction[p * d + j];
@@ -234,12 +238,13 @@ cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *dir
     t->k->gemm(&t->exec, px, n, s->direction, d, 0, cw_f32(x), d, 1, 1.0f, 0.0f, count, n, d);
     t->k->gemm(&t->exec, py, m, s->direction, d, 0, cw_f32(y), d, 1, 1.0f, 0.0f, count, m, d);
     memset(grad, 0, (size_t)(count * n) * sizeof *grad);
+    if (grad_y) memset(grad_y, 0, (size_t)(count * m) * sizeof *grad_y);
 #pragma omp parallel for schedule(static) num_threads(t->exec.threads) if (count * (n + m) > 10000)
     for (int64_t p = 0; p < count; p++) {
         ranked *a = order + p * (n + m), *b = a + n;
         rank_values(a, px + p * n, n);
         rank_values(b, py + p * m, m);
-        part[p] = quantile_distance(t->recording ? grad + p * n : NULL, a, n, b, m);
+        part[p] = quantile_distance(t->recording ? grad + p * n : NULL, grad_y ? grad_y + p * m : NULL, a, n, b, m);
     }
     double sum = 0;
     for (int64_t p = 0; p < count; p++) sum += part[p];
@@ -247,8 +252,8 @@ cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *dir
     return scalar(t, node, sum / (double)count);
 }
 
-/* ---- contrast of pairs: symmetric InfoNCE of cosines (Radford et al. 2021). kept: [0] y of length 1, [1] the gradient of
- * the cosines (n,n) by the temperature, [2] x's rows: of length 1, then their lengths ---- */
+/* ---- contrast of pairs: symmetric InfoNCE of cosines (Radford et al. 2021). kept: [1] the gradient of the cosines (n,n) by
+ * the temperature, [0] y's and [2] x's rows: of length 1, then their lengths ---- */
 
 #define LENGTH_LEAST 1e-12f
 
@@ -256,17 +261,26 @@ typedef struct {
     float temperature;
 } contrast_saved;
 
-static void contrast_backward(cw_tape *t, cw_node *node)
+/* The gradient of one side, whose unit rows are met by `other` (n,d) in the cosines; x's side is that of their rows. */
+static void contrast_side(cw_tape *t, cw_node *node, cw_tensor *x, const float *other, const float *length, float g)
 {
-    const contrast_saved *s = node->saved;
-    cw_tensor *x = node->in[0];
     int64_t n = cw_rows(x), d = cw_cols(x);
     const float *xd = cw_tape_data(t, x);
-    float *dx = cw_tape_grad(t, x), *dunit = cw_tape_take(t, n * d), g = cw_tape_loss_grad(t, node);
+    float *dx = cw_tape_grad(t, x), *dunit = dx ? cw_tape_take(t, n * d) : NULL;
     if (!dx || !xd || !dunit) return;
-    t->k->gemm(&t->exec, dunit, d, node->kept[1], n, 0, node->kept[0], d, 0, g / s->temperature, 0.0f, n, d, n);
-    t->k->unit_rows_backward(&t->exec, dx, dunit, xd, node->kept[2] + n * d, 1.0f, LENGTH_LEAST, n, d);
+    t->k->gemm(&t->exec, dunit, d, node->kept[1], n, x != node->in[0], other, d, 0, g, 0.0f, n, d, n);
+    t->k->unit_rows_backward(&t->exec, dx, dunit, xd, length, 1.0f, LENGTH_LEAST, n, d);
     cw_tape_give(t, dunit);
+}
+
+static void contrast_backward(cw_tape *t, cw_node *node)
+{
+    cw_tensor *x = node->in[0], *y = node->in[1];
+    int64_t values = cw_count(x);
+    const float *v = node->kept[0], *u = node->kept[2];
+    float g = cw_tape_loss_grad(t, node) / ((const contrast_saved *)node->saved)->temperature;
+    contrast_side(t, node, x, v, u + values, g);
+    contrast_side(t, node, y, u, v + values, g);
 }
 
 static const cw_op op_contrast = {"info_nce", .backward = contrast_backward, .loss = 1};
@@ -276,22 +290,21 @@ cw_tensor *cw_info_nce(cw_tape *t, cw_tensor *x, cw_tensor *y, float temperature
     cw_node *node = cw_node_new(t, &op_contrast, 2, (cw_tensor *[]){x, y}, sizeof(contrast_saved));
     if (!node || !same_count(t, "info_nce", cw_count(x), cw_count(y))) return NULL;
     int64_t n = cw_rows(x), d = cw_cols(x);
-    if (n < 1 || cw_rows(y) != n || y->needs_grad || !(temperature > 0)) {
+    if (n < 1 || cw_rows(y) != n || x == y || !(temperature > 0)) {
         cw_fail(t->ctx, CW_ERR_ARGUMENT, "info_nce: %lld and %lld rows, temperature %g", (long long)n,
                 (long long)cw_rows(y), (double)temperature);
         return NULL;
     }
     ((contrast_saved *)node->saved)->temperature = temperature;
-    float *v = cw_node_keep(t, node, 0, n * d), *slope = cw_node_keep(t, node, 1, n * n),
-          *u = cw_node_keep(t, node, 2, n * d + n);
-    float *S = cw_tape_take(t, n * n), *length = cw_tape_take(t, n);
+    float *v = cw_node_keep(t, node, 0, n * d + n), *slope = cw_node_keep(t, node, 1, n * n),
+          *u = cw_node_keep(t, node, 2, n * d + n), *S = cw_tape_take(t, n * n);
     const float *xd = cw_tape_data(t, x), *yd = cw_tape_data(t, y);
     node->out = cw_tape_matrix(t, 1, 1);
-    if (!v || !slope || !u || !S || !length || !xd || !yd || !node->out) return NULL;
+    if (!v || !slope || !u || !S || !xd || !yd || !node->out) return NULL;
     t->k->unit_rows(&t->exec, u, u + n * d, xd, 1.0f, LENGTH_LEAST, n, d);
-    t->k->unit_rows(&t->exec, v, length, yd, 1.0f, LENGTH_LEAST, n, d);
+    t->k->unit_rows(&t->exec, v, v + n * d, yd, 1.0f, LENGTH_LEAST, n, d);
     t->k->gemm(&t->exec, S, n, u, d, 0, v, d, 1, 1.0f, 0.0f, n, n, d);
     t->k->contrast(&t->exec, cw_f32(node->out), slope, S, temperature, n);
-    cw_tape_give(t, S), cw_tape_give(t, length);
+    cw_tape_give(t, S);
     return cw_node_done(t, node);
 }

@@ -62,6 +62,17 @@ cw_tensor *cw_product(cw_tape *t, cw_tensor *x, cw_tensor *y)
 
 /* ---- x + a y ---- */
 
+static void add_spread_forward(cw_tape *t, cw_node *node)
+{
+    const spread_saved *s = node->saved;
+    int64_t n = cw_rows(node->out), d = cw_cols(node->out);
+    const float *x = cw_tape_data(t, node->in[0]), *y = cw_tape_data(t, node->in[1]);
+    float *out = cw_tape_data(t, node->out);
+    if (!x || !y || !out) return;
+    t->k->spread(&t->exec, out, NULL, x, CW_SHAPE_MATRIX, 1.0f, 0.0f, n, d);
+    t->k->spread(&t->exec, out, NULL, y, s->shape, s->scale, 1.0f, n, d);
+}
+
 static void add_spread_backward(cw_tape *t, cw_node *node)
 {
     const spread_saved *s = node->saved;
@@ -72,19 +83,13 @@ static void add_spread_backward(cw_tape *t, cw_node *node)
     if (dy) t->k->collect(&t->exec, dy, node->out->grad, NULL, s->shape, s->scale, beta, n, d);
 }
 
-static const cw_op op_add_spread = {"add", .backward = add_spread_backward};
+static const cw_op op_add_spread = {"add", .backward = add_spread_backward, .forward = add_spread_forward};
 
 cw_tensor *cw_add_spread(cw_tape *t, cw_tensor *x, cw_tensor *y, float a)
 {
     cw_node *node = spread_node(t, &op_add_spread, x, y, a);
     if (!node) return NULL;
-    const spread_saved *s = node->saved;
-    int64_t n = cw_rows(x), d = cw_cols(x);
-    const float *xd = cw_tape_data(t, x), *yd = cw_tape_data(t, y);
-    float *out = cw_tape_data(t, node->out);
-    if (!xd || !yd || !out) return NULL;
-    t->k->spread(&t->exec, out, NULL, xd, CW_SHAPE_MATRIX, 1.0f, 0.0f, n, d);
-    t->k->spread(&t->exec, out, NULL, yd, s->shape, a, 1.0f, n, d);
+    add_spread_forward(t, node);
     return cw_node_done(t, node);
 }
 

@@ -154,11 +154,11 @@ cw_tensor *cw_mean_absolute(cw_tape *t, cw_tensor *x);                  /* mean 
 /* (host) The lower of the two middle values where there are two; of all values -> (1,1), or of each row -> (rows,1). */
 cw_tensor *cw_lower_median(cw_tape *t, cw_tensor *x, int by_row);
 /* (host) Mean over `count` directions (count,d; any length; borrowed until the call returns) and over levels of the squared
- * difference of the two projected samples' quantiles. x (n,d), y (m,d) a constant. The smaller sample is read at
+ * difference of the two projected samples' quantiles. x (n,d), y (m,d). The smaller sample is read at
  * max(n,m) places by linear interpolation. */
 cw_tensor *cw_sliced_w2(cw_tape *t, cw_tensor *x, cw_tensor *y, const float *direction, int64_t count);
 /* Symmetric InfoNCE of the cosines of x's and y's rows over the temperature, row i of one belonging to row i of the
- * other; y a constant. */
+ * other. x and y aren't the same tensor. */
 cw_tensor *cw_info_nce(cw_tape *t, cw_tensor *x, cw_tensor *y, float temperature);
 
 /* ---- op_attend.c: attention with queries, keys and values of their own ---- */
@@ -204,7 +204,8 @@ void cw_split_columns(cw_tape *t, cw_tensor *x, int count, const int64_t *width,
 cw_tensor *cw_unit_rows(cw_tape *t, cw_tensor *x, float scale, float eps);
 
 /* ---- op_activation.c ---- */
-cw_tensor *cw_apply(cw_tape *t, cw_tensor *x, cw_function f); /* f(x) */
+/* f(x). (cw_act, above, are the functions that are fused into linear layers; those with a parameter are here.) */
+cw_tensor *cw_apply(cw_tape *t, cw_tensor *x, cw_function f);
 /* f'(x), itself differentiable: for the gradient of a network that is written as forward maths and trained through.
  * Piecewise linear functions have slope constants, so no gradient flows. */
 cw_tensor *cw_apply_slope(cw_tape *t, cw_tensor *x, cw_function f);

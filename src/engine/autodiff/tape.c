@@ -54,7 +54,7 @@ void cw_tape_reset(cw_tape *tape, int recording, int training, uint64_t key, uin
     tape->draws = 0;
     tape->resets++;
     tape->nodes = tape->indices = tape->uses = 0;
-    tape->in_segment = 0;
+    tape->in_segment = tape->again = 0;
     tape->made = NULL;
 }
 
@@ -469,7 +469,9 @@ static void segment_backward(cw_tape *tape, cw_node *node)
     cw_tape_give(tape, node->out->data);
     node->out->data = NULL;
     tape->draws = ((segment_saved *)node->saved)->draws;
+    tape->again = 1;
     cw_tensor *again = run_segment(tape, node);
+    tape->again = 0;
     tape->draws = draws;
     float beta, *g = cw_tape_grad_beta(tape, again, &beta);
     if (!g) return;

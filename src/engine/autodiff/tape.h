@@ -84,6 +84,7 @@ typedef struct cw_tape {
     void (*ready)(void *user, cw_tensor *param);
     void *ready_user;
     int in_segment;
+    int again;            /* a segment is being computed again: state beside the tape (running means) stays as it is */
     cw_tensor *made;      /* the newest tensor of the segment that runs now */
     int64_t keep_limit;   /* values of hidden layers that a flow keeps for its backward; beyond, it computes them again */
 } cw_tape;

@@ -31,13 +31,21 @@ cw_tensor *cw_layer_hyena_forward(cw_tape *t, cw_tensor *x, const cw_layer_hyena
     cw_tensor *u = cw_layer_linear_forward(t, x, &l->in, CW_ACT_NONE);
     cw_tensor *mixed = cw_short_conv(t, u, l->short_w, l->short_b, seq), *part[CW_HYENA_MAX_ORDER + 1];
     if (!mixed) return NULL;
+    cw_tape_drop(t, u);
     int64_t d = cw_cols(mixed) / (l->order + 1), width[CW_HYENA_MAX_ORDER + 1];
     for (int64_t i = 0; i <= l->order; i++) width[i] = d;
     cw_split_columns(t, mixed, (int)l->order + 1, width, part); /* x0, x1, .., v */
+    cw_tape_drop(t, mixed);
     cw_tensor *v = part[l->order], *bias = cw_tape_reshape(t, l->bias, 1, cw_count(l->bias));
     for (int64_t o = 0; o + 1 < l->order; o++) {
-        v = cw_product(t, v, part[l->order - 1 - o]);
-        v = cw_long_conv(t, v, cw_columns(t, filter, o * d, d), cw_columns(t, bias, o * d, d), seq);
+        cw_tensor *gated = cw_product(t, v, part[l->order - 1 - o]);
+        cw_tape_drop(t, v), cw_tape_drop(t, part[l->order - 1 - o]);
+        v = cw_long_conv(t, gated, cw_columns(t, filter, o * d, d), cw_columns(t, bias, o * d, d), seq);
+        cw_tape_drop(t, gated);
     }
-    return cw_layer_linear_forward(t, cw_product(t, v, part[0]), &l->out, CW_ACT_NONE);
+    cw_tensor *y = cw_product(t, v, part[0]);
+    cw_tape_drop(t, v), cw_tape_drop(t, part[0]);
+    cw_tensor *out = cw_layer_linear_forward(t, y, &l->out, CW_ACT_NONE);
+    cw_tape_drop(t, y);
+    return out;
 }

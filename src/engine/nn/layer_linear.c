@@ -7,7 +7,11 @@ cw_tensor *cw_layer_linear_forward(cw_tape *t, cw_tensor *x, const cw_layer_line
     cw_tensor *thin = cw_linear(t, x, l->down, NULL, CW_ACT_NONE);
     if (l->scale != 1.0f) thin = cw_affine(t, thin, l->scale, 0.0f);
     cw_tensor *y = cw_linear_residual(t, thin, l->up, NULL, cw_linear(t, x, l->w, l->b, CW_ACT_NONE));
-    return act == CW_ACT_NONE ? y : cw_activate(t, y, act);
+    cw_tape_drop(t, thin);
+    if (act == CW_ACT_NONE) return y;
+    cw_tensor *activated = cw_activate(t, y, act);
+    cw_tape_drop(t, y);
+    return activated;
 }
 
 cw_status cw_layer_linear_merge(cw_ctx *ctx, const cw_layer_linear *l, int sign)
@@ -17,6 +21,8 @@ cw_status cw_layer_linear_merge(cw_ctx *ctx, const cw_layer_linear *l, int sign)
     if (!l->down || !l->up || cw_cols(l->down) != in || cw_rows(l->up) != out || cw_cols(l->up) != r)
         return cw_fail(ctx, CW_ERR_SHAPE, "LoRA: no pair of matrices that fits %lld x %lld", (long long)out,
                        (long long)in);
+    if (!cw_f32(l->w) || !cw_f32(l->up) || !cw_f32(l->down))
+        return cw_fail(ctx, CW_ERR_STATE, "LoRA: only weights in float can take a pair of matrices in");
     cw_exec ex = {.threads = ctx->threads};
     ctx->kernels->gemm(&ex, cw_f32(l->w), in, cw_f32(l->up), r, 0, cw_f32(l->down), in, 0, (float)sign * l->scale, 1.0f,
                        out, in, r);

@@ -16,7 +16,8 @@ typedef struct cw_layer_linear {
 cw_tensor *cw_layer_linear_forward(cw_tape *t, cw_tensor *x, const cw_layer_linear *l, cw_act act);
 
 /* w + sign scale B A into w, by the context's kernels; sign 1 merges (call the layer without the pair from then on), -1
- * takes it out again: what comes back differs from what was there by rounding only. Errors are recorded. */
+ * takes it out again: what comes back differs from what was there by rounding only. w must be float. Errors are
+ * recorded. */
 cw_status cw_layer_linear_merge(cw_ctx *ctx, const cw_layer_linear *l, int sign);
 
 #endif

@@ -10,8 +10,10 @@ cw_tensor *cw_layer_ssm_forward(cw_tape *t, cw_tensor *x, const cw_layer_ssm *l,
     cw_tensor *all = cw_layer_linear_forward(t, x, &l->in, CW_ACT_NONE);
     cw_split_columns(t, all, 3, width, part);
     cw_tape_drop(t, all);
-    cw_tensor *xbc = cw_apply(t, cw_short_conv(t, part[1], l->conv_w, l->conv_b, seq), silu);
-    cw_tensor *dt = cw_apply(t, cw_add_spread(t, part[2], l->dt_bias, 1.0f), softplus);
+    cw_tensor *conv = cw_short_conv(t, part[1], l->conv_w, l->conv_b, seq), *xbc = cw_apply(t, conv, silu);
+    cw_tape_drop(t, part[1]), cw_tape_drop(t, conv);
+    cw_tensor *raw = cw_add_spread(t, part[2], l->dt_bias, 1.0f), *dt = cw_apply(t, raw, softplus);
+    cw_tape_drop(t, part[2]), cw_tape_drop(t, raw);
     cw_tensor *a = cw_affine(t, cw_apply(t, l->a_log, exponential), -1.0f, 0.0f);
     cw_scan_spec spec = {.heads = l->heads,
                          .head_dim = l->head_dim,
@@ -21,9 +23,12 @@ cw_tensor *cw_layer_ssm_forward(cw_tape *t, cw_tensor *x, const cw_layer_ssm *l,
                          .c_at = inner + side,
                          .seq = seq};
     cw_tensor *y = cw_selective_scan(t, xbc, dt, a, l->skip, spec);
-    cw_tensor *gated = cw_product(t, y, cw_apply(t, part[0], silu));
+    cw_tape_drop(t, xbc), cw_tape_drop(t, dt);
+    cw_tensor *gate = cw_apply(t, part[0], silu), *gated = cw_product(t, y, gate);
+    cw_tape_drop(t, part[0]), cw_tape_drop(t, gate), cw_tape_drop(t, y);
     cw_tensor *normed = cw_rmsnorm(t, gated, l->norm, l->eps);
+    cw_tape_drop(t, gated);
     cw_tensor *out = cw_layer_linear_forward(t, normed, &l->out, CW_ACT_NONE);
-    cw_tape_drop(t, normed), cw_tape_drop(t, gated);
+    cw_tape_drop(t, normed);
     return out;
 }

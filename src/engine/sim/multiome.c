@@ -292,11 +292,42 @@ static int is_dynamic(const cw_multiome *m, const work *w, const cw_multiome_opt
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
+#define O cw_multiome_options
+const cw_setting cw_multiome_settings[] = {
+    CW_SET_INT(O, cells, "cells", NULL, 3000, 1, 1e9, "number of cells"),
+    CW_SET_INT(O, genes, "genes", NULL, 300, 1, 1e6, "number of genes"),
+    CW_SET_INT(O, peaks, "peaks", NULL, 0, 0, 2147483647, "number of peaks; 0: of the genes, and 5 distal per 3 genes"),
+    CW_SET_INT(O, peaks_low, "peaks_low", "peaksLow", 3, 1, 1000, "fewest peaks of a gene"),
+    CW_SET_INT(O, peaks_high, "peaks_high", "peaksHigh", 7, 1, 1000, "most peaks of a gene"),
+    CW_SET_CHOICE(O, topology, "topology", NULL, CW_TOPOLOGY_LINEAR, "linear bifurcation loop clusters", "the course"),
+    CW_SET_CHOICE(O, lag, "lag", NULL, CW_LAG_DELAY, "delay kinetic mixed", "how RNA follows chromatin"),
+    CW_SET_CHOICE(O, spoil, "spoil", NULL, CW_SPOIL_NOTHING, "nothing delay pairing links", "what a null takes away"),
+    CW_SET_DOUBLE(O, depth_rna, "depth_rna", "depthRna", 1, 0, 1e9, 1, "times the realistic depth of RNA"),
+    CW_SET_DOUBLE(O, depth_atac, "depth_atac", "depthAtac", 1, 0, 1e9, 1, "times the realistic depth of chromatin"),
+    CW_SET_DOUBLE(O, median, "median", NULL, .8, 0, 1e9, 1, "median delay"),
+    CW_SET_DOUBLE(O, spread, "spread", NULL, .6, 0, 10, 0, "sd of the logarithm of delays"),
+    CW_SET_DOUBLE(O, low, "low", NULL, .1, 0, LENGTH, 0, "shortest delay"),
+    CW_SET_DOUBLE(O, high, "high", NULL, 2.5, 0, LENGTH, 1, "longest delay"),
+    CW_SET_DOUBLE(O, hill, "hill", NULL, 0, 0, 100, 0, "above 0: RNA saturates with this exponent"),
+    CW_SET_DOUBLE(O, modulation, "modulation", NULL, 0, -1, 1, 0, "share by which delays swing along the course"),
+    CW_SET_DOUBLE(O, uneven, "uneven", NULL, 0, 0, 1, 0, "1: cells crowd at two places"),
+    CW_SET_DOUBLE(O, repressed, "repressed", NULL, 0, 0, 1, 0, "share of genes whose RNA falls"),
+    CW_SET_DOUBLE(O, altered, "altered", NULL, 0, 0, 1, 0, "share of genes with another delay in group 1"),
+    CW_SET_DOUBLE(O, factor, "factor", NULL, 2, 0, 1e9, 1, "how many times longer that delay is"),
+    CW_SET_FLAG(O, altered_branch, "altered_branch", "alteredBranch", 0, "group 1 is the second branch of a fork"),
+    CW_SET_DOUBLE(O, dispersion, "dispersion", NULL, 3, 0, 1e9, 1, "shape of the counts' gamma noise"),
+    CW_SET_DOUBLE(O, dropout, "dropout", NULL, .1, 0, 1, 0, "share of counts lost"),
+    CW_SET_DOUBLE(O, library_rna, "library_rna", "libraryRna", .35, 0, 10, 0, "log-normal sd of RNA's depth"),
+    CW_SET_DOUBLE(O, library_atac, "library_atac", "libraryAtac", .4, 0, 10, 0, "log-normal sd of chromatin's depth"),
+    {0}};
+#undef O
+
 cw_multiome_options cw_multiome_defaults(void)
 {
-    return (cw_multiome_options){.cells = 3000, .genes = 300, .peaks_low = 3, .peaks_high = 7, .depth_rna = 1.0,
-                                 .depth_atac = 1.0, .median = .8, .spread = .6, .low = .1, .high = 2.5, .factor = 2.0,
-                                 .dispersion = 3.0, .dropout = .1, .library_rna = .35, .library_atac = .4};
+    cw_multiome_options o = {0};
+    char why[64];
+    return cw_settings_fill(cw_multiome_settings, &o, NULL, 0, 1, why, sizeof why) == CW_OK ? o
+                                                                                           : (cw_multiome_options){0};
 }
 
 /* 5 distal peaks per 3 genes */

@@ -13,6 +13,7 @@
 #define CW_MULTIOME_H
 
 #include "../core/core.h"
+#include "../core/settings.h"
 
 typedef enum cw_topology {
     CW_TOPOLOGY_LINEAR = 0, CW_TOPOLOGY_FORK, CW_TOPOLOGY_LOOP, CW_TOPOLOGY_RESTING
@@ -73,6 +74,7 @@ typedef struct cw_multiome {
 enum { CW_MULTIOME_LENGTH = 10, CW_MULTIOME_STATES = 6 };
 
 /* The page's 3,000 cells x 300 genes, delays of median .8. */
+extern const cw_setting cw_multiome_settings[]; /* all but the key */
 cw_multiome_options cw_multiome_defaults(void);
 
 /* Fills `out`, which is freed with cw_multiome_free, also after a failure. `profiles`: also chromatin and rate. */

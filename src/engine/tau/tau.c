@@ -21,11 +21,30 @@ enum {
 
 typedef int64_t i64;
 
+#define O cw_tau_options
+const cw_setting cw_tau_settings[] = {
+    CW_SET_INT(O, metacells, "metacells", NULL, 0, 0, 100000, "groups of like cells; 0: cells / 15 within 80 to 400"),
+    CW_SET_INT(O, landmarks, "landmarks", NULL, 30, 4, 128, "places of the flow's basis"),
+    CW_SET_DOUBLE(O, lambda, "lambda", NULL, 0.3, 0, 1e6, 1, "ridge of curves on the basis"),
+    CW_SET_INT(O, components, "components", NULL, 30, 2, 200, "axes of LSI and of principal components"),
+    CW_SET_INT(O, shuffles, "shuffles", NULL, 5, 1, 1000, "shuffled pairings that the shared axes must beat"),
+    CW_SET_INT(O, min_axes, "min_axes", "minAxes", 2, 1, MOST_AXES, "fewest axes of the states"),
+    CW_SET_INT(O, max_axes, "max_axes", "maxAxes", 10, 1, MOST_AXES, "most axes of the states"),
+    CW_SET_INT(O, neighbours, "neighbours", NULL, 10, 2, 64, "metacells that states are smoothed over"),
+    CW_SET_INT(O, iterations, "iterations", NULL, 8, 1, 1000, "rounds of flow and delays"),
+    CW_SET_DOUBLE(O, grid_max, "grid_max", "gridMax", 4, 0, 1000, 1, "longest delay looked at, in median delays"),
+    CW_SET_INT(O, grid_size, "grid_size", "gridSize", 31, 3, 512, "delays looked at"),
+    CW_SET_FLAG(O, peak_weights, "peak_weights", "peakWeights", 1, "weigh a gene's peaks by what they tell of it"),
+    CW_SET_INT(O, lead_splits, "lead_splits", "leadSplits", 6, 1, 1000, "halvings of the genes for lead and gain"),
+    CW_SET_CHOICE(O, readout, "readout", NULL, CW_TAU_AUTO, "auto delay kinetics", "how RNA follows chromatin"),
+    {0}};
+#undef O
+
 cw_tau_options cw_tau_defaults(void)
 {
-    return (cw_tau_options){.landmarks = 30, .components = 30, .shuffles = 5, .min_axes = 2, .max_axes = 10,
-                            .neighbours = 10, .iterations = 8, .lead_splits = 6, .grid_size = 31, .grid_max = 4.0,
-                            .lambda = 0.3, .peak_weights = 1, .readout = CW_TAU_AUTO};
+    cw_tau_options o = {0};
+    char why[64];
+    return cw_settings_fill(cw_tau_settings, &o, NULL, 0, 1, why, sizeof why) == CW_OK ? o : (cw_tau_options){0};
 }
 
 static double *take(cw_arena *arena, i64 n) { return cw_arena_take(arena, n * (i64)sizeof(double)); }

@@ -18,6 +18,7 @@
 
 #include "../core/arena.h"
 #include "../core/core.h"
+#include "../core/settings.h"
 
 /* Counts, column-compressed by cell (the slots of a dgCMatrix, features x cells); rows ascend within a cell. Borrowed.
  */
@@ -208,6 +209,7 @@ typedef struct cw_tau_options {
     uint64_t key;
 } cw_tau_options;
 
+extern const cw_setting cw_tau_settings[]; /* all but the key */
 cw_tau_options cw_tau_defaults(void);
 
 typedef struct cw_tau_data {
