@@ -908,6 +908,12 @@ RUN(zi_normal_backward, j->out[0], j->f[0], j->in[0], j->in[1], 3, j->s[0])
 RUN(soft_cross_entropy, j->out[0], j->out[1], j->in[0], j->in[1], j->f[0], j->s[0], j->s[1])
 RUN(row_weights, j->out[0], j->index, j->f[0], j->s[0])
 RUN(row_shift, j->out[0], j->in[0], j->s[0], j->s[1])
+static void run_router_quantiles(const cw_kernels *k, const cw_exec *ex, job *j)
+{
+    float *work = malloc((size_t)k->router_work(ex, j->s[0], j->s[1]) * sizeof *work + 1);
+    k->router_quantiles(ex, j->out[0], work, j->in[0], j->in[1], j->s[2], j->s[3], j->s[0], j->s[1]);
+    free(work);
+}
 RUN(contrast, j->out[0], j->out[1], j->in[0], j->f[0], j->s[0])
 
 static job reducing(const char *name, void (*run)(const cw_kernels *, const cw_exec *, job *), int64_t n, int64_t out)
@@ -1038,6 +1044,28 @@ static void test_row_losses(void)
         lin.s[1] = d, lin.s[2] = 3, lin.in[0] = ce.in[0], lin.in[1] = uniform(3 * d, -1, 1), lin.in[2] = uniform(3, -1, 1);
         compare(&lin);
         end_test("row losses");
+    }
+    static const int64_t routers[][2] = {{1, 2}, {5, 3}, {17, 33}, {1003, 129}};
+    for (size_t i = 0; i < sizeof routers / sizeof *routers; i++) {
+        int64_t n = routers[i][0], d = routers[i][1], k = d / 3, rank = n / 2 + 1;
+        job q = reducing("router_quantiles", run_router_quantiles, n, d);
+        q.s[1] = d, q.s[2] = k, q.s[3] = rank, q.in[0] = uniform(n * d, -2, 2), q.in[1] = uniform(d, -0.5f, 0.5f);
+        compare(&q);
+        int64_t above = 0, equal = 0; /* by counting, in the last column; equal values occur where it gives alpha */
+        for (int64_t r = 0; r < n; r++) {
+            float alpha = 0;
+            for (int64_t c = 0; c < d; c++) {
+                int64_t larger = 0;
+                for (int64_t o = 0; o < d; o++)
+                    larger += q.in[0][r * d + o] - q.in[1][o] > q.in[0][r * d + c] - q.in[1][c];
+                if (larger == k) alpha = q.in[0][r * d + c] - q.in[1][c];
+            }
+            float value = q.in[0][r * d + d - 1] - alpha;
+            above += value > q.out[0][d - 1], equal += value == q.out[0][d - 1];
+        }
+        CHECK(above < rank && above + equal >= rank, "%d and %d of %d reach the quantile of rank %d", (int)above, (int)equal,
+              (int)n, (int)rank);
+        end_test("router");
     }
     for (int64_t n = 1; n < 20; n += 6) {
         job c = reducing("contrast", run_contrast, n, 1);

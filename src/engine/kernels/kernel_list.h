@@ -17,7 +17,7 @@
     X(short_conv) X(short_conv_backward) X(conv_plan) X(long_conv_work) X(long_conv) X(long_conv_backward)           \
     X(linear_attend) X(linear_attend_backward) X(scan_work) X(scan) X(scan_backward)                                   \
     X(batch_stats) X(batch_norm) X(batch_norm_backward) X(sparse_product) X(sparse_values) X(cap_rows)                     \
-    X(prior_work) X(prior_loss) X(prior_loss_backward)
+    X(router_work) X(router_quantiles) X(prior_work) X(prior_loss) X(prior_loss_backward)
 
 /* ... and for those that have only the reference */
 #define CW_KERNEL_LIST_REF(X)                                                                                          \

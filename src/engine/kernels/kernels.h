@@ -338,6 +338,11 @@ typedef struct cw_kernels {
     /* dx over the chosen entries, which are those with y > 0 */
     void (*topk_gate_backward)(const cw_exec *ex, float *dx, const float *dy, const float *y, float temperature,
                                int64_t n, int64_t d);
+    /* Loads of a router (scCAFM's quantile balancing): with alpha_i the (k + 1)-th largest of x - beta in row i, q_j (d) is
+     * the rank-th largest of x_ij - alpha_i in column j. work: router_work floats. k < d, 1 <= rank <= n. */
+    int64_t (*router_work)(const cw_exec *ex, int64_t n, int64_t d);
+    void (*router_quantiles)(const cw_exec *ex, float *q, float *work, const float *x, const float *beta, int64_t k,
+                             int64_t rank, int64_t n, int64_t d);
     /* y (n,m) = softmax over j of -scale ||x_i - p_j||^2; x (n,d), p (m,d). Distances are taken in double: those of a
      * point far from all prototypes differ in digits that float has lost. */
     void (*soft_bins)(const cw_exec *ex, float *y, const float *x, const float *p, float scale, int64_t n, int64_t m,

@@ -64,3 +64,25 @@ void cw_cpu_soft_bins_backward(const cw_exec *ex, float *dx, float *dp, float *w
         }
     }
 }
+
+/* ---- loads of a router: rows, then columns side by side ---- */
+
+static int router_workers(const cw_exec *ex, int64_t n, int64_t d) { return n * d < 100000 ? 1 : ex->threads; }
+
+int64_t cw_cpu_router_work(const cw_exec *ex, int64_t n, int64_t d)
+{
+    return n + router_workers(ex, n, d) * (n > d ? n : d);
+}
+
+void cw_cpu_router_quantiles(const cw_exec *ex, float *q, float *work, const float *x, const float *beta, int64_t k,
+                             int64_t rank, int64_t n, int64_t d)
+{
+    int workers = router_workers(ex, n, d);
+    int64_t most = n > d ? n : d;
+    CW_OMP(parallel for num_threads(workers) schedule(static, 1))
+    for (int w = 0; w < workers; w++)
+        for (int64_t i = w; i < n; i += workers) work[i] = cw_router_alpha(work + n + w * most, x, beta, k, i, d);
+    CW_OMP(parallel for num_threads(workers) schedule(static, 1))
+    for (int w = 0; w < workers; w++)
+        for (int64_t j = w; j < d; j += workers) q[j] = cw_router_quantile(work + n + w * most, x, work, rank, j, n, d);
+}

@@ -1,6 +1,8 @@
 /* ref_gate.c: the top-k gate of the routers, and soft assignment to prototypes. */
 #include "ref.h"
 
+#include "../../core/select.h"
+
 #include <math.h>
 
 /* a before b in "largest first"; NaN counts as largest, so that it comes through */
@@ -87,4 +89,33 @@ void cw_ref_soft_bins_backward(const cw_exec *ex, float *dx, float *dp, float *w
             for (int64_t i = 0; i < n; i++) sum += (double)work[i * m + j] * ((double)x[i * d + c] - p[j * d + c]);
             dp[j * d + c] += (float)(2.0 * scale * sum);
         }
+}
+
+/* ---- loads of a router ---- */
+
+float cw_router_alpha(float *line, const float *x, const float *beta, int64_t k, int64_t i, int64_t d)
+{
+    for (int64_t j = 0; j < d; j++) line[j] = x[i * d + j] - beta[j];
+    return cw_select_largest(line, d, k + 1);
+}
+
+float cw_router_quantile(float *line, const float *x, const float *alpha, int64_t rank, int64_t j, int64_t n, int64_t d)
+{
+    for (int64_t i = 0; i < n; i++) line[i] = x[i * d + j] - alpha[i];
+    return cw_select_largest(line, n, rank);
+}
+
+/* alpha (n), then a line for each worker */
+int64_t cw_ref_router_work(const cw_exec *ex, int64_t n, int64_t d)
+{
+    (void)ex;
+    return n + (n > d ? n : d);
+}
+
+void cw_ref_router_quantiles(const cw_exec *ex, float *q, float *work, const float *x, const float *beta, int64_t k,
+                             int64_t rank, int64_t n, int64_t d)
+{
+    (void)ex;
+    for (int64_t i = 0; i < n; i++) work[i] = cw_router_alpha(work + n, x, beta, k, i, d);
+    for (int64_t j = 0; j < d; j++) q[j] = cw_router_quantile(work + n, x, work, rank, j, n, d);
 }

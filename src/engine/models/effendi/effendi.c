@@ -152,7 +152,7 @@ static cw_tensor *attend(const cw_effendi *m, cw_tape *t, cw_tensor *gene_emb)
     int64_t *start = cw_arena_take(t->arena, 2 * (int64_t)sizeof *start);
     if (!qkv || !start) return NULL;
     start[0] = 0, start[1] = cw_rows(gene_emb);
-    cw_attention_spec spec = {.heads = m->config.tau_heads, .rotary = CW_ROTARY_NONE, .seq = {1, start}};
+    cw_attention_spec spec = {.heads = m->config.tau_heads, .rotary = CW_ROTARY_NONE, .seq = {.count = 1, .start = start}};
     cw_tensor *seen = cw_self_attention(t, qkv, spec);
     return cw_add_scaled(t, gene_emb, linear(t, seen, m->attention[1], CW_ACT_NONE), 1.0f);
 }
