@@ -87,8 +87,8 @@ plotFlow <- function(x, cells = NULL, dimred = NULL, colour = "time",
         place <- x
         dimred <- "dimension"
     } else {
-        .stopArgument("cells", "must be a SingleCellExperiment or a matrix with ",
-            "cell names; it is a ", class(x)[[1L]], "."
+        .stopArgument("cells", "must be a SingleCellExperiment or a matrix ",
+            "with cell names; it is a ", class(x)[[1L]], "."
         )
     }
     at <- match(names, rownames(place))

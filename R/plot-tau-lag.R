@@ -47,6 +47,7 @@ plotLag <- function(x, genes, group = NULL, title = NULL, ...) {
 }
 
 .lagGenes <- function(genes, table) {
+    genes <- .textOf(genes)
     if (!is.character(genes) || !length(genes) || anyNA(genes)) {
         .stopArgument("genes", "must be names of genes; it is ", .show(genes),
             "."

@@ -76,6 +76,9 @@ plotTau <- function(x, sets = NULL, top = NULL, title = NULL, ...) {
 }
 
 .checkSets <- function(sets) {
+    if (is.list(sets)) {
+        sets <- lapply(sets, .textOf)
+    }
     named <- !is.null(names(sets)) && all(nzchar(names(sets))) &&
         !anyDuplicated(names(sets))
     if (!is.list(sets) || length(sets) && !named ||

@@ -12,8 +12,8 @@
 #' @param force write numbers of a fit that isn't identifiable?
 #' @param ... not used.
 #' @return `x`, of the same class, with columns `tau`, `tauSd`, `tauLow`,
-#'   `tauHigh`, `tauFlag` (by `name`) in `rowData()` (of the RNA experiment; in the
-#'   feature meta data of a Seurat assay). Genes outside the fit, and all
+#'   `tauHigh`, `tauFlag` (by `name`) in `rowData()` (of the RNA experiment; in
+#'   the feature meta data of a Seurat assay). Genes outside the fit, and all
 #'   genes when delays aren't identifiable (with a warning), have NA. In
 #'   containers with `metadata()` the verdict and unit are in
 #'   `metadata(x)$tau`.

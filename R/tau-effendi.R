@@ -20,7 +20,8 @@
         ), readout = settings$readout, fit = fit,
         links = input$links, genes = data$genes, cells = input$cells,
         cellData = input$cellData, metadata = list(
-            engine = .engineText(), seed = .keyText(job$key), settings = settings,
+            engine = .engineText(), seed = .keyText(job$key),
+            settings = settings,
             coverage = anchored@metadata$coverage,
             anchored = anchored@verdict,
             baselines = fit$rank,

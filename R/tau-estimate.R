@@ -199,6 +199,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
     if (is.null(genesUse)) {
         return(links)
     }
+    genesUse <- .textOf(genesUse)
     if (!is.character(genesUse) || !length(genesUse)) {
         .stopArgument("genesUse", "must be gene names; it is ",
             .show(genesUse), "."

@@ -114,7 +114,7 @@ intervene <- function(x, gene = NULL, direction = NULL, alpha = 1,
         }
         return(direction / sqrt(sum(direction^2)))
     }
-    .checkText(gene, "gene")
+    gene <- .checkText(.textOf(gene), "gene")
     at <- match(gene, fit@genes)
     if (is.na(at) || !f$usable[[at]]) {
         .stopArgument("gene", "is \"", gene, "\", which ", if (is.na(at)) {
@@ -127,7 +127,9 @@ intervene <- function(x, gene = NULL, direction = NULL, alpha = 1,
     z <- f$z - rep(colSums(w * f$z), each = nrow(f$z))
     y <- f$smoothRna[, at] - sum(w * f$smoothRna[, at])
     gram <- crossprod(z, w * z)
-    u <- solve(gram + diag(1e-6 * sum(diag(gram)), ncol(z)), crossprod(z, w * y))
+    u <- solve(gram + diag(1e-6 * sum(diag(gram)), ncol(z)),
+        crossprod(z, w * y)
+    )
     as.vector(u) / sqrt(sum(u^2))
 }
 
@@ -200,7 +202,7 @@ intervene <- function(x, gene = NULL, direction = NULL, alpha = 1,
     f <- fit@fit
     e <- f$geneEmbedding
     if (!is.null(gene)) {
-        .checkText(gene, "gene")
+        gene <- .checkText(.textOf(gene), "gene")
         if (!gene %in% rownames(e)) {
             .stopArgument("gene", "is \"", gene, "\", which the fit doesn't ",
                 "hold."

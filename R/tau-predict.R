@@ -119,6 +119,7 @@ predictTau <- function(x, genes = NULL, embedding = NULL, folds = 5,
     if (is.null(genes)) {
         genes <- setdiff(rownames(e), fit@genes[is.finite(fit@table$tau)])
     }
+    genes <- .textOf(genes)
     if (!is.character(genes) || !length(genes)) {
         .stopArgument("genes", "must be gene names, rows of 'embedding' that ",
             "have no delay yet; it is ", .show(genes), "."

@@ -154,6 +154,7 @@
         }
         age <- .validationTable(age, "age", c(gene = "text"))$gene
     }
+    age <- .textOf(age)
     if (!is.character(age)) {
         .stopArgument("age", "must be gene names, or a data.frame with a ",
             "column gene; it is ", .show(age), "."

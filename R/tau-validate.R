@@ -201,6 +201,9 @@ setClass("TauValidation", contains = "CausewayReport")
     if (is.null(sets)) {
         return(tauGeneSets())
     }
+    if (is.list(sets)) {
+        sets <- lapply(sets, .textOf)
+    }
     good <- is.list(sets) && all(vapply(sets, is.character, NA)) &&
         all(c("immediateEarly", "pioneer") %in% names(sets))
     if (!good) {

@@ -32,3 +32,6 @@
     }
     numbers
 }
+
+## Names that came as a factor, as text; anything else as it is.
+.textOf <- function(x) if (is.factor(x)) as.character(x) else x

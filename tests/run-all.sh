@@ -10,6 +10,8 @@ top=$(pwd)
 logs=$top/.build/logs library=$top/.build/library package=$top/.build/package
 mkdir -p "$logs" "$library"
 passed=0 failed=0 failures=''
+# Data that some tests read where they are; without them these are skipped.
+[ ! -d ../shared/data ] || export CAUSEWAY_DATA="${CAUSEWAY_DATA:-$(cd ../shared/data && pwd)}"
 
 # count NAME PASSED FAILED
 count() {

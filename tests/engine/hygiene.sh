@@ -84,7 +84,7 @@ if [ -d $r ]; then
   later=yes
   prefixes="input preprocess model grn tau plot report sim util embed annotate perturb"
   free="AllClasses AllGenerics causeway-package zzz"
-  whole="badinput demo-data newcomer parity threads"
+  whole="badinput collect demo-data newcomer parity threads"
   names=$(cd $r && ls ./*.R | sed 's|^\./||; s/\.R$//')
   ours=$(printf '%s\n' $names | grep -vxE "$(echo $free | tr ' ' '|')")
   say "R files without a prefix of ($prefixes)" \

@@ -15,6 +15,16 @@ fixture <- function(name) {
     normalizePath(folders[[1L]])
 }
 
+## A place below the folder in CAUSEWAY_DATA (`make test`: ../shared/data), of
+## data that don't belong to the package; the test is skipped without it.
+sharedData <- function(...) {
+    place <- file.path(Sys.getenv("CAUSEWAY_DATA", "no-shared-data"), ...)
+    if (!file.exists(place)) {
+        testthat::skip(paste("there is no", place))
+    }
+    place
+}
+
 ## All tensors of a small safetensors file; `dim_rm` is the row-major shape.
 readTensors <- function(file) {
     bytes <- readBin(file, "raw", file.size(file))

@@ -58,9 +58,7 @@ test_that("the digest is SHA-256", {
 })
 
 test_that("the collections as their authors publish them", {
-    data <- Sys.getenv("CAUSEWAY_DATA", "/work/shared/data")
-    folder <- file.path(data, "04_resources")
-    skip_if_not(dir.exists(folder), paste("no", folder))
+    folder <- sharedData("04_resources")
     at <- function(...) file.path(folder, ...)
     collectri <- priorNetwork(cache = at("collectri"))
     raw <- utils::read.csv(at("collectri", "collectri.csv"))

@@ -46,10 +46,7 @@ test_that("a Seurat object gives its assays", {
     expect_error(.tauInput(x, "RNB"), "isn't an assay")
     x[["peaks"]] <- NULL
     expect_error(.tauInput(x), "no chromatin assay")
-    file <- file.path("/work/shared/data/02_multiome/signac_atac_small",
-        "atac_small.rda"
-    )
-    skip_if_not(file.exists(file), "the shared data aren't here")
+    file <- sharedData("02_multiome", "signac_atac_small", "atac_small.rda")
     e <- new.env()
     load(file, e)
     ## Signac isn't here: its assay is read all the same

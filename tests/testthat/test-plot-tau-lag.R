@@ -39,6 +39,9 @@ test_that("bad arguments of plotLag are named", {
     fit <- shapedTau(tau = c(NA, seq(0.4, 2, length.out = 39)))
     expect_error(plotLag(fit, "nope"), "'genes' has names that aren't")
     expect_error(plotLag(fit, "gene001"), "without a delay: gene001 \\(not us")
+    expect_identical(plotLag(fit, factor("gene003"))$labels,
+        plotLag(fit, "gene003")$labels
+    )
     expect_error(plotLag(fit, 3), "'genes' must be names")
     expect_error(plotLag(fit, "gene003", group = "x"), "'group' is \"x\", which is")
     expect_error(plotLag(fit, "gene003", group = "stage"), "'group' has 80 differe")

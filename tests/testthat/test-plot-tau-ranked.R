@@ -53,7 +53,9 @@ test_that("bad arguments of plotTau are named", {
     expect_error(plotTau(1), "'x' must be a TauFit")
     expect_error(plotTau(fit, sets = "FOS"), "'sets' must be a list")
     expect_error(plotTau(fit, sets = list("FOS")), "'sets' must be a list")
-    expect_error(plotTau(fit, set = list()), NA)
+    expect_identical(plotTau(fit, list(a = factor("gene003")))$data$set,
+        plotTau(fit, list(a = "gene003"))$data$set
+    )
     expect_error(plotTau(fit, colour = 1), "colour")
     expect_error(plotTau(fit = fit), "'fit' is now called 'x'")
     expect_error(plotTau(fit, top = 0), "'top' must be")

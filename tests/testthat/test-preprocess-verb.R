@@ -1,6 +1,6 @@
 ## preprocess() against scanpy: tests/fixtures/scanpy/make.py wrote the values.
 scanpyData <- function() {
-    Sys.getenv("CAUSEWAY_DATA", "/work/shared/data")
+    Sys.getenv("CAUSEWAY_DATA", "no-shared-data")
 }
 
 scanpySettings <- list(

@@ -27,7 +27,11 @@ test_that("an intervention moves the gene it is named after, both ways", {
         seed = 1
     )
     expect_equal(same$effect, up$effect)
+    expect_equal(intervene(fit, factor(gene), alpha = 1, seed = 1), up)
     expect_error(intervene(fit), "one of the two")
+    expect_error(intervene(fit, gene, embedding = 1), "'embedding' is for")
+    expect_error(intervene(fit = fit, gene), "now called 'x'")
+    expect_error(intervene(fit, gene, zRna = 1), "now called 'embedding'")
     expect_error(intervene(fit, "nobody"), "the fit doesn't hold")
     expect_error(intervene(fit, direction = 1:50), "one for each axis")
 })

@@ -52,13 +52,11 @@ test_that("overlaps agree with looking at all pairs", {
 })
 
 test_that("links of the real 10x data are found again", {
-    folder <- "/work/shared/data/02_multiome/muon_10x_multiome_1000"
-    coordinates <- file.path("/work/shared/data/04_resources",
-        "gene_coordinates", "gene_coordinates_homo_sapiens.csv.gz"
+    coordinates <- sharedData("04_resources", "gene_coordinates",
+        "gene_coordinates_homo_sapiens.csv.gz"
     )
-    file <- file.path(folder, "test_rna_atac.h5mu")
-    skip_if_not(file.exists(file) && file.exists(coordinates),
-        "the shared data aren't here"
+    file <- sharedData("02_multiome", "muon_10x_multiome_1000",
+        "test_rna_atac.h5mu"
     )
     skip_if_not_installed("rhdf5")
     known <- rhdf5::h5read(file, "mod/atac/uns/atac/peak_annotation")

@@ -8,6 +8,11 @@ test_that("a factor means what its levels say, not their codes", {
     expect_identical(.numbersOf(c(NA, NA), "x"), c(NA_real_, NA_real_))
 })
 
+test_that("names in a factor are text", {
+    expect_identical(.textOf(factor(c("b", "a"))), c("b", "a"))
+    expect_identical(.textOf(3), 3)
+})
+
 test_that("what isn't a number is named", {
     expect_error(.numbersOf(c("1", "two", "3,000"), "genes", "a column start"),
         "'genes' has a column start of class character .* two, 3,000"

@@ -17,18 +17,28 @@ void cw_params_init(cw_params *params, cw_ctx *ctx, uint64_t key)
 
 /* ---- state of the optimiser ---- */
 
+static int64_t bytes_of(const cw_tensor *t) { return cw_count(t) * (int64_t)sizeof(float); }
+
+/* Zeros of the tensor's size in its device's memory; NULL with the error recorded. */
+static float *take_zeros(cw_ctx *ctx, const cw_tensor *t)
+{
+    float *x = t->device->take(ctx, bytes_of(t));
+    if (x) t->device->fill(ctx, x, 0, bytes_of(t));
+    return x;
+}
+
 static void give_state(cw_ctx *ctx, cw_param *p)
 {
-    cw_free(ctx, p->tensor.grad), cw_free(ctx, p->m), cw_free(ctx, p->v);
+    const cw_device *d = p->tensor.device;
+    d->give(ctx, p->tensor.grad), d->give(ctx, p->m), d->give(ctx, p->v);
     p->tensor.grad = p->m = p->v = NULL;
 }
 
 static cw_status take_state(cw_ctx *ctx, cw_param *p)
 {
-    int64_t n = cw_count(&p->tensor);
-    p->tensor.grad = cw_calloc(ctx, n, sizeof(float));
-    p->m = cw_calloc(ctx, n, sizeof(float));
-    p->v = cw_calloc(ctx, n, sizeof(float));
+    p->tensor.grad = take_zeros(ctx, &p->tensor);
+    p->m = take_zeros(ctx, &p->tensor);
+    p->v = take_zeros(ctx, &p->tensor);
     if (!p->tensor.grad || !p->m || !p->v) give_state(ctx, p); /* all three or none */
     return ctx->status;
 }
@@ -38,7 +48,8 @@ static void free_param(cw_ctx *ctx, cw_param *p)
     if (!p) return;
     give_state(ctx, p);
     cw_free(ctx, p->name);
-    cw_free(ctx, p->tensor.data);
+    cw_free(ctx, p->staged);
+    p->tensor.device->give(ctx, p->tensor.data);
     cw_free(ctx, p);
 }
 
@@ -141,12 +152,14 @@ cw_tensor *cw_params_add(cw_params *params, cw_role role, int ndim, const int64_
     }
     cw_param *p = cw_calloc(ctx, 1, sizeof *p);
     if (!p) return NULL;
+    p->ctx = ctx;
     p->role = role;
     p->group = -1;
+    p->tensor.device = ctx->kernels ? ctx->kernels->device : &cw_device_host;
     p->tensor.ndim = ndim;
     for (int i = 0; i < ndim; i++) p->tensor.dim[i] = dim[i];
     p->name = cw_strdup(ctx, name);
-    p->tensor.data = cw_calloc(ctx, cw_count(&p->tensor), sizeof(float));
+    p->tensor.data = take_zeros(ctx, &p->tensor);
     if (!p->name || !p->tensor.data) {
         free_param(ctx, p);
         return NULL;
@@ -187,26 +200,29 @@ int64_t cw_params_values(const cw_params *params)
 
 cw_status cw_param_set(cw_ctx *ctx, cw_tensor *tensor, const float *values)
 {
-    if (ctx->status == CW_OK) memcpy(tensor->data, values, (size_t)cw_count(tensor) * sizeof(float));
+    if (ctx->status == CW_OK) tensor->device->copy_in(ctx, tensor->data, values, bytes_of(tensor));
     return ctx->status;
 }
 
 cw_status cw_param_get(cw_ctx *ctx, const cw_tensor *tensor, float *values)
 {
-    if (ctx->status == CW_OK) memcpy(values, tensor->data, (size_t)cw_count(tensor) * sizeof(float));
+    if (ctx->status == CW_OK) tensor->device->copy_out(ctx, values, tensor->data, bytes_of(tensor));
     return ctx->status;
 }
 
 cw_status cw_param_gradient(cw_ctx *ctx, const cw_tensor *tensor, float *values)
 {
-    if (ctx->status == CW_OK) memcpy(values, tensor->grad, (size_t)cw_count(tensor) * sizeof(float));
+    if (ctx->status == CW_OK) tensor->device->copy_out(ctx, values, tensor->grad, bytes_of(tensor));
     return ctx->status;
 }
 
 const float *cw_param_host(cw_ctx *ctx, const cw_tensor *tensor)
 {
-    (void)ctx;
-    return tensor->data;
+    if (tensor->device == &cw_device_host) return cw_f32(tensor);
+    cw_param *p = cw_param_of(tensor);
+    if (!p->staged) p->staged = cw_alloc(ctx, cw_count(tensor), sizeof(float));
+    if (p->staged) cw_param_get(ctx, tensor, p->staged);
+    return p->staged;
 }
 
 void cw_params_mute(cw_tensor *tensor, int64_t first, int64_t count)
@@ -221,7 +237,8 @@ void cw_params_mute_gradients(cw_params *params)
     for (int64_t i = 0; i < params->count; i++) {
         cw_param *p = params->item[i];
         if (p->mute_count && p->tensor.grad)
-            memset(p->tensor.grad + p->mute_first, 0, (size_t)p->mute_count * sizeof(float));
+            p->tensor.device->fill(params->ctx, p->tensor.grad + p->mute_first, 0,
+                                   p->mute_count * (int64_t)sizeof(float));
     }
 }
 
@@ -315,7 +332,7 @@ void cw_params_zero_grad(cw_params *params)
 {
     for (int64_t i = 0; i < params->count; i++) {
         cw_tensor *t = &params->item[i]->tensor;
-        if (t->grad) memset(t->grad, 0, (size_t)cw_count(t) * sizeof(float));
+        if (t->grad) t->device->fill(params->ctx, t->grad, 0, bytes_of(t));
     }
 }
 
@@ -323,9 +340,9 @@ void cw_params_zero_moments(cw_params *params)
 {
     for (int64_t i = 0; i < params->count; i++) {
         cw_param *p = params->item[i];
-        size_t bytes = (size_t)cw_count(&p->tensor) * sizeof(float);
-        if (p->m) memset(p->m, 0, bytes);
-        if (p->v) memset(p->v, 0, bytes);
+        const cw_device *d = p->tensor.device;
+        if (p->m) d->fill(params->ctx, p->m, 0, bytes_of(&p->tensor));
+        if (p->v) d->fill(params->ctx, p->v, 0, bytes_of(&p->tensor));
     }
 }
 
@@ -341,14 +358,33 @@ int64_t cw_params_state_bytes(const cw_params *params)
 
 cw_stream cw_init_stream(cw_params *params) { return cw_rng_stream(params->key, CW_RNG_INIT, params->drawn++, 0); }
 
+/* Host memory to make a parameter's values in: its own, where that is the host's. NULL with the error recorded. */
+static float *begin_values(cw_tensor *t)
+{
+    if (!t) return NULL;
+    if (t->device == &cw_device_host) return cw_f32(t);
+    return cw_alloc(cw_param_of(t)->ctx, cw_count(t), sizeof(float));
+}
+
+static void end_values(cw_tensor *t, float *values)
+{
+    if (!values || values == t->data) return;
+    cw_param_set(cw_param_of(t)->ctx, t, values);
+    cw_free(cw_param_of(t)->ctx, values);
+}
+
 void cw_init_normal(cw_tensor *t, cw_stream s, float sd)
 {
-    if (t) cw_rng_fill_normal(cw_f32(t), cw_count(t), s, 0.0f, sd);
+    float *x = begin_values(t);
+    if (x) cw_rng_fill_normal(x, cw_count(t), s, 0.0f, sd);
+    end_values(t, x);
 }
 
 void cw_init_uniform(cw_tensor *t, cw_stream s, float low, float high)
 {
-    if (t) cw_rng_fill_uniform(cw_f32(t), cw_count(t), s, low, high);
+    float *x = begin_values(t);
+    if (x) cw_rng_fill_uniform(x, cw_count(t), s, low, high);
+    end_values(t, x);
 }
 
 void cw_init_xavier_uniform(cw_tensor *t, cw_stream s)
@@ -360,10 +396,12 @@ void cw_init_xavier_uniform(cw_tensor *t, cw_stream s)
 
 void cw_init_constant(cw_tensor *t, float value)
 {
-    for (int64_t i = 0; t && i < cw_count(t); i++) cw_f32(t)[i] = value;
+    float *x = begin_values(t);
+    for (int64_t i = 0; x && i < cw_count(t); i++) x[i] = value;
+    end_values(t, x);
 }
 
 void cw_init_zero(cw_tensor *t, int64_t first, int64_t count)
 {
-    for (int64_t i = 0; t && i < count; i++) cw_f32(t)[first + i] = 0.0f;
+    if (t) t->device->fill(cw_param_of(t)->ctx, cw_f32(t) + first, 0, count * (int64_t)sizeof(float));
 }

@@ -1,7 +1,8 @@
 /* params.h: the parameters of a model, named and ordered as in the published checkpoint.
  *
  * A parameter is a tensor that outlives the tape. Its role says what it is for ever: a weight can be trained, a buffer is
- * state that is saved but never trained. What a run trains is another matter: cw_params_train is told by groups, and only
+ * state that is saved but never trained. Numbers are in the memory of the device that the context's kernels work on when
+ * a parameter is added. What a run trains is another matter: cw_params_train is told by groups, and only
  * what is trained has a gradient and moments. */
 #ifndef CW_PARAMS_H
 #define CW_PARAMS_H
@@ -17,6 +18,8 @@ typedef struct cw_param {
     int group;        /* of the run that is on; -1: not trained */
     float *m, *v;     /* the optimiser's moments, the shape of the tensor; only while it is trained */
     int64_t mute_first, mute_count; /* these values get no gradient, see cw_params_mute */
+    cw_ctx *ctx;
+    float *staged; /* host copy of the values of another device, see cw_param_host */
 } cw_param;
 
 /* A second name of a parameter: tied weights that a published file holds under both. */
@@ -51,7 +54,8 @@ int64_t cw_params_values(const cw_params *params);                   /* how many
 cw_param *cw_param_of(const cw_tensor *tensor); /* the parameter a store's tensor belongs to */
 
 /* A parameter's values on the host. These are the only way to them outside the kernels. `values` holds
- * cw_count(tensor) numbers. cw_param_host lends them where the device is the host. */
+ * cw_count(tensor) numbers. cw_param_host lends the values as they are now: where the device is the host without a copy,
+ * else as a copy that the parameter keeps. */
 cw_status cw_param_set(cw_ctx *ctx, cw_tensor *tensor, const float *values);
 cw_status cw_param_get(cw_ctx *ctx, const cw_tensor *tensor, float *values);
 cw_status cw_param_gradient(cw_ctx *ctx, const cw_tensor *tensor, float *values); /* of one that is trained */

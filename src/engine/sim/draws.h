@@ -38,6 +38,15 @@ static inline double normal(draws *d)
 
 static inline int64_t below(draws *d, int64_t n) { return (int64_t)(unit(d) * (double)n); }
 
+/* An index drawn with the given chances, which sum to 1. */
+static inline int64_t choose(draws *d, const double *chance, int64_t n)
+{
+    double u = unit(d);
+    int64_t i = 0;
+    while (i < n - 1 && u >= chance[i]) u -= chance[i++];
+    return i;
+}
+
 /* Marsaglia & Tsang (2000); shape > 0, scale 1 */
 static inline double gamma_draw(draws *d, double shape)
 {

@@ -140,14 +140,6 @@ static void levels_at(float *a, float *r, const cw_multiome *m, const work *w, c
 
 /* ---- draws ------------------------------------------------------------------------------------------------------- */
 
-static int64_t choose(draws *d, const double *chance, int64_t n)
-{
-    double u = unit(d);
-    int64_t i = 0;
-    while (i < n - 1 && u >= chance[i]) u -= chance[i++];
-    return i;
-}
-
 static double between(draws *d, double low, double high) { return low + (high - low) * unit(d); }
 
 /* Everything about gene g; returns its number of peaks. All is drawn whether or not it is used, so that options which

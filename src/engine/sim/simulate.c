@@ -24,15 +24,6 @@ typedef struct kinetics {
     double *sorted;               /* (cells) */
 } kinetics;
 
-/* An index drawn with the given chances, which sum to 1. */
-static int64_t choose(draws *d, const double *chance, int64_t n)
-{
-    double u = unit(d);
-    int64_t i = 0;
-    while (i < n - 1 && u >= chance[i]) u -= chance[i++];
-    return i;
-}
-
 /* `count` different numbers below n into out. */
 static void choose_different(draws *d, int32_t *out, int64_t count, int64_t n)
 {

@@ -35,8 +35,13 @@ static cw_tensor *unit_buffer(builder *b, int64_t n, const char *name)
     if (!x) return NULL;
     cw_init_normal(x, cw_init_stream(&b->m->model.params), 1.0f);
     double length = 0;
-    for (int64_t i = 0; i < n; i++) length += (double)cw_f32(x)[i] * cw_f32(x)[i];
-    for (int64_t i = 0; i < n; i++) cw_f32(x)[i] = (float)(cw_f32(x)[i] / sqrt(length));
+    cw_ctx *ctx = b->m->model.params.ctx;
+    float *v = cw_alloc(ctx, n, sizeof *v);
+    if (!v || cw_param_get(ctx, x, v) != CW_OK) return cw_free(ctx, v), NULL;
+    for (int64_t i = 0; i < n; i++) length += (double)v[i] * v[i];
+    for (int64_t i = 0; i < n; i++) v[i] = (float)(v[i] / sqrt(length));
+    cw_param_set(ctx, x, v);
+    cw_free(ctx, v);
     return x;
 }
 

@@ -5,53 +5,37 @@
  * of a step are averaged with weight N, all computed with the step's beta. */
 #include "sfm.h"
 
-#include "../../core/select.h"
-
 #include <math.h>
 #include <string.h>
 
-static void gather(cw_balance *balance, cw_tape *t, const cw_tensor *logits, int64_t k)
+static void gather(cw_balance *balance, cw_tape *t, cw_tensor *logits, int64_t k)
 {
-    int64_t n = cw_rows(logits), m = cw_cols(logits), most = n > m ? n : m;
+    int64_t n = cw_rows(logits), m = cw_cols(logits);
     if (!balance->beta || n == 0 || k >= m) return;
-    int threads = n * m < 100000 ? 1 : t->exec.threads;
-    float *scratch = cw_arena_take(t->arena, threads * most * (int64_t)sizeof(float)); /* a row or column a worker */
-    float *alpha = cw_arena_take(t->arena, n * (int64_t)sizeof(float));
-    if (!scratch || !alpha) return;
-    const float *x = cw_f32(logits), *beta = cw_f32(balance->beta);
     int64_t load = (int64_t)nearbyint((double)n * (double)k / (double)m); /* to even, as Python's round */
     if (load < 1) load = 1;
     int64_t rank = load + 1 < n ? load + 1 : n;
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int worker = 0; worker < threads; worker++)
-        for (int64_t i = worker; i < n; i += threads) {
-            float *row = scratch + worker * most;
-            for (int64_t j = 0; j < m; j++) row[j] = x[i * m + j] - beta[j];
-            alpha[i] = cw_select_largest(row, m, k + 1);
-        }
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int worker = 0; worker < threads; worker++)
-        for (int64_t j = worker; j < m; j += threads) {
-            float *column = scratch + worker * most;
-            for (int64_t i = 0; i < n; i++) column[i] = x[i * m + j] - alpha[i];
-            balance->sum[j] += (double)n * cw_select_largest(column, n, rank);
-        }
+    float *work = cw_tape_take(t, t->k->router_work(&t->exec, n, m));
+    cw_tensor *q = cw_tape_matrix(t, 1, m);
+    const float *x = cw_tape_data(t, logits), *beta = cw_tape_data(t, balance->beta);
+    if (!work || !q || !x || !beta) return;
+    t->k->router_quantiles(&t->exec, cw_f32(q), work, x, beta, k, rank, n, m);
+    cw_tape_give(t, work);
+    const float *value = cw_tape_host(t, q);
+    for (int64_t j = 0; value && j < m; j++) balance->sum[j] += (double)n * value[j];
     balance->weight += (double)n;
-    cw_arena_give(t->arena, scratch);
-    cw_arena_give(t->arena, alpha);
 }
 
 /* Logits that aren't finite leave no trace: the step they belong to will be discarded. */
-static int all_finite(const cw_tensor *x)
+static int all_finite(cw_tape *t, cw_tensor *x)
 {
-    for (int64_t i = 0; i < cw_count(x); i++)
-        if (!isfinite(cw_f32(x)[i])) return 0;
-    return 1;
+    const float *values = cw_tape_data(t, x);
+    return values && isfinite(t->k->sum_squares(&t->exec, values, cw_count(x)));
 }
 
 void cw_sfm_balance_gather(cw_sfm *s, cw_tape *t, cw_sfm_output y)
 {
-    if (t->ctx->status != CW_OK || !all_finite(y.tf_logits) || !all_finite(y.gene_logits)) return;
+    if (t->ctx->status != CW_OK || !all_finite(t, y.tf_logits) || !all_finite(t, y.gene_logits)) return;
     gather(&s->tf_balance, t, y.tf_logits, cw_sfm_gate_width(&s->config));
     gather(&s->gene_balance, t, y.gene_logits, cw_sfm_gate_width(&s->config));
 }
@@ -72,14 +56,15 @@ void cw_sfm_balance_forget(cw_model *m)
 void cw_sfm_balance_apply(cw_model *m, cw_tape *t)
 {
     cw_sfm *s = (cw_sfm *)m;
-    (void)t;
     cw_balance *both[] = {&s->tf_balance, &s->gene_balance};
     for (int r = 0; r < 2; r++) {
         cw_balance *b = both[r];
-        for (int64_t j = 0; b->weight > 0 && j < s->config.factors; j++) {
-            float *beta = cw_f32(b->beta) + j;
-            *beta += s->config.beta_momentum * (float)(b->sum[j] / b->weight - *beta);
-        }
+        float *beta = b->weight > 0 ? cw_arena_take(t->arena, s->config.factors * (int64_t)sizeof *beta) : NULL;
+        if (!beta || cw_param_get(m->ctx, b->beta, beta) != CW_OK) continue;
+        for (int64_t j = 0; j < s->config.factors; j++)
+            beta[j] += s->config.beta_momentum * (float)(b->sum[j] / b->weight - beta[j]);
+        cw_param_set(m->ctx, b->beta, beta);
+        cw_arena_give(t->arena, beta);
     }
     cw_sfm_balance_forget(m);
 }
