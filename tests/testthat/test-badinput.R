@@ -212,7 +212,7 @@ test_that("arguments that don't exist and swapped ones are errors", {
     expect_error(writeGRN(grn, tempfile(), tops = 3), "known here: tops")
     expect_error(writeGRN(grn, NULL, top = 3), "'file' must be one")
     expect_error(toIgraph(grn, n = 3), "known here: n")
-    expect_error(regulonActivity(grn, tinyCells()), "'method' must be")
+    expect_error(regulonActivity(grn, tinyCells()), "the cells come first")
     expect_error(trainModel(tinyCells(), 3), "'model' must be")
     expect_error(newModel(list(), tinyCells()), "'param' must be")
 })
