@@ -113,8 +113,8 @@ setMethod("plotRegulonActivity", "SingleCellExperiment", function(x,
         SingleCellExperiment::altExp(x, name), "activity"
     )
     .activityPlot(as.matrix(activity),
-        .columnOf(data, group, "group", "colData()"),
-        .columnOf(data, order, "order", "colData()"), tfs, top, means, limit,
+        .valuesOrColumn(data, group, "group", "colData()"),
+        .valuesOrColumn(data, order, "order", "colData()"), tfs, top, means, limit,
         title
     )
 })
@@ -146,8 +146,8 @@ setMethod("plotRegulonActivity", "ANY", function(x, group = NULL,
         group <- unname(SeuratObject::Idents(x))
     }
     .activityPlot(.seuratActivity(x[[name]]),
-        .columnOf(data, group, "group", "the meta data"),
-        .columnOf(data, order, "order", "the meta data"), tfs, top, means,
+        .valuesOrColumn(data, group, "group", "the meta data"),
+        .valuesOrColumn(data, order, "order", "the meta data"), tfs, top, means,
         limit, title
     )
 })
@@ -161,7 +161,7 @@ setMethod("plotRegulonActivity", "ANY", function(x, group = NULL,
 }
 
 ## A column by its name, or the values themselves.
-.columnOf <- function(data, value, arg, where) {
+.valuesOrColumn <- function(data, value, arg, where) {
     if (!is.character(value) || length(value) != 1L) {
         return(value)
     }
