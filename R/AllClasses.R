@@ -130,3 +130,17 @@ setClass("CausewayReport", contains = "VIRTUAL", slots = c(
     }
     TRUE
 })
+
+## Settings of a method or a model: one list, checked by the constructor that
+## made it, shown by one show(). A coming Param gives its name and, where not
+## all settings are to be shown, what is (.paramName, .paramSettings).
+setClass("CausewayParam", contains = "VIRTUAL", slots = c(settings = "list"),
+    validity = function(object) {
+        names <- names(object@settings)
+        if (length(object@settings) && (is.null(names) ||
+            !all(nzchar(names)) || anyDuplicated(names))) {
+            return("settings must have a different name each")
+        }
+        TRUE
+    }
+)

@@ -121,10 +121,6 @@ setGeneric("contrastGRN",
 #' @export
 setGeneric("memberships", function(x) standardGeneric("memberships"))
 
-#' @rdname StateGRN-class
-#' @export
-setGeneric("stateVerdict", function(x) standardGeneric("stateVerdict"))
-
 ## Every estimator of a pooled network: (param, view, key, threads) ->
 ## list(scores, sign: TFs x genes; targets: data.frame with a row per gene, or
 ## NULL).
@@ -132,13 +128,11 @@ setGeneric(".estimate",
     function(param, view, key, threads) standardGeneric(".estimate")
 )
 
-## What an estimator is called in show() and in a network's metadata.
-setGeneric(".estimatorName", function(param) standardGeneric(".estimatorName"))
+## What a method is called in show() and in the metadata of what it made.
+setGeneric(".paramName", function(param) standardGeneric(".paramName"))
 
 ## Settings as a plain list, for metadata and show().
-setGeneric(".estimatorSettings",
-    function(param) standardGeneric(".estimatorSettings")
-)
+setGeneric(".paramSettings", function(param) standardGeneric(".paramSettings"))
 
 ## ---- end of the networks' block -----------------------------------------------
 

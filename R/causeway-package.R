@@ -16,7 +16,7 @@
 #'   for all of them ([TreeGRNParam()], [RidgeGRNParam()], [CorGRNParam()],
 #'   [CombinedGRNParam()] choose otherwise); with [PerCellGRNParam()] networks
 #'   of cell states, and says first whether they can be told apart
-#'   ([stateVerdict()]).
+#'   ([verdict()]).
 #' * With a model: [SFMParam()], [newModel()] or [loadModel()],
 #'   [trainModel()] (also as the student of a network, `teacher =`),
 #'   [inferGRN()], [saveModel()], [modelReport()],
@@ -24,7 +24,7 @@
 #' * Known edges: [priorNetwork()], in [RidgeGRNParam()] or [trainModel()].
 #' * Read: [tfNames()], [geneNames()], [cellNames()], [cellData()],
 #'   [edgeTable()], [edgeSign()], [poolGRN()], [cellNetwork()],
-#'   [stateNetwork()], [switchingEdges()], [regulonActivity()], [toIgraph()].
+#'   [cellNetwork()], [switchingEdges()], [regulonActivity()], [toIgraph()].
 #' * Keep: [saveGRN()], [loadGRN()] (HDF5, read by blocks of cells),
 #'   [writeGRN()].
 #' * Draw: [plotGRN()], [networkWidget()], [plotEdge()],
@@ -80,8 +80,8 @@
 #' * `mclapply`, `MulticoreParam`: a forked process computes on one thread.
 #'   `SnowParam` workers need [loadModel()] of their own: a model can't be sent
 #'   to them, nor saved by `saveRDS()`; use [saveModel()].
-#' * "not identifiable", "not distinguishable" are answers; [verdict()] and
-#'   [stateVerdict()] list the reasons.
+#' * "not identifiable", "not distinguishable" are answers; [verdict()] lists
+#'   the reasons.
 #' * Ctrl-C stops a call within about a second.
 #'
 #' @section Random numbers:

@@ -159,15 +159,15 @@ setMethod("[", c("CellGRN", "ANY", "ANY", "ANY"),
     }
 )
 
-#' The score matrix of one cell
+#' The score matrix of one cell or state
 #'
-#' @param x a [CellGRN-class].
+#' @param x a [CellGRN-class] or [StateGRN-class].
 #' @param cell one cell, by number or name.
 #' @param threads threads of the engine; NULL: `causeway.threads`.
 #' @param ... not used.
 #' @return A numeric matrix, TFs x genes, with dimnames: `u v^T` of the cell.
 #'   Scores have no unit; they are comparable within a model. Stops when
-#'   `cell` doesn't choose exactly one cell.
+#'   `cell` doesn't choose exactly one cell, or `state` one state.
 #' @seealso [poolGRN()] for the mean over cells, [edgeTable()] for lists.
 #' @examples
 #' grn <- exampleGRN()
@@ -175,11 +175,8 @@ setMethod("[", c("CellGRN", "ANY", "ANY", "ANY"),
 #' @rdname cellNetwork
 #' @export
 setMethod("cellNetwork", "CellGRN", function(x, cell, ..., threads = NULL) {
-    if (missing(cell)) {
-        .stopArgument("cell", "is missing; name one cell, or use poolGRN() ",
-            "for the mean over all."
-        )
-    }
+    .noDots(...)
+    .needCell(cell)
     at <- .oneCell(x, cell)
     part <- .cellView(x, at)
     scores <- .Call(cw_r_network_cell, part$view, part$cells,
@@ -189,10 +186,18 @@ setMethod("cellNetwork", "CellGRN", function(x, cell, ..., threads = NULL) {
     scores
 })
 
+.needCell <- function(cell, remedy = "") {
+    if (missing(cell)) {
+        .stopArgument("cell", "is missing; name one cell", remedy, ", or use ",
+            "poolGRN() for the mean over all."
+        )
+    }
+}
+
 #' @rdname CellGRN-class
 #' @method as.matrix CellGRN
 #' @export
-as.matrix.CellGRN <- function(x, cell, ...) cellNetwork(x, cell)
+as.matrix.CellGRN <- function(x, cell, ...) cellNetwork(x, cell, ...)
 
 #' Mean network over cells
 #'
@@ -202,38 +207,43 @@ as.matrix.CellGRN <- function(x, cell, ...) cellNetwork(x, cell)
 #'
 #' @param x a [CellGRN-class].
 #' @param cells cells by number, name or logical; NULL: all.
-#' @param groups NULL for one network, or one for each group: the name of a
+#' @param group NULL for one network, or one for each group: the name of a
 #'   column of `cellData(x)`, or a vector with a value per chosen cell. Cells
 #'   with a missing group are left out, with a message.
 #' @param threads threads of the engine; NULL: `causeway.threads`.
 #' @param ... not used.
 #' @return A [PooledGRN-class], or a named list of them, one per group.
-#' @section Errors: unknown or no cells; a `groups` that is no column and has
+#' @section Errors: unknown or no cells; a `group` that is no column and has
 #'   no value per cell; an `x` that isn't per-cell networks.
 #' @seealso [edgeTable()], [plotGRN()], [evaluateGRN()]
 #' @examples
 #' grn <- exampleGRN()
 #' poolGRN(grn)
-#' poolGRN(grn, groups = "group")
+#' poolGRN(grn, group = "group")
 #' @rdname poolGRN
 #' @export
-setMethod("poolGRN", "CellGRN", function(x, cells = NULL, groups = NULL, ...,
+setMethod("poolGRN", "CellGRN", function(x, cells = NULL, group = NULL, ...,
     threads = NULL) {
-    .noDots(...)
-    at <- .someCells(x, cells)
-    if (is.null(groups)) {
-        return(.poolCells(x, at, threads))
-    }
-    groups <- .cellGroups(x, groups, at)
-    if (anyNA(groups)) {
-        message(sum(is.na(groups)), " cells without a group are left out")
-    }
-    parts <- split(at, groups, drop = TRUE)
-    if (length(parts) == 0L) {
-        .stopArgument("groups", "is missing for all cells.")
-    }
-    lapply(parts, function(p) .poolCells(x, p, threads))
+    .noDots(..., renamed = c(groups = "group"))
+    .poolBy(x, cells, group, function(at) .poolCells(x, at, threads))
 })
+
+## pool(cells) over all of `cells`, or a list of it by group.
+.poolBy <- function(x, cells, group, pool) {
+    at <- .someCells(x, cells)
+    if (is.null(group)) {
+        return(pool(at))
+    }
+    group <- .cellGroups(x, group, at)
+    if (anyNA(group)) {
+        message(sum(is.na(group)), " cells without a group are left out")
+    }
+    parts <- split(at, group, drop = TRUE)
+    if (length(parts) == 0L) {
+        .stopArgument("group", "is missing for all cells.")
+    }
+    lapply(parts, pool)
+}
 
 .poolCells <- function(x, at, threads = NULL) {
     threads <- .threads(threads)
@@ -249,7 +259,7 @@ setMethod("poolGRN", "CellGRN", function(x, cells = NULL, groups = NULL, ...,
 }
 
 ## A column of cellData by its name, or a vector over the cells `at`.
-.cellGroups <- function(x, groups, at, arg = "groups") {
+.cellGroups <- function(x, groups, at, arg = "group") {
     if (is.character(groups) && length(groups) == 1L && length(at) != 1L) {
         if (!groups %in% colnames(x@cellData)) {
             .stopArgument(arg, "is \"", groups, "\", which isn't a column of ",

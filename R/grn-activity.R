@@ -9,21 +9,30 @@
 #' network gives to a TF are high in the cell. With `method = "strength"` it is
 #' the mean score of the TF's edges in the cell, expression not used.
 #'
-#' @param x a [CellGRN-class], or a `SingleCellExperiment` or `Seurat` object
-#'   that gets the result.
-#' @param grn for these: the [CellGRN-class].
+#' A [PooledGRN-class] has the same targets in all cells, and no expression: it
+#' needs the cells, `regulonActivity(cells, grn)`.
+#'
+#' @param x per-cell networks, [CellGRN-class] or [StateGRN-class]; or the
+#'   cells: a `SingleCellExperiment` or `Seurat` object that gets the result, or
+#'   a matrix of log-normalised expression, genes x cells.
+#' @param grn for cells: their networks, of any of the three kinds.
 #' @param method `"targets"` or `"strength"`, see above.
 #' @param top targets per TF and cell for `"targets"`.
+#' @param signed do targets that a TF represses count negatively? For networks
+#'   that have signs; a [CellGRN-class] has none.
 #' @param name name of the `altExp` (or, for `Seurat`, the assay).
+#' @param assay.type,symbols,species,alreadyNormalised for cells with a
+#'   [PooledGRN-class]: how `x` is read, as for [inferGRN()].
 #' @param threads threads of the engine; NULL: `causeway.threads`.
-#' @param ... `method` and the like, passed on for a container.
-#' @return For a [CellGRN-class] a numeric matrix, TFs x cells, with dimnames:
-#'   standard deviations for `"targets"` (0 for a TF without a scored target),
-#'   scores for `"strength"`. For a `SingleCellExperiment` the same object
-#'   with an alternative experiment `name` (rows TFs, assay `activity`), for
-#'   `Seurat` with an assay `name` (slot or layer `data`); columns of cells
-#'   that `grn` lacks are NA, with a warning. Stops when no cell is shared or
-#'   there are no cell names.
+#' @param ... for cells with per-cell networks: `method` and the like; else not
+#'   used.
+#' @return For per-cell networks and a matrix a numeric matrix, TFs x cells,
+#'   with dimnames: standard deviations for `"targets"` (0 for a TF without a
+#'   scored target), scores for `"strength"`. For a `SingleCellExperiment` the
+#'   same object with an alternative experiment `name` (rows TFs, assay
+#'   `activity`), for `Seurat` with an assay `name` (slot or layer `data`);
+#'   columns of cells that `grn` lacks are NA, with a warning. Stops when no
+#'   cell is shared or there are no cell names.
 #' @seealso [plotRegulonActivity()]
 #' @examples
 #' grn <- exampleGRN()
@@ -35,17 +44,15 @@
 #' )
 #' sce <- regulonActivity(sce, grn)
 #' SingleCellExperiment::altExp(sce, "regulons")
+#' cells <- exampleCells()
+#' pooled <- inferGRN(cells, RidgeGRNParam(), nTargets = 30, verbose = FALSE)
+#' cells <- regulonActivity(cells, pooled)
 #' @rdname regulonActivity
 #' @export
 setMethod("regulonActivity", "CellGRN", function(x,
     method = c("targets", "strength"), top = 50, ..., threads = NULL) {
     .noDots(...)
-    if (!is.character(method)) {
-        .stopArgument("method", "must be \"targets\" or \"strength\"; it is a ",
-            class(method)[[1L]], "."
-        )
-    }
-    method <- match.arg(method)
+    method <- .activityMethod(method)
     top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
     threads <- .threads(threads)
     z <- if (method == "targets") .standardiser(x@expression)
@@ -90,12 +97,34 @@ setMethod("regulonActivity", "CellGRN", function(x,
     )
 }
 
+.activityMethod <- function(method) {
+    if (!is.character(method)) {
+        if (!is.atomic(method)) {
+            .stopArgument("x", "is a network; the cells come first, ",
+                "regulonActivity(cells, grn)."
+            )
+        }
+        .stopArgument("method", "must be \"targets\" or \"strength\"; it is a ",
+            class(method)[[1L]], "."
+        )
+    }
+    .oneOf(method, c("targets", "strength"), "method")
+}
+
+#' @rdname regulonActivity
+#' @export
+setMethod("regulonActivity", "PooledGRN", function(x, ...) {
+    .stopArgument("x", "is a PooledGRN, which holds no expression; give the ",
+        "cells first, regulonActivity(cells, grn)."
+    )
+})
+
 #' @rdname regulonActivity
 #' @export
 setMethod("regulonActivity", "SingleCellExperiment", function(x, grn, ...,
     name = "regulons") {
     .checkText(name, "name")
-    full <- .activityFor(colnames(x), grn, ...)
+    full <- .activityFor(x, grn, ...)
     SingleCellExperiment::altExp(x, name) <-
         SummarizedExperiment::SummarizedExperiment(list(activity = full))
     x
@@ -105,24 +134,43 @@ setMethod("regulonActivity", "SingleCellExperiment", function(x, grn, ...,
 #' @export
 setMethod("regulonActivity", "ANY", function(x, grn, ...,
     name = "regulons") {
-    if (!inherits(x, "Seurat")) {
-        .stopArgument("x", "must be a CellGRN, a SingleCellExperiment or a ",
-            "Seurat object; it is a ", class(x)[[1L]], "."
-        )
+    if (inherits(x, "Seurat")) {
+        .checkText(name, "name")
+        full <- .activityFor(x, grn, ...)
+        x[[name]] <- SeuratObject::CreateAssayObject(data = full)
+        return(x)
     }
-    .checkText(name, "name")
-    full <- .activityFor(colnames(x), grn, ...)
-    x[[name]] <- SeuratObject::CreateAssayObject(data = full)
-    x
+    if (is.matrix(x) || methods::is(x, "Matrix") ||
+        methods::is(x, "DelayedMatrix")) {
+        .needNetwork(grn)
+        if (methods::is(grn, "PooledGRN")) {
+            return(.matrixActivity(x, grn, ...))
+        }
+        return(.activityFor(x, grn, ...))
+    }
+    .stopArgument("x", "must be per-cell networks (CellGRN, StateGRN) or the ",
+        "cells: a SingleCellExperiment, Seurat object or matrix; it is a ",
+        class(x)[[1L]], "."
+    )
 })
 
-## Activity of the cells named, in their order; NA where there is no network.
-.activityFor <- function(cells, grn, ...) {
-    if (missing(grn) || !is(grn, "PerCellNetworks")) {
-        .stopArgument("grn", "must be per-cell networks, a CellGRN or a ",
-            "StateGRN, as inferGRN() returns."
+.needNetwork <- function(grn) {
+    if (missing(grn) || !(methods::is(grn, "PerCellNetworks") ||
+        methods::is(grn, "PooledGRN"))) {
+        .stopArgument("grn", "must be networks as inferGRN() returns: a ",
+            "PooledGRN, a StateGRN or a CellGRN."
         )
     }
+}
+
+## Activity of the cells of a container, in their order; NA where there is no
+## network.
+.activityFor <- function(x, grn, ...) {
+    .needNetwork(grn)
+    if (methods::is(grn, "PooledGRN")) {
+        return(.pooledActivity(x, grn, ...))
+    }
+    cells <- colnames(x)
     at <- match(cells, cellNames(grn))
     if (is.null(cells) || all(is.na(at))) {
         .stopArgument("x", "shares no cell names with 'grn'; give 'x' the ",
@@ -140,12 +188,82 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
     full
 }
 
+## Cells read as inferGRN() reads them, on the network's genes.
+.pooledActivity <- function(x, grn, method = c("targets", "strength"),
+    top = 50, signed = TRUE, ..., assay.type = NULL, symbols = NULL,
+    species = grn@metadata$species, alreadyNormalised = FALSE,
+    threads = NULL) {
+    .noDots(...)
+    prepared <- .estimatorCells(x, list(
+        assay.type = assay.type, symbols = symbols, species = species,
+        tfs = tfNames(grn), nTargets = 0, genes = geneNames(grn), keep = NULL,
+        preprocess = list(minCells = 0),
+        alreadyNormalised = .checkFlag(alreadyNormalised, "alreadyNormalised")
+    ), NULL, FALSE)
+    values <- prepared$values
+    dimnames(values) <- list(prepared$labels, prepared$cells)
+    out <- .matrixActivity(values, grn, method, top, signed)
+    if (!is.null(colnames(x))) {
+        out <- out[, match(colnames(x), colnames(out)), drop = FALSE]
+        colnames(out) <- colnames(x)
+    }
+    out
+}
+
+## values: log-normalised expression, genes x cells.
+.matrixActivity <- function(values, grn, method = c("targets", "strength"),
+    top = 50, signed = TRUE, ..., threads = NULL) {
+    .noDots(...)
+    method <- .activityMethod(method)
+    top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
+    .checkFlag(signed, "signed")
+    at <- match(geneNames(grn), rownames(values))
+    if (anyNA(at)) {
+        .stopArgument("x", "lacks genes of the network: ",
+            .some(geneNames(grn)[is.na(at)]), "; row names must be those of ",
+            "geneNames(grn)."
+        )
+    }
+    values <- .asSparse(values[at, , drop = FALSE])
+    sign <- if (signed) grn@metadata$sign
+    weight <- .regulonWeights(grn@scores, sign, method, top)
+    out <- if (method == "strength") {
+        matrix(weight, nrow(grn@scores), ncol(values))
+    } else {
+        .weightedActivity(weight, values, .standardiser(values))
+    }
+    dimnames(out) <- list(tfNames(grn), colnames(values))
+    out
+}
+
+## TFs x genes: weights of a TF's `top` targets, summing to 1, times `sign`
+## (NULL: none); of method "strength" the mean score of each TF.
+.regulonWeights <- function(scores, sign, method, top) {
+    scores <- abs(scores)
+    own <- cbind(seq_len(nrow(scores)), match(rownames(scores),
+        colnames(scores)
+    ))
+    if (method == "strength") {
+        scores[own] <- 0
+        return(rowSums(scores) / max(1, ncol(scores) - 1))
+    }
+    scores[own] <- 0
+    weight <- .topWeights(scores, top)
+    if (is.null(sign)) weight else weight * sign
+}
+
+## weight (z) = weight scale x - weight scale mean, x sparse.
+.weightedActivity <- function(weight, values, z) {
+    scaled <- weight * rep(z$scale, each = nrow(weight))
+    as.matrix(scaled %*% values) - as.vector(scaled %*% z$mean)
+}
+
 #' @rdname StateGRN-class
 #' @export
 setMethod("regulonActivity", "StateGRN", function(x,
     method = c("targets", "strength"), top = 50, signed = TRUE, ...) {
     .noDots(...)
-    method <- match.arg(method)
+    method <- .activityMethod(method)
     top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
     .checkFlag(signed, "signed")
     same <- .sameMemberships(x, seq_along(x@cells))
@@ -166,11 +284,9 @@ setMethod("regulonActivity", "StateGRN", function(x,
         if (signed) {
             weight <- weight * sign(scores)
         }
-        ## weight (z) = weight scale x - weight scale mean, x sparse
-        scaled <- weight * rep(scale$scale, each = nrow(weight))
-        values <- scaled %*% x@expression[, cells, drop = FALSE]
-        activity[, cells] <- as.matrix(values) -
-            as.vector(scaled %*% scale$mean)
+        activity[, cells] <- .weightedActivity(weight,
+            x@expression[, cells, drop = FALSE], scale
+        )
     }
     activity
 })

@@ -174,8 +174,7 @@ benchmarkMethods <- function() {
         )
     }
     known <- vapply(methods, function(m) {
-        is.function(m) || methods::is(m, "GRNParam") ||
-            methods::is(m, "PerCellGRNParam")
+        is.function(m) || methods::is(m, "GRNParam")
     }, logical(1))
     if (!all(known)) {
         .stopArgument("methods", "must be GRNParam or PerCellGRNParam objects ",
@@ -216,7 +215,7 @@ benchmarkMethods <- function() {
 ## Does the result depend on the seed?
 .usesSeed <- function(method) {
     if (methods::is(method, "CombinedGRNParam")) {
-        return(any(vapply(method@estimators, .usesSeed, logical(1))))
+        return(any(vapply(method@settings$estimators, .usesSeed, logical(1))))
     }
     !methods::is(method, "CorGRNParam") && !methods::is(method,
         "RidgeGRNParam")
@@ -224,8 +223,10 @@ benchmarkMethods <- function() {
 
 .methodTexts <- function(methods) {
     vapply(methods, function(m) {
-        if (is.function(m)) "a function" else if (methods::is(m, "GRNParam"))
-            .estimatorName(m) else "varying-coefficient ridge, pooled"
+        if (is.function(m)) {
+            return("a function")
+        }
+        paste0(.paramName(m), if (is(m, "PerCellGRNParam")) ", pooled")
     }, "")
 }
 

@@ -26,6 +26,33 @@
     list(top = .checkNumber(top, "top", 1, 2^53, whole = TRUE))
 }
 
+## The filter with the TFs and genes whose edges are wanted; NULL: all.
+.onlyEdges <- function(filter, x, tfs, targets) {
+    if (!is.null(tfs)) {
+        .knownTFs(tfs, tfNames(x))
+        filter$tfs <- unique(tfs)
+    }
+    if (!is.null(targets)) {
+        .knownGenes(targets, geneNames(x))
+        filter$targets <- unique(targets)
+    }
+    filter
+}
+
+.knownGenes <- function(targets, known) {
+    if (!is.character(targets) || length(targets) == 0L) {
+        .stopArgument("targets", "must be names of genes; it is ",
+            .show(targets), "."
+        )
+    }
+    unknown <- setdiff(targets, known)
+    if (length(unknown)) {
+        .stopArgument("targets", "has names that aren't genes of the network: ",
+            .some(unknown), "; see geneNames()."
+        )
+    }
+}
+
 #' Edges as a table
 #'
 #' @param x a [CellGRN-class] or [PooledGRN-class].
@@ -36,7 +63,9 @@
 #'   `Inf`: all. `threshold` and `top` together are an error; with neither,
 #'   `top = 1000` and a message says so.
 #' @param self keep self edges (a TF onto itself)?
-#' @param sign for a [PooledGRN-class] or [StateGRN-class]: add the column
+#' @param tfs,targets names: keep only edges from these TFs, or to these genes;
+#'   `top` and `threshold` then hold among them.
+#' @param signed for a [PooledGRN-class] or [StateGRN-class]: add the column
 #'   `sign`, 1 for activation and -1 for repression, see [edgeSign()]?
 #' @param threads threads of the engine; NULL: `causeway.threads`.
 #' @param ... not used.
@@ -51,14 +80,15 @@
 #' head(edgeTable(grn, cells = 1:2, top = 5))
 #' edgeTable(grn, cells = "cell01", threshold = 0.4)
 #' edgeTable(poolGRN(grn), top = 5, self = FALSE)
+#' edgeTable(poolGRN(grn), top = 5, targets = c("CKM", "DES"))
 #' @rdname edgeTable
 #' @export
 setMethod("edgeTable", "CellGRN", function(x, cells = NULL, threshold = NULL,
-    top = NULL, self = TRUE, ..., threads = NULL) {
+    top = NULL, self = TRUE, ..., tfs = NULL, targets = NULL, threads = NULL) {
     .noDots(...)
     at <- .someCells(x, cells)
     .checkFlag(self, "self")
-    filter <- .edgeFilter(threshold, top)
+    filter <- .onlyEdges(.edgeFilter(threshold, top), x, tfs, targets)
     .checkRows(x, at, filter, self, threads)
     starts <- seq(1L, length(at), by = .edgeBlock(x))
     parts <- lapply(starts, function(first) {
@@ -94,6 +124,15 @@ setMethod("edgeTable", "CellGRN", function(x, cells = NULL, threshold = NULL,
 
 ## The edges of a block of cells, as a table with cell_id.
 .edgesOfCells <- function(x, at, filter, self, threads = NULL) {
+    if (!is.null(filter$tfs) || !is.null(filter$targets)) {
+        tables <- lapply(at, function(cell) {
+            edges <- .matrixEdges(cellNetwork(x, cell, threads = threads),
+                filter, self
+            )
+            data.frame(cell_id = rep(x@cells[cell], nrow(edges)), edges)
+        })
+        return(do.call(rbind, tables))
+    }
     part <- .cellView(x, at)
     threads <- .threads(threads)
     if (is.null(filter$top)) {
@@ -128,12 +167,13 @@ setMethod("edgeTable", "CellGRN", function(x, cells = NULL, threshold = NULL,
 #' @rdname edgeTable
 #' @export
 setMethod("edgeTable", "PooledGRN", function(x, threshold = NULL, top = NULL,
-    self = TRUE, sign = FALSE, ...) {
-    .noDots(...)
+    self = TRUE, ..., signed = FALSE, tfs = NULL, targets = NULL) {
+    .noDots(..., renamed = c(sign = "signed"))
     .checkFlag(self, "self")
-    .checkFlag(sign, "sign")
-    edges <- .matrixEdges(x@scores, .edgeFilter(threshold, top), self)
-    if (sign) {
+    .checkFlag(signed, "signed")
+    filter <- .onlyEdges(.edgeFilter(threshold, top), x, tfs, targets)
+    edges <- .matrixEdges(x@scores, filter, self)
+    if (signed) {
         edges$sign <- edgeSign(x, edges)
     }
     edges
@@ -141,6 +181,12 @@ setMethod("edgeTable", "PooledGRN", function(x, threshold = NULL, top = NULL,
 
 ## The edges of a TF x gene matrix; ties in the order of TF, then gene.
 .matrixEdges <- function(scores, filter, self) {
+    if (!is.null(filter$tfs)) {
+        scores <- scores[rownames(scores) %in% filter$tfs, , drop = FALSE]
+    }
+    if (!is.null(filter$targets)) {
+        scores <- scores[, colnames(scores) %in% filter$targets, drop = FALSE]
+    }
     flat <- as.vector(t(scores))
     tf <- rep(rownames(scores), each = ncol(scores))
     gene <- rep(colnames(scores), times = nrow(scores))
@@ -211,12 +257,12 @@ setAs("PooledGRN", "igraph", function(from) toIgraph(from))
 setAs("CellGRN", "igraph", function(from) toIgraph(from))
 
 ## The edges of one cell.
-.stateEdges <- function(x, cell, filter, self, sign) {
+.stateEdges <- function(x, cell, filter, self, withSign) {
     signed <- .nameScores(.mixedScores(x, x@memberships[cell, ]), x)
     edges <- .matrixEdges(abs(signed), filter, self)
-    if (sign) {
+    if (withSign) {
         at <- cbind(match(edges$Gene1, x@tfs), match(edges$Gene2, x@genes))
-        edges$sign <- as.integer(base::sign(signed[at]))
+        edges$sign <- as.integer(sign(signed[at]))
     }
     edges
 }
@@ -224,16 +270,17 @@ setAs("CellGRN", "igraph", function(from) toIgraph(from))
 #' @rdname StateGRN-class
 #' @export
 setMethod("edgeTable", "StateGRN", function(x, cells = NULL, threshold = NULL,
-    top = NULL, self = TRUE, ..., sign = FALSE) {
-    .noDots(...)
+    top = NULL, self = TRUE, ..., signed = FALSE, tfs = NULL,
+    targets = NULL) {
+    .noDots(..., renamed = c(sign = "signed"))
     at <- .someCells(x, cells)
     .checkFlag(self, "self")
-    .checkFlag(sign, "sign")
-    filter <- .edgeFilter(threshold, top)
+    .checkFlag(signed, "signed")
+    filter <- .onlyEdges(.edgeFilter(threshold, top), x, tfs, targets)
     .checkRows(x, at, filter, self, NULL)
     same <- .sameMemberships(x, at)
     tables <- lapply(same$first, .stateEdges, x = x, filter = filter,
-        self = self, sign = sign
+        self = self, withSign = signed
     )
     if (length(at) == 1L) {
         return(tables[[1L]])

@@ -55,7 +55,29 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
     .checkEstimatorMemory(.Call(cw_r_forest_forecast, sizes, options),
         "the trees"
     )
-    .Call(cw_r_forest, x, view$tf, seq_len(n) - 1L, options, key, threads)
+    grow <- function(genes) {
+        .Call(cw_r_forest, x, view$tf, genes - 1L, options, key, threads)
+    }
+    ## what takes long is grown in ten parts, to say how far it is; every gene
+    ## has its own random numbers, so the trees are the same
+    work <- as.numeric(n) * trees * min(view$dim[[1L]], s$sampleSize)
+    if (!isTRUE(view$verbose) || n < 10L || work < 5e7) {
+        return(grow(seq_len(n)))
+    }
+    bar <- .progressStart(paste("Trees of", response, "for gene"), n, TRUE)
+    on.exit(.progressDone(bar))
+    bar$every <- 1L
+    parts <- lapply(split(seq_len(n), cut(seq_len(n), 10L, labels = FALSE)),
+        function(genes) {
+            out <- grow(genes)
+            .progressTick(bar, max(genes))
+            out
+        }
+    )
+    list(importance = do.call(cbind, lapply(parts, `[[`, "importance")),
+        grown = unlist(lapply(parts, `[[`, "grown"), use.names = FALSE),
+        r2 = unlist(lapply(parts, `[[`, "r2"), use.names = FALSE)
+    )
 }
 
 ## Ranks of each column less the rank of its zeros, so that zeros stay zeros.
@@ -82,21 +104,21 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
 
 setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
     x <- view[c("dim", "p", "i", "x")]
-    known <- if (nrow(param@prior)) .knownEdges(param, view)
-    sizes <- c(view$dim, length(view$tf), 0, length(param@variance))
+    s <- param@settings
+    known <- if (nrow(s$prior)) .knownEdges(s$prior, view)
+    sizes <- c(view$dim, length(view$tf), 0, length(s$variance))
     if (!is.null(known)) {
-        sizes[[5L]] <- sizes[[5L]] * length(param@strength)
+        sizes[[5L]] <- sizes[[5L]] * length(s$strength)
         sizes <- c(sizes, max(diff(known$start)))
     }
     need <- .Call(cw_r_ridge_forecast, as.numeric(sizes), threads)
     .checkEstimatorMemory(need, "the regressions")
     fit <- if (is.null(known)) {
-        .Call(cw_r_ridge_pooled, x, view$tf, param@variance, threads)
+        .Call(cw_r_ridge_pooled, x, view$tf, s$variance, threads)
     } else {
-        .Call(cw_r_ridge_known, x, view$tf, known, list(
-            variance = param@variance, strength = param@strength,
-            nulls = param@nulls
-        ), key, threads)
+        .Call(cw_r_ridge_known, x, view$tf, known,
+            s[c("variance", "strength")], list(nPerm = s$nPerm), key, threads
+        )
     }
     slope <- t(fit$slope)
     list(
@@ -114,16 +136,16 @@ setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
 
 ## The prior's edges between genes that are here, by target, as the engine
 ## reads them.
-.knownEdges <- function(param, view) {
+.knownEdges <- function(prior, view) {
     names <- .cleanSymbol(view$labels)
-    tf <- match(param@prior$Gene1, names[view$tf + 1L])
-    gene <- match(param@prior$Gene2, names)
+    tf <- match(prior$Gene1, names[view$tf + 1L])
+    gene <- match(prior$Gene2, names)
     here <- !is.na(tf) & !is.na(gene)
     here[here] <- view$tf[tf[here]] + 1L != gene[here]
     if (!any(here)) {
         .stopArgument("prior", "has no edge from a factor to a gene among ",
             "those used; its first are ",
-            .some(paste(param@prior$Gene1, param@prior$Gene2), 3L),
+            .some(paste(prior$Gene1, prior$Gene2), 3L),
             ", the factors ", .some(view$labels[view$tf + 1L], 3L),
             ". Another species? reconcileGenes() translates names."
         )
@@ -138,20 +160,20 @@ setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
 
 .priorReport <- function(param, fit, known) {
     list(
-        edges = length(known$tf), given = nrow(param@prior),
+        edges = length(known$tf), given = nrow(param@settings$prior),
         strength = fit$chosen[[2L]], gain = fit$chosen[[3L]],
         nullGain = fit$nullGain, evidence = data.frame(
-            strength = param@strength, evidence = fit$best
+            strength = param@settings$strength, evidence = fit$best
         )
     )
 }
 
 setMethod(".estimate", "CorGRNParam", function(param, view, key, threads) {
     at <- view$tf + 1L
-    r <- if (param@method == "partial") {
+    r <- if (param@settings$method == "partial") {
         .partialCorrelations(view$genes, at)
     } else {
-        .correlations(view$genes, at, param@method)
+        .correlations(view$genes, at, param@settings$method)
     }
     r[cbind(seq_along(at), at)] <- 0
     list(scores = abs(r), sign = sign(r), targets = NULL)
@@ -205,10 +227,10 @@ setMethod(".estimate", "CorGRNParam", function(param, view, key, threads) {
 
 setMethod(".estimate", "CombinedGRNParam", function(param, view, key,
     threads) {
-    fits <- lapply(param@estimators, .estimate, view = view, key = key,
+    fits <- lapply(param@settings$estimators, .estimate, view = view, key = key,
         threads = threads
     )
-    ridge <- vapply(param@estimators, methods::is, logical(1),
+    ridge <- vapply(param@settings$estimators, methods::is, logical(1),
         class2 = "RidgeGRNParam"
     )
     from <- if (any(ridge)) which(ridge)[[1L]] else 1L

@@ -67,7 +67,7 @@ setMethod("inferGRN", c("ANY", "SFModel"), function(x, model,
     nTargets = NULL, keep = NULL, genes = NULL, batchSize = 8,
     alreadyNormalised = FALSE, preprocess = list(), file = NULL,
     backing = NULL, resume = FALSE, overwrite = FALSE,
-    verbose = interactive()) {
+    verbose = TRUE) {
     .alive(model)
     backing <- .chooseBacking(backing, file, resume, overwrite)
     .checkFlag(verbose, "verbose")
@@ -106,15 +106,12 @@ setMethod("inferGRN", c("ANY", "SFModel"), function(x, model,
 #' @aliases inferGRN,ANY,ANY-method
 #' @export
 setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
-    if (methods::is(x, "FoundationModel") ||
-        methods::is(x, "PerCellGRNParam")) {
-        .stopArgument("x", "is the model; the cells come first, ",
-            "inferGRN(x, model)."
-        )
+    if (methods::is(x, "FoundationModel")) {
+        .modelFirst()
     }
     .stopArgument("model", "must be a FoundationModel (newModel(), ",
-        "loadModel()), a PerCellGRNParam() or GRNParam such as ",
-        "TreeGRNParam(), or left out; it is ", .show(model), "."
+        "loadModel()), a GRNParam such as TreeGRNParam() or ",
+        "PerCellGRNParam(), or left out; it is ", .show(model), "."
     )
 })
 

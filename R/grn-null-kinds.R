@@ -99,7 +99,7 @@
             fit$columns, drop = FALSE
         ]
     }
-    job$facts <- list(estimator = .estimatorName(param), groups = group$n)
+    job$facts <- list(estimator = .paramName(param), groups = group$n)
     job
 }
 
@@ -116,10 +116,10 @@
         .stopArgument("param", "is needed: 'x' doesn't say which estimator ",
             "made it. Give the GRNParam that inferGRN() was given (networks ",
             "of a model or per cell can't be made again here; of ",
-            "PerCellGRNParam see stateVerdict())."
+            "PerCellGRNParam see verdict())."
         )
     }
-    if (!is(param, "GRNParam")) {
+    if (!is(param, "GRNParam") || is(param, "PerCellGRNParam")) {
         .stopArgument("param", "must be a GRNParam, such as ",
             "RidgeGRNParam(); it is a ", class(param)[[1L]], "."
         )
@@ -199,7 +199,7 @@
 ## stronger, and null scores lower than those of edges that are noise.
 .shrinkageOf <- function(x, param, view) {
     variance <- unique(x@metadata$targets$variance)
-    parts <- if (is(param, "CombinedGRNParam")) param@estimators else
+    parts <- if (is(param, "CombinedGRNParam")) param@settings$estimators else
         list(param)
     is <- function(class, test = function(p) TRUE) {
         any(vapply(parts, function(p) methods::is(p, class) && test(p), NA))
@@ -209,7 +209,7 @@
             class2 = "RidgeGRNParam"
         ))[[1L]]]], view, c(0, 0), .threads())$targets$variance[[1L]]
     }
-    partial <- is("CorGRNParam", function(p) p@method == "partial")
+    partial <- is("CorGRNParam", function(p) p@settings$method == "partial")
     list(variance = variance, lambda = if (partial)
         .shrinkage(Matrix::t(view$genes), view$tf + 1L)
     )
@@ -221,10 +221,10 @@
         weights <- .weightsOf(param) / sum(.weightsOf(param))
         parts <- Map(function(p, w) {
             .estimateFrozen(p, view, key, threads, frozen)^w
-        }, param@estimators, weights)
+        }, param@settings$estimators, weights)
         return(Reduce(`*`, parts))
     }
-    if (is(param, "CorGRNParam") && param@method == "partial") {
+    if (is(param, "CorGRNParam") && param@settings$method == "partial") {
         at <- view$tf + 1L
         r <- .partialCorrelations(view$genes, at, frozen$lambda)
         r[cbind(seq_along(at), at)] <- 0

@@ -28,7 +28,7 @@
 #' `prior` the prior variance of the slopes of its edges is multiplied by the
 #' number of `strength` that the evidence prefers. A number above 1 is taken
 #' only if its gain of log evidence over 1 is larger than all gains, and three
-#' standard deviations above the mean gain, of `nulls` priors in which the
+#' standard deviations above the mean gain, of `nPerm` priors in which the
 #' known TFs are dealt to other genes; otherwise the prior is not used. The
 #' prior's signs are not used. It moves the edges it holds and hardly any other
 #' (`bench/prior.R`), so score such a network on edges the prior did not hold
@@ -64,11 +64,12 @@
 #'   `Gene1` (TF) and `Gene2`, such as [priorNetwork()] gives.
 #' @param strength numbers of 1 or more to choose from, see Details; 1, no use
 #'   of the prior, always competes.
-#' @param nulls priors of the null; 0: the highest evidence decides.
+#' @param nPerm priors of the null; 0: the highest evidence decides.
 #' @param estimators list of two or more of the objects above.
 #' @param weights a number above 0 for each estimator; NULL: equal, but for the
 #'   default estimators as in Details.
 #' @param object a parameter object.
+#' @param ... not used.
 #' @return Objects of classes `TreeGRNParam`, `RidgeGRNParam`, `CorGRNParam`
 #'   and `CombinedGRNParam`, all of the virtual class `GRNParam`.
 #' @section Errors: values out of range are errors naming the argument.
@@ -89,30 +90,23 @@
 #' @aliases GRNParam TreeGRNParam-class RidgeGRNParam-class CorGRNParam-class
 #'   CombinedGRNParam-class
 #' @exportClass GRNParam
-setClass("GRNParam", representation("VIRTUAL"))
+setClass("GRNParam", contains = c("CausewayParam", "VIRTUAL"))
 
 #' @rdname GRNParam-class
 #' @exportClass TreeGRNParam
-setClass("TreeGRNParam", contains = "GRNParam",
-    slots = c(settings = "list")
-)
+setClass("TreeGRNParam", contains = "GRNParam")
 
 #' @rdname GRNParam-class
 #' @exportClass RidgeGRNParam
-setClass("RidgeGRNParam", contains = "GRNParam", slots = c(
-    variance = "numeric", prior = "data.frame", strength = "numeric",
-    nulls = "numeric"
-))
+setClass("RidgeGRNParam", contains = "GRNParam")
 
 #' @rdname GRNParam-class
 #' @exportClass CorGRNParam
-setClass("CorGRNParam", contains = "GRNParam", slots = c(method = "character"))
+setClass("CorGRNParam", contains = "GRNParam")
 
 #' @rdname GRNParam-class
 #' @exportClass CombinedGRNParam
-setClass("CombinedGRNParam", contains = "GRNParam",
-    slots = c(estimators = "list", weights = "numeric")
-)
+setClass("CombinedGRNParam", contains = "GRNParam")
 
 .oneOf <- function(x, choices, arg) {
     if (identical(x, choices)) {
@@ -179,7 +173,8 @@ TreeGRNParam <- function(method = c("extratrees", "boosting"), trees = NULL,
 #' @rdname GRNParam-class
 #' @export
 RidgeGRNParam <- function(variance = c(0.001, 0.003, 0.01), prior = NULL,
-    strength = c(1, 3, 10, 30), nulls = 8) {
+    strength = c(1, 3, 10, 30), nPerm = 8, ...) {
+    .noDots(..., renamed = c(nulls = "nPerm"))
     if (!is.numeric(variance) || !length(variance) ||
         !all(is.finite(variance)) || any(variance <= 0)) {
         .stopArgument("variance", "must be numbers above 0; it is ",
@@ -192,11 +187,11 @@ RidgeGRNParam <- function(variance = c(0.001, 0.003, 0.01), prior = NULL,
             .show(strength), "."
         )
     }
-    new("RidgeGRNParam", variance = as.numeric(variance),
-        prior = .checkPrior(prior),
+    new("RidgeGRNParam", settings = list(
+        variance = as.numeric(variance), prior = .checkPrior(prior),
         strength = sort(unique(c(1, as.numeric(strength)))),
-        nulls = .checkNumber(nulls, "nulls", 0, 1000, TRUE)
-    )
+        nPerm = .checkNumber(nPerm, "nPerm", 0, 1000, TRUE)
+    ))
 }
 
 .checkPrior <- function(prior) {
@@ -223,9 +218,9 @@ RidgeGRNParam <- function(variance = c(0.001, 0.003, 0.01), prior = NULL,
 #' @rdname GRNParam-class
 #' @export
 CorGRNParam <- function(method = c("pearson", "spearman", "partial")) {
-    new("CorGRNParam", method = .oneOf(method,
+    new("CorGRNParam", settings = list(method = .oneOf(method,
         c("pearson", "spearman", "partial"), "method"
-    ))
+    )))
 }
 
 #' @rdname GRNParam-class
@@ -235,7 +230,8 @@ CombinedGRNParam <- function(estimators = list(
     ), weights = NULL) {
     byCentring <- is.null(weights) && missing(estimators)
     simple <- function(e) {
-        methods::is(e, "GRNParam") && !methods::is(e, "CombinedGRNParam")
+        methods::is(e, "GRNParam") && !methods::is(e, "CombinedGRNParam") &&
+            !methods::is(e, "PerCellGRNParam")
     }
     if (!is.list(estimators) || length(estimators) < 2L ||
         !all(vapply(estimators, simple, logical(1)))) {
@@ -254,73 +250,74 @@ CombinedGRNParam <- function(estimators = list(
             .show(weights), "."
         )
     }
-    new("CombinedGRNParam", estimators = estimators,
+    new("CombinedGRNParam", settings = list(estimators = estimators,
         weights = if (byCentring) numeric() else as.numeric(weights)
-    )
+    ))
 }
 
 ## The default's weights depend on whether expression was centred on states.
 .weightsOf <- function(param) {
-    if (length(param@weights)) param@weights else c(9, 1)
+    weights <- param@settings$weights
+    if (length(weights)) weights else c(9, 1)
 }
 
 .settleWeights <- function(param, centred) {
-    if (methods::is(param, "CombinedGRNParam") && !length(param@weights)) {
-        param@weights <- if (centred) c(1, 1) else c(9, 1)
+    if (methods::is(param, "CombinedGRNParam") &&
+        !length(param@settings$weights)) {
+        param@settings$weights <- if (centred) c(1, 1) else c(9, 1)
     }
     param
 }
 
-setMethod(".estimatorName", "TreeGRNParam", function(param) {
+setMethod(".paramName", "TreeGRNParam", function(param) {
     s <- param@settings
     if (s$method == "boosting") "gradient boosting" else
         "extremely randomised trees"
 })
-setMethod(".estimatorName", "RidgeGRNParam", function(param) "evidence ridge")
-setMethod(".estimatorName", "CorGRNParam", function(param) {
+setMethod(".paramName", "RidgeGRNParam", function(param) "evidence ridge")
+setMethod(".paramName", "CorGRNParam", function(param) {
     paste(c(pearson = "Pearson", spearman = "Spearman",
-        partial = "partial")[[param@method]], "correlation")
+        partial = "partial")[[param@settings$method]], "correlation")
 })
-setMethod(".estimatorName", "CombinedGRNParam", function(param) {
-    paste(vapply(param@estimators, .estimatorName, ""), collapse = " x ")
+setMethod(".paramName", "CombinedGRNParam", function(param) {
+    paste(vapply(param@settings$estimators, .paramName, ""), collapse = " x ")
 })
 
-setMethod(".estimatorSettings", "TreeGRNParam", function(param) {
+setMethod(".paramSettings", "TreeGRNParam", function(param) {
     s <- param@settings
     boost <- c("depth", "rate", "subsample", "window")
     trees <- c("sampleSize", "cut")
     s[setdiff(names(s), if (s$method == "boosting") trees else boost)]
 })
-setMethod(".estimatorSettings", "RidgeGRNParam", function(param) {
-    out <- list(variance = param@variance)
-    if (nrow(param@prior)) {
-        out$priorEdges <- nrow(param@prior)
-        out$strength <- param@strength
-        out$nulls <- param@nulls
-    }
-    out
+setMethod(".paramSettings", "RidgeGRNParam", function(param) {
+    s <- param@settings
+    c(s["variance"], if (nrow(s$prior)) {
+        c(list(priorEdges = nrow(s$prior)), s[c("strength", "nPerm")])
+    })
 })
-setMethod(".estimatorSettings", "CorGRNParam", function(param) {
-    list(method = param@method)
-})
-setMethod(".estimatorSettings", "CombinedGRNParam", function(param) {
-    c(lapply(param@estimators, .estimatorSettings),
+setMethod(".paramSettings", "CombinedGRNParam", function(param) {
+    c(lapply(param@settings$estimators, .paramSettings),
         list(weights = .weightsOf(param))
     )
 })
 
 #' @rdname GRNParam-class
+#' @aliases show,GRNParam-method
 #' @export
-setMethod("show", "GRNParam", function(object) {
-    cat(class(object), ": ", .estimatorName(object), "\n", sep = "")
-    if (!methods::is(object, "CombinedGRNParam")) {
-        s <- .estimatorSettings(object)
-        values <- vapply(s, function(v) paste(format(v), collapse = ", "), "")
-        cat(paste0("  ", names(s), " = ", values, "\n"), sep = "")
-    } else {
-        cat("  weights = ", paste(.weightsOf(object), collapse = ", "),
-            if (!length(object@weights)) " (1, 1 where centred)", "\n",
-            sep = ""
-        )
-    }
+setMethod("show", "CausewayParam", function(object) {
+    name <- .paramName(object)
+    cat(class(object), if (nzchar(name)) paste0(": ", name), "\n", sep = "")
+    s <- .paramSettings(object)
+    s <- s[nzchar(names(s))]
+    values <- vapply(s, function(v) {
+        if (!length(v)) {
+            return("NULL")
+        }
+        paste(format(v, trim = TRUE), collapse = ", ")
+    }, "")
+    cat(sprintf("  %s = %s\n", names(s), values), sep = "")
 })
+
+setMethod(".paramName", "CausewayParam", function(param) "")
+
+setMethod(".paramSettings", "CausewayParam", function(param) param@settings)

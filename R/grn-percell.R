@@ -41,7 +41,8 @@
 #' @param a,rho grids of prior variances; rho = 0 always competes. `a = NULL`:
 #'   0.001, 0.003 and 0.01, as on 24 TFs; with more TFs also these times 24 /
 #'   TFs, for the more TFs there are the less each can explain.
-#' @param permutations of the states over cells, for the verdict; at least 1.
+#' @param nPerm permutations of the states over cells, for the verdict; at
+#'   least 1.
 #' @param gate named numbers `cells`, `genes`, `gain`, `silhouette`, see above.
 #' @return An object of class `PerCellGRNParam`. Stops, naming the argument,
 #'   when a value is out of its range.
@@ -52,8 +53,9 @@
 #' @export
 PerCellGRNParam <- function(states = NULL, embedding = NULL, nStates = 2:8,
     neighbours = 30, centre = NULL, a = NULL,
-    rho = c(0.03, 0.1, 0.3), permutations = 10,
-    gate = c(cells = 500, genes = 80, gain = 5e-4, silhouette = 0.25)) {
+    rho = c(0.03, 0.1, 0.3), nPerm = 10,
+    gate = c(cells = 500, genes = 80, gain = 5e-4, silhouette = 0.25), ...) {
+    .noDots(..., renamed = c(permutations = "nPerm"))
     if (!is.null(states) && !is.null(embedding)) {
         stop("'states' and 'embedding' can't be used together; give one of ",
             "them.", call. = FALSE
@@ -93,32 +95,31 @@ PerCellGRNParam <- function(states = NULL, embedding = NULL, nStates = 2:8,
         low = min(nStates), high = max(nStates),
         neighbours = .checkNumber(neighbours, "neighbours", 1, 1e6, TRUE),
         centre = centre, a = a, rho = as.numeric(rho),
-        permutations = .checkNumber(permutations, "permutations", 1, 1e4,
-            TRUE
-        ),
+        nPerm = .checkNumber(nPerm, "nPerm", 1, 1e4, TRUE),
         gate = gate
     ))
 }
 
 #' @rdname PerCellGRNParam
-#' @param object a `PerCellGRNParam`.
+#' @param ... not used.
 #' @exportClass PerCellGRNParam
-setClass("PerCellGRNParam", slots = c(settings = "list"))
+setClass("PerCellGRNParam", contains = "GRNParam")
 
-#' @rdname PerCellGRNParam
-#' @export
-setMethod("show", "PerCellGRNParam", function(object) {
-    s <- object@settings
-    from <- if (!is.null(s$states)) "given labels" else paste0(
+setMethod(".paramName", "PerCellGRNParam",
+    function(param) "varying-coefficient ridge"
+)
+
+setMethod(".paramSettings", "PerCellGRNParam", function(param) {
+    s <- param@settings
+    states <- if (!is.null(s$states)) "given labels" else paste0(
         if (is.null(s$embedding)) "principal components" else
             "given coordinates", ", ",
         paste(unique(c(s$low, s$high)), collapse = " to "), " by silhouette"
     )
-    cat("PerCellGRNParam\n  states: ", from, "\n  centring: ",
-        if (is.null(s$centre)) "gated" else if (s$centre) "always" else
-            "never", "\n  a: ", if (is.null(s$a)) "by the number of TFs" else
-        .some(s$a), "; rho: 0, ", .some(s$rho), "\n",
-        "  verdict against ", s$permutations, " permutations\n", sep = ""
+    list(states = states,
+        centre = if (is.null(s$centre)) "by the gate" else s$centre,
+        a = if (is.null(s$a)) "by the number of TFs" else s$a,
+        rho = c(0, s$rho), nPerm = s$nPerm
     )
 })
 
@@ -152,7 +153,7 @@ setMethod("show", "PerCellGRNParam", function(object) {
 #'   too many TFs.
 #' @examples
 #' cells <- simulateCells(nCells = 600, nGenes = 90, nTFs = 10, seed = 1)
-#' inferGRN(cells, PerCellGRNParam(permutations = 3), seed = 1)
+#' inferGRN(cells, PerCellGRNParam(nPerm = 3), seed = 1)
 #' @aliases inferGRN,ANY,PerCellGRNParam-method
 #' @rdname inferGRN-PerCell
 #' @export
@@ -160,7 +161,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     assay.type = NULL, symbols = NULL, species = NULL, tfs = NULL,
     nTargets = 2000, keep = NULL, genes = NULL, maxTFs = 300,
     alreadyNormalised = FALSE, preprocess = list(), seed = NULL, ...,
-    threads = NULL, verbose = interactive()) {
+    threads = NULL, verbose = TRUE) {
     .noDots(...)
     s <- model@settings
     .checkFlag(verbose, "verbose")
@@ -174,11 +175,37 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     prepared <- .limitTFs(prepared, maxTFs, verbose)
     s <- .givenStates(s, x, prepared)
     key <- .newKey(seed)
+    .sayStates(prepared, s, verbose)
     fit <- .fitStates(prepared, s, key, .threads(threads))
     object <- .stateObject(prepared, fit, s, key)
-    .say(verbose, .verdictText(object@verdict))
+    .warnNoScores(object@pooled)
+    v <- object@verdict
+    .say(verbose, .verdictText(v), ". ", .verdictHelp(v))
     object
 })
+
+## What is about to be done, how large it is, and about how long it takes.
+.sayStates <- function(prepared, s, verbose) {
+    n <- ncol(prepared$values)
+    genes <- nrow(prepared$values)
+    tfs <- sum(!prepared$nonTF)
+    states <- if (is.null(s$w)) s$high else nrow(s$w)
+    width <- tfs * (1 + states)
+    grid <- length(s$rho) + 1
+    ## products of the design, and a factorisation a grid point; a gene has
+    ## its own noise, and so its own right-hand side
+    work <- n * width^2 + grid * width^3 + grid * genes * width^2 +
+        s$nPerm * (n * width^2 + grid * (width^3 + min(500, genes) * width^2))
+    .say(verbose, "Networks per state: ", .count(tfs, "TF"), " x ", genes, " genes, ",
+        .count(n, "cell"), ", ", if (is.null(s$w)) paste0("up to ", states,
+            " states") else .count(states, "state"), ", ",
+        .count(s$nPerm, "permutation"), "; about ",
+        .duration(max(1, work / .workPerSecond)), " or less."
+    )
+}
+
+## Multiplications a second that the forecasts of time count on: one slow core.
+.workPerSecond <- 5e9
 
 .stateInput <- function(x, assay.type, symbols, species, tfs, nTargets, keep,
     genes, preprocess, logged, verbose) {
@@ -307,27 +334,30 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
         as.numeric(c(ncol(v), nrow(v), length(tf), states, length(s$rho))),
         threads
     ), "networks per state")
-    options <- list(
-        a = .priorGrid(s$a, length(tf)), rho = s$rho,
-        permutations = as.numeric(s$permutations),
+    grids <- list(a = .priorGrid(s$a, length(tf)), rho = s$rho)
+    options <- list(nPerm = as.numeric(s$nPerm),
         low = as.numeric(s$low), high = as.numeric(s$high),
         neighbours = as.numeric(s$neighbours), nullGenes = 500,
-        centring = if (is.null(s$centre)) 0 else if (s$centre) 1 else 2,
-        gateCells = min(s$gate[["cells"]], 2^53),
-        gateGenes = min(s$gate[["genes"]], 2^53),
+        centring = if (is.null(s$centre)) "gated" else if (s$centre)
+            "always" else "never",
+        gateCells = .wholeGate(s$gate[["cells"]]),
+        gateGenes = .wholeGate(s$gate[["genes"]]),
         gateGain = s$gate[["gain"]]
     )
     view <- list(p = v@p, i = v@i, x = v@x, genes = as.numeric(nrow(v)),
         cells = as.numeric(ncol(v))
     )
-    fit <- .Call(cw_r_percell, view, tf - 1L, s$w, s$point, options, key,
-        threads
+    fit <- .Call(cw_r_percell, view, tf - 1L, s$w, s$point, grids, options,
+        key, threads
     )
     names(fit$numbers) <- c("states", "components", "centred", "gateGain", "a",
         "rho", "evidence", "empty", "gain"
     )
     fit
 }
+
+## "At least 500.5 cells" is at least 501.
+.wholeGate <- function(x) min(max(ceiling(x), -2^53), 2^53)
 
 .priorGrid <- function(a, nTFs) {
     if (!is.null(a)) {
@@ -350,12 +380,20 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     sd <- matrix(fit$sd[seq_len(k * size[[2L]])], size[[2L]])
     colnames(w) <- if (is.null(s$names) || length(s$names) != k)
         paste0("state", seq_len(k)) else s$names
+    labelled <- !is.null(s$names)
+    if (labelled && k == 1L && length(s$names) > 1L) {
+        ## the gate stayed closed: all the states given have one network
+        w <- t(s$w)
+        colnames(w) <- s$names
+    }
     verdict <- .stateVerdict(pooled, slope, fit, tf, s,
         c(cells = ncol(prepared$values), genes = size[[1L]])
     )
+    verdict$labelled <- labelled
+    verdict$tfs <- length(tf)
     if (!verdict$distinguishable) {
-        slope <- array(pooled, size[c(2L, 1L, 3L)])
-        sd[] <- 1
+        slope <- array(pooled, c(dim(pooled), ncol(w)))
+        sd <- matrix(1, length(tf), ncol(w))
     }
     data <- S4Vectors::DataFrame(prepared$cellData)
     rownames(data) <- NULL
@@ -372,69 +410,4 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
             preprocessing = prepared$report$settings
         )
     )
-}
-
-## Why there is one state where none was asked for.
-.tooLittle <- function(size, s) {
-    short <- vapply(names(size), function(what) {
-        is.null(s$centre) && size[[what]] < s$gate[[what]]
-    }, NA)
-    if (!any(short)) {
-        return("there is one state")
-    }
-    paste0("too few to ask, ", paste0(
-        format(size[short], big.mark = ",", trim = TRUE), " ",
-        names(size)[short], " where ", s$gate[names(size)[short]],
-        " are asked for", collapse = " and "
-    ), " (PerCellGRNParam(gate = ), or centre = TRUE)")
-}
-
-## Is the variation between states more than that of permuted states?
-.stateVerdict <- function(pooled, slope, fit, tf, s, size) {
-    at <- fit$numbers
-    weight <- abs(pooled)
-    weight[cbind(seq_along(tf), tf)] <- NA
-    strong <- which(weight >= stats::quantile(weight, 0.94, na.rm = TRUE) &
-        weight > 0)
-    flat <- matrix(slope, length(pooled))[strong, , drop = FALSE]
-    spread <- sqrt(rowMeans((flat - rowMeans(flat))^2))
-    variation <- if (length(strong)) median(spread / weight[strong]) else 0
-    tried <- fit$silhouette[s$low:s$high + 1L]
-    top <- if (all(is.na(tried))) NA_real_ else max(tried, na.rm = TRUE)
-    reason <- if (at[["states"]] < 2) {
-        if (at[["centred"]] == 0 && is.null(s$centre) &&
-            is.finite(at[["gateGain"]])) {
-            "no network is seen within states"
-        } else {
-            .tooLittle(size, s)
-        }
-    } else if (at[["gain"]] <= max(0, fit$nullGain)) {
-        "permuted states do as well"
-    } else if (is.null(s$w) && isTRUE(top < s$gate[["silhouette"]])) {
-        sprintf("no separate states are seen (silhouette %.2f)", top)
-    } else if (variation < 0.03) {
-        "the slopes hardly differ between states"
-    } else {
-        ""
-    }
-    list(
-        distinguishable = !nzchar(reason), reason = reason,
-        gain = at[["gain"]], nullGain = fit$nullGain, variation = variation,
-        a = at[["a"]], rho = at[["rho"]], centred = at[["centred"]] == 1,
-        gateGain = at[["gateGain"]], components = at[["components"]],
-        silhouette = setNames(tried, s$low:s$high)
-    )
-}
-
-.verdictText <- function(v) {
-    if (v$distinguishable) {
-        sprintf(paste0("per-cell variation is distinguishable from the ",
-            "pooled network (evidence gain %.1f nats; permuted states at ",
-            "most %.1f)"
-        ), v$gain, max(v$nullGain))
-    } else {
-        paste0("per-cell variation is not distinguishable from the pooled ",
-            "network: ", v$reason
-        )
-    }
 }

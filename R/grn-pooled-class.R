@@ -13,18 +13,25 @@
 #' @param scores,nCells,filtered,metadata see the slots. `scores` must be
 #'   finite, its row names among its column names.
 #' @param x,object a `PooledGRN`.
-#' @param row.names,optional,... not used.
+#' @param i,j TFs and genes by name, number or logical; TFs that are kept stay
+#'   among the genes.
+#' @param row.names,optional,drop,y,... not used; of `plot()` passed to
+#'   [plotGRN()].
 #' @return `PooledGRN()` gives the object; `dim()` TFs and genes;
 #'   `as.matrix()` the scores; `as.data.frame()` all edges with columns
-#'   Gene1, Gene2, score, self edges included, highest first.
+#'   Gene1, Gene2, score, self edges included, highest first; `x[i, j]` the
+#'   network of some TFs and genes; `verdict()` that of the networks of
+#'   states it was pooled from; `plot()` what [plotGRN()] does.
 #' @section Errors: scores that aren't a finite numeric matrix with row and
 #'   column names, each once, the TFs among the genes; verbs that need per-cell
 #'   networks, and verbs given no network at all, say so.
-#' @seealso [poolGRN()], [edgeTable()], [evaluateGRN()]
+#' @seealso [poolGRN()], [edgeTable()], [evaluateGRN()],
+#'   [summary()][GRNSummary-class]
 #' @examples
 #' pooled <- poolGRN(exampleGRN())
 #' pooled
 #' head(as.data.frame(pooled))
+#' pooled["MYOG", c("CKM", "DES")]
 #' s <- matrix(c(0, 2, 1, 0, 3, 1), 2, dimnames = list(
 #'     c("A", "B"), c("A", "B", "C")
 #' ))
@@ -135,4 +142,84 @@ setMethod("show", "PooledGRN", function(object) {
         "edgeSign(), ", "plotGRN(), evaluateGRN(), writeGRN(), ",
         "as(x, \"igraph\")\n", sep = ""
     )
+})
+
+#' @rdname PooledGRN-class
+#' @export
+setMethod("[", c("PooledGRN", "ANY", "ANY", "ANY"),
+    function(x, i, j, ..., drop = TRUE) {
+        tfs <- rownames(x@scores)
+        genes <- colnames(x@scores)
+        row <- if (missing(i)) seq_along(tfs) else .namesAt(i, tfs, "i", "TF")
+        column <- if (missing(j)) seq_along(genes) else
+            .namesAt(j, genes, "j", "gene")
+        ## TFs are genes of the network, so those chosen stay
+        column <- union(match(tfs[row], genes), column)
+        column <- if (missing(j)) sort(column) else column
+        x@scores <- x@scores[row, column, drop = FALSE]
+        if (!is.null(x@metadata$sign)) {
+            x@metadata$sign <- x@metadata$sign[row, column, drop = FALSE]
+        }
+        if (is.data.frame(x@metadata$targets)) {
+            x@metadata$targets <- x@metadata$targets[
+                match(colnames(x@scores), x@metadata$targets$gene), ,
+                drop = FALSE
+            ]
+        }
+        x
+    }
+)
+
+#' @rdname PooledGRN-class
+#' @export
+setMethod("[", c("PooledGRN", "ANY", "missing", "ANY"),
+    function(x, i, j, ..., drop = TRUE) {
+        if (missing(i)) {
+            return(x)
+        }
+        genes <- colnames(x@scores)
+        x[i, genes]
+    }
+)
+
+## Names by number, name or logical -> positions, none twice.
+.namesAt <- function(i, known, arg, what) {
+    n <- length(known)
+    at <- if (is.character(i) || is.factor(i)) {
+        match(as.character(i), known)
+    } else if (is.logical(i) && length(i) == n) {
+        which(i)
+    } else if (is.numeric(i) && all(is.finite(i)) && all(i == round(i)) &&
+        all(abs(i) <= n)) {
+        seq_len(n)[i]
+    } else {
+        .stopArgument(arg, "must be names, whole numbers from 1 to ", n,
+            ", or ", n, " logical values; it is ", .show(i), "."
+        )
+    }
+    if (anyNA(at)) {
+        .stopArgument(arg, "has names that aren't a ", what, " of the ",
+            "network: ", .some(as.character(i)[is.na(at)]), "."
+        )
+    }
+    if (!length(at) || anyDuplicated(at)) {
+        .stopArgument(arg, "must choose at least one ", what, ", each once.")
+    }
+    at
+}
+
+#' @rdname PooledGRN-class
+#' @method plot PooledGRN
+#' @importFrom graphics plot
+#' @export
+plot.PooledGRN <- function(x, y, ...) plotGRN(x, ...)
+
+#' @rdname PooledGRN-class
+#' @export
+setMethod("verdict", "PooledGRN", function(x, ...) {
+    .noDots(...)
+    if (is.null(x@metadata$verdict)) {
+        return(.verdict("One network for all cells: nothing was tested.", NA))
+    }
+    x@metadata$verdict
 })

@@ -66,7 +66,7 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     assay.type = NULL, symbols = NULL, species = NULL, tfs = NULL,
     cells = NULL, nTargets = 1000, keep = NULL, genes = NULL,
     centre = NULL, alreadyNormalised = FALSE, preprocess = list(),
-    seed = NULL, threads = NULL, verbose = interactive()) {
+    seed = NULL, threads = NULL, verbose = TRUE) {
     .checkFlag(verbose, "verbose")
     if (!is.null(centre)) {
         .checkFlag(centre, "centre")
@@ -82,13 +82,16 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     ), cells, verbose)
     key <- .newKey(seed)
     threads <- .threads(threads)
-    .say(verbose, .estimatorName(model), ": ", prepared$report$tfs, " TFs x ",
-        nrow(prepared$values), " genes, ", ncol(prepared$values), " cells."
+    .say(verbose, "Network by ", .paramName(model), ": ",
+        .count(prepared$report$tfs, "TF"), " x ", nrow(prepared$values), " genes, ",
+        .count(ncol(prepared$values), "cell"), "."
     )
     start <- proc.time()[["elapsed"]]
     centred <- .centreStates(prepared, model, centre, key, threads, verbose)
     model <- .settleWeights(model, centred$report$centred)
-    fit <- .estimate(model, .estimatorView(centred$prepared), key, threads)
+    view <- .estimatorView(centred$prepared)
+    view$verbose <- verbose
+    fit <- .estimate(model, view, key, threads)
     .estimatorNetwork(model, prepared, fit, key,
         proc.time()[["elapsed"]] - start, centred$report
     )
@@ -122,10 +125,10 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
         cells = as.numeric(ncol(v))
     )
     fit <- .Call(cw_r_centre, view, which(!prepared$nonTF) - 1L, list(
-        a = .priorGrid(NULL, sum(!prepared$nonTF)), rho = 0.1,
-        low = 2, high = min(8, ncol(v) - 1), neighbours = 30,
-        centring = if (asked) 1 else 0, gateCells = 500, gateGenes = 80,
-        gateGain = 5e-4
+        a = .priorGrid(NULL, sum(!prepared$nonTF)), rho = 0.1
+    ), list(low = 2, high = min(8, ncol(v) - 1), neighbours = 30,
+        centring = if (asked) "always" else "gated", gateCells = 500,
+        gateGenes = 80, gateGain = 5e-4
     ), key, threads)
     report <- list(centred = !is.null(fit$values), states = fit$numbers[[1L]],
         gain = fit$numbers[[3L]]
@@ -140,8 +143,7 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
 #' @rdname inferGRN-pooled
 #' @export
 setMethod("inferGRN", c("ANY", "missing"), function(x, model, ...) {
-    if (methods::is(x, "FoundationModel") ||
-        methods::is(x, "PerCellGRNParam")) {
+    if (methods::is(x, "FoundationModel")) {
         .modelFirst()
     }
     inferGRN(x, CombinedGRNParam(), ...)
@@ -187,8 +189,8 @@ setMethod("inferGRN", c("GRNParam", "missing"),
     vocab <- .makeVocab(input$clean, input$symbols, input$type)
     prepared <- .preprocess(input, vocab, tfs, "infer",
         nTargets = args$nTargets, genes = args$genes, keep = args$keep,
-        preprocess = .rareGenes(args$preprocess), logged = args$alreadyNormalised,
-        verbose = verbose
+        preprocess = .rareGenes(args$preprocess),
+        logged = args$alreadyNormalised, verbose = verbose
     )
     prepared$conditions <- matrix(0L, 0L, length(prepared$cells))
     prepared <- .pickCells(prepared, cells)
@@ -234,15 +236,27 @@ setMethod("inferGRN", c("GRNParam", "missing"),
     if (!is.null(fit$targets)) {
         targets <- cbind(targets, fit$targets)
     }
+    .warnNoScores(fit$scores)
     PooledGRN(fit$scores, nCells = ncol(prepared$values), metadata = list(
-        model = .estimatorName(param), estimator = class(param)[[1L]],
-        settings = .estimatorSettings(param), sign = sign, targets = targets,
+        model = .paramName(param), estimator = class(param)[[1L]],
+        settings = .paramSettings(param), sign = sign, targets = targets,
         seed = .keyText(key), engine = .engineText(),
         species = prepared$report$species, coverage = prepared$report,
         prior = .priorUse(fit$prior), priorEvidence = fit$prior,
         preprocessing = prepared$report$settings,
         seconds = seconds, centring = centring
     ))
+}
+
+## Cells that can't tell anything give a network without an edge: not silently.
+.warnNoScores <- function(scores) {
+    if (all(scores == 0)) {
+        warning("every score of the network is 0: the expression of no gene ",
+            "differs enough between these cells to score an edge. Give more ",
+            "cells, or cells that differ.",
+            call. = FALSE
+        )
+    }
 }
 
 .priorUse <- function(prior) {

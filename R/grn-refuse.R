@@ -4,7 +4,7 @@
 #'   writeGRN,ANY,ANY-method plotGRN,ANY-method toIgraph,ANY-method
 #'   contrastGRN,ANY-method
 #'   nullGRN,ANY-method saveGRN,ANY,ANY-method memberships,ANY-method
-#'   stateVerdict,ANY-method evaluateGRN,ANY,ANY-method evaluateGRN,ANY-method
+#'   evaluateGRN,ANY,ANY-method evaluateGRN,ANY-method
 #'   saveGRN,ANY-method writeGRN,ANY-method
 #' @rdname PooledGRN-class
 #' @name PooledGRN-class
@@ -86,4 +86,36 @@ setMethod("saveGRN", c("ANY", "ANY"), function(x, file, ...) {
 
 setMethod("memberships", "ANY", function(x) .refuseStates(x))
 
-setMethod("stateVerdict", "ANY", function(x) .refuseStates(x))
+setMethod("verdict", "ANY", function(x, ...) {
+    .stopArgument("x", "must be a result that has a verdict: networks of ",
+        "states, delays or a report; it is a ", class(x)[[1L]], "."
+    )
+})
+
+## ---- functions that others took over ---------------------------------------
+
+#' Functions that have another name now
+#'
+#' They stop and say which.
+#'
+#' @param ... not used.
+#' @return Nothing: they stop.
+#' @section Errors: always one, which names the present function.
+#' @seealso [cellNetwork()], [verdict()]
+#' @examples
+#' try(stateVerdict(exampleGRN()))
+#' @name renamedFunctions
+#' @export
+stateNetwork <- function(...) {
+    .renamedFunction("stateNetwork(x, state)", "cellNetwork(x, state = state)")
+}
+
+#' @rdname renamedFunctions
+#' @export
+stateVerdict <- function(...) {
+    .renamedFunction("stateVerdict(x)", "verdict(x)")
+}
+
+.renamedFunction <- function(old, new) {
+    stop(old, " is now called ", new, ".", call. = FALSE)
+}

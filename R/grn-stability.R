@@ -98,7 +98,7 @@ stabilityGRN <- function(x, model = NULL, nSeeds = 3, leaveOut = 0.5,
 }
 
 .modelName <- function(model) {
-    if (is(model, "GRNParam")) .estimatorName(model) else class(model)[[1L]]
+    if (is(model, "GRNParam")) .paramName(model) else class(model)[[1L]]
 }
 
 ## `fit(columns, k)`: scores of the edges, of cells `columns` (NULL: all) with

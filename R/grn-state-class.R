@@ -27,31 +27,35 @@
 #' @param i cells: numbers, names, or a logical vector.
 #' @param j,drop,... not used.
 #' @param cell one cell, by number or name.
-#' @param signed multiply scores by the sign of the slope? In the activity of
-#'   regulons: count targets that the TF represses negatively, so that it is
-#'   high when activated targets are up and repressed ones down?
+#' @param signed multiply scores by the sign of the slope? In `edgeTable()`:
+#'   add the column `sign`, 1 for activation and -1 for repression? In the
+#'   activity of regulons: count targets that the TF represses negatively, so
+#'   that it is high when activated targets are up and repressed ones down?
 #' @param top in `edgeTable()` see there; of regulons the targets counted.
 #' @param cells,threshold,self as for [edgeTable()].
-#' @param sign add the column `sign`, 1 for activation and -1 for repression?
-#' @param groups as for [poolGRN()].
+#' @param group as for [poolGRN()].
+#' @param targets as for [edgeTable()].
 #' @param method,file,overwrite,verbose as for the same verb of
 #'   [CellGRN-class].
 #' @param tfs as for [plotGRN()].
-#' @return As the verbs of [CellGRN-class]; `memberships()` the matrix cells x
-#'   states; `stateVerdict()` the list; `stateNetwork()` the scores of one
-#'   state.
-#' @section Errors: as for [CellGRN-class]; `memberships()`, `stateVerdict()`
-#'   and `stateNetwork()` stop where `x` is no `StateGRN`, and for an unknown
-#'   state.
+#' @return As the verbs of [CellGRN-class]; `cellNetwork(x, state = )` the
+#'   scores of one state; `memberships()` the matrix cells x states;
+#'   `verdict()` a list: `text`; `holds`, are the differences between states
+#'   distinguishable?; `help`, what would help where they aren't; then what
+#'   the slot `verdict` holds. States that were given keep their names also
+#'   where they are not distinguishable: all then have the pooled network.
+#' @section Errors: as for [CellGRN-class]; `memberships()` stops where `x` is
+#'   no `StateGRN`; an unknown state.
 #' @seealso [PerCellGRNParam()], [switchingEdges()], [contrastGRN()],
 #'   [regulonActivity()]
 #' @examples
 #' cells <- simulateCells(nCells = 600, nGenes = 90, nTFs = 10, seed = 1)
-#' grn <- inferGRN(cells, PerCellGRNParam(permutations = 3), seed = 1)
+#' grn <- inferGRN(cells, PerCellGRNParam(nPerm = 3), seed = 1)
 #' grn
-#' edgeTable(grn, cells = 1, top = 5, sign = TRUE)
+#' edgeTable(grn, cells = 1, top = 5, signed = TRUE)
 #' poolGRN(grn)
 #' memberships(grn)[1:3, ]
+#' verdict(grn)$text
 #' head(switchingEdges(grn))
 #' @name StateGRN-class
 #' @aliases StateGRN
@@ -91,7 +95,13 @@ setMethod("memberships", "StateGRN", function(x) {
 
 #' @rdname StateGRN-class
 #' @export
-setMethod("stateVerdict", "StateGRN", function(x) x@verdict)
+setMethod("verdict", "StateGRN", function(x, ...) {
+    .noDots(...)
+    v <- x@verdict
+    c(.verdict(.verdictText(v), holds = v$distinguishable,
+        help = .verdictHelp(v)
+    ), v)
+})
 
 #' @rdname StateGRN-class
 #' @export
@@ -122,7 +132,12 @@ setMethod("[", c("StateGRN", "ANY", "ANY", "ANY"),
 setMethod("show", "StateGRN", function(object) {
     v <- object@verdict
     text <- .verdictText(v)
-    cat(toupper(substr(text, 1L, 1L)), substring(text, 2L), ".\n", sep = "")
+    cat(text, ".\n", sep = "")
+    if (nzchar(.verdictHelp(v))) {
+        writeLines(strwrap(.verdictHelp(v), width = 78L, initial = "  ",
+            prefix = "  "
+        ))
+    }
     cat("StateGRN: networks of ", .count(ncol(object@memberships), "state"),
         ", mixed in each cell\n", sep = ""
     )
@@ -164,71 +179,70 @@ setMethod("show", "StateGRN", function(object) {
 }
 
 #' @rdname StateGRN-class
+#' @param state in place of `cell`: a state, by number or name.
 #' @export
-setMethod("cellNetwork", "StateGRN", function(x, cell, ..., signed = FALSE) {
-    if (missing(cell)) {
-        .stopArgument("cell", "is missing; name one cell, or use poolGRN() ",
-            "for the mean over all."
-        )
+setMethod("cellNetwork", "StateGRN", function(x, cell, ..., state = NULL,
+    signed = FALSE) {
+    .noDots(...)
+    .checkFlag(signed, "signed")
+    if (!is.null(state)) {
+        if (!missing(cell)) {
+            stop("'cell' and 'state' can't be used together; give one of ",
+                "them.", call. = FALSE
+            )
+        }
+        w <- .oneState(x, state)
+    } else {
+        .needCell(cell, ", or a 'state'")
+        w <- x@memberships[.oneCell(x, cell), ]
     }
-    scores <- .nameScores(.mixedScores(x, x@memberships[.oneCell(x, cell), ]),
-        x
-    )
-    if (.checkFlag(signed, "signed")) scores else abs(scores)
+    scores <- .nameScores(.mixedScores(x, w), x)
+    if (signed) scores else abs(scores)
 })
 
-#' @rdname StateGRN-class
-#' @param state a state, by number or name.
-#' @export
-stateNetwork <- function(x, state, signed = FALSE) {
-    if (!methods::is(x, "StateGRN")) {
-        .stopArgument("x", "must be a StateGRN; it is a ", class(x)[[1L]], ".")
-    }
+## Memberships of a cell that is wholly in one state.
+.oneState <- function(x, state) {
     names <- colnames(x@memberships)
-    at <- if (is.character(state)) match(state, names) else state
+    at <- if (is.character(state) || is.factor(state)) {
+        match(as.character(state), names)
+    } else {
+        state
+    }
     if (length(at) != 1L || !(at %in% seq_along(names))) {
         .stopArgument("state", "must be one of ", .some(names, 32L), "; it is ",
             .show(state), "."
         )
     }
-    w <- as.numeric(seq_along(names) == at)
-    scores <- .nameScores(.mixedScores(x, w), x)
-    if (.checkFlag(signed, "signed")) scores else abs(scores)
+    as.numeric(seq_along(names) == at)
 }
 
 #' @rdname StateGRN-class
 #' @method as.matrix StateGRN
 #' @export
-as.matrix.StateGRN <- function(x, cell, ...) cellNetwork(x, cell)
+as.matrix.StateGRN <- function(x, cell, ...) cellNetwork(x, cell, ...)
 
 #' @rdname StateGRN-class
 #' @export
-setMethod("poolGRN", "StateGRN", function(x, cells = NULL, groups = NULL, ...) {
-    .noDots(...)
-    at <- .someCells(x, cells)
-    if (is.null(groups)) {
-        return(.poolStates(x, at))
-    }
-    groups <- .cellGroups(x, groups, at)
-    if (anyNA(groups)) {
-        message(sum(is.na(groups)), " cells without a group are left out")
-    }
-    parts <- split(at, groups, drop = TRUE)
-    if (length(parts) == 0L) {
-        .stopArgument("groups", "is missing for all cells.")
-    }
-    lapply(parts, function(p) .poolStates(x, p))
+setMethod("poolGRN", "StateGRN", function(x, cells = NULL, group = NULL, ...) {
+    .noDots(..., renamed = c(groups = "group"))
+    .poolBy(x, cells, group, function(at) .poolStates(x, at))
 })
 
+## The mean of the cells' networks; signs are those of the mean signed score.
 .poolStates <- function(x, at) {
     same <- .sameMemberships(x, at)
     share <- tabulate(same$of, length(same$first)) / length(at)
-    scores <- matrix(0, length(x@tfs), length(x@genes))
+    scores <- signed <- matrix(0, length(x@tfs), length(x@genes))
     for (u in seq_along(same$first)) {
-        scores <- scores + share[[u]] *
-            abs(.mixedScores(x, x@memberships[same$first[[u]], ]))
+        mixed <- .mixedScores(x, x@memberships[same$first[[u]], ])
+        scores <- scores + share[[u]] * abs(mixed)
+        signed <- signed + share[[u]] * mixed
     }
+    sign <- .nameScores(sign(signed), x)
+    storage.mode(sign) <- "integer"
     PooledGRN(.nameScores(scores, x), nCells = length(at),
-        metadata = x@metadata
+        metadata = c(x@metadata, list(sign = sign,
+            verdict = verdict(x)[c("text", "holds", "help")]
+        ))
     )
 }

@@ -15,10 +15,10 @@
 #'   (absolute pooled slope), `sign`, `switching`, `strongest` and `weakest`
 #'   (states). All `switching` is 0 where the verdict is "not distinguishable".
 #' @section Errors: an `x` that is no `StateGRN`; a `top` below 1.
-#' @seealso [PerCellGRNParam()] for the verdict, [stateNetwork()]
+#' @seealso [PerCellGRNParam()] for the verdict, [cellNetwork()] for a state
 #' @examples
 #' cells <- simulateCells(nCells = 600, nGenes = 90, nTFs = 10, seed = 1)
-#' grn <- inferGRN(cells, PerCellGRNParam(permutations = 3), seed = 1)
+#' grn <- inferGRN(cells, PerCellGRNParam(nPerm = 3), seed = 1)
 #' head(switchingEdges(grn, top = 100))
 #' @export
 switchingEdges <- function(x, top = NULL) {

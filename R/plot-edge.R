@@ -8,26 +8,29 @@
 #'
 #' @param x a [CellGRN-class] or [StateGRN-class].
 #' @param tf,target names of a TF and of a gene of `x`.
-#' @param coordinates NULL: two principal components of the expression in `x`
+#' @param embedding NULL: two principal components of the expression in `x`
 #'   (its 200 most variable genes, standardised); or a matrix, cells x two or
 #'   more dimensions, with cell names or in the order of `x`; or a
 #'   `SingleCellExperiment` that has `dimred`.
-#' @param dimred name or number of a `reducedDim` of `coordinates`; of a matrix
+#' @param dimred name or number of a `reducedDim` of `embedding`; of a matrix
 #'   its first two columns are used.
 #' @param size of the points; NULL: by the number of cells.
 #' @param title NULL: one that names the edge.
+#' @param ... not used.
 #' @return A `ggplot` with three panels. Colours run in each panel from 0 to the
 #'   99th percentile of the positive values, which the panel's name gives; high
 #'   values are drawn on top. Stops when a name is unknown or coordinates don't
-#'   fit.
+#'   fit. The verdict of networks of states is the
+#'   subtitle.
 #' @seealso [edgeTable()], [contrastGRN()], [switchingEdges()]
 #' @examples
 #' grn <- exampleGRN()
 #' plotEdge(grn, "MYOG", "CKM")
-#' plotEdge(grn, "MYOG", "CKM", coordinates = cbind(grn$time, 0))
+#' plotEdge(grn, "MYOG", "CKM", embedding = cbind(grn$time, 0))
 #' @export
-plotEdge <- function(x, tf, target, coordinates = NULL, dimred = 1,
-    size = NULL, title = NULL) {
+plotEdge <- function(x, tf, target, embedding = NULL, dimred = 1,
+    size = NULL, title = NULL, ...) {
+    .noDots(..., renamed = c(coordinates = "embedding"))
     if (!methods::is(x, "PerCellNetworks")) {
         .stopArgument("x", "must be per-cell networks, a CellGRN or a ",
             "StateGRN; it is a ", class(x)[[1L]], "."
@@ -42,7 +45,7 @@ plotEdge <- function(x, tf, target, coordinates = NULL, dimred = 1,
     if (!is.null(size)) {
         .checkNumber(size, "size", 0, 20, open = TRUE)
     }
-    place <- .cellCoordinates(x, coordinates, dimred)
+    place <- .cellCoordinates(x, embedding, dimred)
     at <- cbind(match(tf, tfNames(x)), match(target, geneNames(x)))
     columns <- .networkColumns(x, seq_along(cellNames(x)))
     parts <- lapply(.columnBlocks(length(columns$first)), function(part) {
@@ -62,7 +65,9 @@ plotEdge <- function(x, tf, target, coordinates = NULL, dimred = 1,
             .count(length(score), "cell")
         )
     }
-    .drawEdge(panels, place, size, title)
+    .drawEdge(panels, place, size, title,
+        if (methods::is(x, "StateGRN")) verdict(x)$text
+    )
 }
 
 .edgePanel <- function(name, value) {
@@ -75,33 +80,33 @@ plotEdge <- function(x, tf, target, coordinates = NULL, dimred = 1,
 }
 
 ## cells x 2, with column names.
-.cellCoordinates <- function(x, coordinates, dimred) {
+.cellCoordinates <- function(x, embedding, dimred) {
     cells <- cellNames(x)
-    if (is.null(coordinates)) {
+    if (is.null(embedding)) {
         return(.principalPlane(x@expression))
     }
-    if (methods::is(coordinates, "SingleCellExperiment")) {
-        coordinates <- .reducedDimOf(coordinates, dimred)
+    if (methods::is(embedding, "SingleCellExperiment")) {
+        embedding <- .reducedDimOf(embedding, dimred)
     }
-    coordinates <- as.matrix(coordinates)
-    if (!is.null(rownames(coordinates)) &&
-        any(cells %in% rownames(coordinates))) {
-        at <- match(cells, rownames(coordinates))
+    embedding <- as.matrix(embedding)
+    if (!is.null(rownames(embedding)) &&
+        any(cells %in% rownames(embedding))) {
+        at <- match(cells, rownames(embedding))
         if (anyNA(at)) {
-            .stopArgument("coordinates", "lack ", sum(is.na(at)), " cells of ",
+            .stopArgument("embedding", "lacks ", sum(is.na(at)), " cells of ",
                 "the networks: ", .some(cells[is.na(at)]), "."
             )
         }
-        coordinates <- coordinates[at, , drop = FALSE]
+        embedding <- embedding[at, , drop = FALSE]
     }
-    if (!is.numeric(coordinates) || nrow(coordinates) != length(cells) ||
-        ncol(coordinates) < 2L || !all(is.finite(coordinates[, 1:2]))) {
-        .stopArgument("coordinates", "must be finite numbers, cells x 2, with ",
-            length(cells), " rows; they are ", nrow(coordinates), " x ",
-            ncol(coordinates), "."
+    if (!is.numeric(embedding) || nrow(embedding) != length(cells) ||
+        ncol(embedding) < 2L || !all(is.finite(embedding[, 1:2]))) {
+        .stopArgument("embedding", "must be finite numbers, cells x 2, with ",
+            length(cells), " rows; it is ", nrow(embedding), " x ",
+            ncol(embedding), "."
         )
     }
-    out <- coordinates[, 1:2]
+    out <- embedding[, 1:2]
     if (is.null(colnames(out))) {
         colnames(out) <- paste("dimension", 1:2)
     }
@@ -111,7 +116,7 @@ plotEdge <- function(x, tf, target, coordinates = NULL, dimred = 1,
 .reducedDimOf <- function(sce, dimred) {
     names <- SingleCellExperiment::reducedDimNames(sce)
     if (!length(names)) {
-        .stopArgument("coordinates", "have no reducedDim.")
+        .stopArgument("embedding", "has no reducedDim.")
     }
     known <- if (is.character(dimred)) dimred %in% names else
         dimred %in% seq_along(names)
@@ -150,7 +155,7 @@ plotEdge <- function(x, tf, target, coordinates = NULL, dimred = 1,
     plane
 }
 
-.drawEdge <- function(panels, place, size, title) {
+.drawEdge <- function(panels, place, size, title, subtitle) {
     names <- vapply(panels, `[[`, "", "name")
     points <- do.call(rbind, lapply(panels, function(p) {
         d <- data.frame(x = place[, 1L], y = place[, 2L], shade = p$shade,
@@ -172,14 +177,17 @@ plotEdge <- function(x, tf, target, coordinates = NULL, dimred = 1,
             limits = c(0, 1), breaks = c(0, 1), labels = c("0", "high"),
             name = NULL
         ) +
-        ggplot2::labs(title = title, x = colnames(place)[[1L]],
-            y = colnames(place)[[2L]]
+        ggplot2::labs(title = title, subtitle = .wrapped(subtitle, 92L),
+            x = colnames(place)[[1L]], y = colnames(place)[[2L]]
         ) +
         ggplot2::theme_bw(base_size = 11) +
         ggplot2::theme(
             panel.grid = ggplot2::element_blank(),
             axis.text = ggplot2::element_blank(),
             axis.ticks = ggplot2::element_blank(),
+            plot.subtitle = ggplot2::element_text(size = 9,
+                colour = "grey30"
+            ),
             strip.background = ggplot2::element_rect(fill = "grey95")
         )
 }

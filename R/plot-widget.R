@@ -88,12 +88,10 @@ networkWidget <- function(x, file = NULL, top = 100, tfs = NULL, cells = NULL,
 ## list(nodes: name, tf, degree, x, y, title; edges: from, to, score, sign,
 ## title; title), plain text.
 .widgetGraph <- function(x, top, tfs, cells) {
-    sign <- NULL
     if (methods::is(x, "PerCellNetworks")) {
-        if (methods::is(x, "StateGRN")) {
-            sign <- .nameScores(sign(x@pooled), x)
-        }
         x <- poolGRN(x, cells)
+    } else if (is.matrix(x)) {
+        x <- .networkOfMatrix(x)
     } else if (!methods::is(x, "PooledGRN")) {
         .stopArgument("x", "must be a CellGRN, a StateGRN or a PooledGRN; it ",
             "is a ", class(x)[[1L]], "."
@@ -101,23 +99,11 @@ networkWidget <- function(x, file = NULL, top = 100, tfs = NULL, cells = NULL,
     } else if (!is.null(cells)) {
         .stopArgument("cells", "can't be chosen: 'x' is pooled already.")
     }
-    if (is.null(sign)) {
-        sign <- x@metadata$sign
-    }
-    scores <- as.matrix(x)
-    if (!is.null(tfs)) {
-        .knownTFs(tfs, rownames(scores))
-        scores <- scores[unique(tfs), , drop = FALSE]
-    }
-    edges <- .matrixEdges(scores, list(top = top), self = FALSE)
-    edges <- edges[edges$score > 0, ]
-    if (nrow(edges) == 0L) {
-        .stopArgument("x", "has no edge with a positive score to show.")
-    }
-    edges$sign <- if (is.null(sign)) 0L else
-        as.integer(sign[cbind(edges$Gene1, edges$Gene2)])
+    edges <- .drawnEdges(x, tfs, top)
     c(.widgetTables(edges, tfNames(x)),
-        list(title = .networkTitle(x, tfs, nrow(edges)))
+        list(title = .networkTitle(x, tfs, nrow(edges)),
+            verdict = x@metadata$verdict$text
+        )
     )
 }
 
@@ -152,11 +138,16 @@ networkWidget <- function(x, file = NULL, top = 100, tfs = NULL, cells = NULL,
     "red activates, blue represses, grey without a sign; wider: higher score."
 )
 
+.graphLegend <- function(graph) {
+    paste(c(graph$verdict, .widgetLegend), collapse = " ")
+}
+
 ## ---- the built-in page -----------------------------------------------------
 
 .builtinPage <- function(graph) {
     data <- jsonlite::toJSON(graph[c("nodes", "edges")], digits = 6L)
-    .fillTemplate("network.html", title = graph$title, legend = .widgetLegend,
+    .fillTemplate("network.html", title = graph$title,
+        legend = .graphLegend(graph),
         data = htmltools::HTML(gsub("<", "\\u003c", as.character(data),
             fixed = TRUE))
     )
@@ -181,7 +172,7 @@ networkWidget <- function(x, file = NULL, top = 100, tfs = NULL, cells = NULL,
     )
     widget <- visNetwork::visNetwork(nodes, edges, width = "100%",
         height = height, main = escape(graph$title),
-        footer = escape(.widgetLegend)
+        footer = escape(.graphLegend(graph))
     )
     widget <- visNetwork::visEdges(widget, arrows = "to", smooth = FALSE)
     widget <- visNetwork::visPhysics(widget, enabled = FALSE)

@@ -70,17 +70,18 @@ simulateCells <- function(nCells = 2000, nGenes = 140, nTFs = 24,
         cells = .checkNumber(nCells, "nCells", 1, 2^31, TRUE), genes = nGenes,
         tfs = .checkNumber(nTFs, "nTFs", 1, nGenes, TRUE),
         contexts = .checkNumber(nContexts, "nContexts", 1, 32, TRUE),
-        course = match(trajectory, .courses) - 1L,
+        course = trajectory,
         depth = .checkNumber(depth, "depth", 0, 1e6, open = TRUE),
         dispersion = .checkNumber(dispersion, "dispersion", 0, 1e9,
             open = TRUE
         )
     ), spread, share)
     key <- .newKey(seed)
-    drawn <- .Call(cw_r_simulate, lapply(options, as.numeric), key,
+    drawn <- .Call(cw_r_simulate, options, key,
         .threads(threads)
     )
     options$trajectory <- trajectory
+    options$course <- match(trajectory, .courses) - 1L
     .simulatedObject(drawn, options, key)
 }
 

@@ -116,7 +116,7 @@ fdr <- function() {
 
 stability <- function() {
     cells <- simulateCells(nCells = 1000, nGenes = 100, nTFs = 15, seed = 1)
-    models <- c(estimators, list(PerCellGRNParam(permutations = 2)))
+    models <- c(estimators, list(PerCellGRNParam(nPerm = 2)))
     rows <- lapply(models, function(model) {
         s <- stabilityGRN(cells, model, seed = 1, tfs = NULL, nTargets = 1000)
         t <- as.data.frame(s)

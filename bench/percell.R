@@ -118,7 +118,7 @@ for (regime in names(regimes)) {
                 )
             )
             truth <- truthOf(cells, grn)
-            v <- stateVerdict(grn)
+            v <- verdict(grn)
             same <- abs(grn@pooled)[truth$pairs]
             add <- function(method, score, mean, v = NULL,
                 seconds = c(elapsed = NA, user.self = NA, sys.self = NA)) {
@@ -156,7 +156,7 @@ for (regime in names(regimes)) {
                     centre = FALSE
                 ), seed = seed, verbose = FALSE)
                 add("permuted states", scorer(null, truth$pairs),
-                    poolGRN(null)@scores[truth$pairs], stateVerdict(null)
+                    poolGRN(null)@scores[truth$pairs], verdict(null)
                 )
                 flat <- abs(null@pooled)[truth$pairs]
                 add("pooled of the line above", function(at) {

@@ -154,7 +154,7 @@ figure("activity_heatmap.png",
     ), 9, 4.5
 )
 figure("activity_heatmap_top.png",
-    plotRegulonActivity(cells, order = "hours", n = 30), 9, 6
+    plotRegulonActivity(cells, order = "hours", top = 30), 9, 6
 )
 
 hours <- cells$hours

@@ -38,6 +38,10 @@ const cw_option *cw_glue_options(SEXP list, int64_t *n);
 /* A settings table as R sees it: a list of columns name, argument, type, default, min, max, open, choices, help. The
  * caller protects it. */
 SEXP cw_glue_settings_table(const cw_setting *table);
+/* The grid `name` of a list of them: doubles, *n >= 1 of them; raises an R error for anything else. */
+const double *cw_glue_grid(SEXP grids, const char *name, int64_t *n);
+/* Threads as R hands them over; 0, the default, for NA and what is negative. */
+int cw_glue_threads(SEXP threads);
 /* Two whole numbers below 2^32 as one 64-bit key; raises an R error for anything else. */
 uint64_t cw_glue_key(SEXP key);
 /* Raises an R error unless p, i, x (doubles) are a column-compressed matrix with `rows` rows and `columns` columns:
@@ -45,8 +49,22 @@ uint64_t cw_glue_key(SEXP key);
 void cw_glue_need_columns(SEXP p, SEXP i, SEXP x, int64_t rows, int64_t columns);
 /* One path in the system's encoding, ~ expanded; R frees it when the .Call ends. */
 const char *cw_glue_path(SEXP path);
+/* The same matrix, checked, as floats: (columns, rows), or (rows, columns) with `by_row`. The context's; NULL when
+ * memory is short, with the error recorded. */
+float *cw_glue_dense(cw_ctx *ctx, SEXP p, SEXP i, SEXP x, int64_t rows, int64_t columns, int by_row);
 /* A named list of n NULLs; the caller protects it. */
 SEXP cw_glue_list(int n, const char *const *names);
+
+/* What an entry point returns: a list of vectors (columns < 0) and matrices. */
+typedef struct cw_glue_part {
+    const char *name;
+    SEXPTYPE type;
+    int64_t rows, columns;
+} cw_glue_part;
+/* The list, its parts made, numbers set to 0; the caller protects it. */
+SEXP cw_glue_make(int n, const cw_glue_part *part);
+/* cw_glue_leave, then gives up the one protection that `out` has, and returns it. */
+SEXP cw_glue_return(cw_ctx *ctx, SEXP out);
 
 /* ---- the engine itself (r_engine.c) ----------------------------------------------------------------------------- */
 SEXP cw_r_engine_info(void);
@@ -159,22 +177,22 @@ SEXP cw_r_disk_free(SEXP path);
 SEXP cw_r_forest(SEXP x, SEXP tf, SEXP target, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_forest_forecast(SEXP sizes, SEXP options);
 SEXP cw_r_ridge_pooled(SEXP x, SEXP tf, SEXP grid, SEXP threads);
-SEXP cw_r_ridge_known(SEXP x, SEXP tf, SEXP known, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_ridge_known(SEXP x, SEXP tf, SEXP known, SEXP grids, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads);
 
 #define CW_ESTIMATOR_ENTRIES                                                                                           \
     {"cw_r_forest", (DL_FUNC)&cw_r_forest, 6}, {"cw_r_forest_forecast", (DL_FUNC)&cw_r_forest_forecast, 2},            \
         {"cw_r_ridge_pooled", (DL_FUNC)&cw_r_ridge_pooled, 4},                                                         \
-        {"cw_r_ridge_known", (DL_FUNC)&cw_r_ridge_known, 6},                                                           \
+        {"cw_r_ridge_known", (DL_FUNC)&cw_r_ridge_known, 7},                                                           \
         {"cw_r_ridge_forecast", (DL_FUNC)&cw_r_ridge_forecast, 2}
 
 /* ---- networks per cell state, simulated cells (r_ridge.c) ---------------------------------------------------------- */
-SEXP cw_r_percell(SEXP view, SEXP tf, SEXP w, SEXP point, SEXP options, SEXP key, SEXP threads);
-SEXP cw_r_centre(SEXP view, SEXP tf, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_percell(SEXP view, SEXP tf, SEXP w, SEXP point, SEXP grids, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_centre(SEXP view, SEXP tf, SEXP grids, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads);
 
 #define CW_RIDGE_ENTRIES                                                                                               \
-    {"cw_r_percell", (DL_FUNC)&cw_r_percell, 7}, {"cw_r_centre", (DL_FUNC)&cw_r_centre, 5},                            \
+    {"cw_r_percell", (DL_FUNC)&cw_r_percell, 8}, {"cw_r_centre", (DL_FUNC)&cw_r_centre, 6},                            \
         {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
 
 /* ---- simulated chromatin and RNA (r_multiome.c) ----------------------------------------------------------------- */

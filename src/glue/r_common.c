@@ -243,3 +243,54 @@ SEXP cw_glue_settings_table(const cw_setting *table)
     UNPROTECT(1);
     return list;
 }
+
+/* ---- what entry points have in common ---- */
+
+const double *cw_glue_grid(SEXP grids, const char *name, int64_t *n)
+{
+    SEXP x = cw_glue_get(grids, name);
+    if (TYPEOF(x) != REALSXP || Rf_xlength(x) < 1) Rf_error("internal error: the grid '%s' must be numbers", name);
+    *n = Rf_xlength(x);
+    return REAL(x);
+}
+
+int cw_glue_threads(SEXP threads)
+{
+    int n = Rf_asInteger(threads);
+    return n == NA_INTEGER || n < 0 ? 0 : n;
+}
+
+float *cw_glue_dense(cw_ctx *ctx, SEXP p, SEXP i, SEXP x, int64_t rows, int64_t columns, int by_row)
+{
+    const int *start = INTEGER(p), *row = INTEGER(i);
+    const double *value = REAL(x);
+    float *out = cw_calloc(ctx, rows * columns, sizeof *out);
+    for (int64_t c = 0; out && c < columns && cw_poll(ctx) == CW_OK; c++)
+        for (int e = start[c]; e < start[c + 1]; e++)
+            out[by_row ? row[e] * columns + c : c * rows + row[e]] = (float)value[e];
+    return out;
+}
+
+SEXP cw_glue_make(int n, const cw_glue_part *part)
+{
+    SEXP out = PROTECT(Rf_allocVector(VECSXP, n)), names = PROTECT(Rf_allocVector(STRSXP, n));
+    for (int i = 0; i < n; i++) {
+        int64_t size = part[i].columns < 0 ? part[i].rows : part[i].rows * part[i].columns;
+        SEXP x = part[i].columns < 0 ? Rf_allocVector(part[i].type, (R_xlen_t)size)
+                                     : Rf_allocMatrix(part[i].type, (int)part[i].rows, (int)part[i].columns);
+        SET_VECTOR_ELT(out, i, x);
+        SET_STRING_ELT(names, i, Rf_mkChar(part[i].name));
+        if (size > 0 && part[i].type == INTSXP) memset(INTEGER(x), 0, (size_t)size * sizeof(int));
+        if (size > 0 && part[i].type == REALSXP) memset(REAL(x), 0, (size_t)size * sizeof(double));
+    }
+    Rf_setAttrib(out, R_NamesSymbol, names);
+    UNPROTECT(2);
+    return out;
+}
+
+SEXP cw_glue_return(cw_ctx *ctx, SEXP out)
+{
+    cw_glue_leave(ctx);
+    UNPROTECT(1);
+    return out;
+}

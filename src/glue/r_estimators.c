@@ -4,7 +4,7 @@
 #include "../engine/stats/forest.h"
 #include "../engine/stats/ridge.h"
 
-#include <string.h>
+#include <math.h>
 
 /* A dgCMatrix, cells x genes, as list(dim, p, i, x); points into R's memory. */
 static cw_columns columns_of(SEXP view)
@@ -17,44 +17,44 @@ static cw_columns columns_of(SEXP view)
                         .value = REAL(x)};
 }
 
+/* Options of forests. R has checked them against what the help says; here is what the engine can bear. */
+static const cw_setting forest_table[] = {
+    CW_SET_CHOICE(cw_forest_options, kind, "kind", NULL, NAN, "extratrees boosting", "the ensemble"),
+    CW_SET_CHOICE(cw_forest_options, cut, "cut", NULL, NAN, "value cell", "where thresholds come from"),
+    CW_SET_INT(cw_forest_options, trees, "trees", NULL, NAN, 1, 1e6, "trees of a gene"),
+    CW_SET_INT(cw_forest_options, features, "features", NULL, NAN, 1, 2147483647, "TFs tried at a split"),
+    CW_SET_INT(cw_forest_options, sample, "sample", NULL, NAN, 0, 2147483648.0, "cells of a tree; 0: all"),
+    CW_SET_INT(cw_forest_options, min_leaf, "minLeaf", NULL, NAN, 1, 2147483648.0, "cells of a leaf"),
+    CW_SET_INT(cw_forest_options, depth, "depth", NULL, NAN, 1, 6, "depth of a tree"),
+    CW_SET_DOUBLE(cw_forest_options, rate, "rate", NULL, NAN, 0, 1, 1, "learning rate"),
+    CW_SET_DOUBLE(cw_forest_options, subsample, "subsample", NULL, NAN, 0, 1, 1, "share of cells of a tree"),
+    CW_SET_INT(cw_forest_options, window, "window", NULL, NAN, 0, 1e6, "trees the gain is watched over"),
+    {0},
+};
+
 static cw_forest_options forest_options(SEXP list, uint64_t key)
 {
-    SEXP kind = cw_glue_get(list, "kind"), cut = cw_glue_get(list, "cut");
-    cw_forest_options o = {.key = key};
-    if (!Rf_isString(kind) || !Rf_isString(cut)) Rf_error("internal error: options of a forest without kind or cut");
-    o.kind = strcmp(CHAR(STRING_ELT(kind, 0)), "boosting") == 0 ? CW_FOREST_BOOST : CW_FOREST_EXTRA;
-    o.cut = strcmp(CHAR(STRING_ELT(cut, 0)), "cell") == 0 ? CW_CUT_CELL : CW_CUT_VALUE;
-    o.trees = (int64_t)cw_glue_number(list, "trees", 0);
-    o.features = (int64_t)cw_glue_number(list, "features", 0);
-    o.sample = (int64_t)cw_glue_number(list, "sample", 0);
-    o.min_leaf = (int64_t)cw_glue_number(list, "minLeaf", 1);
-    o.depth = (int64_t)cw_glue_number(list, "depth", 3);
-    o.rate = cw_glue_number(list, "rate", 0.01);
-    o.subsample = cw_glue_number(list, "subsample", 0.9);
-    o.window = (int64_t)cw_glue_number(list, "window", 25);
+    cw_forest_options o = {0};
+    cw_glue_settings(list, forest_table, &o);
+    o.key = key;
     return o;
 }
 
 /* x: see columns_of. tf, target: genes from 0. list(importance (TFs x targets), grown, r2). */
 SEXP cw_r_forest(SEXP x_, SEXP tf, SEXP target, SEXP options, SEXP key, SEXP threads)
 {
-    static const char *const names[] = {"importance", "grown", "r2"};
     cw_columns x = columns_of(x_);
     cw_forest_options o = forest_options(options, cw_glue_key(key));
     if (TYPEOF(tf) != INTSXP || TYPEOF(target) != INTSXP) Rf_error("internal error: gene numbers must be integers");
-    SEXP list = PROTECT(cw_glue_list(3, names));
-    SEXP importance = Rf_allocMatrix(REALSXP, (int)Rf_xlength(tf), (int)Rf_xlength(target));
-    SET_VECTOR_ELT(list, 0, importance);
-    SEXP grown = Rf_allocVector(INTSXP, Rf_xlength(target));
-    SET_VECTOR_ELT(list, 1, grown);
-    SEXP r2 = Rf_allocVector(REALSXP, Rf_xlength(target));
-    SET_VECTOR_ELT(list, 2, r2);
-    cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
-    cw_forest_importance(ctx, REAL(importance), INTEGER(grown), REAL(r2), &x, INTEGER(tf), Rf_xlength(tf),
-                         INTEGER(target), Rf_xlength(target), &o);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return list;
+    int64_t tfs = Rf_xlength(tf), targets = Rf_xlength(target);
+    const cw_glue_part parts[] = {
+        {"importance", REALSXP, tfs, targets}, {"grown", INTSXP, targets, -1}, {"r2", REALSXP, targets, -1}};
+    SEXP out = PROTECT(cw_glue_make(3, parts));
+    double *importance = REAL(VECTOR_ELT(out, 0)), *r2 = REAL(VECTOR_ELT(out, 2));
+    int *grown = INTEGER(VECTOR_ELT(out, 1));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    cw_forest_importance(ctx, importance, grown, r2, &x, INTEGER(tf), tfs, INTEGER(target), targets, &o);
+    return cw_glue_return(ctx, out);
 }
 
 /* Bytes the above will take: sizes is c(cells, TFs, targets, values listed, threads). */
@@ -67,76 +67,85 @@ SEXP cw_r_forest_forecast(SEXP sizes, SEXP options)
                                                     (int)s[4], &o));
 }
 
+/* The cells (cells, genes) that a ridge reads; see cw_glue_dense. */
+static float *standardised(cw_ctx *ctx, SEXP view, const cw_columns *x)
+{
+    SEXP p = cw_glue_get(view, "p"), i = cw_glue_get(view, "i"), v = cw_glue_get(view, "x");
+    float *dense = cw_glue_dense(ctx, p, i, v, x->cells, x->genes, 1);
+    if (dense) cw_ridge_standardise(ctx, dense, x->cells, x->genes);
+    return dense;
+}
+
 /* x: see columns_of. tf: genes from 0. grid: prior variances. list(slope (genes x TFs), evidence, chosen). */
 SEXP cw_r_ridge_pooled(SEXP x_, SEXP tf, SEXP grid, SEXP threads)
 {
-    static const char *const names[] = {"slope", "evidence", "chosen"};
     cw_columns x = columns_of(x_);
     if (TYPEOF(tf) != INTSXP || TYPEOF(grid) != REALSXP) Rf_error("internal error: TFs or grid of the wrong type");
-    SEXP list = PROTECT(cw_glue_list(3, names));
-    SEXP slope = Rf_allocMatrix(REALSXP, (int)x.genes, (int)Rf_xlength(tf)); /* the engine's (TFs, genes) by rows */
-    SET_VECTOR_ELT(list, 0, slope);
-    SEXP evidence = Rf_allocVector(REALSXP, (R_xlen_t)x.genes);
-    SET_VECTOR_ELT(list, 1, evidence);
-    SEXP chosen = Rf_allocVector(REALSXP, 1);
-    SET_VECTOR_ELT(list, 2, chosen);
-    cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
-    float *dense = cw_calloc(ctx, x.cells * x.genes, sizeof *dense);
-    if (dense) {
-        for (int64_t g = 0; g < x.genes && cw_poll(ctx) == CW_OK; g++)
-            for (int64_t i = x.start[g]; i < x.start[g + 1]; i++) dense[x.cell[i] * x.genes + g] = (float)x.value[i];
-        if (cw_ridge_standardise(ctx, dense, x.cells, x.genes) == CW_OK)
-            cw_ridge_pooled(ctx, REAL(slope), REAL(evidence), REAL(chosen), dense, INTEGER(tf), REAL(grid),
-                            Rf_xlength(grid), x.cells, x.genes, Rf_xlength(tf));
-    }
+    int64_t tfs = Rf_xlength(tf);
+    const cw_glue_part parts[] = {{"slope", REALSXP, x.genes, tfs}, /* the engine's (TFs, genes) by rows */
+                                  {"evidence", REALSXP, x.genes, -1},
+                                  {"chosen", REALSXP, 1, -1}};
+    SEXP out = PROTECT(cw_glue_make(3, parts));
+    double *slope = REAL(VECTOR_ELT(out, 0)), *evidence = REAL(VECTOR_ELT(out, 1)), *chosen = REAL(VECTOR_ELT(out, 2));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    float *dense = standardised(ctx, x_, &x);
+    if (ctx->status == CW_OK)
+        cw_ridge_pooled(ctx, slope, evidence, chosen, dense, INTEGER(tf), REAL(grid), Rf_xlength(grid), x.cells,
+                        x.genes, tfs);
     cw_free(ctx, dense);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return list;
+    return cw_glue_return(ctx, out);
 }
 
-/* x, tf as above. known: list(start = integer (genes + 1), tf = integer from 0). options: list(variance, strength: the
- * grids; nulls). list(slope, evidence, best (strengths), nullGain (nulls), chosen = c(variance, strength, gain)). */
-SEXP cw_r_ridge_known(SEXP x_, SEXP tf, SEXP known, SEXP options, SEXP key, SEXP threads)
+/* Known edges: list(start = integer (genes + 1), tf = integer from 0). */
+static void need_known(SEXP start, SEXP who, int64_t genes)
 {
-    static const char *const names[] = {"slope", "evidence", "best", "nullGain", "chosen"};
+    if (TYPEOF(start) != INTSXP || TYPEOF(who) != INTSXP || Rf_xlength(start) != genes + 1 || INTEGER(start)[0] != 0 ||
+        INTEGER(start)[genes] != Rf_xlength(who))
+        Rf_error("internal error: known edges of the wrong type");
+    for (int64_t g = 0; g < genes; g++)
+        if (INTEGER(start)[g] > INTEGER(start)[g + 1]) Rf_error("internal error: known edges out of order");
+}
+
+static const cw_setting known_table[] = {
+    CW_SET_INT(cw_known_options, nulls, "nPerm", NULL, NAN, 0, 1e6, "priors of the null"),
+    {0},
+};
+
+/* x, tf as above. known: see there. grids: list(variance, strength). options: list(nPerm). list(slope, evidence, best
+ * (strengths), nullGain (nPerm), chosen = c(variance, strength, gain)). */
+SEXP cw_r_ridge_known(SEXP x_, SEXP tf, SEXP known, SEXP grids, SEXP options, SEXP key, SEXP threads)
+{
     cw_columns x = columns_of(x_);
     SEXP start = cw_glue_get(known, "start"), who = cw_glue_get(known, "tf");
-    SEXP a = cw_glue_get(options, "variance"), strength = cw_glue_get(options, "strength");
-    if (TYPEOF(tf) != INTSXP || TYPEOF(start) != INTSXP || TYPEOF(who) != INTSXP || TYPEOF(a) != REALSXP ||
-        TYPEOF(strength) != REALSXP || Rf_xlength(start) != x.genes + 1 || INTEGER(start)[0] != 0 ||
-        INTEGER(start)[x.genes] != Rf_xlength(who))
-        Rf_error("internal error: known edges of the wrong type");
-    for (int64_t g = 0; g < x.genes; g++)
-        if (INTEGER(start)[g] > INTEGER(start)[g + 1]) Rf_error("internal error: known edges out of order");
-    cw_known_options o = {.a = REAL(a), .strength = REAL(strength), .a_count = Rf_xlength(a),
-                          .strength_count = Rf_xlength(strength), .key = cw_glue_key(key),
-                          .nulls = (int64_t)cw_glue_number(options, "nulls", 0)};
-    const R_xlen_t sizes[] = {0, (R_xlen_t)x.genes, (R_xlen_t)o.strength_count, (R_xlen_t)o.nulls, 3};
-    SEXP list = PROTECT(cw_glue_list(5, names));
-    SET_VECTOR_ELT(list, 0, Rf_allocMatrix(REALSXP, (int)x.genes, (int)Rf_xlength(tf)));
-    for (int i = 1; i < 5; i++) SET_VECTOR_ELT(list, i, Rf_allocVector(REALSXP, sizes[i]));
-    cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
+    if (TYPEOF(tf) != INTSXP) Rf_error("internal error: TFs must be integers");
+    need_known(start, who, x.genes);
+    cw_known_options o = {0};
+    cw_glue_settings(options, known_table, &o);
+    o.a = cw_glue_grid(grids, "variance", &o.a_count);
+    o.strength = cw_glue_grid(grids, "strength", &o.strength_count);
+    o.key = cw_glue_key(key);
+    const cw_glue_part parts[] = {{"slope", REALSXP, x.genes, Rf_xlength(tf)},
+                                  {"evidence", REALSXP, x.genes, -1},
+                                  {"best", REALSXP, o.strength_count, -1},
+                                  {"nullGain", REALSXP, o.nulls, -1},
+                                  {"chosen", REALSXP, 3, -1}};
+    SEXP out = PROTECT(cw_glue_make(5, parts));
+    double *v[5];
+    for (int i = 0; i < 5; i++) v[i] = REAL(VECTOR_ELT(out, i));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_known found = {0};
     int64_t *from = cw_alloc(ctx, x.genes + 1, sizeof *from);
-    float *dense = cw_calloc(ctx, x.cells * x.genes, sizeof *dense);
-    if (from && dense) {
-        for (int64_t g = 0; g <= x.genes; g++) from[g] = INTEGER(start)[g];
-        for (int64_t g = 0; g < x.genes && cw_poll(ctx) == CW_OK; g++)
-            for (int64_t i = x.start[g]; i < x.start[g + 1]; i++) dense[x.cell[i] * x.genes + g] = (float)x.value[i];
+    float *dense = standardised(ctx, x_, &x);
+    for (int64_t g = 0; from && g <= x.genes; g++) from[g] = INTEGER(start)[g];
+    if (ctx->status == CW_OK) {
         cw_known_edges edges = {from, INTEGER(who)};
-        if (cw_ridge_standardise(ctx, dense, x.cells, x.genes) == CW_OK)
-            cw_ridge_known(ctx, REAL(VECTOR_ELT(list, 0)), REAL(VECTOR_ELT(list, 1)), REAL(VECTOR_ELT(list, 2)),
-                           REAL(VECTOR_ELT(list, 3)), &found, dense, INTEGER(tf), &edges, &o, x.cells, x.genes,
-                           Rf_xlength(tf));
-        double *chosen = REAL(VECTOR_ELT(list, 4));
-        chosen[0] = found.a, chosen[1] = found.strength, chosen[2] = found.gain;
+        cw_ridge_known(ctx, v[0], v[1], v[2], v[3], &found, dense, INTEGER(tf), &edges, &o, x.cells, x.genes,
+                       Rf_xlength(tf));
+        v[4][0] = found.a, v[4][1] = found.strength, v[4][2] = found.gain;
     }
     cw_free(ctx, dense);
     cw_free(ctx, from);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return list;
+    return cw_glue_return(ctx, out);
 }
 
 /* Bytes the ridge will take, beside what R holds: sizes is c(cells, genes, TFs, states (0: cw_r_ridge_pooled, else
@@ -147,7 +156,7 @@ SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads)
     if (TYPEOF(sizes) != REALSXP || (given != 5 && given != 6))
         Rf_error("internal error: a forecast needs five or six sizes");
     const double *s = REAL(sizes);
-    cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     double cells = s[0], genes = s[1], tfs = s[2], states = s[3], bytes = 4 * cells * genes;
     if (given == 6) {
         cw_known_options o = {.a_count = (int64_t)s[4], .strength_count = 1};

@@ -9,12 +9,6 @@
 
 /* ---- what R hands over ------------------------------------------------------------------------------------------ */
 
-static int as_threads(SEXP threads)
-{
-    int n = Rf_asInteger(threads);
-    return n == NA_INTEGER || n < 0 ? 0 : n;
-}
-
 static SEXP part(SEXP list, const char *name, SEXPTYPE type, double length)
 {
     SEXP names = Rf_getAttrib(list, R_NamesSymbol);
@@ -77,7 +71,7 @@ static void copy_matrix(double *out, const float *x, int64_t rows, int64_t colum
 SEXP cw_r_network_check(SEXP view, SEXP threads)
 {
     cw_factors f = as_factors(view);
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_factors_check(ctx, &f);
     cw_glue_leave(ctx);
     return R_NilValue;
@@ -88,11 +82,9 @@ SEXP cw_r_network_checksums(SEXP view, SEXP threads)
 {
     cw_factors f = as_factors(view);
     SEXP out = PROTECT(Rf_allocVector(INTSXP, (R_xlen_t)f.cells));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_factors_sums(ctx, INTEGER(out), &f);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* cell: one 0-based integer -> matrix (tfs, genes) */
@@ -101,13 +93,11 @@ SEXP cw_r_network_cell(SEXP view, SEXP cell, SEXP threads)
     cw_factors f = as_factors(view);
     if (TYPEOF(cell) != INTSXP || Rf_xlength(cell) != 1) Rf_error("internal error: one cell is needed");
     SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)f.tfs, (int)f.genes));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     float *score = cw_alloc(ctx, f.tfs * f.genes, sizeof *score);
     if (cw_network_cell(ctx, score, &f, INTEGER(cell)[0]) == CW_OK) copy_matrix(REAL(out), score, f.tfs, f.genes);
     cw_free(ctx, score);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* total: double, TF x gene row by row, or NULL for zeros. -> total plus the sum of the cells' networks; where nobody
@@ -124,18 +114,15 @@ SEXP cw_r_network_add(SEXP total, SEXP view, SEXP cells, SEXP threads)
         if (TYPEOF(total) != REALSXP || (int64_t)Rf_xlength(total) != size) Rf_error("internal error: total");
         total = PROTECT(MAYBE_SHARED(total) ? Rf_duplicate(total) : total);
     }
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_network_add(ctx, REAL(total), &f, cell, n);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return total;
+    return cw_glue_return(ctx, total);
 }
 
 /* -> list(cell, tf, gene = integer, 1-based; score): edges of the cells one after the other; `cell` counts within
  * `cells`. Highest first within a cell. */
 SEXP cw_r_network_top(SEXP view, SEXP cells, SEXP top_, SEXP self, SEXP threads)
 {
-    static const char *const names[] = {"cell", "tf", "gene", "score"};
     cw_factors f = as_factors(view);
     int64_t n, top = (int64_t)Rf_asReal(top_), possible = f.tfs * f.genes;
     const int32_t *cell = as_cells(cells, &f, &n);
@@ -143,14 +130,14 @@ SEXP cw_r_network_top(SEXP view, SEXP cells, SEXP top_, SEXP self, SEXP threads)
     if (top < 1) Rf_error("internal error: top must be at least 1");
     if (top > possible) top = possible > 0 ? possible : 1;
     int64_t room = possible > 0 ? n * top : 0;
-    SEXP out = PROTECT(cw_glue_list(4, names));
-    for (int i = 0; i < 3; i++) SET_VECTOR_ELT(out, i, Rf_allocVector(INTSXP, (R_xlen_t)room));
-    SET_VECTOR_ELT(out, 3, Rf_allocVector(REALSXP, (R_xlen_t)room));
+    const cw_glue_part parts[] = {
+        {"cell", INTSXP, room, -1}, {"tf", INTSXP, room, -1}, {"gene", INTSXP, room, -1}, {"score", REALSXP, room, -1}};
+    SEXP out = PROTECT(cw_glue_make(4, parts));
     if (room > 0) {
         int *number = INTEGER(VECTOR_ELT(out, 0)), *tf = INTEGER(VECTOR_ELT(out, 1));
         int *gene = INTEGER(VECTOR_ELT(out, 2)), logical = Rf_asLogical(self);
         double *score = REAL(VECTOR_ELT(out, 3));
-        cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+        cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
         float *s = cw_alloc(ctx, room, sizeof *s);
         int64_t *count = cw_alloc(ctx, n, sizeof *count);
         if (cw_network_top(ctx, tf, gene, s, count, &f, cell, n, top, logical) == CW_OK)
@@ -172,40 +159,33 @@ SEXP cw_r_network_count(SEXP view, SEXP cells, SEXP threshold, SEXP self, SEXP t
     double at = Rf_asReal(threshold);
     int keep = Rf_asLogical(self);
     SEXP out = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)n));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     int64_t *count = cw_alloc(ctx, n, sizeof *count);
     if (cw_network_count(ctx, count, &f, cell, n, at, keep) == CW_OK)
         for (int64_t j = 0; j < n; j++) REAL(out)[j] = (double)count[j];
     cw_free(ctx, count);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* -> list(tf, gene, score), `room` edges: the sum of what cw_r_network_count gave */
 SEXP cw_r_network_above(SEXP view, SEXP cells, SEXP threshold, SEXP self, SEXP room_, SEXP threads)
 {
-    static const char *const names[] = {"tf", "gene", "score"};
     cw_factors f = as_factors(view);
     int64_t n, room = (int64_t)Rf_asReal(room_);
     const int32_t *cell = as_cells(cells, &f, &n);
     double at = Rf_asReal(threshold);
     int keep = Rf_asLogical(self);
     if (room < 0) Rf_error("internal error: room must not be negative");
-    SEXP out = PROTECT(cw_glue_list(3, names));
-    SET_VECTOR_ELT(out, 0, Rf_allocVector(INTSXP, (R_xlen_t)room));
-    SET_VECTOR_ELT(out, 1, Rf_allocVector(INTSXP, (R_xlen_t)room));
-    SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, (R_xlen_t)room));
+    const cw_glue_part parts[] = {{"tf", INTSXP, room, -1}, {"gene", INTSXP, room, -1}, {"score", REALSXP, room, -1}};
+    SEXP out = PROTECT(cw_glue_make(3, parts));
     int *tf = INTEGER(VECTOR_ELT(out, 0)), *gene = INTEGER(VECTOR_ELT(out, 1));
     double *score = REAL(VECTOR_ELT(out, 2));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     float *s = cw_alloc(ctx, room, sizeof *s);
     if (cw_network_above(ctx, tf, gene, s, room, &f, cell, n, at, keep) == CW_OK)
         for (int64_t e = 0; e < room; e++) tf[e]++, gene[e]++, score[e] = s[e];
     cw_free(ctx, s);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* values: list(p, i = integer, x, mean, scale = double): the slots of a genes x cells dgCMatrix and two vectors by
@@ -227,11 +207,9 @@ SEXP cw_r_network_activity(SEXP view, SEXP cells, SEXP values, SEXP top, SEXP th
                         .scale = REAL(part(values, "scale", REALSXP, (double)f.genes))};
     int64_t targets = (int64_t)Rf_asReal(top);
     SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)f.tfs, (int)n));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_network_activity(ctx, REAL(out), &f, &x, cell, n, targets);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* -> matrix (tfs, cells) */
@@ -241,42 +219,33 @@ SEXP cw_r_network_strength(SEXP view, SEXP cells, SEXP threads)
     int64_t n;
     const int32_t *cell = as_cells(cells, &f, &n);
     SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)f.tfs, (int)n));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_network_strength(ctx, REAL(out), &f, cell, n);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* -> list(row by TF, column by gene) */
 SEXP cw_r_network_sums(SEXP view, SEXP cells, SEXP threads)
 {
-    static const char *const names[] = {"row", "column"};
     cw_factors f = as_factors(view);
     int64_t n;
     const int32_t *cell = as_cells(cells, &f, &n);
-    SEXP out = PROTECT(cw_glue_list(2, names));
-    SET_VECTOR_ELT(out, 0, Rf_allocVector(REALSXP, (R_xlen_t)f.tfs));
-    SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, (R_xlen_t)f.genes));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    const cw_glue_part parts[] = {{"row", REALSXP, f.tfs, -1}, {"column", REALSXP, f.genes, -1}};
+    SEXP out = PROTECT(cw_glue_make(2, parts));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_network_sums(ctx, REAL(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)), &f, cell, n);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* -> list(sum, squares) by cell, without self edges */
 SEXP cw_r_network_moments(SEXP view, SEXP cells, SEXP threads)
 {
-    static const char *const names[] = {"sum", "squares"};
     cw_factors f = as_factors(view);
     int64_t n;
     const int32_t *cell = as_cells(cells, &f, &n);
-    SEXP out = PROTECT(cw_glue_list(2, names));
-    for (int i = 0; i < 2; i++) SET_VECTOR_ELT(out, i, Rf_allocVector(REALSXP, (R_xlen_t)n));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    const cw_glue_part parts[] = {{"sum", REALSXP, n, -1}, {"squares", REALSXP, n, -1}};
+    SEXP out = PROTECT(cw_glue_make(2, parts));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_network_moments(ctx, REAL(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)), &f, cell, n);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }

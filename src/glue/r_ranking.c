@@ -6,11 +6,7 @@
 #include "../engine/stats/ranking.h"
 #include "../engine/stats/wasserstein.h"
 
-static int as_threads(SEXP threads)
-{
-    int n = Rf_asInteger(threads);
-    return n == NA_INTEGER || n < 0 ? 0 : n;
-}
+#include <math.h>
 
 static void need(int good, const char *what)
 {
@@ -34,11 +30,8 @@ static cw_ranking as_ranking(SEXP order, SEXP group, SEXP positive)
 
 static SEXP score_list(int64_t n)
 {
-    static const char *const names[] = {"auprc", "early", "auroc"};
-    SEXP out = PROTECT(cw_glue_list(3, names));
-    for (int i = 0; i < 3; i++) SET_VECTOR_ELT(out, i, Rf_allocVector(REALSXP, (R_xlen_t)n));
-    UNPROTECT(1);
-    return out;
+    const cw_glue_part parts[] = {{"auprc", REALSXP, n, -1}, {"early", REALSXP, n, -1}, {"auroc", REALSXP, n, -1}};
+    return cw_glue_make(3, parts);
 }
 
 static void put_scores(SEXP out, const cw_rank_score *s, int64_t n)
@@ -53,16 +46,13 @@ static void put_scores(SEXP out, const cw_rank_score *s, int64_t n)
 /* score: double -> list(order, group) */
 SEXP cw_r_rank_sort(SEXP score)
 {
-    static const char *const names[] = {"order", "group"};
     R_xlen_t n = Rf_xlength(score);
     need(TYPEOF(score) == REALSXP && n <= INT32_MAX, "scores must be doubles, fewer than 2^31");
-    SEXP out = PROTECT(cw_glue_list(2, names));
-    for (int i = 0; i < 2; i++) SET_VECTOR_ELT(out, i, Rf_allocVector(INTSXP, n));
+    const cw_glue_part parts[] = {{"order", INTSXP, n, -1}, {"group", INTSXP, n, -1}};
+    SEXP out = PROTECT(cw_glue_make(2, parts));
     cw_ctx *ctx = cw_glue_enter(1);
     cw_rank_sort(ctx, INTEGER(VECTOR_ELT(out, 0)), INTEGER(VECTOR_ELT(out, 1)), REAL(score), n);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* -> list(auprc, early, auroc), one number each */
@@ -80,12 +70,15 @@ SEXP cw_r_rank_metrics(SEXP order, SEXP group, SEXP positive)
 /* member: integer by candidate, 0-based, -1 for none -> list(auprc, early, auroc, candidates, positives) by member */
 SEXP cw_r_rank_by(SEXP order, SEXP group, SEXP positive, SEXP member, SEXP members)
 {
-    static const char *const names[] = {"auprc", "early", "auroc", "candidates", "positives"};
     cw_ranking r = as_ranking(order, group, positive);
     int n = Rf_asInteger(members);
     need(TYPEOF(member) == INTSXP && Rf_xlength(member) == r.n && n >= 1, "members must be integers by candidate");
-    SEXP out = PROTECT(cw_glue_list(5, names));
-    for (int i = 0; i < 5; i++) SET_VECTOR_ELT(out, i, Rf_allocVector(REALSXP, n));
+    const cw_glue_part parts[] = {{"auprc", REALSXP, n, -1},
+                                  {"early", REALSXP, n, -1},
+                                  {"auroc", REALSXP, n, -1},
+                                  {"candidates", REALSXP, n, -1},
+                                  {"positives", REALSXP, n, -1}};
+    SEXP out = PROTECT(cw_glue_make(5, parts));
     cw_ctx *ctx = cw_glue_enter(1);
     cw_rank_score *s = cw_alloc(ctx, n, sizeof *s);
     int64_t *count = cw_alloc(ctx, n, sizeof *count), *known = cw_alloc(ctx, n, sizeof *known);
@@ -97,9 +90,7 @@ SEXP cw_r_rank_by(SEXP order, SEXP group, SEXP positive, SEXP member, SEXP membe
         }
     }
     cw_free(ctx, known), cw_free(ctx, count), cw_free(ctx, s);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* -> list(auprc, early, auroc), `draws` numbers each */
@@ -110,13 +101,11 @@ SEXP cw_r_rank_bootstrap(SEXP order, SEXP group, SEXP positive, SEXP key, SEXP d
     int n = Rf_asInteger(draws);
     need(n >= 1, "draws must be at least 1");
     SEXP out = PROTECT(score_list(n));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_rank_score *s = cw_alloc(ctx, n, sizeof *s);
     if (cw_rank_bootstrap(ctx, s, &r, k, n) == CW_OK) put_scores(out, s, n);
     cw_free(ctx, s);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* -> list(auprc, early, auroc) of `draws` random rankings */
@@ -126,14 +115,12 @@ SEXP cw_r_rank_random(SEXP candidates, SEXP positives, SEXP key, SEXP draws, SEX
     int n = Rf_asInteger(draws);
     need(n >= 1, "draws must be at least 1");
     SEXP out = PROTECT(score_list(n));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_rank_score *s = cw_alloc(ctx, n, sizeof *s);
     if (cw_rank_random(ctx, s, (int64_t)Rf_asReal(candidates), (int64_t)Rf_asReal(positives), k, n) == CW_OK)
         put_scores(out, s, n);
     cw_free(ctx, s);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* ---- null networks ---------------------------------------------------------------------------------------------- */
@@ -142,7 +129,6 @@ SEXP cw_r_rank_random(SEXP candidates, SEXP positives, SEXP key, SEXP draws, SEX
  * -> list(i, x) */
 SEXP cw_r_null_permute(SEXP x, SEXP group, SEXP groups, SEXP key, SEXP draw)
 {
-    static const char *const names[] = {"i", "x"};
     SEXP dim = cw_glue_get(x, "dim"), p = cw_glue_get(x, "p"), i = cw_glue_get(x, "i"), v = cw_glue_get(x, "x");
     need(TYPEOF(dim) == INTSXP && Rf_xlength(dim) == 2 && TYPEOF(p) == INTSXP && TYPEOF(i) == INTSXP &&
              TYPEOF(v) == REALSXP,
@@ -156,15 +142,12 @@ SEXP cw_r_null_permute(SEXP x, SEXP group, SEXP groups, SEXP key, SEXP draw)
     uint64_t k = cw_glue_key(key);
     int n = Rf_isNull(group) ? 1 : Rf_asInteger(groups);
     need(n >= 1, "there must be a group");
-    SEXP out = PROTECT(cw_glue_list(2, names));
-    SET_VECTOR_ELT(out, 0, Rf_allocVector(INTSXP, Rf_xlength(i)));
-    SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, Rf_xlength(i)));
+    const cw_glue_part parts[] = {{"i", INTSXP, Rf_xlength(i), -1}, {"x", REALSXP, Rf_xlength(i), -1}};
+    SEXP out = PROTECT(cw_glue_make(2, parts));
     cw_ctx *ctx = cw_glue_enter(1);
     cw_null_permute(ctx, INTEGER(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)), INTEGER(p), INTEGER(i), REAL(v),
                     Rf_isNull(group) ? NULL : INTEGER(group), n, k, (uint64_t)Rf_asReal(draw), cells, genes);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* A score matrix and the places of its TFs among its genes (0-based). */
@@ -183,31 +166,26 @@ SEXP cw_r_null_shuffle(SEXP score, SEXP tf, SEXP by_tf, SEXP key, SEXP draw)
     cw_ctx *ctx = cw_glue_enter(1);
     cw_null_shuffle(ctx, REAL(out), REAL(score), INTEGER(tf), by, k, (uint64_t)Rf_asReal(draw), Rf_nrows(score),
                     Rf_ncols(score));
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* tf, gene: edges, 0-based -> list(gene, swaps) */
 SEXP cw_r_null_rewire(SEXP tf, SEXP gene, SEXP tf_gene, SEXP genes, SEXP attempts, SEXP key, SEXP draw)
 {
-    static const char *const names[] = {"gene", "swaps"};
     need(TYPEOF(tf) == INTSXP && TYPEOF(gene) == INTSXP && TYPEOF(tf_gene) == INTSXP &&
              Rf_xlength(tf) == Rf_xlength(gene),
          "edges must be integers");
     uint64_t k = cw_glue_key(key);
-    SEXP out = PROTECT(cw_glue_list(2, names));
-    SET_VECTOR_ELT(out, 0, Rf_duplicate(gene));
-    SET_VECTOR_ELT(out, 1, Rf_allocVector(REALSXP, 1));
+    const cw_glue_part parts[] = {{"gene", INTSXP, Rf_xlength(gene), -1}, {"swaps", REALSXP, 1, -1}};
+    SEXP out = PROTECT(cw_glue_make(2, parts));
+    for (R_xlen_t e = 0; e < Rf_xlength(gene); e++) INTEGER(VECTOR_ELT(out, 0))[e] = INTEGER(gene)[e];
     int64_t made = 0;
     cw_ctx *ctx = cw_glue_enter(1);
     cw_null_rewire(ctx, INTEGER(tf), INTEGER(VECTOR_ELT(out, 0)), &made, INTEGER(tf_gene),
                    (int64_t)Rf_asReal(attempts), k, (uint64_t)Rf_asReal(draw), Rf_xlength(tf), Rf_xlength(tf_gene),
                    Rf_asInteger(genes));
     REAL(VECTOR_ELT(out, 1))[0] = (double)made;
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* -> matrix: null scores of the TF that are at least the observed one */
@@ -216,40 +194,43 @@ SEXP cw_r_null_above(SEXP observed, SEXP null, SEXP tf, SEXP threads)
     need_scores(observed, tf), need_scores(null, tf);
     need(Rf_ncols(observed) == Rf_ncols(null), "two score matrices must be of one size");
     SEXP out = PROTECT(Rf_allocMatrix(REALSXP, Rf_nrows(observed), Rf_ncols(observed)));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_null_above(ctx, REAL(out), REAL(observed), REAL(null), INTEGER(tf), Rf_nrows(observed), Rf_ncols(observed));
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* ---- shifts ----------------------------------------------------------------------------------------------------- */
+
+static const cw_setting shift_table[] = {
+    CW_SET_INT(cw_shift_options, permutations, "permutations", NULL, NAN, 0, 1e7, "of the labels"),
+    CW_SET_INT(cw_shift_options, draws, "draws", NULL, NAN, 0, 1e7, "bootstrap samples"),
+    {0},
+};
 
 /* x: matrix of doubles, cells x genes; label: raw by cell; stratum: 0-based integers by cell, or NULL; options:
  * list(permutations, draws) -> list(distance, shift, nullMean, nullSd, p by gene; drawn, drawnShift: draws x genes) */
 SEXP cw_r_wasserstein(SEXP x, SEXP label, SEXP stratum, SEXP strata, SEXP options, SEXP key, SEXP threads)
 {
-    static const char *const names[] = {"distance", "shift", "nullMean", "nullSd", "p", "drawn", "drawnShift"};
     need(TYPEOF(x) == REALSXP && Rf_isMatrix(x), "values must be a matrix of doubles");
     int cells = Rf_nrows(x), genes = Rf_ncols(x);
     need(TYPEOF(label) == RAWSXP && Rf_xlength(label) == cells, "labels must be raw, by cell");
     need(Rf_isNull(stratum) || (TYPEOF(stratum) == INTSXP && Rf_xlength(stratum) == cells), "strata must be by cell");
-    double permutations = cw_glue_number(options, "permutations", 0), draws = cw_glue_number(options, "draws", 0);
-    need(permutations >= 0 && permutations < 1e7 && draws >= 0 && draws < 1e7, "too many permutations or draws");
     int n = Rf_isNull(stratum) ? 1 : Rf_asInteger(strata);
     need(n >= 1, "there must be a stratum");
-    cw_shift_options o = {.permutations = (int64_t)permutations, .draws = (int64_t)draws, .key = cw_glue_key(key)};
-    SEXP out = PROTECT(cw_glue_list(7, names));
-    for (int i = 0; i < 5; i++) SET_VECTOR_ELT(out, i, Rf_allocVector(REALSXP, genes));
-    for (int i = 5; i < 7; i++) SET_VECTOR_ELT(out, i, Rf_allocMatrix(REALSXP, (int)draws, genes));
+    cw_shift_options o = {0};
+    cw_glue_settings(options, shift_table, &o);
+    o.key = cw_glue_key(key);
+    const cw_glue_part parts[] = {{"distance", REALSXP, genes, -1}, {"shift", REALSXP, genes, -1},
+                                  {"nullMean", REALSXP, genes, -1}, {"nullSd", REALSXP, genes, -1},
+                                  {"p", REALSXP, genes, -1},        {"drawn", REALSXP, o.draws, genes},
+                                  {"drawnShift", REALSXP, o.draws, genes}};
+    SEXP out = PROTECT(cw_glue_make(7, parts));
     double *v[7];
     for (int i = 0; i < 7; i++) v[i] = REAL(VECTOR_ELT(out, i));
     for (int g = 0; g < genes && o.permutations == 0; g++) v[2][g] = v[3][g] = v[4][g] = NA_REAL;
     cw_shifts s = {.distance = v[0], .shift = v[1], .null_mean = v[2], .null_sd = v[3], .p = v[4], .drawn = v[5],
                    .drawn_shift = v[6]};
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_wasserstein(ctx, &s, REAL(x), RAW(label), Rf_isNull(stratum) ? NULL : INTEGER(stratum), n, &o, cells, genes);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }

@@ -7,8 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-static int as_threads(SEXP threads) { return Rf_asInteger(threads); }
-
 /* A double matrix (rows, cells) in R's order is (cells, rows) in the engine's. NULL for R_NilValue. The result is the
  * context's; NULL also when memory is short, with the error recorded. */
 static float *as_floats(cw_ctx *ctx, SEXP m)
@@ -20,163 +18,174 @@ static float *as_floats(cw_ctx *ctx, SEXP m)
     return out;
 }
 
-/* The slots of a dgCMatrix (genes, cells) -> (cells, genes) dense. */
-static float *as_dense(cw_ctx *ctx, SEXP p, SEXP i, SEXP x, int64_t genes, int64_t cells)
+/* A dgCMatrix (genes, cells) as list(p, i, x, genes, cells), checked. */
+typedef struct view {
+    SEXP p, i, x;
+    int64_t genes, cells;
+} view;
+
+static view as_view(SEXP list)
 {
-    float *out = cw_calloc(ctx, genes * cells, sizeof *out);
-    for (int64_t c = 0; out && c < cells; c++)
-        for (int e = INTEGER(p)[c]; e < INTEGER(p)[c + 1]; e++) out[c * genes + INTEGER(i)[e]] = (float)REAL(x)[e];
-    return out;
+    SEXP genes = cw_glue_get(list, "genes"), cells = cw_glue_get(list, "cells");
+    if (TYPEOF(genes) != REALSXP || TYPEOF(cells) != REALSXP || Rf_xlength(genes) != 1 || Rf_xlength(cells) != 1)
+        Rf_error("internal error: a view of cells must say how many genes and cells it has");
+    view v = {cw_glue_get(list, "p"), cw_glue_get(list, "i"), cw_glue_get(list, "x"), (int64_t)REAL(genes)[0],
+              (int64_t)REAL(cells)[0]};
+    cw_glue_need_columns(v.p, v.i, v.x, v.genes, v.cells);
+    return v;
 }
 
-static void set(SEXP list, int at, SEXP value) { SET_VECTOR_ELT(list, at, value); }
+#define WHOLE 9007199254740992.0 /* a double holds all whole numbers up to this */
+static const cw_setting percell_table[] = {
+    CW_SET_INT(cw_percell_options, ridge.permutations, "nPerm", NULL, 0, 0, 1e6, "permutations of the states"),
+    CW_SET_INT(cw_percell_options, ridge.null_genes, "nullGenes", NULL, 500, 1, 1e9, "genes of the null"),
+    CW_SET_INT(cw_percell_options, states.low, "low", NULL, NAN, 1, CW_STATES_MAX, "fewest states tried"),
+    CW_SET_INT(cw_percell_options, states.high, "high", NULL, NAN, 1, CW_STATES_MAX, "most states tried"),
+    CW_SET_INT(cw_percell_options, states.neighbours, "neighbours", NULL, NAN, 1, 1e9, "cells of a membership"),
+    CW_SET_CHOICE(cw_percell_options, centring, "centring", NULL, NAN, "gated always never", "remove states' means?"),
+    CW_SET_INT(cw_percell_options, gate_cells, "gateCells", NULL, NAN, -WHOLE, WHOLE, "cells"),
+    CW_SET_INT(cw_percell_options, gate_genes, "gateGenes", NULL, NAN, -WHOLE, WHOLE, "genes"),
+    CW_SET_DOUBLE(cw_percell_options, gate_gain, "gateGain", NULL, NAN, -INFINITY, INFINITY, 0, "nats per entry"),
+    {0},
+};
 
-static cw_percell_options percell_options(SEXP o, uint64_t key)
+/* grids: list(a, rho) */
+static cw_percell_options percell_options(SEXP list, SEXP grids, uint64_t key)
 {
-    SEXP a = cw_glue_get(o, "a"), rho = cw_glue_get(o, "rho");
-    cw_percell_options out = {
-        .ridge = {.a = REAL(a), .rho = REAL(rho), .a_count = Rf_xlength(a), .rho_count = Rf_xlength(rho),
-                  .permutations = (int64_t)cw_glue_number(o, "permutations", 0),
-                  .null_genes = (int64_t)cw_glue_number(o, "nullGenes", 500), .key = key},
-        .states = {.low = (int64_t)cw_glue_number(o, "low", 2), .high = (int64_t)cw_glue_number(o, "high", 8),
-                   .neighbours = (int64_t)cw_glue_number(o, "neighbours", 30), .key = key},
-        .centring = (cw_centring)cw_glue_number(o, "centring", 0),
-        .gate_cells = (int64_t)cw_glue_number(o, "gateCells", 500),
-        .gate_genes = (int64_t)cw_glue_number(o, "gateGenes", 80),
-        .gate_gain = cw_glue_number(o, "gateGain", 5e-4)};
-    return out;
+    cw_percell_options o = {0};
+    cw_glue_settings(list, percell_table, &o);
+    o.ridge.a = cw_glue_grid(grids, "a", &o.ridge.a_count);
+    o.ridge.rho = cw_glue_grid(grids, "rho", &o.ridge.rho_count);
+    o.ridge.key = o.states.key = key;
+    return o;
 }
 
-/* view: list(p, i, x, genes, cells), the slots of a dgCMatrix; tf: 0-based integers; w: double (states, cells) or NULL;
- * point: double (dims, cells) or NULL; options: see above. -> list, see `names`: w (states, cells), pooled (genes,
- * tfs), slope (genes, tfs, states), sd (tfs, states), as R arrays. */
-SEXP cw_r_percell(SEXP view, SEXP tf, SEXP w, SEXP point, SEXP options, SEXP key, SEXP threads)
+static int is_points(SEXP m, int64_t rows, int64_t cells)
 {
-    static const char *const names[] = {"w", "pooled", "slope", "sd", "nullGain", "silhouette", "numbers"};
+    return Rf_isNull(m) || (TYPEOF(m) == REALSXP && Rf_xlength(m) == rows * cells);
+}
+
+/* view: see above; tf: 0-based integers; w: double (states, cells) or NULL; point: double (dims, cells) or NULL; grids,
+ * options: see above. -> list: w (states, cells), pooled (genes, tfs), slope (genes, tfs, states), sd (tfs, states),
+ * nullGain, silhouette, numbers, as R arrays. There is room for the most states there can be: what is not used is cut
+ * off in R. */
+SEXP cw_r_percell(SEXP view_, SEXP tf, SEXP w, SEXP point, SEXP grids, SEXP options, SEXP key, SEXP threads)
+{
     enum { NUMBERS = 9, MOST = CW_STATES_MAX + 1 };
-    SEXP p = cw_glue_get(view, "p"), i = cw_glue_get(view, "i"), x = cw_glue_get(view, "x");
-    int64_t genes = (int64_t)cw_glue_number(view, "genes", 0), cells = (int64_t)cw_glue_number(view, "cells", 0);
-    int64_t tfs = Rf_xlength(tf), states = w == R_NilValue ? 0 : Rf_nrows(w);
-    int64_t dims = point == R_NilValue ? 0 : Rf_nrows(point);
-    cw_glue_need_columns(p, i, x, genes, cells);
-    if (TYPEOF(tf) != INTSXP || (w != R_NilValue && (TYPEOF(w) != REALSXP || Rf_xlength(w) != states * cells)) ||
-        (point != R_NilValue && (TYPEOF(point) != REALSXP || Rf_xlength(point) != dims * cells)))
+    view v = as_view(view_);
+    int64_t tfs = Rf_xlength(tf), states = Rf_isNull(w) ? 0 : Rf_nrows(w);
+    int64_t dims = Rf_isNull(point) ? 0 : Rf_nrows(point);
+    if (TYPEOF(tf) != INTSXP || !is_points(w, states, v.cells) || !is_points(point, dims, v.cells))
         Rf_error("internal error: TFs, memberships or points of the wrong type or length");
-    cw_percell_options o = percell_options(options, cw_glue_key(key));
-    /* Room for the most states there can be: what is not used is cut off in R. */
-    int64_t most = states ? states : o.states.high, grow = o.ridge.permutations;
-    SEXP out = PROTECT(cw_glue_list(7, names));
-    set(out, 0, Rf_allocVector(REALSXP, (R_xlen_t)(cells * most)));
-    set(out, 1, Rf_allocVector(REALSXP, (R_xlen_t)(tfs * genes)));
-    set(out, 2, Rf_allocVector(REALSXP, (R_xlen_t)(most * tfs * genes)));
-    set(out, 3, Rf_allocVector(REALSXP, (R_xlen_t)(most * tfs)));
-    set(out, 4, Rf_allocVector(REALSXP, (R_xlen_t)grow));
-    set(out, 5, Rf_allocVector(REALSXP, MOST));
-    set(out, 6, Rf_allocVector(REALSXP, NUMBERS));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_percell_options o = percell_options(options, grids, cw_glue_key(key));
+    int64_t most = states ? states : o.states.high;
+    const cw_glue_part parts[] = {{"w", REALSXP, v.cells * most, -1},
+                                  {"pooled", REALSXP, tfs * v.genes, -1},
+                                  {"slope", REALSXP, most * tfs * v.genes, -1},
+                                  {"sd", REALSXP, most * tfs, -1},
+                                  {"nullGain", REALSXP, o.ridge.permutations, -1},
+                                  {"silhouette", REALSXP, MOST, -1},
+                                  {"numbers", REALSXP, NUMBERS, -1}};
+    SEXP out = PROTECT(cw_glue_make(7, parts));
+    double *to[7];
+    for (int n = 0; n < 7; n++) to[n] = REAL(VECTOR_ELT(out, n));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_percell r = {0};
-    float *dense = as_dense(ctx, p, i, x, genes, cells), *given = as_floats(ctx, w), *at = as_floats(ctx, point);
+    float *dense = cw_glue_dense(ctx, v.p, v.i, v.x, v.genes, v.cells, 0), *given = as_floats(ctx, w);
+    float *at = as_floats(ctx, point);
     if (ctx->status == CW_OK &&
-        cw_percell_fit(ctx, &r, dense, INTEGER(tf), given, at, &o, cells, genes, tfs, states, dims) == CW_OK) {
-        for (int64_t n = 0; n < cells * r.states; n++) REAL(VECTOR_ELT(out, 0))[n] = r.w[n];
-        memcpy(REAL(VECTOR_ELT(out, 1)), r.pooled, (size_t)(tfs * genes) * sizeof(double));
-        memcpy(REAL(VECTOR_ELT(out, 2)), r.slope, (size_t)(r.states * tfs * genes) * sizeof(double));
-        memcpy(REAL(VECTOR_ELT(out, 3)), r.sd, (size_t)(r.states * tfs) * sizeof(double));
-        memcpy(REAL(VECTOR_ELT(out, 4)), r.null_gain, (size_t)grow * sizeof(double));
-        memcpy(REAL(VECTOR_ELT(out, 5)), r.silhouette, sizeof r.silhouette);
+        cw_percell_fit(ctx, &r, dense, INTEGER(tf), given, at, &o, v.cells, v.genes, tfs, states, dims) == CW_OK) {
+        for (int64_t n = 0; n < v.cells * r.states; n++) to[0][n] = r.w[n];
+        memcpy(to[1], r.pooled, (size_t)(tfs * v.genes) * sizeof(double));
+        memcpy(to[2], r.slope, (size_t)(r.states * tfs * v.genes) * sizeof(double));
+        memcpy(to[3], r.sd, (size_t)(r.states * tfs) * sizeof(double));
+        memcpy(to[4], r.null_gain, (size_t)o.ridge.permutations * sizeof(double));
+        memcpy(to[5], r.silhouette, sizeof r.silhouette);
         const double numbers[NUMBERS] = {(double)r.states, (double)r.components, r.centred,    r.gate_gain,   r.fit.a,
                                          r.fit.rho,        r.fit.evidence,       r.fit.empty, r.fit.gain};
-        memcpy(REAL(VECTOR_ELT(out, 6)), numbers, sizeof numbers);
+        memcpy(to[6], numbers, sizeof numbers);
     }
     cw_percell_free(ctx, &r);
     cw_free(ctx, at);
     cw_free(ctx, given);
     cw_free(ctx, dense);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }
 
 /* The same arguments but w and point. -> list(values: double (genes, cells) standardised and centred, or NULL where the
  * gate stayed closed; numbers: states, centred, gate's gain). */
-SEXP cw_r_centre(SEXP view, SEXP tf, SEXP options, SEXP key, SEXP threads)
+SEXP cw_r_centre(SEXP view_, SEXP tf, SEXP grids, SEXP options, SEXP key, SEXP threads)
 {
-    static const char *const names[] = {"values", "numbers"};
-    SEXP p = cw_glue_get(view, "p"), i = cw_glue_get(view, "i"), x = cw_glue_get(view, "x");
-    int64_t genes = (int64_t)cw_glue_number(view, "genes", 0), cells = (int64_t)cw_glue_number(view, "cells", 0);
-    cw_glue_need_columns(p, i, x, genes, cells);
+    view v = as_view(view_);
     if (TYPEOF(tf) != INTSXP) Rf_error("internal error: TFs must be integers");
-    cw_percell_options o = percell_options(options, cw_glue_key(key));
-    SEXP out = PROTECT(cw_glue_list(2, names));
-    SEXP values = Rf_allocMatrix(REALSXP, (int)genes, (int)cells);
-    set(out, 0, values);
-    set(out, 1, Rf_allocVector(REALSXP, 3));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    cw_percell_options o = percell_options(options, grids, cw_glue_key(key));
+    const cw_glue_part parts[] = {{"values", REALSXP, v.genes, v.cells}, {"numbers", REALSXP, 3, -1}};
+    SEXP out = PROTECT(cw_glue_make(2, parts));
+    double *values = REAL(VECTOR_ELT(out, 0)), *numbers = REAL(VECTOR_ELT(out, 1));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_percell r = {0};
-    float *dense = as_dense(ctx, p, i, x, genes, cells);
+    float *dense = cw_glue_dense(ctx, v.p, v.i, v.x, v.genes, v.cells, 0);
     if (ctx->status == CW_OK)
-        cw_percell_centre(ctx, &r, dense, INTEGER(tf), NULL, NULL, &o, cells, genes, Rf_xlength(tf), 0, 0);
+        cw_percell_centre(ctx, &r, dense, INTEGER(tf), NULL, NULL, &o, v.cells, v.genes, Rf_xlength(tf), 0, 0);
     if (ctx->status == CW_OK) {
-        for (int64_t n = 0; r.centred && n < genes * cells; n++) REAL(values)[n] = dense[n];
-        const double numbers[3] = {(double)r.states, r.centred, r.gate_gain};
-        memcpy(REAL(VECTOR_ELT(out, 1)), numbers, sizeof numbers);
+        for (int64_t n = 0; r.centred && n < v.genes * v.cells; n++) values[n] = dense[n];
+        numbers[0] = (double)r.states, numbers[1] = r.centred, numbers[2] = r.gate_gain;
     }
     int centred = r.centred;
     cw_percell_free(ctx, &r);
     cw_free(ctx, dense);
-    cw_glue_leave(ctx);
-    if (!centred) set(out, 0, R_NilValue);
-    UNPROTECT(1);
+    out = cw_glue_return(ctx, out);
+    if (!centred) SET_VECTOR_ELT(out, 0, R_NilValue);
     return out;
 }
 
-static cw_simulate_options simulate_options(SEXP o, uint64_t key)
-{
-    cw_simulate_options s = cw_simulate_defaults();
-    s.cells = (int64_t)cw_glue_number(o, "cells", (double)s.cells);
-    s.genes = (int64_t)cw_glue_number(o, "genes", (double)s.genes);
-    s.tfs = (int64_t)cw_glue_number(o, "tfs", (double)s.tfs);
-    s.contexts = (int64_t)cw_glue_number(o, "contexts", (double)s.contexts);
-    s.course = (cw_course)cw_glue_number(o, "course", 0);
-    s.depth = cw_glue_number(o, "depth", s.depth);
-    s.switching = cw_glue_number(o, "switching", s.switching);
-    s.off = cw_glue_number(o, "off", s.off);
-    s.noise = cw_glue_number(o, "noise", s.noise);
-    s.tf_noise = cw_glue_number(o, "tfNoise", s.tf_noise);
-    s.tf_spread = cw_glue_number(o, "tfSpread", s.tf_spread);
-    s.gene_spread = cw_glue_number(o, "geneSpread", s.gene_spread);
-    s.library = cw_glue_number(o, "library", s.library);
-    s.dispersion = cw_glue_number(o, "dispersion", s.dispersion);
-    s.dropout = cw_glue_number(o, "dropout", s.dropout);
-    s.key = key;
-    return s;
-}
+#define SIM(member, name, max) CW_SET_DOUBLE(cw_simulate_options, member, name, NULL, NAN, 0, max, 0, NULL)
+static const cw_setting simulate_table[] = {
+    CW_SET_INT(cw_simulate_options, cells, "cells", NULL, NAN, 1, 2147483648.0, NULL),
+    CW_SET_INT(cw_simulate_options, genes, "genes", NULL, NAN, 1, 1e6, NULL),
+    CW_SET_INT(cw_simulate_options, tfs, "tfs", NULL, NAN, 1, 1e6, NULL),
+    CW_SET_INT(cw_simulate_options, contexts, "contexts", NULL, NAN, 1, CW_SIMULATE_CONTEXTS, NULL),
+    CW_SET_CHOICE(cw_simulate_options, course, "course", NULL, NAN, "mixed discrete branching cycle", NULL),
+    SIM(depth, "depth", 1e6),
+    SIM(switching, "switching", 1),
+    SIM(off, "off", 1),
+    SIM(noise, "noise", 10),
+    SIM(tf_noise, "tfNoise", 10),
+    SIM(tf_spread, "tfSpread", 10),
+    SIM(gene_spread, "geneSpread", 10),
+    SIM(library, "library", 10),
+    SIM(dispersion, "dispersion", 1e9),
+    SIM(dropout, "dropout", 1),
+    {0},
+};
+#undef SIM
 
 /* -> list: counts integer (genes, cells); tf, gene, sign (edges); works (contexts, edges); on (contexts, tfs); context
  * (contexts, cells); position (cells). */
 SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads)
 {
-    static const char *const names[] = {"counts", "tf", "gene", "sign", "works", "on", "context", "position", "edges"};
-    cw_simulate_options o = simulate_options(options, cw_glue_key(key));
+    cw_simulate_options o = {0};
+    cw_glue_settings(options, simulate_table, &o);
+    o.key = cw_glue_key(key);
     if ((double)o.cells * (double)o.genes > 2147483647.0)
         Rf_error("'nCells' times 'nGenes' must be below 2^31; ask for fewer.");
     int64_t most = 4 * o.genes;
-    const R_xlen_t ints[] = {(R_xlen_t)(o.cells * o.genes), (R_xlen_t)most, (R_xlen_t)most, (R_xlen_t)most,
-                             (R_xlen_t)(most * o.contexts), (R_xlen_t)(o.tfs * o.contexts)};
-    SEXP out = PROTECT(cw_glue_list(9, names));
-    for (int n = 0; n < 6; n++) {
-        set(out, n, Rf_allocVector(INTSXP, ints[n]));
-        memset(INTEGER(VECTOR_ELT(out, n)), 0, (size_t)ints[n] * sizeof(int)); /* there may be fewer edges than room */
-    }
-    set(out, 6, Rf_allocVector(REALSXP, (R_xlen_t)(o.cells * o.contexts)));
-    set(out, 7, Rf_allocVector(REALSXP, (R_xlen_t)o.cells));
-    set(out, 8, Rf_allocVector(INTSXP, 1));
-    cw_ctx *ctx = cw_glue_enter(as_threads(threads));
+    const cw_glue_part parts[] = {{"counts", INTSXP, o.cells * o.genes, -1}, /* there may be fewer edges than room */
+                                  {"tf", INTSXP, most, -1},
+                                  {"gene", INTSXP, most, -1},
+                                  {"sign", INTSXP, most, -1},
+                                  {"works", INTSXP, most * o.contexts, -1},
+                                  {"on", INTSXP, o.tfs * o.contexts, -1},
+                                  {"context", REALSXP, o.cells * o.contexts, -1},
+                                  {"position", REALSXP, o.cells, -1},
+                                  {"edges", INTSXP, 1, -1}};
+    SEXP out = PROTECT(cw_glue_make(9, parts));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_simulation s;
     if (cw_simulate(ctx, &s, &o) == CW_OK) {
         int *to[6];
         for (int n = 0; n < 6; n++) to[n] = INTEGER(VECTOR_ELT(out, n));
-        memcpy(to[0], s.counts, (size_t)ints[0] * sizeof *to[0]);
+        memcpy(to[0], s.counts, (size_t)(o.cells * o.genes) * sizeof *to[0]);
         for (int64_t e = 0; e < s.edges; e++) to[1][e] = s.tf[e] + 1, to[2][e] = s.gene[e] + 1, to[3][e] = s.sign[e];
         for (int64_t e = 0; e < s.edges * o.contexts; e++) to[4][e] = s.works[e];
         for (int64_t e = 0; e < o.tfs * o.contexts; e++) to[5][e] = s.on[e];
@@ -186,7 +195,5 @@ SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads)
         INTEGER(VECTOR_ELT(out, 8))[0] = (int)s.edges;
     }
     cw_simulation_free(ctx, &s);
-    cw_glue_leave(ctx);
-    UNPROTECT(1);
-    return out;
+    return cw_glue_return(ctx, out);
 }

@@ -207,7 +207,8 @@ static int open_case(sfm_case *c, const char *dir, const char *kernels, int thre
     char path[4096];
     *c = (sfm_case){.dir = dir, .ctx = cw_ctx_new(NULL)};
     if (!c->ctx) return 0;
-    c->ctx->kernels = kernels && strcmp(kernels, "guard") == 0 ? cw_kernels_guard(&cw_kernels_cpu) : cw_kernels_select(kernels);
+    int guarded = kernels && strcmp(kernels, "guard") == 0;
+    c->ctx->kernels = guarded ? cw_kernels_guard(&cw_kernels_cpu) : cw_kernels_select(kernels);
     c->ctx->threads = threads;
     c->tape = cw_tape_new(c->ctx);
     snprintf(path, sizeof path, "%s/case.safetensors", dir);

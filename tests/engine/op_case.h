@@ -94,6 +94,7 @@ static inline void op_poison(cw_tape *t)
 static inline cw_tensor *op_forward(cw_tape *t, const op_case *c, op_leaves *l, int mode, int recording)
 {
     cw_tape_reset(t, recording, c->training, OP_KEY, 3);
+    cw_arena_sentinels(t->memory, 1);
     op_poison(t);
     cw_tensor *x[OP_MAX_IN] = {0};
     for (int i = 0; i < c->inputs; i++) {

@@ -249,8 +249,8 @@ static void check_networks(sfm_case *c, const cw_sfm_output *y)
     float *v = unpack(c, CW_ROWS_GENE, cw_tape_host(c->tape, y->v), 0.0f, m);
     float *grn = calloc((size_t)(cells * genes * genes + 1), sizeof *grn);
     const cw_kernels *k = c->ctx->kernels->device == &cw_device_host ? c->ctx->kernels : &cw_kernels_cpu;
-    k->gemm_batched(&(cw_exec){1}, grn, genes, genes * genes, u, m, genes * m, 0, v, m, genes * m, 1, 1.f, 0.f,
-                                  genes, genes, m, cells);
+    k->gemm_batched(&(cw_exec){1}, grn, genes, genes * genes, u, m, genes * m, 0, v, m, genes * m, 1, 1.f, 0.f, genes,
+                    genes, m, cells);
     compare_tensor(c, "grn", "grn", grn, cells * genes * genes);
     check_orders(c, grn);
     note_ties(c, y, grn);
@@ -398,7 +398,8 @@ static void check_training(sfm_case *c)
         snprintf(name, sizeof name, "expect.final.%s", p->name);
         const cw_safetensors_entry *e = entry(c, name);
         float *want = floats(c, e);
-        if (e && e->count == cw_count(&p->tensor)) compare("train finals", p->name, cw_param_host(c->ctx, &p->tensor), want, e->count, FINAL);
+        if (e && e->count == cw_count(&p->tensor))
+            compare("train finals", p->name, cw_param_host(c->ctx, &p->tensor), want, e->count, FINAL);
         else if (e) CHECK(0, "%s has %lld values", name, (long long)e->count);
         free(want);
     }

@@ -401,6 +401,7 @@ static void free_leaves(leaves *l, const op_case *c)
 static cw_tensor *forward(cw_tape *t, const op_case *c, leaves *l, int mode, int recording)
 {
     cw_tape_reset(t, recording, c->training, KEY, 3);
+    cw_arena_sentinels(t->memory, 1);
     cw_tensor *x[MAX_IN] = {0};
     for (int i = 0; i < c->inputs; i++) {
         x[i] = &l->leaf[i];

@@ -133,7 +133,8 @@ static void test_segments(void)
     for (int i = 0; i < LAYERS; i++) {
         part[i][0] = parameter(1, WIDTH, 10 + (uint64_t)i);
         for (int j = 1; j < 4; j++)
-            part[i][j] = j < 3 ? parameter(4 * WIDTH, WIDTH, 20 + (uint64_t)(4 * i + j)) : parameter(WIDTH, 4 * WIDTH, 90 + (uint64_t)i);
+            part[i][j] = j < 3 ? parameter(4 * WIDTH, WIDTH, 20 + (uint64_t)(4 * i + j))
+                               : parameter(WIDTH, 4 * WIDTH, 90 + (uint64_t)i);
         layers[i] = (layer){&part[i][0], &part[i][1], &part[i][2], &part[i][3]};
         for (int j = 0; j < 4; j++) all[4 * i + j] = &part[i][j];
     }

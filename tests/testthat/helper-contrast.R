@@ -9,7 +9,7 @@ contrastStates <- local({
     function() {
         if (is.null(made$states)) {
             made$states <- inferGRN(contrastCells(), PerCellGRNParam(
-                states = "context", permutations = 3, centre = TRUE
+                states = "context", nPerm = 3, centre = TRUE
             ), seed = 1, verbose = FALSE)
         }
         made$states

@@ -33,8 +33,8 @@ test_that("all verbs agree on memory, file and lazy networks", {
             poolGRN(memory, cells = pick)@scores,
             tolerance = 1e-6
         )
-        expect_equal(poolGRN(other, groups = rep(1:3, 7))[[2]]@scores,
-            poolGRN(memory, groups = rep(1:3, 7))[[2]]@scores,
+        expect_equal(poolGRN(other, group = rep(1:3, 7))[[2]]@scores,
+            poolGRN(memory, group = rep(1:3, 7))[[2]]@scores,
             tolerance = 1e-6
         )
         expect_equal(edgeTable(other, cells = pick, top = 7)$score,

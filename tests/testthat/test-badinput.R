@@ -212,7 +212,7 @@ test_that("arguments that don't exist and swapped ones are errors", {
     expect_error(writeGRN(grn, tempfile(), tops = 3), "known here: tops")
     expect_error(writeGRN(grn, NULL, top = 3), "'file' must be one")
     expect_error(toIgraph(grn, n = 3), "known here: n")
-    expect_error(regulonActivity(grn, tinyCells()), "'method' must be")
+    expect_error(regulonActivity(grn, tinyCells()), "the cells come first")
     expect_error(trainModel(tinyCells(), 3), "'model' must be")
     expect_error(newModel(list(), tinyCells()), "'param' must be")
 })
@@ -265,7 +265,9 @@ test_that("a sparse matrix that is not one is refused before it is read", {
     view$cells <- 3
     state <- function(w) {
         .Call(causeway:::cw_r_percell, view, 0L, w, NULL,
-            list(a = 0.01, rho = 0.1, high = 2), c(0, 1), 1L
+            list(a = 0.01, rho = 0.1), list(low = 2, high = 2,
+                neighbours = 5, centring = "gated", gateCells = 500,
+                gateGenes = 80, gateGain = 5e-4), c(0, 1), 1L
         )
     }
     expect_error(state(matrix(1L, 1L, 3L)), "internal error")
@@ -281,7 +283,8 @@ test_that("known edges beyond their list are refused before they are read", {
     known <- function(start) {
         .Call(causeway:::cw_r_ridge_known, x, 0L,
             list(start = start, tf = c(0L, 0L)),
-            list(variance = 0.01, strength = c(1, 4), nulls = 0), c(0, 1), 1L
+            list(variance = 0.01, strength = c(1, 4)), list(nPerm = 0),
+            c(0, 1), 1L
         )
     }
     expect_length(known(c(0L, 0L, 1L, 2L))$evidence, 3L)

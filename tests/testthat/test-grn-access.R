@@ -36,15 +36,15 @@ keepTop <- function(a, k) {
 
 test_that("pooling by group gives the mean over each group", {
     grn <- fromDense(denseFactors(), 2L)
-    groups <- poolGRN(grn, groups = "group")
+    groups <- poolGRN(grn, group = "group")
     expect_named(groups, c("a", "b"))
     expect_equal(groups$b, poolGRN(grn, cells = c(2, 4)))
     expect_message(
-        some <- poolGRN(grn, groups = c("x", NA, "x", "y", NA)), "2 cells"
+        some <- poolGRN(grn, group = c("x", NA, "x", "y", NA)), "2 cells"
     )
     expect_equal(some$y, poolGRN(grn, cells = 4))
-    expect_error(poolGRN(grn, groups = "nothing"), "isn't a column")
-    expect_error(poolGRN(grn, groups = 1:3), "value per cell, 5")
+    expect_error(poolGRN(grn, group = "nothing"), "isn't a column")
+    expect_error(poolGRN(grn, group = 1:3), "value per cell, 5")
 })
 
 test_that("subsets hold what the whole holds", {

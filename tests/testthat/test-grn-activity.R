@@ -82,5 +82,40 @@ test_that("a Seurat object gets an assay", {
         stats::setNames(list("data"), where)
     ))
     expect_equal(as.matrix(got), regulonActivity(grn))
-    expect_error(regulonActivity(1:3, grn), "must be a CellGRN, a Single")
+    expect_error(regulonActivity(1:3, grn), "must be per-cell networks")
+})
+
+test_that("a pooled network needs the cells, and scores them by its targets", {
+    cells <- exampleCells()
+    grn <- inferGRN(cells, RidgeGRNParam(), nTargets = 30, verbose = FALSE)
+    out <- regulonActivity(cells, grn, top = 5)
+    got <- SummarizedExperiment::assay(
+        SingleCellExperiment::altExp(out, "regulons"), "activity"
+    )
+    expect_identical(dimnames(got), list(tfNames(grn), colnames(cells)))
+    counts <- as.matrix(SummarizedExperiment::assay(cells, "counts"))
+    total <- colSums(counts)
+    x <- log1p(t(t(counts) / total) * 1e4)[geneNames(grn), ]
+    z <- (x - rowMeans(x)) / apply(x, 1, sd)
+    s <- as.matrix(grn)
+    tf <- tfNames(grn)[[2]]
+    w <- s[tf, ]
+    w[[tf]] <- 0
+    best <- order(-w)[1:5]
+    weight <- w[best] * edgeSign(grn)[tf, best] / sum(w[best])
+    expect_equal(got[tf, ], colSums(weight * z[best, ]), tolerance = 1e-6)
+    ## a matrix of log-normalised values
+    m <- regulonActivity(x, grn, top = 5)
+    expect_equal(m, got, tolerance = 1e-6)
+    expect_equal(regulonActivity(x, grn, "strength")[tf, 1],
+        sum(w) / (ncol(s) - 1)
+    )
+    plain <- regulonActivity(x, grn, top = 5, signed = FALSE)
+    expect_equal(plain[tf, ], colSums(w[best] / sum(w[best]) * z[best, ]))
+    expect_error(regulonActivity(grn), "give the cells first")
+    expect_error(regulonActivity(grn, cells), "give the cells first")
+    expect_error(regulonActivity(exampleGRN(), cells), "the cells come first")
+    expect_error(regulonActivity(cells, 3), "'grn' must be networks")
+    expect_error(regulonActivity(x[-1, ], grn), "lacks genes|row names")
+    expect_error(regulonActivity(cells, grn, tops = 3), "tops")
 })

@@ -28,7 +28,7 @@ test_that("blocks: within them, or whole", {
     expect_gte(got@facts$edges$p, 1 / 20)
     edges <- frame(got, "edges")
     at <- cbind(edges$Gene1, edges$Gene2)
-    means <- vapply(poolGRN(example, groups = whole), function(p) {
+    means <- vapply(poolGRN(example, group = whole), function(p) {
         as.matrix(p)[at]
     }, numeric(nrow(at)))
     expect_equal(edges$effect,

@@ -8,7 +8,7 @@ test_that("the noise of slopes is that of the ridge", {
         "context1", "context2"), NULL, 20L, .newKey(1))
     at <- cbind(c(1L, 3L, 5L), c(20L, 40L, 60L))
     got <- .slopeNoiseP(states, design, at)
-    v <- stateVerdict(states)
+    v <- verdict(states)
     expect_true(v$distinguishable)
     ## the definition: features, prior, the covariance of the estimate
     w <- memberships(states)

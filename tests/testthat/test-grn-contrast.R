@@ -14,7 +14,7 @@ test_that("effects are differences of the groups' mean networks", {
         }
         got <- contrastGRN(grn, group, top = 30, nPerm = 40, seed = 1)
         edges <- frame(got, "edges")
-        pools <- lapply(poolGRN(grn, groups = group), as.matrix)
+        pools <- lapply(poolGRN(grn, group = group), as.matrix)
         at <- cbind(edges$Gene1, edges$Gene2)
         ## scores of a CellGRN have single precision
         expect_equal(edges$ref, pools$early[at], tolerance = 1e-6)

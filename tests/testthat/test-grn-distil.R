@@ -2,7 +2,7 @@
 
 cells <- simulateCells(nCells = 700, nGenes = 90, nTFs = 8, seed = 5)
 seen <- cells[, 1:550]
-teacher <- inferGRN(seen, PerCellGRNParam(permutations = 2), seed = 1,
+teacher <- inferGRN(seen, PerCellGRNParam(nPerm = 2), seed = 1,
     verbose = FALSE
 )
 student <- trainModel(seen, SFMParam(embedDim = 32), teacher = teacher,
@@ -10,7 +10,7 @@ student <- trainModel(seen, SFMParam(embedDim = 32), teacher = teacher,
 )
 
 test_that("a student's networks are its teacher's", {
-    expect_true(stateVerdict(teacher)$distinguishable)
+    expect_true(verdict(teacher)$distinguishable)
     taught <- inferGRN(seen, student, verbose = FALSE)
     expect_identical(tfNames(taught), tfNames(teacher))
     cells <- seq(1, 550, by = 37)

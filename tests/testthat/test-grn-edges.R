@@ -103,3 +103,29 @@ test_that("graphs carry the edges and their scores", {
     expect_equal(igraph::ecount(as(grn, "igraph")), 312)
     expect_equal(igraph::ecount(as(poolGRN(grn), "igraph")), 312)
 })
+
+test_that("edges of some TFs and genes only", {
+    grn <- exampleGRN()
+    tfs <- c("MYOG", "SRF")
+    targets <- c("CKM", "DES", "MYH3", "MYOG")
+    want <- function(scores, top) {
+        all <- sortedEdges(scores, FALSE)
+        all <- all[all$Gene1 %in% tfs & all$Gene2 %in% targets, ]
+        rownames(all) <- NULL
+        head(all, top)
+    }
+    pooled <- poolGRN(grn)
+    expect_equal(edgeTable(pooled, top = 3, self = FALSE, tfs = tfs,
+        targets = targets
+    ), want(as.matrix(pooled), 3))
+    got <- edgeTable(grn, cells = c(4, 2), top = 3, self = FALSE, tfs = tfs,
+        targets = targets
+    )
+    expect_equal(got[1:3, -1], want(cellNetwork(grn, 4), 3))
+    expect_identical(got$cell_id, rep(c("cell04", "cell02"), each = 3))
+    few <- edgeTable(grn, threshold = 0.2, targets = "CKM")
+    expect_true(all(few$Gene2 == "CKM" & few$score >= 0.2))
+    expect_error(edgeTable(pooled, top = 3, tfs = "CKM"), "aren't TFs")
+    expect_error(edgeTable(pooled, top = 3, targets = "ZZ"), "aren't genes")
+    expect_error(edgeTable(grn, 1, top = 3, targets = 2), "names of genes")
+})

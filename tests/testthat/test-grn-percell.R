@@ -1,7 +1,7 @@
 ## Networks per cell state: the estimator and the verdict.
 
 switchers <- simulateCells(nCells = 700, nGenes = 90, nTFs = 9, seed = 4)
-fitted <- inferGRN(switchers, PerCellGRNParam(permutations = 3), seed = 1,
+fitted <- inferGRN(switchers, PerCellGRNParam(nPerm = 3), seed = 1,
     verbose = FALSE
 )
 
@@ -23,7 +23,7 @@ evaluateCells <- function(grn, pooled) {
 }
 
 test_that("switching edges are seen, and the verdict comes first", {
-    v <- stateVerdict(fitted)
+    v <- verdict(fitted)
     expect_true(v$distinguishable)
     expect_true(v$centred)
     expect_gt(v$gain, 3 * max(v$nullGain, 1))
@@ -42,7 +42,7 @@ test_that("switching edges are seen, and the verdict comes first", {
 test_that("the slopes are the ridge's", {
     ## given states, never centred: the definition in a few lines of R
     p <- PerCellGRNParam(states = "context", centre = FALSE, a = 0.01,
-        rho = 0.1, permutations = 1
+        rho = 0.1, nPerm = 1
     )
     grn <- inferGRN(switchers, p, seed = 1, verbose = FALSE)
     z <- t(as.matrix(grn@expression))
@@ -63,7 +63,7 @@ test_that("the slopes are the ridge's", {
         as.vector(b)
     }
     expect_equal(grn@pooled[, g], fit(x, rep(0.01, 9)), tolerance = 1e-4)
-    skip_if_not(stateVerdict(grn)$distinguishable)
+    expect_true(verdict(grn)$distinguishable)
     w <- memberships(grn)
     f <- do.call(cbind, c(list(x), lapply(seq_len(ncol(w)), function(k) {
         x * w[, k]
@@ -79,29 +79,29 @@ test_that("one cell type, and permuted states, give the pooled network", {
         switching = 0, off = 0, tfSpread = 0, geneSpread = 0,
         trajectory = "discrete", seed = 2
     )
-    one <- inferGRN(plain, PerCellGRNParam(permutations = 3), seed = 1,
+    one <- inferGRN(plain, PerCellGRNParam(nPerm = 3), seed = 1,
         verbose = FALSE
     )
-    expect_false(stateVerdict(one)$distinguishable)
+    expect_false(verdict(one)$distinguishable)
     expect_match(capture.output(show(one))[[1L]], "not distinguishable")
     expect_equal(cellNetwork(one, 1), cellNetwork(one, 600))
     expect_equal(unname(cellNetwork(one, 1)), abs(one@pooled))
     expect_true(all(switchingEdges(one)$switching == 0))
     set.seed(1)
     null <- inferGRN(switchers, PerCellGRNParam(
-        states = sample(switchers$context), permutations = 3
+        states = sample(switchers$context), nPerm = 3
     ), seed = 1, verbose = FALSE)
-    expect_false(stateVerdict(null)$distinguishable)
-    few <- inferGRN(switchers[, 1:60], PerCellGRNParam(permutations = 1),
+    expect_false(verdict(null)$distinguishable)
+    few <- inferGRN(switchers[, 1:60], PerCellGRNParam(nPerm = 1),
         seed = 1, verbose = FALSE
     )
-    expect_false(stateVerdict(few)$distinguishable)
-    expect_match(stateVerdict(few)$reason, "too few")
+    expect_false(verdict(few)$distinguishable)
+    expect_match(verdict(few)$reason, "too few")
 })
 
 test_that("seeds and threads", {
     again <- function(...) {
-        inferGRN(switchers, PerCellGRNParam(permutations = 3),
+        inferGRN(switchers, PerCellGRNParam(nPerm = 3),
             verbose = FALSE, ...
         )
     }
@@ -116,17 +116,19 @@ test_that("seeds and threads", {
 test_that("states and coordinates can be given", {
     point <- cbind(rnorm(700, as.integer(factor(switchers$context)), 0.1), 0)
     grn <- inferGRN(switchers, PerCellGRNParam(embedding = point,
-        permutations = 1
+        nPerm = 1
     ), seed = 1, verbose = FALSE)
     expect_identical(ncol(memberships(grn)), 4L)
     given <- inferGRN(switchers, PerCellGRNParam(states = "context",
-        permutations = 1
+        nPerm = 1
     ), seed = 1, verbose = FALSE)
     expect_identical(colnames(memberships(given)),
         sort(unique(switchers$context))
     )
-    expect_equal(dim(stateNetwork(given, "context2")), c(9L, 90L))
-    expect_error(stateNetwork(given, "context9"), "'state' must be one of")
+    expect_equal(dim(cellNetwork(given, state = "context2")), c(9L, 90L))
+    expect_error(cellNetwork(given, state = "context9"),
+        "'state' must be one of"
+    )
 })
 
 test_that("bad input is named", {
@@ -165,12 +167,66 @@ test_that("what can't fit is refused before it starts, all genes can be read", {
     cells <- simulateCells(nCells = 300, nGenes = 60, nTFs = 6, seed = 9)
     old <- options(causeway.memoryLimit = 1e5)
     on.exit(options(old))
-    expect_error(inferGRN(cells, PerCellGRNParam(permutations = 1)),
+    expect_error(inferGRN(cells, PerCellGRNParam(nPerm = 1)),
         "networks per state need about .* use fewer"
     )
     options(old)
-    grn <- inferGRN(cells, PerCellGRNParam(permutations = 1), nTargets = Inf,
+    grn <- inferGRN(cells, PerCellGRNParam(nPerm = 1), nTargets = Inf,
         seed = 1
     )
     expect_length(geneNames(grn), 60)
+})
+
+test_that("states that are given keep their names, distinguishable or not", {
+    plain <- simulateCells(nCells = 600, nGenes = 85, nTFs = 8,
+        switching = 0, off = 0, tfSpread = 0, geneSpread = 0,
+        trajectory = "discrete", seed = 2
+    )
+    label <- rep(c("B", "CD4 T", "NK"), 200)
+    for (centre in list(NULL, FALSE)) {
+        grn <- inferGRN(plain, PerCellGRNParam(states = label, nPerm = 2,
+            centre = centre
+        ), seed = 1, verbose = FALSE)
+        expect_identical(colnames(memberships(grn)), c("B", "CD4 T", "NK"))
+        expect_equal(unname(memberships(grn)[, "NK"]), (label == "NK") + 0)
+        b <- cellNetwork(grn, state = "B")
+        expect_identical(b, cellNetwork(grn, state = 1))
+        expect_equal(unname(b), abs(grn@pooled))
+        expect_equal(b, cellNetwork(grn, 2))
+        v <- verdict(grn)
+        expect_false(v$holds)
+        expect_match(v$text, "not distinguishable")
+        expect_match(v$help, "keep their names; all have the pooled network")
+        expect_match(v$help, "cells = which\\(group")
+        expect_output(show(grn), "keep their names")
+    }
+    ## permuted states that gain more are explained
+    v <- list(distinguishable = FALSE, reason = "permuted states do as well",
+        gain = 3.25, nullGain = c(9, 12.5), labelled = FALSE
+    )
+    expect_match(.verdictHelp(v), "gain 3.2 nats, permuted ones up to 12.5")
+    expect_match(.verdictHelp(v), "spans all cells")
+    v$gain <- -1
+    v$nullGain <- -2
+    expect_false(grepl("spans all cells", .verdictHelp(v)))
+    expect_identical(.verdictHelp(list(distinguishable = TRUE)), "")
+})
+
+test_that("a long call says what it does unless verbose is FALSE", {
+    p <- PerCellGRNParam(states = "context", nPerm = 1)
+    cells <- switchers[, 1:120]
+    expect_message(inferGRN(cells, p, seed = 1),
+        "9 TFs x 90 genes, 120 cells, 4 states, 1 permutation; about .* or less"
+    )
+    expect_silent(inferGRN(cells, p, seed = 1, verbose = FALSE))
+})
+
+test_that("names that arguments had before are refused", {
+    expect_error(PerCellGRNParam(permutations = 3), "now called 'nPerm'")
+    expect_error(RidgeGRNParam(nulls = 3), "now called 'nPerm'")
+    expect_error(poolGRN(fitted, groups = "context"), "now called 'group'")
+    expect_error(edgeTable(fitted, 1, top = 3, sign = TRUE), "called 'signed'")
+    expect_error(stateNetwork(fitted, 1), "cellNetwork\\(x, state = state\\)")
+    expect_error(stateVerdict(fitted), "verdict\\(x\\)")
+    expect_s4_class(PerCellGRNParam(), "GRNParam")
 })

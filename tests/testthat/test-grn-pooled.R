@@ -144,3 +144,48 @@ test_that("the default centres on states where that helps, and says so", {
     expect_false(metadata(inferGRN(cells, RidgeGRNParam()))$centring$centred)
     expect_error(grn(centre = NA), "'centre' must be TRUE or FALSE")
 })
+
+test_that("cells that can't tell anything are told", {
+    cells <- exampleCells(nCells = 40)
+    same <- cells[, rep(1, 40)]
+    colnames(same) <- paste0("c", 1:40)
+    expect_warning(inferGRN(same, verbose = FALSE), "every score .* is 0")
+    expect_warning(inferGRN(same, CorGRNParam(), verbose = FALSE), "is 0")
+    expect_warning(inferGRN(cells[, 1:2], verbose = FALSE), "every score")
+    expect_warning(inferGRN(same, PerCellGRNParam(states = rep(1:2, 20),
+        nPerm = 1), verbose = FALSE), "every score")
+})
+
+test_that("long calls tell how far they are, and give the same network", {
+    cells <- simulateCells(nCells = 900, nGenes = 80, nTFs = 8, seed = 3)
+    p <- TreeGRNParam(trees = 800, response = "value")
+    said <- testthat::capture_messages(
+        loud <- inferGRN(cells, p, seed = 1)
+    )
+    expect_match(said[[1L]], "8 TFs x 80 genes, 900 cells")
+    expect_identical(sum(grepl("Trees of value for gene .*left", said)), 10L)
+    expect_silent(quiet <- inferGRN(cells, p, seed = 1, verbose = FALSE))
+    expect_identical(as.matrix(loud), as.matrix(quiet))
+    expect_identical(metadata(loud)$targets, metadata(quiet)$targets)
+})
+
+test_that("options for the engine are checked by name and type", {
+    x <- list(dim = c(4L, 3L), p = c(0L, 2L, 3L, 5L),
+        i = c(0L, 2L, 1L, 0L, 3L), x = c(1, 2, 3, 1, 5)
+    )
+    good <- .treeOptions(TreeGRNParam(trees = 2, response = "value")@settings,
+        list(tf = 0L), 2
+    )
+    grow <- function(options) {
+        .Call(cw_r_forest, x, 0L, 0:2, options, c(0, 1), 1L)
+    }
+    expect_length(grow(good)$r2, 3L)
+    expect_error(grow(c(good, tres = 3)), "tres")
+    bad <- good
+    bad$kind <- "forest"
+    expect_error(grow(bad), "kind")
+    expect_error(grow(good[names(good) != "rate"]), "rate")
+    bad <- good
+    bad$trees <- "many"
+    expect_error(grow(bad), "trees")
+})

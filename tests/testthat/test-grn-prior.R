@@ -110,7 +110,7 @@ test_that("the ridge takes a prior in any case, and says what is wrong", {
     expect_error(RidgeGRNParam(prior = 3), "'prior' must be a data.frame")
     expect_error(RidgeGRNParam(prior = s$edges[0, ]), "no edges")
     expect_error(RidgeGRNParam(strength = 0.5), "'strength'.*from 1 up")
-    expect_error(RidgeGRNParam(nulls = -1), "'nulls'")
+    expect_error(RidgeGRNParam(nPerm = -1), "'nPerm'")
     ## the same for any number of threads
     options <- options(causeway.threads = 1)
     on.exit(options(options))

@@ -38,7 +38,7 @@ test_that("stability takes every estimator", {
     )
     expect_equal(as.data.frame(part)$cells, c(270, 299))
     expect_output(show(part), "10% of cells left out")
-    states <- PerCellGRNParam(states = cells$context, permutations = 1)
+    states <- PerCellGRNParam(states = cells$context, nPerm = 1)
     per <- stabilityGRN(cells, states, nSeeds = 2, nSamples = 1, seed = 1)
     expect_equal(nrow(as.data.frame(per)), 3)
     model <- newModel(tinyParam(), tinyCells(), seed = 1, threads = 1)

@@ -1,7 +1,7 @@
 ## Networks of states: what the verbs give.
 
 switchers <- simulateCells(nCells = 700, nGenes = 90, nTFs = 9, seed = 4)
-fitted <- inferGRN(switchers, PerCellGRNParam(permutations = 3), seed = 1,
+fitted <- inferGRN(switchers, PerCellGRNParam(nPerm = 3), seed = 1,
     verbose = FALSE
 )
 
@@ -18,9 +18,9 @@ test_that("the verbs of CellGRN work", {
         as.matrix(cellNetwork(fitted, c))
     })) / 700
     expect_equal(as.matrix(poolGRN(fitted)), all)
-    parts <- poolGRN(fitted, groups = "context")
+    parts <- poolGRN(fitted, group = "context")
     expect_s4_class(parts[[1L]], "PooledGRN")
-    edges <- edgeTable(fitted, cells = c(5, 2), top = 7, sign = TRUE)
+    edges <- edgeTable(fitted, cells = c(5, 2), top = 7, signed = TRUE)
     expect_identical(names(edges),
         c("cell_id", "Gene1", "Gene2", "score", "sign"))
     expect_identical(edges$cell_id, rep(cellNames(fitted)[c(5, 2)], each = 7))
@@ -80,4 +80,47 @@ test_that("regulon activity is what it says", {
     )
     strength <- regulonActivity(fitted, "strength")
     expect_equal(strength[, 17], rowMeans(cellNetwork(fitted, 17)))
+})
+
+test_that("one state's network, its signs, its drawing", {
+    signed <- cellNetwork(fitted, state = 2, signed = TRUE)
+    expect_identical(abs(signed), cellNetwork(fitted, state = "state2"))
+    expect_equal(as.vector(signed), as.vector(fitted@slope[, , 2] *
+        fitted@sd[, 2]))
+    expect_error(cellNetwork(fitted, state = "none"), "'state' must be one of")
+    expect_error(cellNetwork(fitted, 1, state = 1), "can't be used together")
+    expect_error(cellNetwork(fitted), "or a 'state'")
+    expect_error(cellNetwork(fitted, 1, sate = 1), "sate")
+    plot <- plotGRN(fitted, state = 2, top = 15)
+    expect_match(plot$labels$title, "15 strongest edges in state2")
+    expect_match(plot$labels$subtitle, "Per-cell|per-cell")
+    drawn <- plot$layers[[1L]]$data
+    want <- edgeTable(PooledGRN(abs(signed)), top = 15, self = FALSE)
+    expect_equal(sort(drawn$score), sort(want$score))
+    of <- sign(signed[cbind(want$Gene1, want$Gene2)])
+    expect_identical(sum(drawn$effect == "represses"), sum(of < 0))
+    expect_equal(plotGRN(signed, top = 15)$layers[[1L]]$data, drawn)
+    expect_error(plotGRN(fitted, state = 1, cells = 1), "together")
+    expect_error(plotGRN(fitted, stat = 1), "stat")
+    expect_match(plotGRN(fitted)$labels$subtitle, "distinguishable")
+    expect_match(plotEdge(fitted, tfNames(fitted)[[1]], geneNames(fitted)[[50]]
+        )$labels$subtitle, "distinguishable")
+    expect_match(plotRegulonActivity(fitted)$labels$subtitle, "distinguish")
+})
+
+test_that("the pooled network of states has signs and the verdict", {
+    pooled <- poolGRN(fitted)
+    mean <- Reduce(`+`, lapply(seq_along(cellNames(fitted)), function(c) {
+        cellNetwork(fitted, c, signed = TRUE)
+    }))
+    strong <- abs(mean) > 1e-6 * max(abs(mean))
+    expect_equal(edgeSign(pooled)[strong], sign(mean)[strong])
+    expect_identical(verdict(pooled)$text, verdict(fitted)$text)
+    expect_true(is.na(verdict(poolGRN(exampleGRN()))$holds))
+    file <- tempfile(fileext = ".html")
+    networkWidget(pooled, file, engine = "builtin")
+    page <- paste(readLines(file), collapse = "")
+    expect_match(page, "represses", fixed = TRUE)
+    expect_match(page, "distinguishable from the pooled network")
+    expect_error(verdict(1), "must be a result that has a verdict")
 })

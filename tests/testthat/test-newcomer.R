@@ -25,7 +25,7 @@ test_that("verbs say what they need when given something else", {
     expect_error(cellNetwork(p, 1), "as.matrix")
     expect_error(saveGRN(p, "a.h5"), "saveRDS")
     expect_error(memberships(g), "must be a StateGRN.*it is a CellGRN")
-    expect_error(stateVerdict(p), "must be a StateGRN")
+    expect_true(is.na(verdict(p)$holds))
     expect_error(loadGRN(tempdir()), "is a folder")
 })
 
@@ -42,7 +42,7 @@ test_that("summary() of every kind of network says something", {
         "spearman |r|", "spearman r"))
     expect_error(summary(p, expression = x[1:3, ]), "'expression' lacks genes")
     expect_no_error(shown(summary(PooledGRN(as.matrix(p)))))
-    states <- inferGRN(cells, PerCellGRNParam(permutations = 1), seed = 1)
+    states <- inferGRN(cells, PerCellGRNParam(nPerm = 1), seed = 1)
     expect_match(shown(summary(states)),
         "^Per-cell variation is not distinguishable.*1 state")
     expect_equal(as.list(summary(states))$overlap,
@@ -54,7 +54,7 @@ test_that("summary() of every kind of network says something", {
 
 test_that("a StateGRN's between-cell share is that of its cells' scores", {
     g <- inferGRN(simulateCells(nCells = 600, nGenes = 90, nTFs = 10,
-        seed = 1), PerCellGRNParam(permutations = 2), seed = 1)
+        seed = 1), PerCellGRNParam(nPerm = 2), seed = 1)
     at <- causeway:::.evenly(length(g), 7L)
     scores <- vapply(at, function(c) {
         s <- cellNetwork(g, c)
@@ -68,9 +68,9 @@ test_that("a StateGRN's between-cell share is that of its cells' scores", {
 })
 
 test_that("the verdict says what was too few, and with which numbers", {
-    g <- inferGRN(small(), PerCellGRNParam(permutations = 1), seed = 1)
-    expect_match(stateVerdict(g)$reason, "120 cells where 500 are asked for")
-    expect_match(stateVerdict(g)$reason, "40 genes where 80 are asked for")
+    g <- inferGRN(small(), PerCellGRNParam(nPerm = 1), seed = 1)
+    expect_match(verdict(g)$reason, "120 cells where 500 are asked for")
+    expect_match(verdict(g)$reason, "40 genes where 80 are asked for")
 })
 
 test_that("an evaluation reads on a narrow screen and without intervals", {
@@ -93,7 +93,7 @@ test_that("TFs that aren't there are told; a catalogue's aren't", {
     expect_warning(g <- inferGRN(cells, CorGRNParam(), tfs = c(tfs, "FOO")),
         "'tfs' names 1 of 5 that aren't among the genes of 'x': FOO")
     expect_equal(tfNames(g), tfs)
-    expect_warning(inferGRN(cells, PerCellGRNParam(permutations = 1),
+    expect_warning(inferGRN(cells, PerCellGRNParam(nPerm = 1),
         tfs = c(tfs, "FOO"), seed = 1), "FOO")
     expect_no_warning(inferGRN(cells, CorGRNParam(), tfs = tfs))
     expect_no_warning(inferGRN(cells, CorGRNParam(), tfs = c(tolower(tfs))))
@@ -153,7 +153,7 @@ test_that("Ensembl names: symbols from the shipped table, or what to do", {
     g <- inferGRN(x, CorGRNParam())
     expect_equal(tfNames(g), tfs)
     expect_setequal(geneNames(g), c(tfs, unknown[-(1:3)]))
-    expect_equal(tfNames(inferGRN(x, PerCellGRNParam(permutations = 1),
+    expect_equal(tfNames(inferGRN(x, PerCellGRNParam(nPerm = 1),
         tfs = tfs[-1L], seed = 1)), tfs[-1L])
     expect_s4_class(nullGRN(g, "expression", nPerm = 1, cells = x), "GRNNull")
     ## a user's own symbols go first
@@ -178,7 +178,7 @@ test_that("genes seen in one or two cells make no perfect edges", {
     expect_gt(as.matrix(g)[1L, 2L], 0.999)
     expect_true(rownames(x)[[1L]] %in%
         geneNames(inferGRN(x, CorGRNParam(), keep = rownames(x)[[1L]])))
-    p <- inferGRN(x, PerCellGRNParam(permutations = 1), seed = 1)
+    p <- inferGRN(x, PerCellGRNParam(nPerm = 1), seed = 1)
     expect_false(any(rownames(x)[1:2] %in% geneNames(p)))
 })
 
@@ -196,12 +196,12 @@ test_that("mouse cells without 'species' are told", {
 
 test_that("edges of a pooled network come with their sign when asked", {
     g <- inferGRN(small(), CorGRNParam())
-    e <- edgeTable(g, top = 9, sign = TRUE)
+    e <- edgeTable(g, top = 9, signed = TRUE)
     expect_identical(e$sign, edgeSign(g, e))
-    expect_setequal(unique(edgeTable(g, self = FALSE, sign = TRUE)$sign),
+    expect_setequal(unique(edgeTable(g, self = FALSE, signed = TRUE)$sign),
         c(-1, 1))
     expect_identical(edgeTable(g, top = 9), e[, 1:3])
-    expect_error(edgeTable(g, sign = 3), "'sign' must be TRUE or FALSE")
+    expect_error(edgeTable(g, signed = 3), "'signed' must be TRUE or FALSE")
     expect_error(edgeTable(poolGRN(exampleGRN()), sign = TRUE), "sign")
     expect_match(shown(g), "edgeSign\\(\\)")
     expect_match(shown(poolGRN(nullGRN(g, "shuffle", nPerm = 2, seed = 1))),

@@ -15,7 +15,7 @@ test_that("plotRegulonActivity orders cells and rows", {
     ## the TFs made for later times come lower
     rows <- rev(levels(z$tf))
     expect_identical(setdiff(rows, "MYOD1"), tfNames(grn)[-1])
-    panels <- plotRegulonActivity(regulonActivity(grn), grn$group, n = 3)
+    panels <- plotRegulonActivity(regulonActivity(grn), grn$group, top = 3)
     built(panels)
     expect_setequal(levels(panels$data$panel), c("early", "late"))
     expect_equal(length(levels(panels$data$tf)), 3)
@@ -38,4 +38,47 @@ test_that("plotRegulonActivity reads an altExp", {
     sce <- regulonActivity(sce, grn)
     a <- plotRegulonActivity(sce, order = "time")
     expect_equal(a$data, plotRegulonActivity(grn, order = "time")$data)
+})
+
+test_that("means of groups are a dot plot", {
+    grn <- exampleGRN()
+    plot <- plotRegulonActivity(grn, group = "group", means = TRUE, limit = 9)
+    built(plot)
+    a <- regulonActivity(grn)
+    z <- (a - rowMeans(a)) / apply(a, 1, sd)
+    early <- grn$group == "early"
+    row <- plot$data[plot$data$tf == "MYOG" & plot$data$group == "early", ]
+    expect_equal(row$mean, mean(z["MYOG", early]))
+    expect_equal(row$share, mean(z["MYOG", early] > 0))
+    expect_error(plotRegulonActivity(grn, means = TRUE), "no groups")
+    expect_error(plotRegulonActivity(grn, n = 3), "now called 'top'")
+    expect_error(plotRegulonActivity(a, n = 3), "now called 'top'")
+    expect_error(plotRegulonActivity(grn, groups = "group"), "groups")
+    expect_error(plotRegulonActivity(a, groups = 1:40), "groups")
+    expect_error(plotRegulonActivity(poolGRN(grn)), "holds no expression")
+    expect_error(plotRegulonActivity(1:3), "'x' must be per-cell networks")
+})
+
+test_that("names of rare groups stand upright and are not cut", {
+    a <- regulonActivity(exampleGRN())
+    rare <- plotRegulonActivity(a, group = c(rep("common", 38),
+        rep("megakaryocytes", 2)))
+    expect_identical(rare$theme$strip.text.x$angle, 90)
+    expect_identical(rare$theme$strip.clip, "off")
+    even <- plotRegulonActivity(a, group = rep(c("a", "b"), 20))
+    expect_null(even$theme$strip.text.x$angle)
+})
+
+test_that("plotRegulonActivity reads an assay of a Seurat object", {
+    skip_if_not_installed("SeuratObject")
+    grn <- exampleGRN()
+    counts <- matrix(1, 3, 40, dimnames = list(letters[1:3], cellNames(grn)))
+    x <- SeuratObject::CreateSeuratObject(counts = counts)
+    x[["time"]] <- grn$time
+    expect_error(plotRegulonActivity(x), "has no assay")
+    x <- regulonActivity(x, grn)
+    expect_equal(plotRegulonActivity(x, order = "time")$data,
+        plotRegulonActivity(grn, order = "time")$data
+    )
+    expect_error(plotRegulonActivity(x, group = "no"), "the meta data")
 })

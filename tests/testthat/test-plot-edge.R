@@ -41,11 +41,18 @@ test_that("coordinates: of a matrix, by name, of a container, computed", {
     flat <- example@expression * 0
     expect_true(all(.principalPlane(flat) == 0))
     expect_error(plotEdge(example, "MYOG", "CKM", sce, "PCA"), "'dimred'")
-    expect_error(plotEdge(example, "MYOG", "CKM", place[1:9, ]), "lack 31")
+    expect_error(plotEdge(example, "MYOG", "CKM", place[1:9, ]), "lacks 31")
     expect_error(plotEdge(example, "MYOG", "CKM", cbind(1:40)),
-        "'coordinates' must be"
+        "'embedding' must be"
     )
     expect_error(plotEdge(example, "CKM", "MYOG"), "'tfs' has names")
     expect_error(plotEdge(example, "MYOG", "NONE"), "'target' is \"NONE\"")
     expect_error(plotEdge(1, "MYOG", "CKM"), "'x' must be")
+})
+
+test_that("the argument's old name is refused", {
+    expect_error(plotEdge(example, "MYOG", "CKM", coordinates = 1),
+        "now called 'embedding'"
+    )
+    expect_error(plotEdge(example, "MYOG", "CKM", dimension = 1), "dimension")
 })

@@ -37,3 +37,35 @@ test_that("layouts are repeatable and leave the random numbers alone", {
     b <- plotGRN(grn, top = 40)
     expect_equal(a$layers[[2]]$data, b$layers[[2]]$data)
 })
+
+test_that("unknown arguments are refused, signs and sources are drawn", {
+    grn <- exampleGRN()
+    pooled <- poolGRN(grn)
+    for (x in list(grn, pooled, as.matrix(pooled))) {
+        expect_error(plotGRN(x, state = 1), "state")
+        expect_error(plotGRN(x, colour = "red"), "colour")
+    }
+    fit <- inferGRN(exampleCells(), RidgeGRNParam(), nTargets = 30,
+        verbose = FALSE
+    )
+    plot <- plotGRN(fit, top = 20)
+    built(plot)
+    edges <- edgeTable(fit, top = 20, self = FALSE, signed = TRUE)
+    expect_identical(sum(plot$layers[[1]]$data$effect == "activates"),
+        sum(edges$sign == 1L))
+    expect_match(plot$labels$title,
+        "20 strongest edges in the network of .* cells \\(evidence ridge\\)"
+    )
+    expect_match(plotGRN(fit, top = 1)$labels$title, "1 strongest edge in")
+})
+
+test_that("parts that don't touch lie side by side, apart", {
+    place <- .layoutNetwork(c(1, 1, 4, 6), c(2, 3, 5, 7), rep(1, 4), 7)
+    expect_equal(apply(place, 2, range), matrix(c(-1, 1), 2, 2))
+    parts <- list(1:3, 4:5, 6:7)
+    box <- lapply(parts, function(p) apply(place[p, ], 2, range))
+    for (i in 1:2) for (j in (i + 1):3) {
+        apart <- box[[i]][2, ] < box[[j]][1, ] | box[[j]][2, ] < box[[i]][1, ]
+        expect_true(any(apart))
+    }
+})

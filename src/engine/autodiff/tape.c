@@ -139,7 +139,8 @@ cw_tensor *cw_tape_matrix(cw_tape *tape, int64_t rows, int64_t cols)
 cw_tensor *cw_tape_constant(cw_tape *tape, const float *data, int64_t rows, int64_t cols)
 {
     cw_tensor *t = new_tensor(tape, 2, (int64_t[]){rows, cols});
-    if (t) t->data = (float *)cw_tape_there(tape, data, rows * cols * F); /* never written: it needs no gradient and isn't owned */
+    /* never written: it needs no gradient and isn't owned */
+    if (t) t->data = (float *)(uintptr_t)cw_tape_there(tape, data, rows * cols * F);
     return t;
 }
 

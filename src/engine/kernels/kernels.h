@@ -1,11 +1,15 @@
 /* kernels.h: the table of compute kernels.
  *
  * A kernel is a pure function on arrays: outputs first, sizes last; it takes no memory, can't fail, and knows neither
- * tensors nor tapes. `ref` is plain C that reads like the equation and is the oracle; `cpu` overrides entries with
- * tiled, vectorised, threaded versions. Every entry has a test object: in tests/engine/test_kernels.c, test_attention.c,
- * or as the operation it serves in test_ops_*.c.
+ * tensors nor tapes. One that needs scratch is given `work`, as large as the entry of its name with _work says; what a
+ * library plans beforehand (FFTs) is kept with the context. `ref` is plain C that reads like the equation and is the
+ * oracle; `cpu` overrides entries with tiled, vectorised, threaded versions; `guard` (tests) passes calls on and proves
+ * that nothing else touches the memory. Nobody but kernels reads or writes what tensors hold: see cw_device.
+ * Every entry has a test object: in tests/engine/test_kernels.c, test_attention.c, or as the operation it serves in
+ * test_ops_*.c.
  *
- * Conventions. Arrays are float, row-major, contiguous unless a leading dimension says otherwise. `n` rows, `d` columns.
+ * Conventions. All arrays are in the memory of the table's device. They are float, row-major, contiguous unless a leading
+ * dimension says otherwise. `n` rows, `d` columns. A single number that a kernel makes is an array of one.
  * Forward kernels write their output whole (nothing is read from it). Backward kernels ADD into every gradient they are
  * given (names start with d); a NULL gradient is not computed. No kernel's result depends on `ex->threads`: work is cut
  * into tiles by shape alone and partial sums are added in a fixed order.
@@ -182,7 +186,8 @@ typedef struct cw_kernels {
 
     /* ---- elementwise ------------------------------------------------------------------------------------------ */
     void (*fill)(const cw_exec *ex, float *y, float a, int64_t n);                                /* y = a */
-    void (*affine)(const cw_exec *ex, float *y, const float *x, float a, float b, int64_t n); /* y = a x + b; y may be x */
+    /* y = a x + b; y may be x */
+    void (*affine)(const cw_exec *ex, float *y, const float *x, float a, float b, int64_t n);
     void (*act)(const cw_exec *ex, float *y, const float *x, cw_act act, int64_t n);                         /* y may be x */
     void (*act_backward)(const cw_exec *ex, float *dx, const float *dy, const float *x, cw_act act, int64_t n); /* adds */
     /* y = silu(gate) up, elementwise; y may be gate or up */
@@ -372,18 +377,19 @@ typedef struct cw_kernels {
     void (*bce)(const cw_exec *ex, float *loss, const float *x, const float *y, int64_t n);
     void (*bce_backward)(const cw_exec *ex, float *dx, const float *weight, const float *x, const float *y, int64_t n);
 
-    /* ---- sums to one number, in double and in order. `out` and `h` hold one value ------------------------------------ */
+    /* ---- sums to one number `out`, in double and in order ------------------------------------------------------ */
     /* sum x scale / divisor */
     void (*sum)(const cw_exec *ex, float *out, const float *x, double scale, double divisor, int64_t n);
     void (*sum_double)(const cw_exec *ex, float *out, const double *x, double divisor, int64_t n);
-    void (*dot)(const cw_exec *ex, float *out, const float *x, const float *y, double divisor, int64_t n); /* x . y / divisor */
+    /* x . y / divisor */
+    void (*dot)(const cw_exec *ex, float *out, const float *x, const float *y, double divisor, int64_t n);
     void (*mean_squared)(const cw_exec *ex, float *out, const float *x, const float *y, int64_t n); /* mean (x - y)^2 */
     void (*mean_squared_backward)(const cw_exec *ex, float *dx, float *dy, float g, const float *x, const float *y,
                                   int64_t n);
     void (*mean_absolute)(const cw_exec *ex, float *out, const float *x, int64_t n); /* mean |x| */
     void (*mean_absolute_backward)(const cw_exec *ex, float *dx, float g, const float *x, int64_t n);
 
-    /* ---- losses of distributions; in the backwards g is the gradient of the loss ------------------------------------ */
+    /* ---- losses of distributions; in the backwards g is the gradient of the loss -------------------------------- */
     /* z (n) = mu + sigma eps, stats (n,2) = (mu, s), sigma = softplus(s) + 1e-6 */
     void (*latent)(const cw_exec *ex, float *z, const float *stats, const float *eps, int64_t n);
     void (*latent_backward)(const cw_exec *ex, float *dstats, const float *dz, const float *stats, const float *eps,
@@ -391,23 +397,27 @@ typedef struct cw_kernels {
     /* out = sum over rows of KL(N(mu, sigma) || N(0,1)) / cells */
     void (*kl_normal)(const cw_exec *ex, float *out, const float *stats, int64_t cells, int64_t n);
     void (*kl_normal_backward)(const cw_exec *ex, float *dstats, float g, const float *stats, int64_t cells, int64_t n);
-    /* out = - sum over rows of the zero-inflated normal's log likelihood of x (n) / cells; raw (n,3) = (mu, s, drop logit) */
+    /* out = - sum over rows of the zero-inflated normal's log likelihood of x (n) / cells; raw (n,3) = (mu, s, logit of
+     * drop) */
     void (*zi_normal)(const cw_exec *ex, float *out, const float *raw, const float *x, int64_t cells, int64_t n);
     void (*zi_normal_backward)(const cw_exec *ex, float *draw, float g, const float *raw, const float *x, int64_t cells,
                                int64_t n);
     /* out = mean over rows of -sum_j target_j log softmax(scale x)_j; slope (n,d) = its gradient by x */
     void (*soft_cross_entropy)(const cw_exec *ex, float *out, float *slope, const float *x, const float *target,
                                float scale, int64_t n, int64_t d);
-    void (*add_scaled)(const cw_exec *ex, float *y, const float *x, float a, int64_t n); /* y += a x, each step rounded */
-    void (*row_weights)(const cw_exec *ex, float *w, const int32_t *target, float a, int64_t n); /* target < 0 ? 0 : a */
+    /* y += a x, product and sum each rounded (axpy may fuse them) */
+    void (*add_scaled)(const cw_exec *ex, float *y, const float *x, float a, int64_t n);
+    /* w = a where target >= 0, else 0 */
+    void (*row_weights)(const cw_exec *ex, float *w, const int32_t *target, float a, int64_t n);
     /* Each row of dy (n,m) less its value where y is largest (the first of equals). Softmax takes no notice of a number
      * added to a row of its gradient, but rounding does: with nearly all of y in one entry, dy there and y . dy nearly
-     * cancel, and what is left is mostly noise. Relative to that entry both are exact zeros and the rest keeps its digits. */
+     * cancel, and what is left is mostly noise. Relative to that entry both are exact zeros and the rest keeps its
+     * digits. */
     void (*row_shift)(const cw_exec *ex, float *dy, const float *y, int64_t n, int64_t m);
     /* Symmetric InfoNCE of the cosines S (n,n): out, and slope (n,n) = its gradient by S times `temperature` */
     void (*contrast)(const cw_exec *ex, float *out, float *slope, const float *S, float temperature, int64_t n);
 
-    /* ---- losses of factors. Cells are stacked: u (U,m) over TF rows, v (N,m) over gene rows --------------------------- */
+    /* ---- losses of factors. Cells are stacked: u (U,m) over TF rows, v (N,m) over gene rows ---------------------- */
     /* Judges the `top` strongest of each cell's predicted edges u_i . v_j (ties: the first in row-major order) against the
      * known pairs: out = weighted binary cross entropy / (sum of weights + 1e-8); weights (1) is that sum. edge (cells,
      * top) and used (cells) are for the backward. work: prior_work bytes, where no cell has more than `edges`. */

@@ -18,6 +18,7 @@ typedef struct sparse {
     const cw_counts *x;
     float *value;         /* f(count), in the order of x->value */
     const double *centre; /* (rows) or NULL */
+    cw_ctx *ctx;          /* asked about interrupts; what was computed is then worth nothing */
     int threads;
 } sparse;
 
@@ -29,11 +30,15 @@ static double depth_of(const cw_counts *x, int64_t c)
 }
 
 /* f(count) for every value listed; weight (rows) for chromatin, target for RNA. */
-static void transform(float *value, const cw_counts *x, int chromatin, const double *weight, double target, int threads)
+static void transform(const sparse *a, int chromatin, const double *weight, double target)
 {
-    (void)threads;
-#pragma omp parallel for schedule(dynamic, 64) num_threads(threads)
+    const cw_counts *x = a->x;
+    float *value = a->value;
+    int stop = 0;
+#pragma omp parallel for schedule(dynamic, 64) num_threads(a->threads)
     for (int64_t c = 0; c < x->cells; c++) {
+        const cw_watch watch = cw_watch_here(a->ctx, &stop);
+        if (cw_watch_stop(&watch)) continue;
         double depth = fmax(depth_of(x, c), 1.0), scale = chromatin ? 1e4 / depth : target / depth;
         for (int64_t e = x->start[c]; e < x->start[c + 1]; e++)
             value[e] = (float)log1p(x->value[e] * scale * (chromatin ? weight[x->row[e]] : 1.0));
@@ -44,8 +49,11 @@ static void transform(float *value, const cw_counts *x, int chromatin, const dou
 static void times(float *Y, const sparse *a, const float *Q, const double *shift, int64_t l)
 {
     const cw_counts *x = a->x;
+    int stop = 0;
 #pragma omp parallel for schedule(dynamic, 32) num_threads(a->threads)
     for (int64_t c = 0; c < x->cells; c++) {
+        const cw_watch watch = cw_watch_here(a->ctx, &stop);
+        if (cw_watch_stop(&watch)) continue;
         float *y = Y + c * l;
         for (int64_t j = 0; j < l; j++) y[j] = shift ? (float)-shift[j] : 0.0f;
         for (int64_t e = x->start[c]; e < x->start[c + 1]; e++) {
@@ -74,11 +82,14 @@ static void times_transposed(float *R, const sparse *a, const float *Y, int64_t 
 {
     const cw_counts *x = a->x;
     int64_t tiles = (x->rows + PEAK_TILE - 1) / PEAK_TILE;
+    int stop = 0;
     memset(R, 0, (size_t)(x->rows * l) * sizeof *R);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(a->threads)
     for (int64_t t = 0; t < tiles; t++) {
+        const cw_watch watch = cw_watch_here(a->ctx, &stop);
         int64_t from = t * PEAK_TILE, to = from + PEAK_TILE < x->rows ? from + PEAK_TILE : x->rows;
         for (int64_t c = 0; c < x->cells; c++) {
+            if (c % 256 == 0 && cw_watch_stop(&watch)) break;
             const float *y = Y + c * l;
             for (int64_t e = find_row(x, c, from); e < x->start[c + 1] && x->row[e] < to; e++) {
                 float *r = R + x->row[e] * l, v = a->value[e];
@@ -246,13 +257,13 @@ cw_status cw_tau_embed_counts(cw_arena *arena, double **score, cw_tau_axes *axes
     axes->loading = cw_arena_take(arena, x->rows * axes->k * d);
     double *extra = cw_arena_take(arena, x->rows * d), *all = cw_arena_take(arena, x->rows * k * d);
     *score = cw_arena_take(arena, x->cells * axes->k * d);
-    sparse a = {.x = x, .threads = ctx->threads};
+    sparse a = {.x = x, .ctx = ctx, .threads = ctx->threads};
     a.value = cw_arena_take(arena, x->start[x->cells] * (int64_t)sizeof *a.value);
     svd_room w = svd_room_take(arena, x->rows, x->cells, k);
     if (ctx->status != CW_OK) return ctx->status;
     if (chromatin) document_weights(axes->weight = extra, x);
     else if (median_depth(arena, &axes->target, x) != CW_OK) return ctx->status;
-    transform(a.value, x, chromatin, axes->weight, axes->target, ctx->threads);
+    transform(&a, chromatin, axes->weight, axes->target);
     if (!chromatin) {
         row_means(axes->centre = extra, x, a.value);
         a.centre = axes->centre;
@@ -280,8 +291,11 @@ cw_status cw_tau_score(cw_arena *arena, double *score, const cw_tau_axes *axes, 
     for (int64_t j = 0; j < k; j++) shift[j] = 0.0;
     for (int64_t p = 0; axes->centre && p < x->rows; p++)
         for (int64_t j = 0; j < k; j++) shift[j] += axes->centre[p] * axes->loading[p * k + j];
+    int stop = 0;
 #pragma omp parallel for schedule(dynamic, 32) num_threads(ctx->threads)
     for (int64_t c = 0; c < x->cells; c++) {
+        const cw_watch watch = cw_watch_here(ctx, &stop);
+        if (cw_watch_stop(&watch)) continue;
         double *y = score + c * k, depth = fmax(depth_of(x, c), 1.0);
         double scale = (axes->chromatin ? 1e4 : axes->target) / depth;
         for (int64_t j = 0; j < k; j++) y[j] = -shift[j];

@@ -13,9 +13,11 @@ CW_KERNEL_LIST_REF(CW_DECLARE_REF)
 void cw_matrix_power_with(CW_KERNEL_TYPE(gemm) * gemm, const cw_exec *ex, float *P, float *work, const float *A,
                           int64_t m, int64_t power);
 
-/* The parts of router_quantiles, for every table, in a worker's `line` of max(n, d) floats: row i's alpha, column j's q. */
+/* The parts of router_quantiles, for every table, in a worker's `line` of max(n, d) floats: alpha of row i, q of column
+ * j. */
 float cw_router_alpha(float *line, const float *x, const float *beta, int64_t k, int64_t i, int64_t d);
-float cw_router_quantile(float *line, const float *x, const float *alpha, int64_t rank, int64_t j, int64_t n, int64_t d);
+float cw_router_quantile(float *line, const float *x, const float *alpha, int64_t rank, int64_t j, int64_t n,
+                         int64_t d);
 
 /* The parts of prior_loss, for every table: the scratch of `workers`; one cell with the gemm given, in a worker's scratch;
  * the sum over cells; and one cell of the backward, which touches no other cell's rows. */

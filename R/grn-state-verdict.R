@@ -1,0 +1,100 @@
+## Is the variation between states more than that of permuted ones, and if not,
+## what would help?
+
+## Why there is one state where none was asked for.
+.tooLittle <- function(size, s) {
+    short <- vapply(names(size), function(what) {
+        is.null(s$centre) && size[[what]] < s$gate[[what]]
+    }, NA)
+    if (!any(short)) {
+        return("there is one state")
+    }
+    paste0("too few to ask, ", paste0(
+        format(size[short], big.mark = ",", trim = TRUE), " ",
+        names(size)[short], " where ", s$gate[names(size)[short]],
+        " are asked for", collapse = " and "
+    ), " (PerCellGRNParam(gate = ), or centre = TRUE)")
+}
+
+## Is the variation between states more than that of permuted states?
+.stateVerdict <- function(pooled, slope, fit, tf, s, size) {
+    at <- fit$numbers
+    weight <- abs(pooled)
+    weight[cbind(seq_along(tf), tf)] <- NA
+    strong <- which(weight >= stats::quantile(weight, 0.94, na.rm = TRUE) &
+        weight > 0)
+    flat <- matrix(slope, length(pooled))[strong, , drop = FALSE]
+    spread <- sqrt(rowMeans((flat - rowMeans(flat))^2))
+    variation <- if (length(strong)) median(spread / weight[strong]) else 0
+    tried <- fit$silhouette[s$low:s$high + 1L]
+    top <- if (all(is.na(tried))) NA_real_ else max(tried, na.rm = TRUE)
+    reason <- if (at[["states"]] < 2) {
+        if (at[["centred"]] == 0 && is.null(s$centre) &&
+            is.finite(at[["gateGain"]])) {
+            "no network is seen within states"
+        } else {
+            .tooLittle(size, s)
+        }
+    } else if (at[["gain"]] <= max(0, fit$nullGain)) {
+        "permuted states do as well"
+    } else if (is.null(s$w) && isTRUE(top < s$gate[["silhouette"]])) {
+        sprintf("no separate states are seen (silhouette %.2f)", top)
+    } else if (variation < 0.03) {
+        "the slopes hardly differ between states"
+    } else {
+        ""
+    }
+    list(
+        distinguishable = !nzchar(reason), reason = reason,
+        gain = at[["gain"]], nullGain = fit$nullGain, variation = variation,
+        a = at[["a"]], rho = at[["rho"]], centred = at[["centred"]] == 1,
+        gateGain = at[["gateGain"]], components = at[["components"]],
+        silhouette = setNames(tried, s$low:s$high)
+    )
+}
+
+## What would help where states aren't distinguishable.
+.verdictHelp <- function(v) {
+    if (v$distinguishable) {
+        return("")
+    }
+    kept <- if (isTRUE(v$labelled)) {
+        "The states given keep their names; all have the pooled network. "
+    } else ""
+    why <- if (v$reason == "permuted states do as well") {
+        sprintf(paste0("States gain %.1f nats, permuted ones up to %.1f%s. ",
+            "More cells, or fewer TFs and genes ('tfs', 'maxTFs', ",
+            "'nTargets'), make differences easier to see. "
+        ), v$gain, max(v$nullGain), if (max(v$nullGain) > max(0, v$gain))
+            paste0(": a permuted state spans all cells, so that its slopes ",
+                "are learnt from the TFs' whole range, a real one only from ",
+                "its own") else ""
+        )
+    } else if (grepl("^too few to ask", v$reason)) {
+        "More cells and genes would help. "
+    } else if (v$reason == "no network is seen within states") {
+        paste0("Once the states' means are removed, TFs hardly explain genes: ",
+            "more cells, or fewer, better expressed genes would help; ",
+            "centre = FALSE leaves the means in, and so the differences of ",
+            "level between states. "
+        )
+    } else if (grepl("^no separate states", v$reason)) {
+        "States that are known can be given (states = ). "
+    } else ""
+    paste0(kept, why, "For a network of each group by itself: inferGRN(x, ",
+        "cells = which(group == \"...\"))."
+    )
+}
+
+.verdictText <- function(v) {
+    if (v$distinguishable) {
+        sprintf(paste0("Per-cell variation is distinguishable from the ",
+            "pooled network (evidence gain %.1f nats; permuted states at ",
+            "most %.1f)"
+        ), v$gain, max(v$nullGain))
+    } else {
+        paste0("Per-cell variation is not distinguishable from the pooled ",
+            "network: ", v$reason
+        )
+    }
+}

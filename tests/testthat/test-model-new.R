@@ -1,0 +1,33 @@
+test_that("set.seed governs a new model, seed overrides it", {
+    x <- tinyCells()
+    set.seed(5)
+    a <- newModel(tinyParam(), x, threads = 1)
+    set.seed(5)
+    b <- newModel(tinyParam(), x, threads = 1)
+    c <- newModel(tinyParam(), x, threads = 1)
+    expect_identical(weightsOf(a), weightsOf(b))
+    expect_false(identical(weightsOf(a), weightsOf(c)))
+    set.seed(9)
+    before <- .Random.seed
+    d <- newModel(tinyParam(), x, seed = 3, threads = 1)
+    expect_identical(.Random.seed, before)
+    e <- newModel(tinyParam(), x, seed = 3, threads = 1)
+    expect_identical(weightsOf(d), weightsOf(e))
+})
+
+test_that("a new model is initialised as published", {
+    w <- weightsOf(newModel(SFMParam(), exampleCells(200, 90), seed = 1))
+    at <- function(name) w[[paste0("foundation_modules.sfm.", name)]]
+    gene <- at("embedding.gene_embedding.weight")
+    expect_identical(dim(gene), c(91L, 64L))
+    expect_true(all(gene[1, ] == 0))
+    expect_equal(sd(gene[-1, ]), 0.02, tolerance = 0.05)
+    q <- at("backbone.layers.0.attn.qkv_proj.weight")
+    expect_identical(dim(q), c(192L, 64L))
+    bound <- sqrt(6 / (192 + 64))
+    expect_lte(max(abs(q)), bound)
+    expect_equal(sd(q), bound / sqrt(3), tolerance = 0.05)
+    expect_true(all(at("backbone.layers.0.attn.qkv_proj.bias") == 0))
+    expect_true(all(at("backbone.final_norm.weight") == 1))
+    expect_true(all(at("tf_router.gating.beta_qb") == 0))
+})
