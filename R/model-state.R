@@ -56,7 +56,8 @@
             !plan$goesOn
     } else {
         old <- .readState(.enginePair(last, .statePair), last)
-        plan$goesOn && identical(as.numeric(old$run$key), plan$key) &&
+        plan$goesOn &&
+            identical(as.numeric(old$run$key), as.numeric(plan$key)) &&
             identical(old$run$fingerprint, plan$fingerprint)
     }
     if (!mine) {

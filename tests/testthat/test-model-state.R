@@ -47,12 +47,18 @@ test_that("a run that is killed goes on from its folder to the same bits", {
     param <- tempfile(fileext = ".rds")
     saveRDS(tinyParam(), param)
     file <- tempfile(fileext = ".R")
-    writeLines(c(sprintf("param <- %s", deparse(param)), code), file)
+    libs <- paste(deparse(.libPaths()), collapse = "")
+    writeLines(c(sprintf(".libPaths(%s)", libs),
+        sprintf("param <- %s", deparse(param)), code
+    ), file)
     points <- file.path(dir, "checkpoints")
     steps <- function() length(list.files(points))
     for (i in 1:3) {
         started <- list.files(points)
-        p <- processOf(file)
+        p <- as.integer(system(paste(
+            shQuote(file.path(R.home("bin"), "Rscript")), "--no-environ",
+            shQuote(file), "</dev/null >/dev/null 2>&1 & echo $!"
+        ), intern = TRUE))
         ## killed once it has got on by at least one checkpoint
         for (wait in 1:600) {
             if (length(setdiff(list.files(points), started)) > i) break
@@ -74,6 +80,7 @@ test_that("a run that is killed goes on from its folder to the same bits", {
     again <- loadModel(dir, threads = 1, verbose = FALSE)
     expect_identical(weightsOf(again), weightsOf(straight))
     expect_error(
-        tinyTrain(tinyModel(x), x, dir = dir, seed = 3), "another run or model"
+        trainModel(x, tinyModel(x), dir = dir, seed = 3, verbose = FALSE),
+        "another run or model"
     )
 })
