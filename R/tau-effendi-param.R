@@ -98,7 +98,7 @@
 #' @name EffendiParam-class
 #' @aliases EffendiParam-class
 #' @exportClass EffendiParam
-setClass("EffendiParam", slots = c(settings = "list"))
+setClass("EffendiParam", contains = "CausewayParam")
 
 #' Settings of the Effendi delay model
 #'

@@ -1,5 +1,5 @@
-## A run of Effendi in a folder: what is kept after each stage, and taken up
-## again.
+## A run of Effendi in a folder: what is kept after each stage and, within one,
+## every so many steps, and taken up again.
 
 .effendiFiles <- list(
     list(
@@ -85,4 +85,77 @@
     all <- c("stage", "epoch", .effendiLosses, "tauBar", "gradNorm")
     losses[setdiff(all, names(losses))] <- NA_real_
     losses[all]
+}
+
+## ---- within a stage --------------------------------------------------------
+
+## Where and what a stage's checkpoints are: `folder`; `every` so many steps;
+## `print` and `key`, which must be the run's. NULL: none are kept.
+.effendiKeeping <- function(dir, stage, print, key, every) {
+    if (is.null(dir)) {
+        return(NULL)
+    }
+    list(folder = file.path(dir, paste0("stage-", .effendiStages[[stage + 1L]])),
+        every = every, mark = paste(c(print, sprintf("%.0f", key), stage),
+            collapse = " "
+        )
+    )
+}
+
+## How far a stage is: `log`, the mean losses of finished epochs; `steps`, the
+## losses of the present epoch's steps. As text and back without rounding.
+.effendiPosition <- list(
+    write = function(at) {
+        hex <- function(x) sprintf("%a", as.numeric(unlist(x)))
+        as.character(jsonlite::toJSON(list(log = hex(at$log),
+            steps = hex(at$steps))))
+    },
+    read = function(text) {
+        lapply(jsonlite::parse_json(text, simplifyVector = TRUE), function(x) {
+            x <- matrix(as.numeric(x), nrow = 10L, dimnames = list(
+                c(.effendiLosses, "tauBar", "gradNorm"), NULL
+            ))
+            lapply(seq_len(ncol(x)), function(i) x[, i])
+        })
+    }
+)
+
+## Weights, moments, step and position into the stage's folder. A kill at any
+## moment leaves the last complete one.
+.effendiKeep <- function(model, keeping, at) {
+    if (!dir.exists(keeping$folder) && !dir.create(keeping$folder)) {
+        .stopArgument("dir", "can't be written: ", keeping$folder, ".")
+    }
+    suspendInterrupts(.engineCheckpoint(model$engine, keeping$folder, 2L,
+        c(causeway.effendi = keeping$mark,
+            causeway.position = .effendiPosition$write(at))
+    ))
+}
+
+## Where a stage that has begun goes on: its last checkpoint, or the start.
+.effendiTakeUp <- function(model, keeping) {
+    start <- list(log = list(), steps = list())
+    last <- if (!is.null(keeping) && dir.exists(keeping$folder)) {
+        .engineLatest(keeping$folder)
+    }
+    if (is.null(last) || !identical(.enginePair(last, "causeway.effendi"),
+        keeping$mark)) {
+        return(start)
+    }
+    .engineResume(model$engine, last)
+    .effendiPosition$read(.enginePair(last, "causeway.position"))
+}
+
+## A finished stage is kept whole, its checkpoints go.
+.effendiForget <- function(keeping) {
+    if (!is.null(keeping) && dir.exists(keeping$folder)) {
+        unlink(list.files(keeping$folder, "^step-[0-9]+[.]safetensors$",
+            full.names = TRUE
+        ))
+        if (!length(list.files(keeping$folder, all.files = TRUE,
+            no.. = TRUE))) {
+            unlink(keeping$folder, recursive = TRUE)
+        }
+    }
+    invisible()
 }

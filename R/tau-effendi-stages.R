@@ -93,12 +93,13 @@
 ## zAtac (cells, atac), zRna (cells, D), expression (cells, genes) in [0, 1],
 ## geneEmbedding (genes, D); unpaired: list(atac =, rna =) for stage 1, or
 ## NULL: the paired cells in two orders. controls: which of "untrained" and
-## "shuffled" to run; the latter takes as long as the fit.
+## "shuffled" to run; the latter takes as long as the fit. With `dir`, what is
+## done is kept every `every` steps.
 .effendiFit <- function(zAtac, zRna, expression, geneEmbedding,
     param = EffendiParam(), key = .newKey(), dir = NULL, unpaired = NULL,
     threads = .threads(), verbose = FALSE, peaks = NULL,
     controls = c("untrained", "shuffled"), overwrite = FALSE,
-    keepCells = 2e7) {
+    keepCells = 2e7, every = 100L) {
     s <- .effendiSettings(param)
     input <- .effendiInputs(zAtac, zRna, expression, geneEmbedding, unpaired,
         peaks, s
@@ -114,6 +115,11 @@
         }
         run <- .effendiResume(dir, print, overwrite)
         key <- if (is.null(run)) key else as.numeric(run$key)
+        if (is.null(run)) {
+            .effendiWriteRun(dir, list(fingerprint = print, key = key,
+                finished = 0L
+            ))
+        }
     }
     wide <- if (is.null(input$peaks)) 0L else ncol(input$peaks)
     make <- function() {
@@ -123,7 +129,9 @@
     untrained <- if ("untrained" %in% controls) {
         .effendiMeans(model, input$zAtac, input$geneEmbedding)$tau
     }
-    losses <- .effendiTrain(model, input, key, dir, run, print, verbose)
+    losses <- .effendiTrain(model, input, key, dir, run, print, verbose,
+        every
+    )
     result <- .effendiResult(model, input, losses, keepCells)
     .effendiWriteTau(dir, result)
     shuffled <- if ("shuffled" %in% controls) {
@@ -140,7 +148,8 @@
 }
 
 ## All three stages, from what `dir` has of them. Returns the losses.
-.effendiTrain <- function(model, input, key, dir, run, print, verbose) {
+.effendiTrain <- function(model, input, key, dir, run, print, verbose,
+    every = 100L) {
     .engineBind(model$engine, lapply(input, function(x) {
         if (!is.null(x)) .cellsLast(x)
     }))
@@ -159,8 +168,9 @@
             .effendiCheckpoint(model, dir, stage, FALSE)
             next
         }
+        keeping <- .effendiKeeping(dir, stage, print, key, every)
         losses <- rbind(losses,
-            .effendiStage(model, stage, sizes, key, verbose)
+            .effendiStage(model, stage, sizes, key, verbose, keeping)
         )
         if (!is.null(dir)) {
             .effendiCheckpoint(model, dir, stage, TRUE)
@@ -169,38 +179,61 @@
                 losses = losses
             ))
         }
+        .effendiForget(keeping)
     }
     rownames(losses) <- NULL
     losses
 }
 
-## Runs one stage and returns its losses, one row per epoch.
-.effendiStage <- function(model, stage, sizes, key, verbose) {
+## Runs one stage, from where `keeping` has it, and returns its losses, one row
+## per epoch.
+.effendiStage <- function(model, stage, sizes, key, verbose, keeping = NULL) {
     s <- model$settings
     epochs <- c(s$fieldEpochs, s$stage1Epochs, s$stage2Epochs)[[stage + 1L]]
     key <- .effendiKey(key, 10 * (stage + 1))
     .effendiBegin(model, stage, key)
+    at <- .effendiTakeUp(model, keeping)
     label <- paste0("Effendi, stage ", .effendiStages[[stage + 1L]], " ")
-    bar <- .progressStart(label, epochs, verbose && epochs > 0)
+    bar <- .progressStart(label, epochs, verbose && epochs > 0, length(at$log))
     on.exit(.progressDone(bar))
+    while (length(at$log) < epochs) {
+        epoch <- length(at$log) + 1L
+        at <- .effendiEpoch(model, .effendiPairs(s, stage, sizes, key, epoch),
+            at, keeping
+        )
+        .progressTick(bar, epoch,
+            paste("loss", signif(at$log[[epoch]][["total"]], 4))
+        )
+    }
+    .effendiLog(at$log, stage, s)
+}
+
+## The steps of an epoch that `at` doesn't have yet.
+.effendiEpoch <- function(model, pairs, at, keeping) {
+    n <- min(lengths(pairs))
+    size <- length(at$log) * n
+    for (i in seq_len(n)[seq_len(n) > length(at$steps)]) {
+        at$steps[[i]] <- .effendiStep(model, pairs$atac[[i]], pairs$rna[[i]])
+        if (!is.null(keeping) && (size + i) %% keeping$every == 0) {
+            .effendiKeep(model, keeping, at)
+        }
+    }
+    at$log <- c(at$log, list(rowMeans(do.call(cbind, at$steps))))
+    at$steps <- list()
+    at
+}
+
+## Batches of an epoch, of chromatin and of RNA: the same cells, or in stage 1
+## cells drawn apart.
+.effendiPairs <- function(s, stage, sizes, key, epoch) {
     paired <- stage > 0L || s$wContrast > 0
     n <- if (stage > 0L) sizes[["cells"]] else sizes[["freeAtac"]]
-    log <- lapply(seq_len(epochs), function(epoch) {
-        atac <- .effendiBatches(n, s$batchSize, key, epoch)
-        rna <- atac
-        if (!paired) {
-            rna <- .effendiBatches(sizes[["freeRna"]], s$batchSize,
-                .effendiKey(key, 1), epoch
-            )
-        }
-        steps <- vapply(seq_len(min(length(atac), length(rna))), function(i) {
-            .effendiStep(model, atac[[i]], rna[[i]])
-        }, numeric(10L))
-        mean <- rowMeans(steps)
-        .progressTick(bar, epoch, paste("loss", signif(mean[["total"]], 4)))
-        mean
+    atac <- .effendiBatches(n, s$batchSize, key, epoch)
+    list(atac = atac, rna = if (paired) atac else {
+        .effendiBatches(sizes[["freeRna"]], s$batchSize, .effendiKey(key, 1),
+            epoch
+        )
     })
-    .effendiLog(log, stage, s)
 }
 
 ## Batches of row numbers of one epoch.

@@ -68,7 +68,9 @@
 #'   `c(rna = , atac = )`. NULL: `"counts"`, else the first.
 #' @param settings list of settings of the anchored method, see the section
 #'   below.
-#' @param dir folder for the checkpoints of `"effendi"`; NULL: none.
+#' @param dir folder for the checkpoints of `"effendi"`; NULL: none. What is
+#'   done is kept after every stage and every 100 steps within one: after a
+#'   kill the same call goes on, to the same numbers.
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
 #'   whole number.
 #' @param threads threads of the engine; NULL: option `causeway.threads`, else

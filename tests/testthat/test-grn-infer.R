@@ -66,3 +66,31 @@ test_that("a cell's network does not depend on the cells that come with it", {
     )
     expect_true(all(rownames(cells)[gene] %in% geneNames(two)))
 })
+
+test_that("cells are chosen by number, name and logical, in the order asked", {
+    model <- tinyModel()
+    all <- inferGRN(tinyCells(), model, verbose = FALSE)
+    names <- cellNames(all)
+    for (pick in list(c(5, 2), names[c(5, 2)])) {
+        some <- inferGRN(tinyCells(), model, cells = pick, verbose = FALSE)
+        expect_identical(cellNames(some), names[c(5, 2)])
+        expect_equal(cellNetwork(some, 1), cellNetwork(all, 5),
+            tolerance = 1e-5
+        )
+    }
+    first <- seq_along(names) <= 3
+    expect_identical(cellNames(inferGRN(tinyCells(), model, cells = first,
+        verbose = FALSE
+    )), names[1:3])
+    for (bad in list("nobody", 99, c(1, 1), 1.5, c(TRUE, FALSE))) {
+        expect_error(inferGRN(tinyCells(), model, cells = bad,
+            verbose = FALSE
+        ), "'cells'")
+    }
+    expect_error(inferGRN(model, tinyCells()), "the cells come first")
+})
+
+test_that("a key is written as it can be given again", {
+    expect_identical(.keyText(c(0, 7)), "0:7")
+    expect_null(.keyText(NULL))
+})

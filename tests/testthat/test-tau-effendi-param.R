@@ -39,6 +39,10 @@ test_that("the signature is the table's", {
     expect_match(help[[3L]], "^@param alignHidden .*`ALIGN_HIDDEN`")
 })
 
+test_that("EffendiParam is one of the package's Params", {
+    expect_s4_class(EffendiParam(), "CausewayParam")
+})
+
 test_that("learning rates are a list, each by its name", {
     s <- EffendiParam(lr = list(stage2 = 5e-4, stage2Field = 0))@settings
     expect_identical(s$lr, list(field = 1e-3, stage2 = 5e-4, stage2Field = 0))

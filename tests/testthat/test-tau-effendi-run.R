@@ -59,3 +59,62 @@ test_that("files of another run are never overwritten unasked", {
     writeBin(as.raw(1:20), file)
     expect_error(fitEffendi(other, dir = dir), "safetensors")
 })
+
+## Evaluates `code`; the k-th step of training is an error.
+stopAtStep <- function(k, code) {
+    left <- new.env()
+    left$steps <- k
+    where <- asNamespace("causeway")
+    suppressMessages(trace(".effendiStep", print = FALSE, where = where,
+        tracer = function() {
+            left$steps <- left$steps - 1
+            if (left$steps == 0) stop("killed")
+        }
+    ))
+    on.exit(suppressMessages(untrace(".effendiStep", where = where)))
+    force(code)
+}
+
+test_that("a run that is killed anywhere goes on to the same bits", {
+    d <- effendiData()
+    param <- smallEffendi(fieldEpochs = 2)
+    whole <- fitEffendi(d, param = param)
+    ## 5 steps an epoch, 2 + 2 + 2 epochs; R stops in front of the k-th step
+    for (k in c(1, 4, 8, 13, 17, 24, 29)) {
+        dir <- newFolder()
+        stopAtStep(k, expect_error(
+            fitEffendi(d, param = param, dir = dir, every = 2L), "killed"
+        ))
+        again <- fitEffendi(d, param = param, dir = dir, every = 2L,
+            key = c(9, 9)
+        )
+        expect_identical(again$tau, whole$tau)
+        expect_equal(again$losses, whole$losses)
+        expect_false(any(dir.exists(file.path(dir, c("stage-1", "stage-2.1",
+            "stage-2.2")))))
+    }
+})
+
+test_that("a process killed by the system goes on to the same bits", {
+    skip_on_os("windows")
+    d <- effendiData()
+    param <- smallEffendi(fieldEpochs = 60, stage1Epochs = 30)
+    whole <- fitEffendi(d, param = param)
+    dir <- newFolder()
+    ## killed as soon as the stage has kept something
+    for (stage in c("stage-1", "stage-2.1")) {
+        job <- parallel::mcparallel(fitEffendi(d, param = param, dir = dir,
+            every = 3L), silent = TRUE)
+        folder <- file.path(dir, stage)
+        until <- Sys.time() + 60
+        while (!length(list.files(folder)) && Sys.time() < until) {
+            Sys.sleep(0.01)
+        }
+        tools::pskill(job$pid, tools::SIGKILL)
+        suppressWarnings(parallel::mccollect(job))
+        expect_gt(length(list.files(folder)), 0)
+    }
+    again <- fitEffendi(d, param = param, dir = dir, key = c(9, 9))
+    expect_identical(again$tau, whole$tau)
+    expect_equal(again$losses, whole$losses)
+})
