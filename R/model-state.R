@@ -8,10 +8,16 @@
     )
     if (!is.null(state$log)) {
         log <- state$log[!is.na(state$log[, "step"]), , drop = FALSE]
-        content$history <- as.list(as.data.frame(log))
+        content$history <- .exactNumbers(as.list(as.data.frame(log)))
+    }
+    if (!is.null(content$run)) {
+        content$run$settings <- .exactNumbers(content$run$settings)
     }
     as.character(.jsonText(content, FALSE))
 }
+
+## JSON keeps 15 digits of a number; as text it keeps all 17.
+.exactNumbers <- function(x) lapply(x, function(v) sprintf("%.17g", v))
 
 .writeTrainState <- function(model, dir) {
     state <- model@state
@@ -164,6 +170,7 @@
         run <- x$run
         run$disabled <- as.character(unlist(run$disabled))
         run$tokens <- as.integer(run$tokens)
+        run$settings <- lapply(run$settings, as.numeric)
         state$run <- run
         state$status <- if (x$status == "running") "stopped" else x$status
         ## A copy: the package's folder may be gone when training goes on.
