@@ -12,7 +12,10 @@
 ## Artistic-2.0) the Ensembl identifiers, the aliases that HGNC does not have,
 ## and the genes that HGNC does not have if they have an Ensembl identifier.
 ## Where the two give one Entrez gene different symbols the later one, that of
-## org.Hs.eg.db, is the current symbol, HGNC's (of 2020-05-27) a previous one.
+## org.Hs.eg.db, is the current symbol, HGNC's (of 2020-05-27) a previous one;
+## but the 37 mitochondrial genes keep HGNC's (MT-ND1), Entrez's (ND1) being
+## taken for a previous one. Column preferred: the aliases that several genes
+## share and that are taken for this gene, by preferredNames() below.
 ##
 ## Mouse: org.Mm.eg.db is not in Debian 12. Symbols and Ensembl identifiers are
 ## those of GENCODE (gene_coordinates_mus_musculus.csv.gz, same repository,
@@ -60,6 +63,43 @@ isDate <- function(x) {
     ), tolower(x))
 }
 
+## Aliases of several genes that are taken for one of them: that of the CD
+## antigen of this name, the only one that codes for a protein, the only such
+## one to which HGNC itself gives the alias (Entrez collects what papers used).
+## "" where there is none. `human`: the table; `hgnc`: HGNC's.
+preferredNames <- function(human, hgnc) {
+    at <- match(human$entrez, ifelse(nzchar(hgnc$entrez_id), hgnc$entrez_id, NA))
+    bySymbol <- match(human$symbol, hgnc$approved)
+    at[is.na(at)] <- bySymbol[is.na(at)]
+    field <- function(name) {
+        toupper(ifelse(is.na(at), "", hgnc[[name]][at]))
+    }
+    listed <- function(x) {
+        values <- parts(toupper(x))
+        unique(data.frame(name = unlist(values),
+            gene = rep(seq_along(values), lengths(values))
+        ))
+    }
+    shared <- listed(human$alias)
+    shared <- shared[!(shared$name %in% c(toupper(human$symbol),
+        listed(human$previous)$name)), ]
+    shared <- shared[shared$name %in% shared$name[duplicated(shared$name)], ]
+    own <- listed(paste(field("alias_symbol"), field("prev_symbol"), sep = "|"))
+    key <- paste(shared$name, shared$gene)
+    coding <- field("locus_group")[shared$gene] == "PROTEIN-CODING GENE"
+    ways <- list(shared$name == field("cd")[shared$gene], coding,
+        coding & key %in% paste(own$name, own$gene)
+    )
+    winner <- rep(FALSE, nrow(shared))
+    for (way in ways) {
+        open <- !(shared$name %in% shared$name[winner])
+        names <- shared$name[way & open]
+        once <- names[!(names %in% names[duplicated(names)])]
+        winner <- winner | way & shared$name %in% once
+    }
+    byGene(shared$gene[winner], shared$name[winner], seq_len(nrow(human)))
+}
+
 ## ---- human -----------------------------------------------------------------
 
 hgnc <- utils::read.delim(gzfile(from("hgnc", "hgnc_complete_set.txt.gz")),
@@ -78,10 +118,13 @@ alias <- alias[clean(alias$name), ]
 
 own <- match(hgnc$entrez_id, info$entrez)
 now <- ifelse(is.na(own), hgnc$symbol, info$symbol[own])
+mitochondrial <- grepl("^MT-", hgnc$symbol)
+other <- ifelse(mitochondrial, now, hgnc$symbol)
 hgnc$prev_symbol <- ifelse(now == hgnc$symbol, hgnc$prev_symbol,
-    paste(hgnc$symbol, hgnc$prev_symbol, sep = "|")
+    paste(other, hgnc$prev_symbol, sep = "|")
 )
-hgnc$symbol <- now
+hgnc$approved <- hgnc$symbol
+hgnc$symbol <- ifelse(mitochondrial, hgnc$symbol, now)
 hgnc <- hgnc[order(is.na(own)), ] # of two with one symbol, Entrez's
 hgnc <- hgnc[!duplicated(toupper(hgnc$symbol)), ]
 other <- info[!(info$entrez %in% hgnc$entrez_id) &
@@ -113,8 +156,9 @@ human$alias <- mapply(function(name, p, a, b) {
     join(a[!(toupper(a) %in% toupper(c(name, p))) & clean(a) & !isDate(a)])
 }, human$symbol, parts(human$previous), parts(human$alias), parts(pick(more)))
 human$ensembl <- gsub("ENSG0*", "", human$ensembl)
+human$preferred <- preferredNames(human, hgnc)
 human <- human[order(human$symbol, method = "radix"),
-    c("symbol", "ensembl", "entrez", "previous", "alias")]
+    c("symbol", "ensembl", "entrez", "previous", "alias", "preferred")]
 stopifnot(!anyDuplicated(human$symbol))
 write(human, "genes_human.tsv.xz")
 

@@ -3,7 +3,7 @@ counts <- function(x) SummarizedExperiment::assay(x, "counts")
 test_that("every container gives the same cells", {
     x <- tinyCells()
     model <- tinyModel(x)
-    want <- .preprocess(.cellInput(x), model@vocab, model@tfs$human, "train")
+    want <- .preprocess(.readCells(x), model@vocab, model@tfs$human, "train")
     m <- counts(x)
     delayed <- x
     SummarizedExperiment::assay(delayed, "counts") <-
@@ -19,7 +19,7 @@ test_that("every container gives the same cells", {
         delayed, sparseDelayed,
         SummarizedExperiment::SummarizedExperiment(list(counts = m))
     )) {
-        got <- .preprocess(.cellInput(y), model@vocab, model@tfs$human, "train")
+        got <- .preprocess(.readCells(y), model@vocab, model@tfs$human, "train")
         expect_equal(got$values, want$values)
         expect_identical(got$labels, want$labels)
         expect_identical(got$cells, want$cells)
@@ -28,21 +28,21 @@ test_that("every container gives the same cells", {
 
 test_that("assays are chosen by name, number or default", {
     x <- tinyCells()
-    expect_identical(.cellInput(x)$assay, "counts")
+    expect_identical(.readCells(x)$assay, "counts")
     y <- x
     SummarizedExperiment::assayNames(y) <- "fpkm"
-    expect_message(i <- .cellInput(y, verbose = TRUE), "fpkm")
+    expect_message(i <- .readCells(y, verbose = TRUE), "fpkm")
     expect_identical(i$assay, "fpkm")
-    expect_identical(.cellInput(y, 1)$assay, "fpkm")
-    expect_error(.cellInput(y, "counts"), "'assay.type'.*counts.*fpkm")
-    expect_error(.cellInput(y, 2), "'assay.type'")
-    expect_error(.cellInput(counts(x), "counts"), "no meaning for a matrix")
+    expect_identical(.readCells(y, .inputArgs(1))$assay, "fpkm")
+    expect_error(.readCells(y, .inputArgs("counts")), "'assay.type'.*counts.*fpkm")
+    expect_error(.readCells(y, .inputArgs(2)), "'assay.type'")
+    expect_error(.readCells(counts(x), .inputArgs("counts")), "no meaning for a matrix")
 })
 
 test_that("cells without names are numbered", {
     m <- counts(tinyCells())
     colnames(m) <- NULL
-    expect_message(i <- .cellInput(m, verbose = TRUE), "cell1")
+    expect_message(i <- .readCells(m, verbose = TRUE), "cell1")
     expect_identical(i$cells[[2]], "cell2")
 })
 
@@ -51,8 +51,8 @@ test_that("symbols may be a column or a vector", {
     symbols <- rownames(x)
     rownames(x) <- paste0("row", seq_len(nrow(x)))
     SummarizedExperiment::rowData(x)$mine <- symbols
-    expect_identical(.cellInput(x, symbols = "mine")$names, symbols)
-    expect_identical(.cellInput(x, symbols = symbols)$names, symbols)
-    expect_error(.cellInput(x, symbols = "yours"), "'symbols'.*yours.*mine")
-    expect_error(.cellInput(x, symbols = c("a", "b")), "one name per gene")
+    expect_identical(.readCells(x, .inputArgs(symbols = "mine"))$names, symbols)
+    expect_identical(.readCells(x, .inputArgs(symbols = symbols))$names, symbols)
+    expect_error(.readCells(x, .inputArgs(symbols = "yours")), "'symbols'.*yours.*mine")
+    expect_error(.readCells(x, .inputArgs(symbols = c("a", "b"))), "one name per gene")
 })

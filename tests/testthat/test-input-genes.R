@@ -17,7 +17,7 @@ test_that("Ensembl row names use the symbols of rowData", {
     model <- newModel(tinyParam(), x, seed = 1)
     expect_identical(model@vocab$gene_id[[2]], "ENSG00000000001")
     expect_identical(model@vocab$gene_symbol[[2]], "MYOD1")
-    p <- .preprocess(.cellInput(x), model@vocab, model@tfs$human, "infer")
+    p <- .preprocess(.readCells(x), model@vocab, model@tfs$human, "infer")
     expect_true("MYOD1" %in% p$labels)
     expect_identical(sum(!p$nonTF), 5L)
 })
@@ -29,7 +29,7 @@ test_that("two Ensembl genes with one symbol stay apart", {
     SummarizedExperiment::rowData(x)$Symbol <- symbols
     rownames(x) <- sprintf("ENSG%011d", seq_len(nrow(x)))
     model <- newModel(tinyParam(), x, seed = 1)
-    p <- .preprocess(.cellInput(x), model@vocab, model@tfs$human, "infer")
+    p <- .preprocess(.readCells(x), model@vocab, model@tfs$human, "infer")
     expect_false(anyDuplicated(p$labels) > 0)
     expect_match(p$labels[6], "|ENSG00000000006", fixed = TRUE)
 })

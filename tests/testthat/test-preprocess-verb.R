@@ -4,14 +4,14 @@ scanpyData <- function() {
 }
 
 scanpySettings <- list(
-    pbmc3k = list(minGenes = 650, minCells = 3, maxMt = 5, nTop = 1001),
+    pbmc3k = list(minGenes = 650, minCells = 3, maxMt = 5, nTargets = 1001),
     pancreas = list(
-        minGenes = 500, minCells = 5, maxMt = 20, nTop = 800, targetSum = NULL
+        minGenes = 500, minCells = 5, maxMt = 20, nTargets = 800, targetSum = NULL
     ),
-    kang = list(minGenes = 300, minCells = 3, maxMt = 20, nTop = 500),
-    marrow = list(minGenes = 200, minCells = 3, maxMt = 4, nTop = 1000),
+    kang = list(minGenes = 300, minCells = 3, maxMt = 20, nTargets = 500),
+    marrow = list(minGenes = 200, minCells = 3, maxMt = 4, nTargets = 1000),
     tiny = list(
-        minGenes = 3, minCells = 2, maxMt = 60, nTop = 6, targetSum = 100
+        minGenes = 3, minCells = 2, maxMt = 60, nTargets = 6, targetSum = 100
     )
 )
 
@@ -245,7 +245,7 @@ test_that("bad arguments and bad cells are named", {
         preprocess(set$counts, minGenes = 3, verbose = FALSE, ...)
     }
     expect_error(run(flavor = "scran"), "'flavor'.*seurat_v3")
-    expect_error(run(flavor = "seurat_v3", nTop = NULL), "'nTop'.*bounds")
+    expect_error(run(flavor = "seurat_v3", nTargets = NULL), "'nTargets'.*bounds")
     expect_error(run(means = 3), "'means' must be two numbers")
     expect_error(run(targetSum = 0), "'targetSum'")
     expect_error(run(minCells = 99), "keeps 2. of 24 cells and 0 of 40 genes")
@@ -269,10 +269,10 @@ test_that("bad arguments and bad cells are named", {
     expect_error(preprocess(twice), "duplicated gene names: TP53.*reconcile")
 })
 
-test_that("bounds choose where nTop is NULL, as scanpy's defaults do", {
+test_that("bounds choose where nTargets is NULL, as scanpy's defaults do", {
     set <- tinyScanpy()
     out <- preprocess(set$counts, minGenes = 3, minCells = 2, maxMt = 60,
-        targetSum = 100, nTop = NULL, keepTFs = FALSE, verbose = FALSE,
+        targetSum = 100, nTargets = NULL, keepTFs = FALSE, verbose = FALSE,
         means = c(0, 2), dispersions = c(0.2, Inf)
     )
     g <- SummarizedExperiment::rowData(out)
