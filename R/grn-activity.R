@@ -134,7 +134,7 @@ setMethod("regulonActivity", "SingleCellExperiment", function(x, grn, ...,
 #' @export
 setMethod("regulonActivity", "ANY", function(x, grn, ...,
     name = "regulons") {
-    if (inherits(x, "Seurat")) {
+    if (.kindOf(x) == "Seurat") {
         .checkText(name, "name")
         full <- .activityFor(x, grn, ...)
         x[[name]] <- SeuratObject::CreateAssayObject(data = full)

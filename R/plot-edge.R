@@ -39,7 +39,8 @@ plotEdge <- function(x, tf, target, embedding = NULL, dimred = 1,
     .knownTFs(.checkText(tf, "tf"), tfNames(x))
     if (!.checkText(target, "target") %in% geneNames(x)) {
         .stopArgument("target", "is \"", target, "\", which isn't a gene of ",
-            "the networks; see geneNames()."
+            "the networks; see geneNames(). inferGRN(keep = \"", target, "\") ",
+            "reads it beside the variable genes."
         )
     }
     if (!is.null(size)) {

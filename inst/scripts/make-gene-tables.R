@@ -23,7 +23,8 @@
 ## MGI (CC BY 4.0) in mouse.table of the package HGNChelper (GPL >= 2, commit
 ## 330c96f9c361) whose approved symbol is such a gene. MGI's table does not
 ## tell previous symbols from aliases. Dates that spreadsheets made of symbols
-## are left out.
+## are left out, but 4-Oct of Pou5f1 says that Oct4 is an alias of it, which
+## the table has in no other form: those are undone.
 ##
 ## Homologs: the pairs of hgnc_mgi_annotation.rds of the package
 ## saezlab/dorothea (GPL-3, commit 1461fb75e23e; from Ensembl) in present
@@ -164,6 +165,15 @@ write(human, "genes_human.tsv.xz")
 
 ## ---- mouse -----------------------------------------------------------------
 
+## "4-Oct" -> "Oct4"
+undoDates <- function(table) {
+    made <- grepl("^[0-9]{1,2}-[A-Z][a-z]{2}$", table$Symbol)
+    again <- table[made, ]
+    again$Symbol <- sub("^([0-9]+)-([A-Za-z]+)$", "\\2\\1", again$Symbol)
+    rbind(table, again[!(again$Symbol %in% table$Symbol), ])
+}
+
+
 gencode <- utils::read.csv(gzfile(from("gene_coordinates",
     "gene_coordinates_mus_musculus.csv.gz"
 )), colClasses = "character", quote = "\"")
@@ -171,7 +181,7 @@ gencode$id <- sub("\\..*$", "", gencode$gene_id)
 gencode <- gencode[gencode$gene_name != gencode$id, ]
 env <- new.env()
 load(from("hgnc", "mouse.table.rda"), env)
-mgi <- env$mouse.table
+mgi <- undoDates(env$mouse.table)
 mgi <- mgi[mgi$Approved.Symbol %in% gencode$gene_name &
     mgi$Symbol != mgi$Approved.Symbol & clean(mgi$Symbol) &
     !isDate(mgi$Symbol) & !grepl("^ENSMUS", mgi$Symbol), ]
