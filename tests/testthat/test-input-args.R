@@ -36,8 +36,10 @@ test_that("the verbs share names, defaults and checks of their arguments", {
         "keep", "genes", "alreadyNormalised"
     )
     for (class in c("GRNParam", "PerCellGRNParam", "FoundationModel")) {
-        body <- methods::getMethod("inferGRN", c("ANY", class))@.Data
-        formals <- formals(body(body)[[2L]][[3L]])
+        method <- methods::getMethod("inferGRN", c("ANY", class))@.Data
+        first <- body(method)[[2L]]
+        formals <- if (identical(first[[2L]], quote(.local)))
+            formals(eval(first[[3L]])) else formals(method)
         expect_true(all(shared %in% names(formals)), info = class)
         expect_true(all(vapply(formals[shared], is.null, NA)), info = class)
     }
