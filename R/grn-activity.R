@@ -140,8 +140,7 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
         x[[name]] <- SeuratObject::CreateAssayObject(data = full)
         return(x)
     }
-    if (is.matrix(x) || methods::is(x, "Matrix") ||
-        methods::is(x, "DelayedMatrix")) {
+    if (.kindOf(x) == "matrix") {
         .needNetwork(grn)
         if (methods::is(grn, "PooledGRN")) {
             return(.matrixActivity(x, grn, ...))

@@ -156,7 +156,7 @@ setMethod("trainModel", c("ANY", "SFModel"), function(x, model,
 #' @export
 setMethod("trainModel", c("ANY", "SFMParam"), function(x, model, ...,
     species = NULL, tfs = NULL, assay.type = NULL, symbols = NULL,
-    threads = NULL, seed = NULL, teacher = NULL) {
+    assay = NULL, threads = NULL, seed = NULL, teacher = NULL) {
     if (!is.null(teacher)) {
         if (!is.null(tfs)) {
             .stopArgument("tfs", "can't be chosen: they are the teacher's.")
@@ -168,11 +168,11 @@ setMethod("trainModel", c("ANY", "SFMParam"), function(x, model, ...,
     made <- newModel(model, x,
         species = species, tfs = tfs,
         seed = seed, threads = threads, assay.type = assay.type,
-        symbols = symbols
+        symbols = symbols, assay = assay
     )
     trainModel(x, made, ...,
         species = species, assay.type = assay.type, symbols = symbols,
-        seed = seed
+        assay = assay, seed = seed
     )
 })
 

@@ -86,7 +86,7 @@ plotEdge <- function(x, tf, target, embedding = NULL, dimred = 1,
     if (is.null(embedding)) {
         return(.principalPlane(x@expression))
     }
-    if (methods::is(embedding, "SingleCellExperiment")) {
+    if (.kindOf(embedding) == "SingleCellExperiment") {
         embedding <- .reducedDimOf(embedding, dimred)
     }
     embedding <- as.matrix(embedding)

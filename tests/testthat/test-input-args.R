@@ -35,7 +35,7 @@ test_that("the verbs share names, defaults and checks of their arguments", {
     shared <- c("assay.type", "assay", "symbols", "species", "tfs", "nTargets",
         "keep", "genes", "alreadyNormalised"
     )
-    for (class in c("GRNParam", "PerCellGRNParam", "FoundationModel")) {
+    for (class in c("GRNParam", "PerCellGRNParam", "SFModel")) {
         method <- methods::getMethod("inferGRN", c("ANY", class))@.Data
         first <- body(method)[[2L]]
         formals <- if (identical(first[[2L]], quote(.local)))

@@ -38,7 +38,7 @@ test_that("factors may be named as the rows are; none of them is an error", {
     ens <- x
     rownames(ens) <- c(ids, sprintf("ENSG%011d", 900001:900026))
     for (given in list(ids[1:3], paste0(ids[1:3], ".7"), tolower(tfs[1:3]))) {
-        for (param in list(RidgeGRNParam(), PerCellGRNParam(permutations = 1))) {
+        for (param in list(RidgeGRNParam(), PerCellGRNParam(nPerm = 1))) {
             expect_identical(tfNames(inferGRN(ens, param, tfs = given,
                 seed = 1
             )), tfs[1:3])

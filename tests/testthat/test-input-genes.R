@@ -59,7 +59,7 @@ test_that("a transgene among Ensembl identifiers changes nothing", {
     for (odd in list("EGFP", c("Cre", "ERCC-00002", "HTO1"))) {
         m <- d$m
         rownames(m)[31 - seq_along(odd)] <- odd
-        for (param in list(RidgeGRNParam(), PerCellGRNParam(permutations = 1))) {
+        for (param in list(RidgeGRNParam(), PerCellGRNParam(nPerm = 1))) {
             grn <- inferGRN(m, param, seed = 1)
             expect_identical(tfNames(grn), d$tfs)
             expect_true(all(toupper(odd) %in% toupper(geneNames(grn))))
