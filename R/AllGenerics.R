@@ -5,19 +5,34 @@
 setGeneric("summary")
 setGeneric("as.matrix")
 
+## Arguments that take long to make are evaluated before a method is looked
+## for: an error in one of them is then told as it is, and not as an "error in
+## evaluating the argument 'model' in selecting a method".
+
 ## ---- models (newModel, trainModel, inferGRN, saveModel) --------------------
 
 #' @rdname newModel
 #' @export
-setGeneric("newModel", function(param, ...) standardGeneric("newModel"))
+setGeneric("newModel", function(param, ...) {
+    force(param)
+    standardGeneric("newModel")
+})
 
 #' @rdname trainModel
 #' @export
-setGeneric("trainModel", function(x, model, ...) standardGeneric("trainModel"))
+setGeneric("trainModel", function(x, model, ...) {
+    force(x)
+    if (!missing(model)) force(model)
+    standardGeneric("trainModel")
+})
 
 #' @rdname inferGRN
 #' @export
-setGeneric("inferGRN", function(x, model, ...) standardGeneric("inferGRN"))
+setGeneric("inferGRN", function(x, model, ...) {
+    force(x)
+    if (!missing(model)) force(model)
+    standardGeneric("inferGRN")
+})
 
 #' @rdname saveModel
 #' @export
@@ -160,7 +175,10 @@ setGeneric(".pageBody", function(x) standardGeneric(".pageBody"))
 
 #' @rdname estimateTau
 #' @export
-setGeneric("estimateTau", function(x, ...) standardGeneric("estimateTau"))
+setGeneric("estimateTau", function(x, ...) {
+    force(x)
+    standardGeneric("estimateTau")
+})
 
 #' @rdname TauFit-class
 #' @export

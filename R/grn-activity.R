@@ -134,14 +134,13 @@ setMethod("regulonActivity", "SingleCellExperiment", function(x, grn, ...,
 #' @export
 setMethod("regulonActivity", "ANY", function(x, grn, ...,
     name = "regulons") {
-    if (inherits(x, "Seurat")) {
+    if (.kindOf(x) == "Seurat") {
         .checkText(name, "name")
         full <- .activityFor(x, grn, ...)
         x[[name]] <- SeuratObject::CreateAssayObject(data = full)
         return(x)
     }
-    if (is.matrix(x) || methods::is(x, "Matrix") ||
-        methods::is(x, "DelayedMatrix")) {
+    if (.kindOf(x) == "matrix") {
         .needNetwork(grn)
         if (methods::is(grn, "PooledGRN")) {
             return(.matrixActivity(x, grn, ...))
@@ -191,15 +190,14 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
 ## Cells read as inferGRN() reads them, on the network's genes.
 .pooledActivity <- function(x, grn, method = c("targets", "strength"),
     top = 50, signed = TRUE, ..., assay.type = NULL, symbols = NULL,
-    species = grn@metadata$species, alreadyNormalised = FALSE,
+    species = grn@metadata$species, alreadyNormalised = NULL,
     threads = NULL) {
     .noDots(...)
-    prepared <- .estimatorCells(x, list(
-        assay.type = assay.type, symbols = symbols, species = species,
-        tfs = tfNames(grn), nTargets = 0, genes = geneNames(grn), keep = NULL,
-        preprocess = list(minCells = 0),
-        alreadyNormalised = .checkFlag(alreadyNormalised, "alreadyNormalised")
-    ), NULL, FALSE)
+    how <- .inputArgs(assay.type, symbols, species, tfNames(grn), 0,
+        genes = geneNames(grn), alreadyNormalised = alreadyNormalised,
+        preprocess = list(minCells = 0)
+    )
+    prepared <- .networkCells(x, how, FALSE)
     values <- prepared$values
     dimnames(values) <- list(prepared$labels, prepared$cells)
     out <- .matrixActivity(values, grn, method, top, signed)

@@ -52,7 +52,7 @@
 #' unlink(file)
 #' @export
 benchmarkGRN <- function(x, reference, methods = NULL, seeds = 1,
-    nBoot = 100, tfs = NULL, nTargets = Inf, alreadyNormalised = FALSE,
+    nBoot = 100, tfs = NULL, nTargets = Inf, alreadyNormalised = NULL,
     preprocess = list(), ..., title = "Comparison of network methods",
     file = NULL, overwrite = FALSE, verbose = interactive()) {
     .noRenamed(..., renamed = c(data = "x", references = "reference"))

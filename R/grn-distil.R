@@ -7,7 +7,7 @@
 .distil <- function(param, x, teacher, species = NULL, assay.type = NULL,
     symbols = NULL, threads = NULL, seed = NULL, epochs = NULL,
     batchSize = 16, lr = 5e-3, weightDecay = 0.05, clip = 1,
-    preprocess = list(), alreadyNormalised = FALSE,
+    preprocess = list(), alreadyNormalised = NULL,
     verbose = interactive()) {
     teacher <- .asTeacher(teacher)
     batchSize <- .checkNumber(batchSize, "batchSize", 1, 65536, TRUE)
@@ -21,13 +21,11 @@
     model <- .newStudent(param, x, teacher, species, assay.type, symbols,
         threads, seed
     )
-    args <- list(
-        assay.type = assay.type, symbols = symbols,
-        species = model@state$species, tfs = NULL, nTargets = 0L,
-        genes = teacher$genes, preprocess = preprocess,
-        alreadyNormalised = .checkFlag(alreadyNormalised, "alreadyNormalised")
+    how <- .inputArgs(assay.type, symbols, model@state$species, nTargets = 0,
+        genes = teacher$genes, alreadyNormalised = alreadyNormalised,
+        preprocess = preprocess
     )
-    prepared <- .prepareCells(model, x, "infer", args, verbose)
+    prepared <- .modelCells(model, x, "infer", how, verbose)
     lesson <- .lesson(prepared, teacher)
     .checkMemory(model, min(batchSize, nrow(lesson$w)), nrow(prepared$values),
         sum(!prepared$nonTF), TRUE, "batchSize"
@@ -50,7 +48,7 @@
         param@config$sfm[[rate]] <- 0
     }
     newModel(param, x,
-        species = if (is.null(species)) "human" else species,
+        species = species,
         tfs = teacher$tfs, seed = seed, threads = threads,
         assay.type = assay.type, symbols = symbols
     )

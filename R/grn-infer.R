@@ -13,19 +13,19 @@
 #' factors of `x` plus the `nTargets` most variable other genes, as the
 #' published tasks do. `genes` or `nTargets` choose otherwise.
 #'
-#' @param x the cells, as for [newModel()].
+#' @inheritParams cellInput
 #' @param model a [FoundationModel-class].
-#' @param assay.type,symbols,species,platform,tissue,disease,tfs as for
-#'   [trainModel()].
-#' @param alreadyNormalised,preprocess as for [trainModel()]; cells are never
-#'   filtered here, and genes only when they have no count at all. Conditions
-#'   the model does not know count as unknown.
+#' @param platform,tissue,disease as for [trainModel()]; conditions the model
+#'   does not know count as unknown.
+#' @param tfs as in [cellInput]; `NULL`: the model's table.
+#' @param preprocess see [cellInput]; cells are never filtered here, and genes
+#'   only when they have no count at all.
 #' @param cells `NULL` (all), or cells by index, name or logical vector.
 #' @param nTargets variable genes beside the factors; `NULL`: see Details.
 #' @param keep names of genes to read beside the factors and variable genes;
 #'   it has no effect where the genes are those of the training.
-#' @param genes names of exactly the genes to read; `NULL`: those the model
-#'   was trained on. One without a count in these cells is read as 0.
+#' @param genes exactly the genes to read, as in [cellInput]; `NULL`: those the
+#'   model was trained on. One without a count in these cells is read as 0.
 #' @param batchSize cells per call of the engine.
 #' @param file path of an HDF5 file to write the networks to while they are
 #'   made: memory then does not grow with them.
@@ -34,7 +34,6 @@
 #' @param resume go on with `file` after a call that was interrupted? The
 #'   model, genes, cells and settings must be the same.
 #' @param overwrite replace `file` if it exists?
-#' @param verbose show messages and progress.
 #' @param ... not used.
 #' @return A `CellGRN`.
 #' @section Writing to a file: The expression values and `cellData` go into the
@@ -44,7 +43,7 @@
 #'   or an error what is complete stays in the file, and `resume = TRUE` goes
 #'   on from there; when nothing is complete, or when the disk is full, the
 #'   file is removed. A message says which.
-#' @section Errors: bad cells or gene names as for [newModel()]; genes named
+#' @section Errors: those of [cellInput]; genes named
 #'   in `genes` that `x` or the model lacks; a model of other genes; a dead
 #'   model (after `readRDS()`); more genes than the model takes; not enough
 #'   memory. Ctrl-C stops the call within a second and returns nothing.
@@ -65,26 +64,20 @@ setMethod("inferGRN", c("ANY", "SFModel"), function(x, model,
     assay.type = NULL, symbols = NULL, species = NULL, platform = NULL,
     tissue = NULL, disease = NULL, cells = NULL, tfs = NULL,
     nTargets = NULL, keep = NULL, genes = NULL, batchSize = 8,
-    alreadyNormalised = FALSE, preprocess = list(), file = NULL,
-    backing = NULL, resume = FALSE, overwrite = FALSE,
+    alreadyNormalised = NULL, preprocess = list(), file = NULL,
+    backing = NULL, resume = FALSE, overwrite = FALSE, assay = NULL,
     verbose = TRUE) {
     .alive(model)
     backing <- .chooseBacking(backing, file, resume, overwrite)
     .checkFlag(verbose, "verbose")
     batchSize <- .checkNumber(batchSize, "batchSize", 1, 65536, TRUE)
-    if (is.null(genes) && is.null(nTargets)) {
-        genes <- model@state$tokens
-    }
-    args <- list(
-        assay.type = assay.type, symbols = symbols,
-        species = if (is.null(species)) model@state$species else species,
-        platform = platform, tissue = tissue, disease = disease, tfs = tfs,
-        nTargets = if (is.null(nTargets)) 1000L else
-            .checkNumber(nTargets, "nTargets", 0, whole = TRUE),
-        keep = keep, genes = genes, preprocess = preprocess,
-        alreadyNormalised = .checkFlag(alreadyNormalised, "alreadyNormalised")
+    how <- .inputArgs(assay.type, symbols,
+        if (is.null(species)) model@state$species else species, tfs, nTargets,
+        keep, genes, alreadyNormalised, preprocess, assay, platform, tissue,
+        disease,
+        tokens = if (is.null(genes) && is.null(nTargets)) model@state$tokens
     )
-    prepared <- .prepareCells(model, x, "infer", args, verbose)
+    prepared <- .modelCells(model, x, "infer", how, verbose)
     prepared <- .pickCells(prepared, cells)
     if (!is.null(model@state$student)) {
         prepared <- .readStates(model@state$student, prepared)
@@ -114,41 +107,6 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
         "PerCellGRNParam(), or left out; it is ", .show(model), "."
     )
 })
-
-## Cells by index, name or logical vector, in the order asked for.
-.pickCells <- function(prepared, cells) {
-    if (is.null(cells)) {
-        return(prepared)
-    }
-    n <- length(prepared$cells)
-    at <- if (is.character(cells)) {
-        match(cells, prepared$cells)
-    } else if (is.logical(cells) && length(cells) == n) {
-        which(cells)
-    } else if (is.numeric(cells) && all(is.finite(cells)) &&
-        all(cells == round(cells)) && all(cells >= 1) && all(cells <= n)) {
-        as.integer(cells)
-    } else {
-        .stopArgument("cells", "must be names, whole numbers from 1 to ", n,
-            ", or ", n, " logical values; it is ", .show(cells), "."
-        )
-    }
-    if (anyNA(at)) {
-        .stopArgument("cells", "names cells that 'x' does not have: ",
-            .some(as.character(cells[is.na(at)])), "."
-        )
-    }
-    if (!length(at) || anyDuplicated(at)) {
-        .stopArgument("cells", "must name at least one cell, each once.")
-    }
-    prepared$values <- prepared$values[, at, drop = FALSE]
-    prepared$conditions <- prepared$conditions[, at, drop = FALSE]
-    prepared$cells <- prepared$cells[at]
-    prepared$columns <- prepared$columns[at]
-    prepared$cellData <- prepared$cellData[at, , drop = FALSE]
-    prepared$report$cells <- length(at)
-    prepared
-}
 
 ## Weights kept of each row; of a student, whose rows are full, the 64 largest.
 .gateWidth <- function(model) {

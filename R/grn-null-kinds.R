@@ -156,7 +156,7 @@
     seen <- x@metadata$coverage
     known <- list(assay.type = NULL, symbols = NULL,
         species = x@metadata$species, preprocess = list(),
-        alreadyNormalised = isTRUE(seen$logged)
+        alreadyNormalised = isTRUE(seen$logged), assay = NULL
     )
     bad <- setdiff(names(args), names(known))
     if (length(args) && is.null(names(args))) {
@@ -166,9 +166,10 @@
         do.call(.noDots, stats::setNames(as.list(bad), bad))
     }
     known[names(args)] <- args
-    prepared <- tryCatch(.estimatorCells(cells, c(known, list(
-        tfs = rownames(s), genes = colnames(s), nTargets = 0, keep = NULL
-    )), NULL, FALSE), error = .orLacking)
+    how <- do.call(.inputArgs, c(known, list(tfs = rownames(s),
+        genes = colnames(s), nTargets = 0
+    )))
+    prepared <- tryCatch(.networkCells(cells, how, FALSE), error = .orLacking)
     rows <- match(rownames(s), prepared$labels[!prepared$nonTF])
     columns <- match(colnames(s), prepared$labels)
     if (anyNA(rows) || anyNA(columns)) {

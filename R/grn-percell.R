@@ -31,10 +31,11 @@
 #' edges vary by less than 3% (median coefficient of variation).
 #' Resolution is the state: nothing here resolves cells within one.
 #'
-#' @param states NULL: found; or labels, the name of a column of `colData(x)` or
-#'   a vector with a value per cell.
+#' @param states NULL: found; or labels, the name of a column of `colData(x)`
+#'   (`"ident"`: the identities of a Seurat object) or a vector with a value
+#'   per cell.
 #' @param embedding NULL, or coordinates to find states in: the name of a
-#'   `reducedDim` or a matrix, cells x dimensions.
+#'   `reducedDim` (Seurat: reduction) or a matrix, cells x dimensions.
 #' @param nStates numbers of states tried, from 2 to 32; one number: that.
 #' @param neighbours nearest cells that make a membership.
 #' @param centre NULL: by the gate above; TRUE or FALSE: always or never.
@@ -129,26 +130,21 @@ setMethod(".paramSettings", "PerCellGRNParam", function(param) {
 #'
 #' See [PerCellGRNParam()] for the method.
 #'
-#' @param x the cells, as for [newModel()].
+#' @inheritParams cellInput
 #' @param model a [PerCellGRNParam()].
-#' @param assay.type,symbols,species as for [trainModel()]; Ensembl names
-#'   without symbols get those of the shipped table.
-#' @param tfs the TFs: NULL for the catalogue of the species, or symbols.
-#' @param nTargets most variable genes read beside the TFs; `Inf`: all.
-#' @param keep,genes names of genes to read also, or exactly.
+#' @param nTargets most variable genes read beside the TFs; `NULL`: 2,000;
+#'   `Inf`: all.
 #' @param maxTFs most variable TFs used at most; cost grows with the cube of
 #'   TFs x (1 + states).
-#' @param alreadyNormalised is `x` log-normalised already?
-#' @param preprocess as for [trainModel()]; `target` is the median total count
+#' @param preprocess see [cellInput]; `target` is the median total count
 #'   of a cell unless given; genes seen in fewer than `minCells` (3) cells are
 #'   left out.
 #' @param seed NULL: from R's generator; or a whole number.
 #' @param threads threads of the engine; NULL: `causeway.threads`. The result
 #'   doesn't depend on it.
-#' @param verbose show messages.
 #' @param ... not used.
 #' @return A [StateGRN-class].
-#' @section Errors: bad cells or gene names as for [newModel()]; labels or
+#' @section Errors: those of [cellInput]; labels or
 #'   coordinates that don't fit `x`; too few cells for the number of states;
 #'   too many TFs.
 #' @examples
@@ -159,21 +155,19 @@ setMethod(".paramSettings", "PerCellGRNParam", function(param) {
 #' @export
 setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     assay.type = NULL, symbols = NULL, species = NULL, tfs = NULL,
-    nTargets = 2000, keep = NULL, genes = NULL, maxTFs = 300,
-    alreadyNormalised = FALSE, preprocess = list(), seed = NULL, ...,
-    threads = NULL, verbose = TRUE) {
+    nTargets = NULL, keep = NULL, genes = NULL, maxTFs = 300,
+    alreadyNormalised = NULL, preprocess = list(), seed = NULL, ...,
+    threads = NULL, assay = NULL, verbose = TRUE) {
     .noDots(...)
     s <- model@settings
     .checkFlag(verbose, "verbose")
-    .checkFlag(alreadyNormalised, "alreadyNormalised")
     maxTFs <- .checkNumber(maxTFs, "maxTFs", 1, whole = TRUE)
-    prepared <- .stateInput(x, assay.type, symbols, species, tfs,
-        if (identical(nTargets, Inf)) Inf else
-            .checkNumber(nTargets, "nTargets", 0, whole = TRUE), keep, genes,
-        preprocess, alreadyNormalised, verbose
+    how <- .inputArgs(assay.type, symbols, species, tfs, nTargets, keep,
+        genes, alreadyNormalised, preprocess, assay, default = 2000
     )
+    prepared <- .networkCells(x, how, verbose, total = "median")
     prepared <- .limitTFs(prepared, maxTFs, verbose)
-    s <- .givenStates(s, x, prepared)
+    s <- .givenStates(s, prepared)
     key <- .newKey(seed)
     .sayStates(prepared, s, verbose)
     fit <- .fitStates(prepared, s, key, .threads(threads))
@@ -207,35 +201,6 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
 ## Multiplications a second that the forecasts of time count on: one slow core.
 .workPerSecond <- 5e9
 
-.stateInput <- function(x, assay.type, symbols, species, tfs, nTargets, keep,
-    genes, preprocess, logged, verbose) {
-    input <- .cellInput(x, assay.type, symbols, verbose)
-    .warnSpecies(species, tfs, input)
-    species <- .resolveSpecies(species, input$cellData)
-    input <- .symbolsOfEnsembl(input, species, verbose)
-    .warnTfs(tfs, c(input$clean, input$symbols))
-    vocab <- .makeVocab(input$clean, input$symbols, input$type)
-    if (is.list(preprocess) && is.null(preprocess$target) && !logged) {
-        total <- .cellTotals(input$matrix)
-        if (any(total > 0, na.rm = TRUE)) {
-            preprocess$target <- median(total[total > 0], na.rm = TRUE)
-        }
-    }
-    prepared <- .preprocess(input, vocab, .resolveTfs(tfs, species)[[species]],
-        "infer", nTargets = nTargets, genes = genes, keep = keep,
-        preprocess = .rareGenes(preprocess), logged = logged,
-        verbose = verbose
-    )
-    prepared$report$species <- species
-    prepared
-}
-
-.cellTotals <- function(m) {
-    unlist(lapply(.columnChunks(m), function(part) {
-        Matrix::colSums(.columnChunk(m, part))
-    }), use.names = FALSE)
-}
-
 ## All but the `most` most variable TFs become ordinary genes.
 .limitTFs <- function(prepared, most, verbose) {
     tf <- which(!prepared$nonTF)
@@ -252,13 +217,8 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
 }
 
 ## Labels as one-hot memberships, coordinates as a matrix dims x cells.
-.givenStates <- function(s, x, prepared) {
+.givenStates <- function(s, prepared) {
     n <- length(prepared$cells)
-    if (n < 2L) {
-        .stopArgument("x", "has one cell; a network needs at least two, ",
-            "better hundreds."
-        )
-    }
     if (!is.null(s$states)) {
         label <- s$states
         if (is.character(label) && length(label) == 1L) {
@@ -286,7 +246,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
         s$w <- t(outer(as.integer(label), seq_len(nlevels(label)), "==") + 0)
     }
     if (!is.null(s$embedding)) {
-        s$point <- .givenCoordinates(s$embedding, x, n)
+        s$point <- .givenCoordinates(s$embedding, prepared)
     }
     if (is.null(s$w)) {
         s$high <- min(s$high, n - 1L)
@@ -299,17 +259,27 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     s
 }
 
-.givenCoordinates <- function(point, x, n) {
+## Coordinates of the cells, dimensions x cells: a matrix (by row names, else
+## by position) or the name of a reduction of `x`.
+.givenCoordinates <- function(point, prepared) {
+    n <- length(prepared$cells)
     if (is.character(point) && length(point) == 1L) {
-        if (!methods::is(x, "SingleCellExperiment") ||
-            !point %in% SingleCellExperiment::reducedDimNames(x)) {
-            .stopArgument("embedding", "is \"", point, "\", which isn't a ",
-                "reducedDim of 'x'; give its name or a matrix."
+        name <- point
+        point <- .reductionOf(prepared, name)
+        if (is.null(point)) {
+            known <- names(prepared$reductions)
+            .stopArgument("embedding", "is \"", name, "\", which isn't a ",
+                "reduction (reducedDim) of 'x'; ", if (length(known))
+                    paste0("it has ", .some(known)) else "it has none",
+                ". Give a name or a matrix."
             )
         }
-        point <- SingleCellExperiment::reducedDim(x, point)
     }
     point <- as.matrix(point)
+    at <- match(prepared$cells, rownames(point))
+    if (!anyNA(at)) {
+        point <- point[at, , drop = FALSE]
+    }
     if (!is.numeric(point) || nrow(point) != n || ncol(point) < 1L ||
         !all(is.finite(point))) {
         .stopArgument("embedding", "must be finite numbers, cells x ",
@@ -317,6 +287,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
             ncol(point), "."
         )
     }
+    dimnames(point) <- NULL
     t(point) + 0
 }
 

@@ -115,7 +115,7 @@ setClass("GRNPerturbation", contains = "CausewayReport")
 evaluatePerturbation <- function(x, grn, perturbation, control,
     block = NULL, top = 100, minCells = 10, matched = 50,
     nPerm = 1000, nBoot = 200, effect = c("loss", "gain"),
-    assay.type = NULL, symbols = NULL, alreadyNormalised = FALSE, seed = NULL,
+    assay.type = NULL, symbols = NULL, alreadyNormalised = NULL, seed = NULL,
     ..., threads = NULL) {
     .noDots(..., renamed = c(replicate = "block", permutations = "nPerm"))
     .cellsFirst(x, grn)
@@ -128,7 +128,6 @@ evaluatePerturbation <- function(x, grn, perturbation, control,
         effect = .oneOf(effect, c("loss", "gain"), "effect"),
         key = .newKey(seed), threads = .threads(threads)
     )
-    .checkFlag(alreadyNormalised, "alreadyNormalised")
     if (is(grn, "PerCellNetworks")) {
         grn <- poolGRN(grn)
     }
@@ -136,7 +135,10 @@ evaluatePerturbation <- function(x, grn, perturbation, control,
         .refuseNetwork(grn, "grn")
     }
     .refuseFiltered(grn, "grn")
-    input <- .cellInput(x, assay.type, symbols, FALSE)
+    how <- .inputArgs(assay.type, symbols,
+        alreadyNormalised = alreadyNormalised
+    )
+    input <- .readCells(x, how)
     job <- c(job, .perturbedCells(input, perturbation, control, block,
         grn, job$minCells
     ))
@@ -228,9 +230,17 @@ evaluatePerturbation <- function(x, grn, perturbation, control,
     }
     m <- input$matrix
     all <- seq_len(ncol(m))
+    scan <- list(whole = TRUE, largest = 0)
     for (part in .columnChunks(m)) {
-        .badValues(.asSparse(.columnChunk(m, part)), input$names, input$cells,
-            part
+        chunk <- .columnChunk(m, part)
+        .badValues(chunk, input$names, input$cells, part, sanitize = FALSE)
+        scan$whole <- scan$whole && all(chunk@x == floor(chunk@x))
+        scan$largest <- max(scan$largest, chunk@x)
+    }
+    logged <- .isLogged(logged, input$assay, scan)
+    if (!logged && !scan$whole) {
+        .warnLogs(input$assay, scan$largest, "If it holds log values, say ",
+            "alreadyNormalised = TRUE.", verbose = FALSE
         )
     }
     values <- .extractValues(m, at[!is.na(at)], all, .cellTotals(m), 1e4,

@@ -15,26 +15,20 @@
 #' entry for a network over none; `centre` decides otherwise. The gate was set
 #' on simulations. `metadata(grn)$centring` says what was done.
 #'
-#' @param x the cells, as for [newModel()].
+#' @inheritParams cellInput
 #' @param model a [GRNParam-class]; missing: `CombinedGRNParam()`.
-#' @param assay.type,symbols,species,tfs as for [newModel()]; Ensembl names
-#'   without symbols get those of the shipped table.
 #' @param cells `NULL` (all), or cells by index, name or logical vector.
-#' @param nTargets variable genes beside the TFs; `Inf`: all genes.
-#' @param keep names of genes to use beside TFs and variable genes.
-#' @param genes names of exactly the genes to use.
+#' @param nTargets variable genes beside the TFs; `NULL`: 1,000; `Inf`: all
+#'   genes.
 #' @param centre remove the means of cell states first? NULL: by the gate above
 #'   for `CombinedGRNParam()`, no for the others.
-#' @param alreadyNormalised is the assay log-normalised? Otherwise counts are
-#'   scaled to 10,000 a cell and log1p-transformed.
-#' @param preprocess as for [trainModel()]; cells are never filtered here;
-#'   genes seen in fewer than `minCells` (3) cells are left out.
+#' @param preprocess see [cellInput]; cells are never filtered here, genes seen
+#'   in fewer than `minCells` (3) cells are left out, `target` is 10,000.
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
 #'   whole number. Only trees and the search for states (`centre`) use random
 #'   numbers.
 #' @param threads threads of the engine; `NULL`: option `causeway.threads`,
 #'   else at most 2. Results don't depend on it.
-#' @param verbose show messages.
 #' @param ... not used.
 #' @return A [PooledGRN-class], TFs x genes, self edges 0; constant genes have
 #'   no edges. Its `metadata()` holds `model` (the estimator's name),
@@ -45,9 +39,9 @@
 #'   `priorEvidence` (list: edges, given, strength, gain, nullGain, evidence;
 #'   see [GRNParam-class]). An ordinary R object: `saveRDS()` keeps it,
 #'   [writeGRN()] writes its edges.
-#' @section Errors: bad cells or names as for [newModel()]; no TF among the
-#'   genes; fewer than two cells; not enough memory. Ctrl-C stops trees within
-#'   a second.
+#' @section Errors: those of [cellInput]; no TF among the genes; fewer than two
+#'   cells; not enough memory. Ctrl-C stops trees within a second. Scores that
+#'   are all 0, since the cells are alike or few, are a warning.
 #' @seealso [GRNParam-class], [PerCellGRNParam()], [evaluateGRN()],
 #'   [nullGRN()], [edgeTable()], [plotGRN()]
 #' @references See [GRNParam-class].
@@ -64,22 +58,17 @@ NULL
 #' @export
 setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     assay.type = NULL, symbols = NULL, species = NULL, tfs = NULL,
-    cells = NULL, nTargets = 1000, keep = NULL, genes = NULL,
-    centre = NULL, alreadyNormalised = FALSE, preprocess = list(),
-    seed = NULL, threads = NULL, verbose = TRUE) {
+    cells = NULL, nTargets = NULL, keep = NULL, genes = NULL,
+    centre = NULL, alreadyNormalised = NULL, preprocess = list(),
+    seed = NULL, threads = NULL, assay = NULL, verbose = TRUE) {
     .checkFlag(verbose, "verbose")
     if (!is.null(centre)) {
         .checkFlag(centre, "centre")
     }
-    if (!identical(nTargets, Inf)) {
-        nTargets <- .checkNumber(nTargets, "nTargets", 0, whole = TRUE)
-    }
-    prepared <- .estimatorCells(x, list(
-        assay.type = assay.type, symbols = symbols, species = species,
-        tfs = tfs, nTargets = nTargets, keep = keep, genes = genes,
-        preprocess = preprocess,
-        alreadyNormalised = .checkFlag(alreadyNormalised, "alreadyNormalised")
-    ), cells, verbose)
+    how <- .inputArgs(assay.type, symbols, species, tfs, nTargets, keep,
+        genes, alreadyNormalised, preprocess, assay
+    )
+    prepared <- .networkCells(x, how, verbose, cells)
     key <- .newKey(seed)
     threads <- .threads(threads)
     .say(verbose, "Network by ", .paramName(model), ": ",
@@ -167,40 +156,6 @@ setMethod("inferGRN", c("GRNParam", "missing"),
     .stopArgument("x", "is the model; the cells come first, ",
         "inferGRN(x, model)."
     )
-}
-
-## Two genes seen in the same one cell only correlate perfectly: what estimates
-## a network from these cells leaves out genes seen in fewer than three.
-.rareGenes <- function(preprocess) {
-    if (is.list(preprocess) && is.null(preprocess$minCells)) {
-        preprocess$minCells <- 3
-    }
-    preprocess
-}
-
-## Cells in the form all estimators share, see .preprocess().
-.estimatorCells <- function(x, args, cells, verbose) {
-    input <- .cellInput(x, args$assay.type, args$symbols, verbose)
-    .warnSpecies(args$species, args$tfs, input)
-    species <- .resolveSpecies(args$species, input$cellData)
-    input <- .symbolsOfEnsembl(input, species, verbose)
-    tfs <- .resolveTfs(args$tfs, species)[[species]]
-    .warnTfs(args$tfs, c(input$clean, input$symbols))
-    vocab <- .makeVocab(input$clean, input$symbols, input$type)
-    prepared <- .preprocess(input, vocab, tfs, "infer",
-        nTargets = args$nTargets, genes = args$genes, keep = args$keep,
-        preprocess = .rareGenes(args$preprocess),
-        logged = args$alreadyNormalised, verbose = verbose
-    )
-    prepared$conditions <- matrix(0L, 0L, length(prepared$cells))
-    prepared <- .pickCells(prepared, cells)
-    if (ncol(prepared$values) < 2L) {
-        .stopArgument(if (is.null(cells)) "x" else "cells",
-            "leaves one cell; a network needs at least two, better hundreds."
-        )
-    }
-    prepared$report$species <- species
-    prepared
 }
 
 ## The same by gene, as the engine reads it (src/glue/r_estimators.c).

@@ -1,85 +1,45 @@
-## From the user's container to one shape: a list with `matrix` (genes x
-## cells: matrix, dgCMatrix or DelayedArray), `cells`, `names` (gene names),
-## `symbols` (or NULL), `cellData` (DataFrame), `assay` (its name).
+## From the user's container to one shape, for every verb that reads cells.
 
-.symbolColumns <- c(
-    "gene_short_name", "symbol", "Symbol", "SYMBOL", "gene_symbol",
-    "gene_name", "Gene", "feature_name"
-)
-
-.cellInput <- function(x, assay.type = NULL, symbols = NULL,
-    verbose = FALSE, strict = TRUE) {
-    input <- if (methods::is(x, "SummarizedExperiment")) {
-        .fromSummarizedExperiment(x, assay.type, verbose)
-    } else if (inherits(x, "Seurat")) {
-        .fromSeurat(x, assay.type, verbose)
-    } else if (is.matrix(x) || methods::is(x, "Matrix") ||
-        methods::is(x, "DelayedArray")) {
-        .fromMatrix(x, assay.type)
-    } else {
-        .stopArgument("x", "must be a SingleCellExperiment, a ",
-            "SummarizedExperiment, a Seurat object, or a matrix, dgCMatrix ",
-            "or DelayedMatrix with genes in rows; it is a ",
-            class(x)[[1L]], "."
-        )
-    }
-    input$geneData <- as.data.frame(input$geneData, optional = TRUE)
-    .checkMatrix(input$matrix)
-    input <- .nameCells(input, verbose)
-    .nameGenes(input, symbols, verbose, strict)
+## A list: `matrix` (genes x cells, any kind that .columnChunk() reads),
+## `cells`, `names` (of genes), `clean` (names as they are matched), `ids`
+## (row names of `x` as identifiers are matched), `type` ("ensembl" or
+## "symbol"), `symbols` (or NULL), `cellData`, `geneData`, `assay` (its name),
+## `species`, `reductions`, `variable`, `metadata` (see .part()). `how`: what
+## .inputArgs() returns. `strict`: names that differ in case or Ensembl version
+## only are an error too.
+.readCells <- function(x, how = .inputArgs(), verbose = FALSE, strict = TRUE) {
+    found <- .modalities(x)
+    cells <- .readPart(.rnaPart(found, how$assay), how$assay.type, verbose)
+    .checkMatrix(cells$matrix)
+    .checkOrientation(cells, how$symbols)
+    cells <- .nameCells(cells, verbose)
+    cells$species <- .resolveSpecies(how$species, cells$cellData)
+    cells <- .nameGenes(cells, how$symbols, verbose, strict)
+    .checkMixed(cells$cellData)
+    cells$elsewhere <- setdiff(names(found$parts), how$assay)
+    cells
 }
 
-.fromSummarizedExperiment <- function(x, assay.type, verbose) {
-    available <- SummarizedExperiment::assayNames(x)
-    if (length(SummarizedExperiment::assays(x)) == 0L) {
-        .stopArgument("x", "has no assay; put the counts in with ",
-            "assay(x, \"counts\") <- ."
-        )
-    }
-    if (is.null(assay.type)) {
-        assay.type <- if ("counts" %in% available) "counts" else 1L
-        if (is.numeric(assay.type)) {
-            .say(verbose, "No assay \"counts\": taking the first, ",
-                if (length(available)) paste0("\"", available[[1L]], "\"")
-                else "unnamed", "; 'assay.type' chooses another."
+## The part that holds the RNA: the one asked for, the container's own, or the
+## one that looks like it.
+.rnaPart <- function(found, assay) {
+    names <- names(found$parts)
+    if (!is.null(assay)) {
+        if (length(names) < 2L && !assay %in% names) {
+            .stopArgument("assay", "is \"", assay, "\", but 'x' holds one ",
+                "modality; leave it NULL. Its assays are chosen by ",
+                "'assay.type'."
             )
         }
-    } else if (is.character(assay.type)) {
-        .checkText(assay.type, "assay.type")
-        if (!(assay.type %in% available)) {
-            .stopArgument("assay.type", "is \"", assay.type,
-                "\", which 'x' does not have; it has ",
-                paste0("\"", available, "\"", collapse = ", "), "."
-            )
-        }
-    } else {
-        .checkNumber(assay.type, "assay.type", 1,
-            length(SummarizedExperiment::assays(x)), TRUE
-        )
+        return(found$parts[[.chosen(assay, names, "assay",
+            if (is.null(found$what)) "a part" else found$what
+        )]])
     }
-    name <- if (is.character(assay.type)) assay.type else
-        c(available, "1")[[1L]]
-    list(
-        matrix = SummarizedExperiment::assay(x, assay.type,
-            withDimnames = FALSE
-        ),
-        names = rownames(x), cells = colnames(x),
-        cellData = SummarizedExperiment::colData(x),
-        geneData = SummarizedExperiment::rowData(x), assay = name
-    )
-}
-
-.fromMatrix <- function(x, assay.type) {
-    if (!is.null(assay.type)) {
-        .stopArgument("assay.type", "has no meaning for a matrix; ",
-            "leave it NULL."
-        )
+    if (!is.null(found$main)) {
+        return(found$parts[[found$main]])
     }
-    list(
-        matrix = x, names = rownames(x), cells = colnames(x),
-        cellData = S4Vectors::DataFrame(row.names = seq_len(ncol(x))),
-        geneData = data.frame(row.names = seq_len(nrow(x))), assay = "matrix"
-    )
+    chromatin <- .guessChromatin(names, function(n) found$parts[[n]]$features)
+    found$parts[[.guessRna(names, chromatin, "assay")]]
 }
 
 .checkMatrix <- function(m) {
@@ -91,17 +51,46 @@
             " cells. Genes go in rows, cells in columns."
         )
     }
-    type <- if (methods::is(m, "DelayedArray")) DelayedArray::type(m) else
-        if (methods::is(m, "Matrix")) {
-            if (methods::is(m, "dMatrix")) "double" else
-                if (methods::is(m, "lMatrix")) "logical" else "other"
-        } else typeof(m)
+    type <- .matrixType(m)
     if (!(type %in% c("double", "integer", "logical"))) {
         .stopArgument("x", "must hold numbers; its assay holds ", type,
             " values."
         )
     }
     invisible()
+}
+
+## Genes in columns: these hold names of factors or Ensembl identifiers, and
+## the rows (names, or the column that 'symbols' names) none.
+.checkOrientation <- function(cells, symbols) {
+    known <- function(names) {
+        names <- .cleanSymbol(as.character(names))
+        names %in% .factorNames() | grepl("^ENS[A-Z]*G[0-9]{6,}", names)
+    }
+    columns <- cells$cells
+    there <- known(columns)
+    if (sum(there) < 2L) {
+        return(invisible())
+    }
+    column <- .symbolVector(cells, symbols, nrow(cells$matrix))$values
+    if (any(known(c(cells$names, column)))) {
+        return(invisible())
+    }
+    .stopArgument("x", "is transposed: its columns have the names of genes (",
+        .some(columns[there], 3L), "), its rows ", if (length(cells$names))
+            paste0("don't (", .some(cells$names, 3L), ")") else "have none",
+        ". Genes go in rows, cells in columns: t(x)."
+    )
+}
+
+## Symbols of the factors of both species, in upper case.
+.factorNames <- function() {
+    if (is.null(.tables$factors)) {
+        assign("factors", unique(toupper(c(tfCatalogue("human")$TF,
+            tfCatalogue("mouse")$TF
+        ))), envir = .tables)
+    }
+    .tables$factors
 }
 
 .nameCells <- function(input, verbose) {
@@ -111,6 +100,13 @@
             "..."
         )
     }
+    bad <- is.na(input$cells) | !nzchar(input$cells)
+    if (any(bad)) {
+        .stopArgument("x", "has ", .count(sum(bad), "cell"), " without a name ",
+            "(first: column ", which(bad)[[1L]], "); name or drop them, or ",
+            "colnames(x) <- NULL."
+        )
+    }
     twice <- unique(input$cells[duplicated(input$cells)])
     if (length(twice)) {
         .stopArgument("x", "has duplicated cell names: ", .some(twice),
@@ -118,4 +114,20 @@
         )
     }
     input
+}
+
+## A column "species" of both species, whatever the argument says.
+.checkMixed <- function(cellData) {
+    if (!("species" %in% colnames(cellData))) {
+        return(invisible())
+    }
+    found <- .speciesNames[unique(tolower(trimws(
+        as.character(cellData[["species"]])
+    )))]
+    if (all(c("human", "mouse") %in% found)) {
+        .stopArgument("x", "mixes species: colData(x)$species holds human and ",
+            "mouse. Split 'x' by species first."
+        )
+    }
+    invisible()
 }

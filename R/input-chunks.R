@@ -1,4 +1,28 @@
-## Columns of any matrix as dgCMatrix, in parts that fit in memory.
+## Any kind of matrix (base, Matrix, DelayedArray and HDF5Array, BPCells'
+## IterableMatrix): what it holds, and its columns as dgCMatrix in parts that
+## fit in memory.
+
+.isMatrix <- function(x) {
+    is.matrix(x) || methods::is(x, "Matrix") || .isDelayed(x) ||
+        .isIterable(x)
+}
+
+.isDelayed <- function(x) methods::is(x, "DelayedArray")
+
+## BPCells' matrices; the package itself is only needed where they are read.
+.isIterable <- function(x) inherits(x, "IterableMatrix")
+
+.matrixType <- function(m) {
+    if (.isDelayed(m)) {
+        DelayedArray::type(m)
+    } else if (.isIterable(m)) {
+        "double"
+    } else if (methods::is(m, "Matrix")) {
+        if (methods::is(m, "zMatrix")) "complex" else "double"
+    } else {
+        typeof(m)
+    }
+}
 
 ## A chunk of columns as dgCMatrix (restricted to `rows`): the only place where
 ## values leave the container, so a DelayedArray is never whole in memory.
@@ -7,15 +31,28 @@
         methods::is(m, "dgCMatrix")) {
         return(m)
     }
+    if (methods::is(m, "indMatrix") || methods::is(m, "diagonalMatrix")) {
+        m <- methods::as(m, "CsparseMatrix")
+    }
     chunk <- if (is.null(rows)) {
         m[, columns, drop = FALSE]
     } else {
         m[rows, columns, drop = FALSE]
     }
+    .asColumns(chunk)
+}
+
+.asColumns <- function(chunk) {
     if (methods::is(chunk, "dgCMatrix")) {
         return(chunk)
     }
-    if (methods::is(chunk, "DelayedArray")) {
+    if (.isIterable(chunk)) {
+        .needPackage("BPCells", "'x' holds a matrix of BPCells",
+            "remotes::install_github(\"bnprks/BPCells/r\")"
+        )
+        return(methods::as(chunk, "dgCMatrix"))
+    }
+    if (.isDelayed(chunk)) {
         chunk <- if (DelayedArray::is_sparse(chunk)) {
             methods::as(chunk, "dgCMatrix")
         } else {
@@ -23,6 +60,7 @@
         }
     }
     if (is.matrix(chunk)) {
+        chunk <- unclass(chunk) # of tables
         storage.mode(chunk) <- "double"
     }
     if (!methods::is(chunk, "dgCMatrix")) {
@@ -45,9 +83,9 @@
     split(columns, (seq_len(n) - 1L) %/% width)
 }
 
-## Any matrix -> dgCMatrix of these columns in this order; a DelayedArray is
-## read in chunks.
-.sparseColumns <- function(m, columns) {
+## Any matrix -> dgCMatrix of these columns in this order; one that is not in
+## memory is read in chunks.
+.sparseColumns <- function(m, columns = seq_len(ncol(m))) {
     if (methods::is(m, "dgCMatrix")) {
         whole <- identical(columns, seq_len(ncol(m)))
         return(if (whole) m else m[, columns, drop = FALSE])
@@ -56,4 +94,20 @@
         .columnChunk(m, part)
     })
     if (length(chunks) == 1L) chunks[[1L]] else do.call(cbind, unname(chunks))
+}
+
+## Total of every column.
+.cellTotals <- function(m, rows = NULL, columns = seq_len(ncol(m))) {
+    unlist(lapply(.columnChunks(m, columns), function(part) {
+        Matrix::colSums(.columnChunk(m, part, rows))
+    }), use.names = FALSE)
+}
+
+.needPackage <- function(package, what, how) {
+    if (!requireNamespace(package, quietly = TRUE)) {
+        stop(what, ", and the package ", package, " is not installed; ", how,
+            ".",
+            call. = FALSE
+        )
+    }
 }

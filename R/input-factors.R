@@ -66,14 +66,15 @@ tfCatalogue <- function(species = c("human", "mouse")) {
 ## TF tables of a model: `tfs` may be NULL (catalogue), a character vector for
 ## `species`, a data.frame with column TF, or a list with human and/or mouse.
 .resolveTfs <- function(tfs, species) {
+    .checkTfs(tfs)
     table <- list(
         human = tfCatalogue("human")$TF, mouse = tfCatalogue("mouse")$TF
     )
     if (is.null(tfs)) {
         return(table)
     }
-    if (is.list(tfs) && !is.data.frame(tfs)) {
-        for (name in intersect(names(table), names(tfs))) {
+    if (.isTfList(tfs)) {
+        for (name in names(tfs)) {
             table[[name]] <- .tfVector(tfs[[name]])
         }
         return(table)
@@ -82,7 +83,39 @@ tfCatalogue <- function(species = c("human", "mouse")) {
     table
 }
 
+.isTfList <- function(tfs) is.list(tfs) && !is.data.frame(tfs)
+
+.checkTfs <- function(tfs) {
+    if (is.null(tfs)) {
+        return(invisible())
+    }
+    parts <- list(tfs)
+    if (.isTfList(tfs)) {
+        bad <- !(names(tfs) %in% c("human", "mouse"))
+        if (!length(tfs) || is.null(names(tfs)) || any(bad) ||
+            anyDuplicated(names(tfs))) {
+            .stopArgument("tfs", "is a list ", if (is.null(names(tfs)))
+                "without names" else
+                paste0("with the names ", .some(names(tfs))),
+            "; a list may hold human and mouse, each gene symbols or a ",
+            "data.frame with a column 'TF'. One list of symbols is given as ",
+            "a vector, unlist(tfs)."
+            )
+        }
+        parts <- tfs
+    }
+    for (part in parts) {
+        if (!length(.tfVector(part))) {
+            .stopArgument("tfs", "is empty; NULL takes tfCatalogue().")
+        }
+    }
+    invisible()
+}
+
 .tfVector <- function(tfs) {
+    if (methods::is(tfs, "DataFrame")) {
+        tfs <- as.data.frame(tfs)
+    }
     if (is.data.frame(tfs)) {
         if (!("TF" %in% names(tfs))) {
             .stopArgument("tfs", "is a data.frame without a column 'TF'; it ",
@@ -96,45 +129,93 @@ tfCatalogue <- function(species = c("human", "mouse")) {
     }
     if (!is.character(tfs)) {
         .stopArgument("tfs", "must be gene symbols or a data.frame with a ",
-            "column 'TF'; it is ", .show(tfs), "."
+            "column 'TF'; it is ", if (is.list(tfs)) paste("a list of length",
+                length(tfs)) else .show(tfs), "."
         )
     }
     tfs <- trimws(tfs[!is.na(tfs)])
     tfs[nzchar(tfs)]
 }
 
-## Without 'species' cells are taken for human, and capitals don't count: mouse
-## cells would lose a sixth of their TFs without a word.
-.warnSpecies <- function(species, tfs, input) {
-    if (!is.null(species) || !is.null(tfs)) {
-        return(invisible())
-    }
-    symbols <- if (input$type == "symbol") input$names else input$symbols
-    mouse <- symbols %in% tfCatalogue("mouse")$TF
-    human <- sum(symbols %in% tfCatalogue("human")$TF)
-    ids <- grepl("^ENSMUSG", input$names)
-    if (sum(mouse) >= max(2, 3 * human) || mean(ids) > 0.5) {
-        shown <- if (any(mouse)) symbols[mouse] else input$names[ids]
-        warning("'x' has mouse genes (", .some(shown, 3L), "), and 'species' ",
-            "isn't given, which means human: say species = \"mouse\".",
-            call. = FALSE
-        )
-    }
-    invisible()
+## ---- the factors of an input ------------------------------------------------
+
+## An input of .readCells() with symbols for its Ensembl identifiers and
+## `tfs`, the names of its species' factors.
+.readFactors <- function(input, how, verbose) {
+    .warnSpecies(how$species, how$tfs, input)
+    input <- .symbolsOfEnsembl(input, verbose)
+    input$tfs <- .tfSymbols(how$tfs, input)
+    input
 }
 
-## A short list of TFs is a choice: names that the cells lack are told. A
-## catalogue always names more than there is.
-.warnTfs <- function(tfs, symbols) {
-    if (is.null(tfs) || (is.list(tfs) && !is.data.frame(tfs))) {
-        return(invisible())
+## Names of factors for an input: symbols, where the caller gave identifiers
+## those of their rows (the identifier where a row has no symbol). None of them
+## there is an error; some missing of a short list a warning: a short list is a
+## choice, a catalogue always names more than there is.
+.tfSymbols <- function(tfs, input) {
+    given <- !is.null(tfs) && !.isTfList(tfs)
+    tfs <- unique(.resolveTfs(tfs, input$species)[[input$species]])
+    if (!given) {
+        return(tfs)
     }
-    tfs <- unique(.tfVector(tfs))
-    lost <- tfs[!.isTf(tfs, symbols[!is.na(symbols)])]
-    if (length(lost) && length(lost) < length(tfs) && length(tfs) <= 100L) {
+    symbols <- if (is.null(input$symbols)) input$clean else input$symbols
+    row <- match(.cleanIds(tfs), input$ids)
+    byId <- !is.na(row) & !.isTf(tfs, symbols)
+    there <- byId | .isTf(tfs, symbols)
+    if (!any(there)) {
+        .stopNoTfs(tfs, input, symbols)
+    }
+    lost <- tfs[!there]
+    if (length(lost) && length(tfs) <= 100L) {
         warning("'tfs' names ", length(lost), " of ", length(tfs), " that ",
             "aren't among the genes of 'x': ", .some(lost), "; they are left ",
             "out. reconcileGenes() brings names up to date.",
+            call. = FALSE
+        )
+    }
+    symbol <- symbols[row[byId]]
+    none <- is.na(symbol) | !nzchar(symbol)
+    tfs[byId] <- ifelse(none, input$ids[row[byId]], symbol)
+    tfs
+}
+
+.stopNoTfs <- function(tfs, input, symbols) {
+    word <- length(tfs) == 1L && tolower(tfs) %in% c("all", "any", "every")
+    species <- length(tfs) == 1L && tolower(tfs) %in% names(.speciesNames)
+    shown <- unique(symbols[!is.na(symbols)])
+    if (input$type == "ensembl" && length(shown)) {
+        shown <- paste0(head(input$names, 2L), " (", head(symbols, 2L), ")")
+    }
+    .stopArgument("tfs", "names no gene of 'x': ", .some(tfs, 3L),
+        "; those of 'x' are like ",
+        .some(if (length(shown)) shown else input$names, 3L), ". ",
+        if (word) "All genes as factors are tfs = rownames(x)." else
+            if (species) "NULL takes the catalogue of 'species'." else
+            "NULL takes the catalogue; reconcileGenes() brings names up to date."
+    )
+}
+
+## Capitals don't count when names are compared, so that cells of the other
+## species would lose a part of their TFs without a word: names written as in
+## one species only are told.
+.warnSpecies <- function(species, tfs, input) {
+    if (!is.null(tfs)) {
+        return(invisible())
+    }
+    own <- input$species
+    other <- setdiff(c("human", "mouse"), own)
+    symbols <- if (input$type == "symbol") input$names else input$symbols
+    there <- symbols %in% tfCatalogue(other)$TF
+    mine <- sum(symbols %in% tfCatalogue(own)$TF)
+    pattern <- c(human = "^ENSG[0-9]", mouse = "^ENSMUSG")[[other]]
+    ids <- grepl(pattern, input$ids)
+    if (sum(there) >= max(2, 3 * mine) || mean(ids) > 0.5) {
+        shown <- if (any(there)) symbols[there] else input$ids[ids]
+        warning("'x' has ", other, " genes (", .some(unique(shown), 3L),
+            "), and 'species' ", if (is.null(species))
+                paste0("isn't given, which means ", own) else
+                paste0("is \"", own, "\""),
+            ": say species = \"", other, "\".",
             call. = FALSE
         )
     }

@@ -21,15 +21,12 @@
 }
 
 .containerNames <- function(x, symbols) {
-    data <- if (methods::is(x, "SummarizedExperiment")) {
-        SummarizedExperiment::rowData(x)
-    }
-    ok <- !is.null(data) || inherits(x, "Seurat") || is.matrix(x) ||
-        methods::is(x, "Matrix") || methods::is(x, "DelayedArray")
-    if (!ok) {
+    data <- if (.isExperiment(x)) SummarizedExperiment::rowData(x)
+    if (!.isExperiment(x) && !.kindOf(x) %in% c("Seurat", "matrix")) {
         .stopArgument("x", "must be gene names, a SingleCellExperiment, a ",
             "SummarizedExperiment, a Seurat object, or a matrix with genes ",
-            "in rows; it is a ", class(x)[[1L]], "."
+            "in rows; it is a ", class(x)[[1L]],
+            if (is.data.frame(x)) " (as.matrix(x) makes a matrix of it)", "."
         )
     }
     if (!is.null(symbols)) {
@@ -50,10 +47,10 @@
 }
 
 .mergeContainer <- function(x, output, rows, report) {
-    if (inherits(x, "Seurat")) {
+    if (.kindOf(x) == "Seurat") {
         return(.mergeSeurat(x, output, rows, report))
     }
-    if (!methods::is(x, "SummarizedExperiment")) {
+    if (!.isExperiment(x)) {
         return(.mergeRows(x, output, rows))
     }
     first <- rows[!duplicated(output[rows])]
@@ -124,7 +121,7 @@
 }
 
 .bindRows <- function(m, sums) {
-    if (methods::is(m, "DelayedArray")) {
+    if (.isDelayed(m)) {
         return(rbind(m, DelayedArray::DelayedArray(sums)))
     }
     if (is.matrix(m)) {
@@ -139,7 +136,7 @@
 
 .mergeSeurat <- function(x, output, rows, report) {
     name <- SeuratObject::DefaultAssay(x)
-    counts <- .seuratLayer(x[[name]], "counts", asNamespace("SeuratObject"))
+    counts <- .readPart(.modalities(x)$parts[[name]])$matrix
     counts <- .mergeRows(counts, output, rows)
     out <- SeuratObject::CreateSeuratObject(counts, assay = name,
         meta.data = x[[]]

@@ -1,20 +1,25 @@
-## Containers -> paired counts for delays. A part is one modality: list of
-## `matrix` (features x cells), `names`, `cells`, `cellData`, `geneData`,
-## `ranges` (GRanges or NULL), `embedding` (function: name -> matrix or NULL)
-## and `label` (for messages).
+## Containers -> counts of RNA and chromatin in the same cells, for delays.
 
 ## A paired input: `rna` and `atac` dgCMatrix with the same cells, `genes`,
 ## `peaks`, `cells`, `cellData`, where these stood (`rnaAt`, `atacAt`: columns
 ## of the parts) and the two parts themselves without their matrices.
-.tauInput <- function(x, atac = NULL, rna = NULL, altExp = NULL,
+.readPairs <- function(x, atac = NULL, rna = NULL, altExp = NULL,
     assay.type = NULL, ..., verbose = FALSE) {
     .noDots(...)
-    parts <- .tauParts(x, atac, rna, altExp, assay.type, verbose)
+    types <- .assayTypes(assay.type)
+    parts <- .pairedParts(x, atac, rna, altExp, verbose)
+    for (m in c("rna", "atac")) {
+        part <- .readPart(parts[[m]], types[[m]], verbose)
+        .checkMatrix(part$matrix)
+        part$label <- if (m == "rna") "RNA" else "chromatin"
+        parts[[m]] <- part
+    }
+    parts <- .primaryCells(parts)
     pair <- .pairCells(parts$rna, parts$atac, verbose)
     rna <- .sparseColumns(parts$rna$matrix, pair$rna)
     atac <- .sparseColumns(parts$atac$matrix, pair$atac)
-    genes <- .featureNames(parts$rna, "RNA")
-    peaks <- .featureNames(parts$atac, "chromatin")
+    genes <- .featureNames(parts$rna$names, "RNA")
+    peaks <- .featureNames(parts$atac$names, "chromatin")
     dimnames(rna) <- list(genes, pair$cells)
     dimnames(atac) <- list(peaks, pair$cells)
     data <- parts$rna$cellData[pair$rna, , drop = FALSE]
@@ -30,8 +35,9 @@
     )
 }
 
-.tauParts <- function(x, atac, rna, altExp, assay.type, verbose) {
-    assay.type <- .assayTypes(assay.type)
+## The RNA and the chromatin of `x`, or of `x` and `atac`, not read yet.
+.pairedParts <- function(x, atac, rna, altExp, verbose) {
+    found <- .modalities(x)
     name <- function(v) is.null(v) || is.character(v) && is.null(dim(v))
     if (!name(atac)) {
         if (!is.null(rna) || !is.null(altExp)) {
@@ -39,28 +45,72 @@
                 "meaning when 'atac' holds the counts; leave it NULL."
             )
         }
-        return(list(
-            rna = .onePart(x, assay.type$rna, "x", "RNA", verbose),
-            atac = .onePart(atac, assay.type$atac, "atac", "chromatin",
-                verbose
+        other <- .modalities(atac, "atac")
+        if (is.null(other$main)) {
+            .stopArgument("atac", "holds several experiments; give the one ",
+                "with chromatin."
             )
+        }
+        return(list(rna = .rnaPart(found, NULL),
+            atac = other$parts[[other$main]]
         ))
     }
-    if (inherits(x, "MultiAssayExperiment")) {
-        .partsFromMAE(x, rna, atac, assay.type, verbose)
-    } else if (inherits(x, "Seurat")) {
-        .partsFromSeurat(x, rna, atac, assay.type, verbose)
-    } else if (methods::is(x, "SingleCellExperiment")) {
-        .partsFromSCE(x, if (is.null(altExp)) atac else altExp, assay.type,
-            verbose
-        )
-    } else {
+    if (is.null(found$what)) {
         .stopArgument("x", "holds one modality: it is a ", class(x)[[1L]],
             ". Give chromatin counts as 'atac' (peaks x cells), or a ",
             "SingleCellExperiment with chromatin in altExp(x), a ",
             "MultiAssayExperiment, or a Seurat object."
         )
     }
+    names <- names(found$parts)
+    sce <- found$arg == "altExp"
+    open <- if (sce) setdiff(names, found$main) else names
+    atac <- .chromatinOf(found, open, if (is.null(altExp)) atac else altExp,
+        rna
+    )
+    rna <- if (!is.null(rna)) .chosen(rna, names, "rna", found$what) else
+        .rnaBeside(found, atac)
+    .say(verbose, "RNA: \"", rna, "\"; chromatin: \"", atac, "\".")
+    list(rna = found$parts[[rna]], atac = found$parts[[atac]])
+}
+
+## The RNA when the chromatin is known: a SingleCellExperiment's own part,
+## Seurat's assay "RNA" or its default, else by name.
+.rnaBeside <- function(found, atac) {
+    names <- setdiff(names(found$parts), atac)
+    if (found$arg == "assay" && "RNA" %in% names) {
+        return("RNA")
+    }
+    if (!is.null(found$main) && found$main != atac) {
+        return(found$main)
+    }
+    .guessRna(names, atac)
+}
+
+## The name of the chromatin: given, or by class, features or name.
+.chromatinOf <- function(found, open, name, rna) {
+    arg <- if (found$arg == "altExp") "altExp" else "atac"
+    if (!is.null(name)) {
+        return(.chosen(name, open, arg, found$what))
+    }
+    open <- setdiff(open, rna)
+    known <- open[vapply(found$parts[open], `[[`, NA, "chromatin")]
+    name <- c(known, .guessChromatin(open, function(n) {
+        found$parts[[n]]$features
+    }))
+    if (length(name)) {
+        return(name[[1L]])
+    }
+    .stopArgument("x", "has no chromatin: ", if (length(open)) {
+        paste0("none of its ", sub("^an? ", "", found$what), "s (",
+            .some(open), ") has features that look like peaks ",
+            "(\"chr1:100-200\"); name one with '", arg, "'."
+        )
+    } else {
+        paste0("put the peak counts of the same cells in with ",
+            "altExp(x, \"ATAC\") <- , or give them as 'atac'."
+        )
+    })
 }
 
 .assayTypes <- function(assay.type) {
@@ -78,42 +128,6 @@
     }
     assay.type <- as.list(assay.type)
     list(rna = assay.type[["rna"]], atac = assay.type[["atac"]])
-}
-
-.onePart <- function(x, assay.type, arg, label, verbose) {
-    if (methods::is(x, "SummarizedExperiment")) {
-        return(.partFromSE(x, assay.type, label, verbose))
-    }
-    if (is.data.frame(x)) {
-        x <- as.matrix(x)
-    }
-    if (!(is.matrix(x) && (is.numeric(x) || is.logical(x)) ||
-        methods::is(x, "Matrix") || methods::is(x, "DelayedArray"))) {
-        .stopArgument(arg, "must be counts as a matrix, dgCMatrix or ",
-            "DelayedMatrix (features x cells), or a SummarizedExperiment; ",
-            "it is a ", class(x)[[1L]],
-            if (is.matrix(x)) paste0(" of type ", typeof(x)), "."
-        )
-    }
-    list(
-        matrix = x, names = rownames(x), cells = colnames(x),
-        cellData = S4Vectors::DataFrame(row.names = seq_len(ncol(x))),
-        geneData = NULL, ranges = NULL, embedding = function(name) NULL,
-        label = label
-    )
-}
-
-.partFromSE <- function(x, assay.type, label, verbose) {
-    part <- .fromSummarizedExperiment(x, assay.type, verbose)
-    part$ranges <- .rangesOf(x)
-    part$embedding <- function(name) {
-        if (methods::is(x, "SingleCellExperiment") &&
-            name %in% SingleCellExperiment::reducedDimNames(x)) {
-            SingleCellExperiment::reducedDim(x, name)
-        }
-    }
-    part$label <- label
-    part
 }
 
 ## Row ranges when every row has one; rowData with chr, start, end (or an
@@ -161,8 +175,7 @@
 
 ## Which of several named sets of features holds peaks: by names of the
 ## features, then by its own name.
-.guessChromatin <- function(names, features, exclude = NULL) {
-    open <- setdiff(names, exclude)
+.guessChromatin <- function(open, features) {
     peaks <- vapply(open, function(n) .looksLikePeaks(features(n)), logical(1))
     if (any(peaks)) {
         return(open[peaks][[1L]])
@@ -189,39 +202,7 @@
     name
 }
 
-.partsFromSCE <- function(x, altExp, assay.type, verbose) {
-    names <- SingleCellExperiment::altExpNames(x)
-    if (is.null(altExp)) {
-        altExp <- .guessChromatin(names, function(n) {
-            rownames(SingleCellExperiment::altExp(x, n))
-        })
-        if (is.null(altExp)) {
-            .stopArgument("x", "has no chromatin: ", if (length(names)) {
-                paste0("none of its altExps (", .some(names), ") has peaks ",
-                    "like \"chr1:100-200\" for features; name one with ",
-                    "'altExp'."
-                )
-            } else {
-                paste0("put the peak counts of the same cells in with ",
-                    "altExp(x, \"ATAC\") <- , or give them as 'atac'."
-                )
-            })
-        }
-        .say(verbose, "Chromatin: altExp \"", altExp, "\".")
-    } else {
-        altExp <- .chosen(altExp, names, "altExp", "an altExp")
-    }
-    open <- SingleCellExperiment::altExp(x, altExp)
-    rna <- .partFromSE(x, assay.type$rna, "RNA", verbose)
-    atac <- .partFromSE(open, assay.type$atac, "chromatin", verbose)
-    if (is.null(atac$cells)) {
-        atac$cells <- rna$cells
-    }
-    list(rna = rna, atac = atac)
-}
-
-.featureNames <- function(part, label) {
-    names <- part$names
+.featureNames <- function(names, label) {
     if (is.null(names)) {
         .stopArgument("x", "has no names of ",
             if (label == "RNA") "genes; set the RNA's row names." else

@@ -11,12 +11,23 @@
 #' A name is taken, in this order, for a current symbol, for the previous
 #' symbol of one gene, for the alias of one gene; capitals don't count, but an
 #' exact match goes first. An alias (or previous symbol) of several genes is
-#' `"ambiguous"` and has no output. A previous symbol that is also the alias
+#' `"ambiguous"` and has no output, unless it is plainly used for one of them:
+#' the CD antigen of this name, the only one that codes for a protein (OCT4,
+#' beside its pseudogenes), or the only such one to which HGNC itself gives the
+#' alias (PD-1); the others are listed. A previous symbol that is also the alias
 #' of other genes is taken as the previous symbol, and these others are
-#' listed. An Ensembl identifier is the gene that gives it as its first one,
-#' or else the only gene that lists it. Names that spreadsheets have turned
-#' into dates (`1-Mar`) are `"date"`: they can't be undone with certainty,
+#' listed. A mouse name that is not known by itself is looked up as a human
+#' name, and the one-to-one homolog taken (Oct4 is OCT4's, Pou5f1): `"alias"`.
+#' An Ensembl identifier is the gene that gives it as its first one,
+#' or else the only gene that lists it. Whole numbers are Entrez identifiers
+#' (human). Names that spreadsheets have turned into dates (`1-Mar`, or the
+#' day's number, 43891) are `"date"`: they can't be undone with certainty,
 #' because MARCH1 and MARC1 both become `1-Mar`.
+#'
+#' A name that isn't known as written is looked up once more without what
+#' programs put into it: a genome's prefix (`GRCh38_TP53`), `.` or `_` for `-`
+#' (`HLA.DRA`), the `X` before a digit of `make.names()`, and the number that
+#' `make.unique()` appends (`TP53.1`). The text `NA` is a missing name.
 #'
 #' Rows that get the same name are merged: their counts are added up. Only
 #' assays of whole numbers, or called counts, tpm, fpkm, rpkm or cpm, can be
@@ -127,12 +138,22 @@ reconcileGenes <- function(x, to = c("symbol", "ensembl"), species = NULL,
         return(rep(from, length(x)))
     }
     kind <- rep("symbol", length(x))
-    kind[grepl("^ENS[A-Z]*G[0-9]{6,}", toupper(x))] <- "ensembl"
-    digits <- grepl("^[0-9]+$", x)
-    if (sum(digits) > length(x) / 2) {
-        kind[digits] <- "entrez"
-    }
+    kind[grepl(.ensemblPattern, .bareName(toupper(x)))] <- "ensembl"
+    kind[grepl("^[0-9]+$", x)] <- "entrez"
     kind
+}
+
+## The number of a day from 2000 to 2049, as a spreadsheet stores a date; few
+## genes have such an Entrez identifier.
+.isDaySerial <- function(x) {
+    number <- suppressWarnings(as.numeric(x))
+    grepl("^[0-9]{5}(\\.0)?$", x) & !is.na(number) & number >= 36526 &
+        number <= 54788
+}
+
+## A name less the genome's name before it.
+.bareName <- function(x) {
+    sub(.genomePrefix, "", x, ignore.case = TRUE)
 }
 
 ## Species in which more of the names are known as they are written.
@@ -152,15 +173,19 @@ reconcileGenes <- function(x, to = c("symbol", "ensembl"), species = NULL,
     if (!length(x)) {
         .stopArgument("x", "has no gene names.")
     }
-    x[is.na(x)] <- ""
+    x[is.na(x) | x == "NA"] <- ""
     kind <- .nameKinds(x, o$from)
     species <- o$species
     if (is.null(species)) {
         species <- .guessSpecies(x, kind)
     }
-    found <- .findGenes(x, kind, .geneIndex(species))
+    found <- .findAltered(x, kind, .geneIndex(species))
+    if (species == "mouse") {
+        found <- .findByHomolog(found, x, kind)
+    }
     last <- .outputs(found, species, o)
-    date <- is.na(last$output) & last$how == "lost" & .isDateName(x)
+    date <- is.na(last$output) & last$how == "lost" &
+        (.isDateName(x) | .isDaySerial(x))
     last$how[date] <- "date"
     out <- data.frame(input = given, output = last$output, how = last$how,
         others = last$others
@@ -202,6 +227,7 @@ reconcileGenes <- function(x, to = c("symbol", "ensembl"), species = NULL,
         ), x),
         list("symbol", index$symbol, toupper(x)),
         list("previous", index$previous, toupper(x)),
+        list("alias", index$preferred, toupper(x)),
         list("alias", index$alias, toupper(x)),
         list("ensembl", index$first, sub("[._].*$", "", toupper(x))),
         list("ensembl", index$ensembl, sub("[._].*$", "", toupper(x))),
@@ -220,7 +246,8 @@ reconcileGenes <- function(x, to = c("symbol", "ensembl"), species = NULL,
         out$others[at[!single]] <- .symbolLists(
             way[[3L]][at[!single]], way[[2L]], index, NA
         )
-        if (way[[1L]] == "previous") {
+        if (way[[1L]] == "previous" ||
+            identical(way[[2L]], index$preferred)) {
             out$others[at[single]] <- .symbolLists(
                 way[[3L]][at[single]], index$alias, index,
                 out$gene[at[single]]
@@ -228,6 +255,51 @@ reconcileGenes <- function(x, to = c("symbol", "ensembl"), species = NULL,
         }
     }
     out
+}
+
+## The same; names that aren't found are tried again in the forms that they
+## may have had before programs changed them.
+.findAltered <- function(x, kind, index) {
+    out <- .findGenes(x, kind, index)
+    forms <- list(
+        .bareName,
+        function(x) gsub("[._]", "-", .bareName(x)),
+        function(x) sub("^X([0-9])", "\\1", .bareName(x)),
+        function(x) sub("[.-][0-9]{1,2}$", "", .bareName(x)),
+        function(x) {
+            gsub("[._]", "-", sub("[.-][0-9]{1,2}$", "", .bareName(x)))
+        }
+    )
+    for (form in forms) {
+        lost <- which(out$how == "lost" & kind != "entrez" & nzchar(x))
+        lost <- lost[form(x[lost]) != x[lost]]
+        if (!length(lost)) {
+            next
+        }
+        found <- .findGenes(form(x[lost]), kind[lost], index)
+        hit <- found$how != "lost"
+        for (field in names(out)) {
+            out[[field]][lost[hit]] <- found[[field]][hit]
+        }
+    }
+    out
+}
+
+## Names of mouse genes that only their human homologs are listed under.
+.findByHomolog <- function(found, x, kind) {
+    lost <- which(found$how == "lost" & kind == "symbol" & nzchar(x))
+    if (!length(lost)) {
+        return(found)
+    }
+    human <- .geneIndex("human")
+    other <- .findGenes(x[lost], kind[lost], human)
+    pairs <- .homologTable()
+    partner <- pairs$mouse[match(human$genes$symbol[other$gene], pairs$human)]
+    gene <- match(partner, .geneIndex("mouse")$genes$symbol)
+    hit <- !is.na(other$gene) & !is.na(gene)
+    found$gene[lost[hit]] <- gene[hit]
+    found$how[lost[hit]] <- "alias"
+    found
 }
 
 .lookUp <- function(names, table) {

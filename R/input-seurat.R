@@ -1,105 +1,63 @@
-## Assays and layers of Seurat objects, versions 3 to 5.
+## Assays and layers of Seurat objects, versions 3 to 5, by what the installed
+## SeuratObject offers. Its warnings (of slots that have other names by now,
+## of keys) are no concern of who calls this package, and are kept back.
 
-## Seurat v3 to v5 by what the installed SeuratObject offers: LayerData() when
-## it exists, else GetAssayData() with its `layer` or its `slot` argument.
-.fromSeurat <- function(x, assay.type, verbose) {
-    if (!requireNamespace("SeuratObject", quietly = TRUE)) {
-        stop("'x' is a Seurat object, and the package SeuratObject is not ",
-            "installed; install.packages(\"SeuratObject\").",
-            call. = FALSE
-        )
-    }
-    ns <- asNamespace("SeuratObject")
-    layer <- if (is.null(assay.type)) "counts" else
-        .checkText(assay.type, "assay.type")
-    name <- SeuratObject::DefaultAssay(x)
-    object <- x[[name]]
-    matrix <- tryCatch(
-        .seuratLayer(object, layer, ns),
-        error = function(e) {
-            .stopArgument("assay.type", "is \"", layer, "\", which assay \"",
-                name, "\" of 'x' does not have (",
-                conditionMessage(e), ")."
-            )
-        }
+.modalitiesSeurat <- function(x) {
+    .needPackage("SeuratObject", "'x' is a Seurat object",
+        "install.packages(\"SeuratObject\")"
     )
-    if (is.null(matrix) || length(matrix) == 0L) {
-        .stopArgument("assay.type", "is \"", layer, "\", which is empty in ",
-            "assay \"", name, "\" of 'x'; name another layer."
-        )
-    }
-    .say(verbose, "Seurat assay \"", name, "\", layer \"", layer, "\".")
-    cells <- colnames(matrix)
-    meta <- x[[]]
-    list(
-        matrix = matrix, names = rownames(matrix), cells = cells,
-        cellData = S4Vectors::DataFrame(meta[cells, , drop = FALSE]),
-        geneData = data.frame(row.names = seq_len(nrow(matrix))),
-        assay = paste0(name, "/", layer)
+    assays <- suppressWarnings(methods::slot(x, "assays"))
+    meta <- .seuratMeta(x)
+    parts <- lapply(setNames(nm = names(assays)), function(name) {
+        .partSeurat(x, name, assays, meta)
+    })
+    list(parts = parts, main = SeuratObject::DefaultAssay(x),
+        what = "an assay", arg = "assay"
     )
 }
 
-.seuratLayer <- function(object, layer, ns) {
-    if (exists("Layers", envir = ns, inherits = FALSE)) {
-        found <- get("Layers", envir = ns)(object)
-        parts <- found[found == layer | startsWith(found, paste0(layer, "."))]
-        if (!(layer %in% found) && length(parts) > 1L) {
-            stop("it is split into ", .some(parts),
-                "; JoinLayers() joins them",
-                call. = FALSE
-            )
-        }
-        layer <- if (layer %in% found || !length(parts)) layer else parts
+## Data of the cells, and their identities as column "ident".
+.seuratMeta <- function(x) {
+    meta <- suppressWarnings(x[[]])
+    if (!"ident" %in% names(meta)) {
+        meta$ident <- suppressWarnings(SeuratObject::Idents(x))[rownames(meta)]
     }
-    if (exists("LayerData", envir = ns, inherits = FALSE)) {
-        return(get("LayerData", envir = ns)(object, layer = layer))
-    }
-    getData <- get("GetAssayData", envir = ns)
-    method <- get0("GetAssayData.Assay", envir = ns, inherits = FALSE)
-    uses <- if (is.null(method)) "slot" else names(formals(method))
-    if ("layer" %in% uses) {
-        getData(object, layer = layer)
-    } else {
-        getData(object, slot = layer)
-    }
+    meta
 }
 
-.partsFromSeurat <- function(x, rna, atac, assay.type, verbose) {
-    if (!requireNamespace("SeuratObject", quietly = TRUE)) {
-        stop("'x' is a Seurat object, and the package SeuratObject isn't ",
-            "installed; install.packages(\"SeuratObject\").",
-            call. = FALSE
-        )
-    }
-    assays <- methods::slot(x, "assays")
-    names <- names(assays)
-    if (is.null(atac)) {
-        chromatin <- vapply(assays, function(a) {
-            "ChromatinAssay" %in% class(a)
-        }, logical(1))
-        atac <- c(setdiff(names[chromatin], rna), .guessChromatin(names,
-            function(n) .seuratFeatures(assays[[n]]), exclude = rna
-        ))
-        if (!length(atac)) {
-            .stopArgument("x", "has no chromatin assay (class ChromatinAssay, ",
-                "or features like \"chr1-100-200\"); name it with 'atac': ",
-                .some(names), "."
-            )
-        }
-        atac <- atac[[1L]]
-    }
-    atac <- .chosen(atac, names, "atac", "an assay")
-    if (is.null(rna)) {
-        default <- SeuratObject::DefaultAssay(x)
-        rna <- if ("RNA" %in% setdiff(names, atac)) "RNA" else
-            if (default != atac) default else .guessRna(names, atac)
-    }
-    rna <- .chosen(rna, names, "rna", "an assay")
-    .say(verbose, "RNA: assay \"", rna, "\"; chromatin: \"", atac, "\".")
-    list(
-        rna = .seuratPart(x, rna, assay.type$rna, "RNA"),
-        atac = .seuratPart(x, atac, assay.type$atac, "chromatin")
+.partSeurat <- function(x, name, assays, meta) {
+    assay <- assays[[name]]
+    ranges <- attr(assay, "ranges")
+    features <- .seuratFeatures(assay)
+    .part(
+        read = function(assay.type, verbose) {
+            .seuratRead(assays, name, assay.type, verbose)
+        },
+        features = features,
+        cellData = function(cells) {
+            S4Vectors::DataFrame(meta[cells, , drop = FALSE])
+        },
+        geneData = .seuratGenes(assay, features),
+        ranges = function() {
+            if (.isRanges(ranges) && length(ranges) == length(features)) {
+                cbind(.rangesFrame(ranges), name = features)
+            }
+        },
+        annotation = attr(assay, "annotation"),
+        reductions = function() .seuratReductions(x),
+        variable = tryCatch(
+            suppressWarnings(SeuratObject::VariableFeatures(assay)),
+            error = function(e) NULL
+        ),
+        metadata = methods::slot(x, "misc"),
+        chromatin = "ChromatinAssay" %in% class(assay)
     )
+}
+
+.seuratReductions <- function(x) {
+    lapply(methods::slot(x, "reductions"), function(reduction) {
+        function() SeuratObject::Embeddings(reduction)
+    })
 }
 
 .seuratFeatures <- function(assay) {
@@ -108,37 +66,117 @@
     })
 }
 
-.seuratPart <- function(x, name, layer, label) {
-    layer <- if (is.null(layer)) "counts" else .checkText(layer, "assay.type")
-    assay <- methods::slot(x, "assays")[[name]]
-    ns <- asNamespace("SeuratObject")
-    ## a ChromatinAssay read without Signac is an object of unknown class: its
-    ## slots are attributes all the same
-    matrix <- tryCatch(.seuratLayer(assay, layer, ns), error = function(e) {
-        attr(assay, layer)
-    })
-    if (is.null(matrix) || length(matrix) == 0L) {
-        .stopArgument("assay.type", "is \"", layer, "\", which assay \"",
-            name, "\" of 'x' doesn't have."
+## Data of an assay's features, in the order of `features`.
+.seuratGenes <- function(assay, features) {
+    data <- attr(assay, "meta.features")
+    if (is.null(data)) {
+        data <- attr(assay, "meta.data")
+    }
+    if (is.data.frame(data) && nrow(data) == length(features)) data
+}
+
+## The matrix of a layer; a layer that is split ("counts.1", "counts.2") is
+## joined.
+.seuratRead <- function(assays, name, layer, verbose) {
+    layer <- if (is.null(layer)) "counts" else
+        .checkText(layer, "assay.type")
+    matrix <- .seuratTry(assays[[name]], layer)
+    if (is.null(matrix)) {
+        .stopLayer(assays, name, layer)
+    }
+    .say(verbose, "Seurat assay \"", name, "\", layer \"", layer, "\".")
+    list(matrix = matrix, names = rownames(matrix), cells = colnames(matrix),
+        assay = paste0(name, "/", layer)
+    )
+}
+
+## A layer's matrix, or NULL where there is none or it is empty. A
+## ChromatinAssay read without Signac is an object of unknown class: its slots
+## are attributes all the same.
+.seuratTry <- function(assay, layer) {
+    matrix <- tryCatch(
+        suppressWarnings(
+            .seuratLayer(assay, layer, asNamespace("SeuratObject"))
+        ),
+        error = function(e) attr(assay, layer)
+    )
+    if (is.null(matrix) || length(dim(matrix)) != 2L || any(dim(matrix) == 0L))
+        NULL else matrix
+}
+
+## What `assay.type` could have meant, and which layers and assays would do.
+.stopLayer <- function(assays, name, layer) {
+    has <- function(assay, layer) !is.null(.seuratTry(assay, layer))
+    quoted <- function(x) paste0("\"", x, "\"", collapse = ", ")
+    if (layer %in% names(assays)) {
+        .stopArgument("assay.type", "is \"", layer, "\", which is an assay of ",
+            "'x', not a layer of one; say assay = \"", layer, "\"."
         )
     }
-    ranges <- attr(assay, "ranges")
-    frame <- if (.isRanges(ranges) && length(ranges) == nrow(matrix)) {
-        cbind(.rangesFrame(ranges), name = rownames(matrix))
+    others <- setdiff(names(assays), name)
+    others <- others[vapply(assays[others], has, NA, layer)]
+    layers <- setdiff(c("counts", "data"), layer)
+    layers <- layers[vapply(layers, has, NA, assay = assays[[name]])]
+    .stopArgument("assay.type", "is \"", layer, "\", which assay \"", name,
+        "\" of 'x' doesn't have or is empty there.",
+        if (length(others)) paste0(" Assays with \"", layer, "\": ",
+            quoted(others), "; say assay = \"", others[[1L]], "\", or ",
+            "DefaultAssay(x) <- \"", others[[1L]], "\"."
+        ),
+        if (length(layers)) paste0(" Assay \"", name, "\" has layer ",
+            quoted(layers), ": assay.type = \"", layers[[1L]], "\"",
+            if (layers[[1L]] == "data") " (log-normalised values)", "."
+        ),
+        if (!length(others) && !length(layers)) paste0(" Its assays are ",
+            quoted(names(assays)), "."
+        )
+    )
+}
+
+## LayerData() when it exists (v5), else GetAssayData() with its `layer` or its
+## `slot` argument.
+.seuratLayer <- function(object, layer, ns) {
+    if (!exists("LayerData", envir = ns, inherits = FALSE)) {
+        getData <- get("GetAssayData", envir = ns)
+        method <- get0("GetAssayData.Assay", envir = ns, inherits = FALSE)
+        uses <- if (is.null(method)) "slot" else names(formals(method))
+        return(if ("layer" %in% uses) getData(object, layer = layer) else
+            getData(object, slot = layer))
     }
-    meta <- x[[]]
-    list(
-        matrix = matrix, names = rownames(matrix), cells = colnames(matrix),
-        cellData = S4Vectors::DataFrame(meta[colnames(matrix), , drop = FALSE]),
-        geneData = NULL, ranges = frame, annotation = attr(assay, "annotation"),
-        embedding = function(reduction) {
-            found <- methods::slot(x, "reductions")[[reduction]]
-            if (!is.null(found)) {
-                SeuratObject::Embeddings(found)[colnames(matrix), ,
-                    drop = FALSE
-                ]
-            }
-        },
-        label = label
+    read <- function(layer) {
+        get("LayerData", envir = ns)(object, layer = layer)
+    }
+    found <- if (exists("Layers", envir = ns, inherits = FALSE)) {
+        get("Layers", envir = ns)(object)
+    }
+    parts <- found[startsWith(found, paste0(layer, "."))]
+    if (layer %in% found || !length(parts)) {
+        return(read(layer))
+    }
+    .joinLayers(lapply(parts, read), colnames(object))
+}
+
+## Parts of cells side by side, in the order of `cells` where that is known;
+## genes that a part lacks are 0 there.
+.joinLayers <- function(parts, cells = NULL) {
+    genes <- unique(unlist(lapply(parts, rownames)))
+    same <- vapply(parts, function(m) identical(rownames(m), genes), NA)
+    if (!all(same)) {
+        parts <- lapply(parts, .padRows, genes)
+    }
+    out <- if (length(parts) == 1L) parts[[1L]] else do.call(cbind, parts)
+    if (length(cells) == ncol(out) && setequal(cells, colnames(out)) &&
+        !identical(cells, colnames(out))) {
+        out <- out[, cells, drop = FALSE]
+    }
+    out
+}
+
+.padRows <- function(m, genes) {
+    full <- .sparseColumns(m)
+    triplet <- methods::as(full, "TsparseMatrix")
+    Matrix::sparseMatrix(i = match(rownames(m), genes)[triplet@i + 1L],
+        j = triplet@j + 1L, x = triplet@x, dims = c(length(genes), ncol(m)),
+        dimnames = list(genes, colnames(m))
     )
 }

@@ -13,14 +13,16 @@
     )
 }
 
-## data.frame(symbol, ensembl, entrez, previous, alias) with one row per gene
+## data.frame(symbol, ensembl, entrez, previous, alias, preferred: aliases of
+## several genes that are taken for this one) with one row per gene
 ## and the values of a cell separated by "|"; and the ways to a gene.
 .geneIndex <- function(species) {
     if (!is.null(.tables[[species]])) {
         return(.tables[[species]])
     }
     genes <- .readTable(paste0("genes_", species))
-    for (column in setdiff(c("entrez", "previous", "alias"), names(genes))) {
+    for (column in setdiff(c("entrez", "previous", "alias", "preferred"),
+        names(genes))) {
         genes[[column]] <- ""
     }
     prefix <- c(human = "ENSG", mouse = "ENSMUSG")[[species]]
@@ -31,7 +33,8 @@
         ensembl = ids, entrez = .listed(genes$entrez),
         symbol = .upperNames(genes$symbol, seq_along(genes$symbol)),
         previous = .listed(genes$previous, TRUE),
-        alias = .listed(genes$alias, TRUE)
+        alias = .listed(genes$alias, TRUE),
+        preferred = .listed(genes$preferred, TRUE)
     )
     index$main <- rep(NA_character_, nrow(genes))
     first <- !duplicated(ids$gene)

@@ -28,9 +28,9 @@
     }
     part <- input$parts[[which]]
     if (is.character(m) && length(m) == 1L) {
-        found <- part$embedding(m)
+        found <- .reductionOf(part, m)
         if (is.null(found) && which == "atac") {
-            found <- input$parts$rna$embedding(m)
+            found <- .reductionOf(input$parts$rna, m)
             part <- if (is.null(found)) part else input$parts$rna
         }
         if (is.null(found)) {

@@ -80,42 +80,6 @@
     table
 }
 
-## A column "species" of both species, whatever the argument says.
-.checkMixed <- function(cellData) {
-    if (!("species" %in% colnames(cellData))) {
-        return(invisible())
-    }
-    found <- .speciesNames[unique(tolower(trimws(
-        as.character(cellData[["species"]])
-    )))]
-    if (all(c("human", "mouse") %in% found)) {
-        .stopArgument("x", "mixes species: colData(x)$species holds human and ",
-            "mouse. Split 'x' by species first."
-        )
-    }
-    invisible()
-}
-
-## Everything the engine needs to know of a set of cells. Tokens are shared by
-## all cells: one species, one gene list.
-.prepareCells <- function(model, x, mode, args, verbose) {
-    input <- .cellInput(x, args$assay.type, args$symbols, verbose)
-    species <- .resolveSpecies(args$species, input$cellData)
-    .checkMixed(input$cellData)
-    tfs <- if (is.null(args$tfs)) model@tfs[[species]] else
-        .tfVector(args$tfs)
-    prepared <- .preprocess(input, model@vocab, tfs, mode,
-        nTargets = args$nTargets, genes = args$genes, keep = args$keep,
-        preprocess = args$preprocess, logged = args$alreadyNormalised,
-        maxGenes = model@state$maxLength - 1L, verbose = verbose
-    )
-    prepared$conditions <- .conditionIds(model, prepared, args, species,
-        grow = identical(mode, "train"), verbose = verbose
-    )
-    prepared$report$species <- species
-    prepared
-}
-
 ## The batch of the given cells (columns of prepared$values).
 .tokenBatch <- function(prepared, at, conditions = prepared$conditions) {
     list(

@@ -15,16 +15,25 @@
 }
 
 ## Token of every name, -1 where the vocabulary doesn't know it. Where two
-## records share a name the later one holds, as in the published code.
+## records share a name the later one holds, as in the published code. Names
+## that are no identifiers among Ensembl's are also looked up as symbols.
 .lookupTokens <- function(vocab, clean, type) {
-    key <- if (type == "ensembl") .cleanEnsembl(vocab$gene_id) else
-        .cleanSymbol(vocab$gene_symbol)
-    usable <- !is.na(key) & nzchar(key) & !(vocab$gene_id %in% .padId)
-    key <- rev(key[usable])
-    token <- rev(vocab$token_index[usable])
-    found <- token[match(clean, key)]
-    found[is.na(found)] <- -1L
-    as.integer(found)
+    pad <- vocab$gene_id %in% .padId
+    lookUp <- function(clean, key) {
+        usable <- rev(which(!is.na(key) & nzchar(key) & !pad))
+        found <- vocab$token_index[usable][match(clean, key[usable])]
+        found[is.na(found)] <- -1L
+        as.integer(found)
+    }
+    bySymbol <- function(clean) lookUp(clean, .cleanSymbol(vocab$gene_symbol))
+    if (type != "ensembl") {
+        return(bySymbol(clean))
+    }
+    token <- lookUp(clean, .cleanEnsembl(vocab$gene_id))
+    odd <- which(token < 0L & !startsWith(clean, "ENSG"))
+    token[odd] <- bySymbol(clean[odd])
+    token[odd][token[odd] %in% token[-odd]] <- -1L
+    token
 }
 
 ## Symbols of the genes of an input: its own, else the vocabulary's.

@@ -7,22 +7,14 @@
 #' all start with ENSG count as Ensembl identifiers, without version.
 #'
 #' @param param an [SFMParam()].
-#' @param x genes x cells: a `SingleCellExperiment`, `SummarizedExperiment`,
-#'   `Seurat` object (v3 to v5), matrix, `dgCMatrix` or `DelayedMatrix`; only
-#'   its genes are used. May be `NULL` when `genes` is given.
+#' @inheritParams cellInput
+#' @param x the cells, see [cellInput]; only their genes are used. May be
+#'   `NULL` when `genes` is given.
 #' @param genes character vector of gene names; the vocabulary, in this order.
-#' @param species `"human"` or `"mouse"`, or a column of `colData(x)`.
-#' @param tfs which genes are transcription factors: `NULL` for the shipped
-#'   catalogue ([tfCatalogue()]), gene symbols, a data.frame with a column
-#'   `TF`, or a list with `human` and/or `mouse` of either.
 #' @param seed `NULL`: the model's random key is drawn from R's generator, so
 #'   `set.seed()` governs it. A whole number: that number's own key.
 #' @param threads threads of the engine; `NULL`: option `causeway.threads`,
 #'   else at most 2.
-#' @param assay.type assay to look at; `NULL`: `"counts"`, else the first.
-#' @param symbols column of `rowData(x)` (or a vector, one per gene) with gene
-#'   symbols. With Ensembl row names they serve as labels and to find the
-#'   factors; a usual column such as `gene_short_name` is found by itself.
 #' @param minCells genes seen in fewer cells of `x` stay out of the vocabulary.
 #' @param conditions most values of platform, species, tissue and disease the
 #'   model can learn.
@@ -46,18 +38,22 @@
 setMethod("newModel", "SFMParam", function(param, x = NULL, genes = NULL,
     species = c("human", "mouse"), tfs = NULL, seed = NULL, threads = NULL,
     assay.type = NULL, symbols = NULL, minCells = 1, conditions = 64,
-    verbose = FALSE) {
+    assay = NULL, verbose = FALSE) {
     threads <- .threads(threads)
     conditions <- .checkNumber(conditions, "conditions", 4, 1e6, TRUE)
     if (identical(species, c("human", "mouse"))) {
-        species <- "human"
+        species <- NULL
     }
     source <- .vocabSource(x, genes, species, assay.type, symbols, minCells,
-        verbose
+        assay, verbose
     )
-    tfs <- .resolveTfs(tfs, source$species)
+    .warnSpecies(species, tfs, source)
+    given <- tfs
+    tfs <- .resolveTfs(given, source$species)
+    tfs[[source$species]] <- .tfSymbols(given, source)
     vocab <- .makeVocab(source$clean, source$symbols, source$type)
-    if (!any(.isTf(vocab$gene_symbol, tfs[[source$species]]))) {
+    if (!any(.isTf(c(vocab$gene_symbol, vocab$gene_id),
+        tfs[[source$species]]))) {
         .stopArgument(if (is.null(genes)) "x" else "genes",
             "has no transcription factor of the ", source$species, " list",
             .noTfHint(source$clean, all(grepl("^ENS", source$clean)) &&
@@ -81,7 +77,7 @@ setMethod("newModel", "ANY", function(param, ...) {
 
 ## Names the vocabulary is made of.
 .vocabSource <- function(x, genes, species, assay.type, symbols, minCells,
-    verbose) {
+    assay, verbose) {
     if (is.null(x) && is.null(genes)) {
         .stopArgument("x", "is missing; give cells, or gene names with ",
             "'genes'."
@@ -97,12 +93,12 @@ setMethod("newModel", "ANY", function(param, ...) {
             matrix = matrix(0, length(genes), 1L), names = genes,
             cells = "none", geneData = data.frame(row.names = seq_along(genes))
         )
-        input <- .nameGenes(input, symbols, verbose)
         input$species <- .resolveSpecies(species)
-        return(input)
+        return(.nameGenes(input, symbols, verbose))
     }
-    input <- .cellInput(x, assay.type, symbols, verbose)
-    input$species <- .resolveSpecies(species, input$cellData)
+    input <- .readCells(x, .inputArgs(assay.type, symbols, species,
+        assay = assay
+    ), verbose)
     minCells <- .checkNumber(minCells, "minCells", 0, whole = TRUE)
     if (minCells > 0) {
         all <- seq_len(nrow(input$matrix))
@@ -113,8 +109,9 @@ setMethod("newModel", "ANY", function(param, ...) {
                 minCells, " cells or more; a vocabulary needs two."
             )
         }
-        input$clean <- input$clean[keep]
-        input$symbols <- input$symbols[keep]
+        for (field in c("clean", "symbols", "names", "ids")) {
+            input[[field]] <- input[[field]][keep]
+        }
     }
     input
 }

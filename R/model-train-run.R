@@ -24,7 +24,7 @@
     s
 }
 
-.trainModel <- function(model, x, args, settings, epochs, prior, resume,
+.trainModel <- function(model, x, how, settings, epochs, prior, resume,
     saving, seed, verbose) {
     state <- model@state
     if (isTRUE(resume)) {
@@ -33,14 +33,14 @@
                 "on with; leave it out to begin one."
             )
         }
-        args$genes <- state$run$tokens
+        how$tokens <- state$run$tokens
         settings <- state$run$settings
     }
     before <- state$conditions
     done <- FALSE
     ## An error before the first step leaves the condition table as it was.
     on.exit(if (!done) state$conditions <- before)
-    prepared <- .prepareCells(model, x, "train", args, verbose)
+    prepared <- .modelCells(model, x, "train", how, verbose)
     if (ncol(prepared$values) < 2L) {
         .stopArgument("x", "leaves ", ncol(prepared$values), " cell; training ",
             "needs two or more."

@@ -56,16 +56,12 @@
 #' @param model a [FoundationModel-class], or an [SFMParam()]: the model is
 #'   then made from the cells first. (For one release cells and model may come
 #'   in either order.)
-#' @param assay.type assay (Seurat: layer); `NULL`: `"counts"`, else the first.
-#' @param symbols as for [newModel()].
-#' @param species `NULL` (the model's), `"human"`, `"mouse"`, or a column of
-#'   `colData(x)`; one species per call.
+#' @inheritParams cellInput
 #' @param platform,tissue,disease `NULL` (unknown), a column of `colData(x)`,
 #'   one value, or one value per cell.
-#' @param tfs gene symbols to be taken for factors; `NULL`: the model's table.
-#' @param nTargets variable genes beside the factors.
-#' @param keep names of genes to read beside these, variable or not.
-#' @param genes names of exactly the genes to read instead. Genes without any
+#' @param tfs as in [cellInput]; `NULL`: the model's table.
+#' @param nTargets variable genes beside the factors; `NULL`: 1,000.
+#' @param genes exactly the genes to read, as in [cellInput]. Genes without any
 #'   count in these cells and, unless `preprocess = list(dropQC = FALSE)`,
 #'   mitochondrial, ribosomal and haemoglobin genes can't be among them.
 #' @param epochs passes over the cells; `NULL`: 10, or those of the run that
@@ -88,8 +84,7 @@
 #' @param lambdaDag,lambdaSparsity weights of these losses; 0 switches off.
 #' @param conditionMask share of platform, tissue and disease labels replaced
 #'   by `<unk>`, anew in every epoch.
-#' @param preprocess named list, see Details.
-#' @param alreadyNormalised `TRUE`: the assay holds log1p-normalised values.
+#' @param preprocess named list, see Details and [cellInput].
 #' @param resume see "Stopping and going on".
 #' @param dir folder for the run's model and checkpoints, or `NULL`.
 #' @param saveEvery optimizer steps between two checkpoints.
@@ -118,22 +113,19 @@
 #' @export
 setMethod("trainModel", c("ANY", "SFModel"), function(x, model,
     assay.type = NULL, symbols = NULL, species = NULL, platform = NULL,
-    tissue = NULL, disease = NULL, tfs = NULL, nTargets = 1000,
+    tissue = NULL, disease = NULL, tfs = NULL, nTargets = NULL,
     keep = NULL, genes = NULL, epochs = NULL, batchSize = 16, accumulate = 1,
     lr = NULL, weightDecay = 0.05, warmup = 0.03, minLrRatio = 0.1, clip = 1,
     prior = NULL, priorWeight = c(20, 10), priorEdges = 512, lambdaDag = 1,
     lambdaSparsity = 0.001, conditionMask = 0.1, preprocess = list(),
-    alreadyNormalised = FALSE, resume = NULL, dir = NULL, saveEvery = 100,
-    keepLast = 3, seed = NULL, verbose = interactive(), ...) {
+    alreadyNormalised = NULL, resume = NULL, dir = NULL, saveEvery = 100,
+    keepLast = 3, seed = NULL, assay = NULL, verbose = interactive(), ...) {
     .noTrainDots(...)
     .alive(model)
-    args <- list(
-        assay.type = assay.type, symbols = symbols,
-        species = if (is.null(species)) model@state$species else species,
-        platform = platform, tissue = tissue, disease = disease, tfs = tfs,
-        nTargets = .checkNumber(nTargets, "nTargets", 0, whole = TRUE),
-        keep = keep, genes = genes, preprocess = preprocess,
-        alreadyNormalised = .checkFlag(alreadyNormalised, "alreadyNormalised")
+    how <- .inputArgs(assay.type, symbols,
+        if (is.null(species)) model@state$species else species, tfs, nTargets,
+        keep, genes, alreadyNormalised, preprocess, assay, platform, tissue,
+        disease
     )
     settings <- .trainSettings(list(
         batchSize = batchSize, accumulate = accumulate,
@@ -151,7 +143,7 @@ setMethod("trainModel", c("ANY", "SFModel"), function(x, model,
         .checkFlag(resume, "resume")
     }
     .checkFlag(verbose, "verbose")
-    .trainModel(model, x, args, settings, epochs, prior, resume, saving, seed,
+    .trainModel(model, x, how, settings, epochs, prior, resume, saving, seed,
         verbose
     )
 })
@@ -164,7 +156,7 @@ setMethod("trainModel", c("ANY", "SFModel"), function(x, model,
 #' @export
 setMethod("trainModel", c("ANY", "SFMParam"), function(x, model, ...,
     species = NULL, tfs = NULL, assay.type = NULL, symbols = NULL,
-    threads = NULL, seed = NULL, teacher = NULL) {
+    assay = NULL, threads = NULL, seed = NULL, teacher = NULL) {
     if (!is.null(teacher)) {
         if (!is.null(tfs)) {
             .stopArgument("tfs", "can't be chosen: they are the teacher's.")
@@ -174,13 +166,13 @@ setMethod("trainModel", c("ANY", "SFMParam"), function(x, model, ...,
         ))
     }
     made <- newModel(model, x,
-        species = if (is.null(species)) "human" else species, tfs = tfs,
+        species = species, tfs = tfs,
         seed = seed, threads = threads, assay.type = assay.type,
-        symbols = symbols
+        symbols = symbols, assay = assay
     )
     trainModel(x, made, ...,
         species = species, assay.type = assay.type, symbols = symbols,
-        seed = seed
+        assay = assay, seed = seed
     )
 })
 

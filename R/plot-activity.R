@@ -130,7 +130,7 @@ setMethod("plotRegulonActivity", "ANY", function(x, group = NULL,
             "plotRegulonActivity(regulonActivity(cells, grn))."
         )
     }
-    if (!inherits(x, "Seurat")) {
+    if (.kindOf(x) != "Seurat") {
         .stopArgument("x", "must be per-cell networks, a SingleCellExperiment ",
             "or Seurat object with regulon activity, or a matrix, TFs x ",
             "cells; it is a ", class(x)[[1L]], "."

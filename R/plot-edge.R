@@ -39,7 +39,8 @@ plotEdge <- function(x, tf, target, embedding = NULL, dimred = 1,
     .knownTFs(.checkText(tf, "tf"), tfNames(x))
     if (!.checkText(target, "target") %in% geneNames(x)) {
         .stopArgument("target", "is \"", target, "\", which isn't a gene of ",
-            "the networks; see geneNames()."
+            "the networks; see geneNames(). inferGRN(keep = \"", target, "\") ",
+            "reads it beside the variable genes."
         )
     }
     if (!is.null(size)) {
@@ -85,7 +86,7 @@ plotEdge <- function(x, tf, target, embedding = NULL, dimred = 1,
     if (is.null(embedding)) {
         return(.principalPlane(x@expression))
     }
-    if (methods::is(embedding, "SingleCellExperiment")) {
+    if (.kindOf(embedding) == "SingleCellExperiment") {
         embedding <- .reducedDimOf(embedding, dimred)
     }
     embedding <- as.matrix(embedding)

@@ -70,7 +70,7 @@ plotFlow <- function(x, cells = NULL, dimred = NULL, colour = "time",
 }
 
 .givenPlane <- function(x, dimred, names, metacell, z, v) {
-    if (methods::is(x, "SingleCellExperiment")) {
+    if (.kindOf(x) == "SingleCellExperiment") {
         known <- SingleCellExperiment::reducedDimNames(x)
         if (is.null(dimred)) {
             dimred <- c(known, NA)[[1L]]

@@ -177,14 +177,14 @@
     }
     variable <- logical(length(norm))
     score <- norm[compete]
-    if (is.null(s$nTop)) {
+    if (is.null(s$nTargets)) {
         score[is.na(score)] <- 0
         variable[compete] <- raw$mean[compete] > s$means[[1L]] &
             raw$mean[compete] < s$means[[2L]] &
             score > s$dispersions[[1L]] & score < s$dispersions[[2L]]
     } else {
         ranked <- sort(score, decreasing = TRUE)
-        last <- if (length(ranked)) ranked[[min(s$nTop, length(ranked))]] else
+        last <- if (length(ranked)) ranked[[min(s$nTargets, length(ranked))]] else
             Inf
         variable[compete] <- !is.na(score) & score >= last
     }
@@ -207,7 +207,7 @@
     norm[-compete] <- NA
     rank <- rep(NA_real_, length(mean))
     order <- compete[order(-norm[compete])]
-    order <- order[seq_len(min(s$nTop, length(order)))]
+    order <- order[seq_len(min(s$nTargets, length(order)))]
     rank[order] <- seq_along(order) - 1
     list(
         means = mean, variances = variance, variances_norm = norm,

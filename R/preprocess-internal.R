@@ -42,19 +42,28 @@
     s
 }
 
-## `chosen`: NULL (TFs plus variable genes) or rows of the input to take.
-## Returns values (genes x cells), tokens, labels, nonTF, cells and a report.
+## `genes`: NULL (TFs plus variable genes), or names or tokens of the genes to
+## take. Returns values (genes x cells), tokens, labels, nonTF, cells and a
+## report.
 .preprocess <- function(input, vocab, tfs, mode, nTargets = 1000L,
-    genes = NULL, keep = NULL, preprocess = list(), logged = FALSE,
+    genes = NULL, keep = NULL, preprocess = list(), logged = NULL,
     maxGenes = Inf, verbose = FALSE) {
     match <- .matchGenes(input, vocab, mode, verbose)
     s <- .preprocessSettings(preprocess, mode, nrow(input$matrix))
     qc <- .qcGenes(match$symbols)
     known <- which(match$tokens >= 0L)
     scan <- .scanCells(input, known, qc$mt, s)
+    logged <- .isLogged(logged, input$assay, scan, verbose)
     .checkValues(input, scan, logged, verbose)
     kept <- .chooseCells(input, scan, s, verbose)
+    if (s$filterCells) {
+        .warnNoMt(qc$mt, s$maxMt)
+    }
     columns <- kept$all
+    keep <- .chosenGenes(input, keep, "keep")
+    if (is.character(genes)) {
+        genes <- .chosenGenes(input, genes, "genes")
+    }
     named <- .namedRows(input, match, c(keep, if (is.character(genes)) genes))
     ## Networks of named genes: a gene without a count is read as 0, so that a
     ## cell's network does not depend on the cells that come with it.
@@ -66,32 +75,44 @@
         input$matrix, rows, columns, s$target, logged, s$sanitize
     )
     .checkTotals(input, moments, columns, logged)
-    isTf <- .isTf(match$symbols[rows], tfs)
+    isTf <- .isTf(match$symbols[rows], tfs) | .isTf(input$ids[rows], tfs)
     pick <- if (is.null(genes)) {
         always <- if (is.null(keep)) integer() else
-            .givenGenes(input, match, rows, keep, "keep")
+            .givenGenes(input, match, rows, keep, "keep", verbose)
         .chooseGenes(moments, isTf, length(columns), nTargets, always)
     } else {
-        .givenGenes(input, match, rows, genes, "genes")
+        .givenGenes(input, match, rows, genes, "genes", verbose)
     }
-    .checkChoice(isTf[pick], length(pick), maxGenes, mode, match, tfs)
-    values <- .extractValues(input$matrix, rows[pick], columns,
-        moments$total, s$target, logged, s$sanitize
+    .checkChoice(isTf[pick], length(pick), maxGenes, mode, match, input,
+        !is.null(genes)
     )
-    chosen <- rows[pick]
+    .prepared(input, match, rows[pick], columns, isTf[pick], s,
+        .extractValues(input$matrix, rows[pick], columns, moments$total,
+            s$target, logged, s$sanitize
+        ),
+        list(vocabulary = nrow(vocab) - 1L, counts = scan$whole,
+            logged = logged
+        )
+    )
+}
+
+## What .preprocess() returns: the values of the genes `chosen` in the cells
+## `columns`, and what is known of both.
+.prepared <- function(input, match, chosen, columns, isTf, s, values, report) {
     list(
         values = values, tokens = match$tokens[chosen],
-        labels = .geneLabels(input, match, chosen), nonTF = !isTf[pick],
+        labels = .geneLabels(input, match, chosen), nonTF = !isTf,
         cells = input$cells[columns], columns = columns,
         cellData = input$cellData[columns, , drop = FALSE],
+        reductions = input$reductions, allCells = input$cells,
         report = list(
-            matched = length(known), total = nrow(input$matrix),
+            matched = sum(match$tokens >= 0L), total = nrow(input$matrix),
             lost = input$names[match$tokens < 0L],
-            vocabulary = nrow(vocab) - 1L, used = length(chosen),
-            tfs = sum(isTf[pick]), cells = length(columns),
+            vocabulary = report$vocabulary, used = length(chosen),
+            tfs = sum(isTf), cells = length(columns),
             cellsDropped = ncol(input$matrix) - length(columns),
-            assay = input$assay, counts = scan$whole, logged = logged,
-            settings = s
+            assay = input$assay, counts = report$counts,
+            logged = report$logged, settings = s, species = input$species
         )
     )
 }
@@ -133,6 +154,27 @@
     list(tokens = tokens, symbols = symbols)
 }
 
+## Does the assay's name say that it holds logarithms?
+.logName <- function(assay) {
+    grepl("^log|/data$|^lognorm", assay, ignore.case = TRUE)
+}
+
+## Are the values log1p ones: as the caller says, or (NULL) by the assay's
+## name, unless they are whole numbers.
+.isLogged <- function(logged, assay, scan, verbose = FALSE) {
+    if (!is.null(logged)) {
+        return(logged)
+    }
+    logged <- .logName(assay) && !scan$whole
+    if (logged) {
+        .say(verbose, "Assay \"", assay, "\" holds log-normalised values, by ",
+            "its name: they are taken as they are. If it holds abundances, ",
+            "say alreadyNormalised = FALSE."
+        )
+    }
+    logged
+}
+
 .checkValues <- function(input, scan, logged, verbose) {
     empty <- scan$all == 0
     if (all(empty)) {
@@ -145,34 +187,43 @@
         )
     }
     if (logged && scan$largest > 50) {
-        .stopArgument("alreadyNormalised", "is TRUE, but the largest value ",
-            "is ", format(scan$largest), ": log1p values stay below 50."
+        .stopArgument("alreadyNormalised", "is TRUE", if (.logName(input$assay))
+            paste0(" (or assay \"", input$assay, "\" says so by its name)"),
+        ", but the largest value is ", format(scan$largest),
+        ": log1p values stay below 50."
         )
     }
-    if (!logged && !scan$whole &&
-        grepl("^log|/data$", input$assay, ignore.case = TRUE)) {
-        warning("assay \"", input$assay, "\" looks log-normalised by its ",
-            "name, but is read as abundances: it is scaled and ",
-            "log1p-transformed. If it holds log1p values, say ",
+    if (!logged && !scan$whole) {
+        .warnLogs(input$assay, scan$largest, "If it holds log values, say ",
             "alreadyNormalised = TRUE; 'assay.type' chooses another assay.",
-            call. = FALSE
-        )
-    } else if (!logged && !scan$whole && scan$largest < 15) {
-        warning("assay \"", input$assay, "\" looks log-normalised: its values ",
-            "aren't whole numbers and the largest is ",
-            format(scan$largest, digits = 3L), ". It is read as abundances, ",
-            "scaled and log1p-transformed (again). If it holds log values, ",
-            "say alreadyNormalised = TRUE.",
-            call. = FALSE
-        )
-    } else if (!logged && !scan$whole) {
-        .say(verbose, "Assay \"", input$assay, "\" holds values that are not ",
-            "whole numbers (FPKM, TPM?): taken as abundances, scaled to one ",
-            "total per cell and log1p-transformed. If they are log values ",
-            "already, say alreadyNormalised = TRUE."
+            verbose = verbose
         )
     }
     invisible()
+}
+
+## For values that are no whole numbers and are read as abundances: a warning
+## where they look like logs, else a message.
+.warnLogs <- function(assay, largest, ..., verbose) {
+    if (.logName(assay)) {
+        warning("assay \"", assay, "\" looks log-normalised by its ",
+            "name, but is read as abundances: it is scaled and ",
+            "log1p-transformed. ", ...,
+            call. = FALSE
+        )
+    } else if (largest < 15) {
+        warning("assay \"", assay, "\" looks log-normalised: its values ",
+            "aren't whole numbers and the largest is ",
+            format(largest, digits = 3L), ". It is read as abundances, ",
+            "scaled and log1p-transformed (again). ", ...,
+            call. = FALSE
+        )
+    } else {
+        .say(verbose, "Assay \"", assay, "\" holds values that are not ",
+            "whole numbers (FPKM, TPM?): taken as abundances, scaled to one ",
+            "total per cell and log1p-transformed. ", ...
+        )
+    }
 }
 
 .chooseCells <- function(input, scan, s, verbose) {
@@ -281,20 +332,24 @@
     sort(unique(c(which(isTf), always, other)))
 }
 
-## Rows of the input with these names or symbols; NA where there is none.
+## Rows of the input with these names, identifiers or symbols; NA where there
+## is none.
 .namedRows <- function(input, match, names) {
     if (!is.character(names) || !length(names)) {
         return(integer())
     }
     type <- if (.isEnsembl(names)) "ensembl" else "symbol"
-    clean <- .cleanNames(names, type)
-    where <- match(clean, input$clean)
-    where[is.na(where)] <- match(clean[is.na(where)], match$symbols)
+    where <- match(.cleanNames(names, type), input$clean)
+    where[is.na(where)] <- match(.cleanIds(names[is.na(where)]), input$ids)
+    lost <- is.na(where)
+    where[lost] <- match(.cleanSymbol(names[lost]), match$symbols)
     where
 }
 
 ## Rows the caller named (`genes`: names or tokens), in the input's order.
-.givenGenes <- function(input, match, rows, genes, arg) {
+## Genes that were chosen by a column or list of the object (attribute "from")
+## may be unusable: these are left out.
+.givenGenes <- function(input, match, rows, genes, arg, verbose = FALSE) {
     if (is.numeric(genes)) {
         pick <- which(match$tokens[rows] %in% genes)
         if (length(pick) < 2L) {
@@ -309,6 +364,14 @@
         .stopArgument(arg, "must be gene names; it is ", .show(genes), ".")
     }
     where <- .namedRows(input, match, genes)
+    if (!is.null(attr(genes, "from"))) {
+        usable <- where %in% rows
+        .say(verbose && !all(usable), sum(!usable), " of ", length(genes),
+            " genes of \"", attr(genes, "from"), "\" can't be used: ",
+            .some(genes[!usable]), "."
+        )
+        return(sort(match(unique(where[usable]), rows)))
+    }
     if (anyNA(where)) {
         .stopArgument(arg, "names genes that are not in 'x': ",
             .some(genes[is.na(where)]), "."
@@ -344,12 +407,21 @@
     )
 }
 
-.checkChoice <- function(isTf, n, maxGenes, mode, match, tfs) {
+.checkChoice <- function(isTf, n, maxGenes, mode, match, input, named) {
+    if (!any(isTf) && named) {
+        .stopArgument("genes", "has no transcription factor among its ", n,
+            " genes; add some, or say keep = with these genes and leave ",
+            "'genes' NULL: then all factors are read."
+        )
+    }
     if (!any(isTf)) {
         symbols <- match$symbols[match$tokens >= 0L]
         symbols <- symbols[!is.na(symbols)]
         .stopArgument("x", "has no transcription factor among its usable ",
-            "genes", .noTfHint(symbols, length(symbols) == 0L)
+            "genes", .noTfHint(symbols, length(symbols) == 0L),
+            if (length(input$elsewhere) > 1L) paste0(" Its parts are ",
+                .some(input$elsewhere), "; 'assay' chooses one."
+            )
         )
     }
     if (n < 2L) {

@@ -2,28 +2,77 @@
 
 ## Mitochondrial, ribosomal and haemoglobin genes by symbol in upper case. The
 ## published code looks at the names as given, so it misses them in Ensembl
-## names and in mouse symbols; here they are found.
+## names and in mouse symbols; here they are found. A genome's name before the
+## symbol ("GRCh38_", "mm10___") and other separators than "-" (make.names()
+## writes "MT.CO1") don't hide them. Haemoglobin genes are named one by one:
+## HBEGF, HBS1L and HBP1 are none.
 .qcGenes <- function(symbols) {
-    symbols <- ifelse(is.na(symbols), "", symbols)
+    symbols <- ifelse(is.na(symbols), "", toupper(symbols))
+    symbols <- sub(.genomePrefix, "", symbols)
+    mt <- grepl("^MT[-._:]", symbols)
+    if (!any(mt) && sum(symbols %in% .mtEntrez) >= 5L) {
+        mt <- symbols %in% .mtEntrez
+    }
     list(
-        mt = startsWith(symbols, "MT-"),
+        mt = mt,
         ribo = startsWith(symbols, "RPS") | startsWith(symbols, "RPL"),
-        hb = grepl("^HB([^P]|$)", symbols)
+        hb = gsub("[-._]", "", symbols) %in% .haemoglobin
     )
 }
 
-.badValues <- function(x, names, cells, columns, arg = "x") {
+.genomePrefix <- paste0("^(GRCH[0-9]+|HG[0-9]{2}|GRCM[0-9]+|MM[0-9]{1,2}|",
+    "HUMAN|MOUSE)[-._]+"
+)
+
+## Mitochondrial genes as Entrez and RefSeq call them; several together are no
+## coincidence.
+.mtEntrez <- c("ND1", "ND2", "ND3", "ND4", "ND4L", "ND5", "ND6", "COX1",
+    "COX2", "COX3", "ATP6", "ATP8", "CYTB")
+
+## Human and mouse, in upper case, without separators.
+.haemoglobin <- c("HBA1", "HBA2", "HBB", "HBD", "HBE1", "HBG1", "HBG2", "HBM",
+    "HBQ1", "HBZ", "HBAA1", "HBAA2", "HBAA3", "HBAX", "HBBB1", "HBBB2",
+    "HBBBS", "HBBBT", "HBBY", "HBBBH0", "HBBBH1", "HBBBH2", "HBBBH3", "HBQ1A",
+    "HBQ1B")
+
+## A filter by mitochondrial counts that finds no such gene in a whole
+## transcriptome does nothing: that is told.
+.warnNoMt <- function(mt, maxMt, arg = "preprocess$maxMt") {
+    if (any(mt) || length(mt) < 5000L || !is.finite(maxMt) || maxMt >= 100) {
+        return(invisible())
+    }
+    warning("no mitochondrial gene (\"MT-ND1\", \"mt-Nd1\" ...) is among the ",
+        length(mt), " genes of 'x': the filter '", arg, "' drops no cell. ",
+        "Were these genes left out, or do they have other names?",
+        call. = FALSE
+    )
+}
+
+## ---- passes over the matrix -------------------------------------------------
+
+.badValues <- function(x, names, cells, columns, sanitize = TRUE) {
     bad <- which(!is.finite(x@x) | x@x < 0)
     if (!length(bad)) {
         return(NULL)
     }
     at <- bad[[1L]]
     column <- findInterval(at - 1L, x@p, left.open = FALSE)
-    .stopArgument(arg, "holds ", format(x@x[[at]]), " for gene ",
+    negative <- sum(x@x < 0, na.rm = TRUE)
+    .stopArgument("x", "holds ", format(x@x[[at]]), " for gene ",
         names[[x@i[[at]] + 1L]], " in cell ", cells[[columns[[column]]]],
-        " (", length(bad), " such values in this part). Expression must be ",
-        "finite and not negative; repair or drop these, or let ",
-        "preprocess = list(sanitize = TRUE) set the non-finite ones to 0."
+        " (", length(bad), " such values in this part). ",
+        if (negative > 0.01 * length(x@x)) {
+            paste0("Values below 0 are those of scaled or centred data, from ",
+                "which expression can't be had back. Give counts or ",
+                "log-normalised values: 'assay.type' chooses the assay."
+            )
+        } else {
+            paste0("Expression must be finite and not negative; repair or ",
+                "drop these", if (sanitize) paste0(", or let preprocess = ",
+                    "list(sanitize = TRUE) set the non-finite ones to 0"
+                ), "."
+            )
+        }
     )
 }
 
@@ -73,7 +122,7 @@
 
 ## Quality of every cell and gene of the input, and per gene the number of
 ## cells with enough genes that it is seen in.
-.qcScan <- function(input, flags, s) {
+.qcScan <- function(input, flags, s, verbose) {
     m <- input$matrix
     n <- ncol(m)
     groups <- c("mt", "ribo", "hb")
@@ -81,9 +130,11 @@
     share <- matrix(0, n, length(groups))
     seen <- enough <- sum <- numeric(nrow(m))
     whole <- TRUE
+    largest <- 0
     for (columns in .columnChunks(m)) {
         x <- .columnChunk(m, columns)
-        .badValues(x, input$names, input$cells, columns)
+        .badValues(x, input$names, input$cells, columns, sanitize = FALSE)
+        largest <- max(largest, x@x)
         whole <- whole && all(x@x == floor(x@x))
         total[columns] <- Matrix::colSums(x)
         sum <- sum + Matrix::rowSums(x)
@@ -96,6 +147,11 @@
         seen <- seen + Matrix::rowSums(x)
         good <- detected[columns] >= s$minGenes
         enough <- enough + Matrix::rowSums(x[, good, drop = FALSE])
+    }
+    if (!whole) {
+        .warnLogs(input$assay, largest, "preprocess() needs counts: ",
+            "'assay.type' chooses another assay.", verbose = verbose
+        )
     }
     if (s$flavor == "seurat_v3" && !whole) {
         warning("assay \"", input$assay, "\" holds values that are not whole ",
@@ -152,11 +208,4 @@
         )
     }
     list(rows = rows, columns = columns, report = report)
-}
-
-.columnTotals <- function(m, rows, columns) {
-    parts <- lapply(.columnChunks(m, columns), function(part) {
-        Matrix::colSums(.columnChunk(m, part, rows))
-    })
-    unlist(parts, use.names = FALSE)
 }

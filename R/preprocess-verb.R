@@ -13,8 +13,10 @@
 #' In this order, with scanpy's names:
 #'
 #' 1. `calculate_qc_metrics` over all genes, with mitochondrial (`MT-`),
-#'    ribosomal (`RPS`, `RPL`) and haemoglobin (`HB`, not `HBP`) genes by
-#'    symbol, case ignored;
+#'    ribosomal (`RPS`, `RPL`) and haemoglobin genes by symbol, case, genome
+#'    prefixes and separators ignored (`GRCh38_MT-ND1`, `MT.ND1`). The
+#'    haemoglobin genes are those by name; the expression `^HB[^P]` in use with
+#'    scanpy also takes HBEGF and HBS1L for some;
 #' 2. `filter_cells`: cells with at least `minGenes` genes;
 #' 3. `filter_genes`: genes in at least `minCells` of those cells;
 #' 4. cells with at most `maxMt` percent mitochondrial counts (of step 1), and
@@ -30,7 +32,7 @@
 #'    the others only, as for the published models.
 #'
 #' Ties: `"seurat"` and `"cell_ranger"` take every gene that equals the last
-#' one chosen, so that there can be more than `nTop`; for `"seurat_v3"` scanpy
+#' one chosen, so that there can be more than `nTargets`; for `"seurat_v3"` scanpy
 #' leaves the order of ties to the sort, here the first come first. Batches
 #' (`batch_key`) are not supported: split `x` and take the genes variable in
 #' most parts. scanpy keeps single precision when it is given single
@@ -38,32 +40,25 @@
 #' Where scanpy stops with an error of its loess library for lack of distinct
 #' means, a warning is given here.
 #'
-#' @param x the cells, genes in rows: a SingleCellExperiment,
-#'   SummarizedExperiment, Seurat object, matrix, dgCMatrix or DelayedMatrix of
-#'   counts (not normalised).
+#' @inheritParams cellInput
 #' @param flavor how variable genes are found, see Details.
 #' @param minGenes,minCells least number of genes seen in a cell, of cells a
 #'   gene is seen in.
 #' @param maxMt highest percentage of mitochondrial counts; `Inf`: no filter.
 #' @param targetSum total of each cell after normalisation; `NULL`: the median
 #'   of the cells' totals.
-#' @param nTop number of variable genes; `NULL`: those within `means` and
+#' @param nTargets number of variable genes; `NULL`: those within `means` and
 #'   `dispersions` (not for `"seurat_v3"`).
 #' @param keepTFs keep all transcription factors and choose the variable genes
 #'   among the other genes?
-#' @param species `"human"` or `"mouse"`, or a column of `colData(x)`; `NULL`:
-#'   human. Used for the list of factors, and for the symbols of Ensembl
-#'   identifiers.
-#' @param tfs the transcription factors as for [newModel()]; `NULL`:
-#'   [tfCatalogue()].
 #' @param subset keep the chosen genes only? Otherwise they are flagged.
 #' @param dropQC drop mitochondrial, ribosomal and haemoglobin genes?
 #' @param bins number of bins of the mean, `"seurat"`.
 #' @param span span of the loess, `"seurat_v3"`.
 #' @param means,dispersions two numbers each, the bounds (excluded) of mean
-#'   and normalised dispersion for `nTop = NULL`.
-#' @param assay.type,symbols as for [newModel()].
-#' @param verbose show messages.
+#'   and normalised dispersion for `nTargets = NULL`.
+#' @param verbose say which filters drop how many cells and genes?
+#' @param ... not used.
 #' @return An object of the class of `x` (for a matrix a SingleCellExperiment)
 #'   with the cells and genes kept and
 #'   * assay `counts`, where `x` had the counts under another name, and
@@ -79,10 +74,10 @@
 #'     the normalised dispersion is `NA`;
 #'   * in `metadata(x)$preprocess` the settings and what each step dropped
 #'     (Seurat: `Misc(x, "preprocess")`).
-#' @section Errors: values that are negative, missing or infinite; no gene
-#'   names or the same twice; filters that leave fewer than two cells or genes;
-#'   `nTop = NULL` with `"seurat_v3"`. Values that are not whole numbers are a
-#'   warning with `"seurat_v3"`.
+#' @section Errors: those of [cellInput]; filters that leave fewer than two
+#'   cells or genes; `nTargets = NULL` with `"seurat_v3"`. Warnings: values that
+#'   look like logarithms (this verb needs counts); values that are not whole
+#'   numbers with `"seurat_v3"`; no mitochondrial gene in a whole transcriptome.
 #' @references Wolf et al. (2018) Genome Biology 19, 15 (scanpy). Satija et al.
 #'   (2015) Nature Biotechnology 33, 495 (`"seurat"`). Zheng et al. (2017)
 #'   Nature Communications 8, 14049 (`"cell_ranger"`). Stuart et al. (2019)
@@ -90,36 +85,39 @@
 #' @seealso [reconcileGenes()], [tfCatalogue()], [inferGRN()]
 #' @examples
 #' cells <- exampleCells()
-#' out <- preprocess(cells, minGenes = 5, nTop = 20)
+#' out <- preprocess(cells, minGenes = 5, nTargets = 20)
 #' out
 #' table(SummarizedExperiment::rowData(out)$chosen)
 #' SummarizedExperiment::colData(out)[1:3, c("total_counts", "pct_counts_mt")]
 #' @export
 preprocess <- function(x, flavor = c("seurat", "seurat_v3", "cell_ranger"),
-    minGenes = 200, minCells = 3, maxMt = 20, targetSum = 1e4, nTop = 1000,
-    keepTFs = TRUE, species = NULL, tfs = NULL, subset = FALSE,
-    dropQC = FALSE, bins = 20, span = 0.3, means = c(0.0125, 3),
-    dispersions = c(0.5, Inf), assay.type = NULL, symbols = NULL,
-    verbose = interactive()) {
+    minGenes = 200, minCells = 3, maxMt = 20, targetSum = 1e4,
+    nTargets = 1000, keepTFs = TRUE, species = NULL, tfs = NULL,
+    subset = FALSE, dropQC = FALSE, bins = 20, span = 0.3,
+    means = c(0.0125, 3), dispersions = c(0.5, Inf), assay.type = NULL,
+    assay = NULL, symbols = NULL, verbose = TRUE, ...) {
+    .noDots(..., renamed = c(nTop = "nTargets"))
     settings <- .scanpySettings(list(
         flavor = .oneOf(flavor, c("seurat", "seurat_v3", "cell_ranger"),
             "flavor"
         ),
         minGenes = minGenes, minCells = minCells, maxMt = maxMt,
-        targetSum = targetSum, nTop = nTop, keepTFs = keepTFs,
+        targetSum = targetSum, nTargets = nTargets, keepTFs = keepTFs,
         subset = subset, dropQC = dropQC, bins = bins, span = span,
         means = means, dispersions = dispersions
     ))
     .checkFlag(verbose, "verbose")
-    input <- .cellInput(x, assay.type, symbols, verbose, strict = FALSE)
-    .warnSpecies(species, tfs, input)
-    species <- .resolveSpecies(species, input$cellData)
-    known <- .knownSymbols(input, species, verbose)
-    tfs <- .resolveTfs(tfs, species)[[species]]
-    flags <- c(.qcGenes(known), list(isTF = .isTf(known, tfs)))
-    scan <- .qcScan(input, flags, settings)
+    how <- .inputArgs(assay.type, symbols, species, tfs, assay = assay)
+    input <- .readCells(x, how, verbose, strict = FALSE)
+    input$symbols <- .knownSymbols(input, verbose)
+    input <- .readFactors(input, how, verbose)
+    flags <- c(.qcGenes(input$symbols), list(
+        isTF = .isTf(input$symbols, input$tfs) | .isTf(input$ids, input$tfs)
+    ))
+    .warnNoMt(flags$mt, settings$maxMt, "maxMt")
+    scan <- .qcScan(input, flags, settings, verbose)
     kept <- .scanpyFilter(input, scan, flags, settings, verbose)
-    total <- .columnTotals(input$matrix, kept$rows, kept$columns)
+    total <- .cellTotals(input$matrix, kept$rows, kept$columns)
     .checkTotals(input, list(total = total), kept$columns, FALSE)
     target <- settings$targetSum
     if (is.null(target)) {
@@ -127,7 +125,7 @@ preprocess <- function(x, flavor = c("seurat", "seurat_v3", "cell_ranger"),
     }
     genes <- .variableTable(input, kept, flags$isTF, target / total, settings)
     genes <- cbind(scan$genes[kept$rows, , drop = FALSE], genes)
-    settings$species <- species
+    settings$species <- input$species
     report <- c(settings, kept$report, list(target = target, like = "scanpy"))
     .scanpyResult(x, input, kept, scan$cells[kept$columns, , drop = FALSE],
         genes, target / total, report
@@ -143,14 +141,14 @@ preprocess <- function(x, flavor = c("seurat", "seurat_v3", "cell_ranger"),
     if (!is.null(s$targetSum)) {
         .checkNumber(s$targetSum, "targetSum", 0, open = TRUE)
     }
-    if (is.null(s$nTop)) {
+    if (is.null(s$nTargets)) {
         if (s$flavor == "seurat_v3") {
-            .stopArgument("nTop", "is NULL, but flavor \"seurat_v3\" has no ",
+            .stopArgument("nTargets", "is NULL, but flavor \"seurat_v3\" has no ",
                 "bounds to choose by; give a number of genes."
             )
         }
     } else {
-        .checkNumber(s$nTop, "nTop", 1, whole = TRUE)
+        .checkNumber(s$nTargets, "nTargets", 1, whole = TRUE)
     }
     for (flag in c("keepTFs", "subset", "dropQC")) {
         .checkFlag(s[[flag]], flag)
@@ -167,83 +165,4 @@ preprocess <- function(x, flavor = c("seurat", "seurat_v3", "cell_ranger"),
         }
     }
     s
-}
-
-## log1p of scaled counts: delayed where the matrix is, else a dgCMatrix.
-.logCounts <- function(m, by) {
-    if (methods::is(m, "DelayedArray")) {
-        return(log1p(DelayedArray::t(DelayedArray::t(m) * by)))
-    }
-    x <- .scaleColumns(.columnChunk(m, seq_len(ncol(m))), by)
-    x@x <- log1p(x@x)
-    dimnames(x) <- dimnames(m)
-    x
-}
-
-.scanpyResult <- function(x, input, kept, cells, genes, by, report) {
-    take <- list(
-        rows = if (report$subset) which(genes$chosen) else
-            seq_len(nrow(genes))
-    )
-    rows <- kept$rows[take$rows]
-    genes <- genes[take$rows, , drop = FALSE]
-    counts <- input$matrix[rows, kept$columns, drop = FALSE]
-    if (!length(rows)) {
-        .stopArgument("subset", "is TRUE, and no gene was chosen; set 'nTop'.")
-    }
-    dimnames(counts) <- list(input$names[rows], input$cells[kept$columns])
-    logged <- .logCounts(counts, by)
-    if (inherits(x, "Seurat")) {
-        return(.seuratResult(x, counts, logged, cells, genes, report))
-    }
-    if (!methods::is(x, "SummarizedExperiment")) {
-        x <- SingleCellExperiment::SingleCellExperiment(list(counts = counts))
-    } else {
-        x <- x[rows, kept$columns]
-        colnames(x) <- input$cells[kept$columns]
-        if (is.null(rownames(x))) {
-            rownames(x) <- input$names[rows]
-        }
-    }
-    rownames(genes) <- rownames(x)
-    if (input$assay != "counts") {
-        SummarizedExperiment::assay(x, "counts", withDimnames = FALSE) <- counts
-    }
-    SummarizedExperiment::assay(x, "logcounts", withDimnames = FALSE) <- logged
-    data <- SummarizedExperiment::rowData(x)
-    data[names(genes)] <- as.list(genes)
-    SummarizedExperiment::rowData(x) <- data
-    data <- SummarizedExperiment::colData(x)
-    data[names(cells)] <- as.list(cells)
-    SummarizedExperiment::colData(x) <- data
-    S4Vectors::metadata(x)$preprocess <- report
-    x
-}
-
-## The same for a Seurat object: layer "data", meta data, Misc().
-.seuratResult <- function(x, counts, logged, cells, genes, report) {
-    name <- SeuratObject::DefaultAssay(x)
-    x <- subset(x, features = rownames(counts), cells = colnames(counts))
-    ns <- asNamespace("SeuratObject")
-    logged <- logged[rownames(x[[name]]), colnames(x)]
-    assay <- if ("LayerData<-" %in% getNamespaceExports(ns)) {
-        object <- x[[name]]
-        getExportedValue("SeuratObject", "LayerData<-")(object, "data",
-            value = logged
-        )
-    } else {
-        SeuratObject::SetAssayData(x[[name]], slot = "data",
-            new.data = methods::as(logged, "dgCMatrix")
-        )
-    }
-    genes <- as.data.frame(genes)
-    rownames(genes) <- rownames(counts)
-    assay <- SeuratObject::AddMetaData(assay, genes[rownames(assay), ])
-    x[[name]] <- assay
-    SeuratObject::VariableFeatures(x) <- rownames(genes)[genes$highly_variable]
-    x <- SeuratObject::AddMetaData(x,
-        as.data.frame(cells)[colnames(x), , drop = FALSE]
-    )
-    SeuratObject::Misc(x, "preprocess") <- report
-    x
 }

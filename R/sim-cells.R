@@ -150,7 +150,7 @@ simulateCells <- function(nCells = 2000, nGenes = 140, nTFs = 24,
 #' simulatedTruth(cells, 1)[1:3, 1:8]
 #' @export
 simulatedTruth <- function(x, cell = NULL, switching = FALSE) {
-    truth <- if (methods::is(x, "SummarizedExperiment")) {
+    truth <- if (.isExperiment(x)) {
         S4Vectors::metadata(x)$simulation
     }
     if (is.null(truth)) {

@@ -38,10 +38,10 @@ addTau <- function(x, fit, rna = NULL, name = "tau", force = FALSE, ...) {
     .checkCellsFirst(x, fit, "addTau(x, fit)")
     .checkText(name, "name")
     .checkFlag(force, "force")
-    if (methods::is(x, "SummarizedExperiment")) {
+    if (.isExperiment(x)) {
         return(.tauIntoSE(x, fit, name, force))
     }
-    if (inherits(x, "MultiAssayExperiment")) {
+    if (.kindOf(x) == "MultiAssayExperiment") {
         names <- names(x)
         if (is.null(rna)) {
             rna <- .guessRna(names, .guessChromatin(names, function(n) {
@@ -49,7 +49,7 @@ addTau <- function(x, fit, rna = NULL, name = "tau", force = FALSE, ...) {
             }))
         }
         rna <- .chosen(rna, names, "rna", "an experiment")
-        if (!methods::is(x[[rna]], "SummarizedExperiment")) {
+        if (!.isExperiment(x[[rna]])) {
             .stopArgument("x", "has a plain matrix for \"", rna, "\", without ",
                 "room for gene data; make it a SingleCellExperiment."
             )
@@ -57,7 +57,7 @@ addTau <- function(x, fit, rna = NULL, name = "tau", force = FALSE, ...) {
         x[[rna]] <- .tauIntoSE(x[[rna]], fit, name, force)
         return(x)
     }
-    if (inherits(x, "Seurat")) {
+    if (.kindOf(x) == "Seurat") {
         return(.tauIntoSeurat(x, fit, rna, name, force))
     }
     .stopArgument("x", "must be a SingleCellExperiment, a ",

@@ -126,7 +126,7 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
     key <- .newKey(seed)
     threads <- .threads(threads)
     started <- proc.time()[["elapsed"]]
-    input <- .tauInput(x, atac, rna, altExp, assay.type, verbose = verbose)
+    input <- .readPairs(x, atac, rna, altExp, assay.type, verbose = verbose)
     input <- .cleanCounts(input, verbose)
     input$links <- .useGenes(input,
         .tauLinks(input, links, genes, window, verbose), genesUse

@@ -84,7 +84,7 @@ scRNAToTau <- function(x, fit, embedding = NULL, assay.type = NULL,
 
 ## Counts of the fit's genes (0 where missing; attribute `present`), sparse.
 .newRna <- function(fit, x, assay.type) {
-    input <- .cellInput(x, assay.type, NULL, FALSE)
+    input <- .readCells(x, .inputArgs(assay.type))
     m <- .asSparse(.columnChunk(input$matrix, seq_len(ncol(input$matrix))))
     if (!all(is.finite(m@x)) || any(m@x < 0)) {
         .stopArgument("x", "has counts that are negative or missing.")

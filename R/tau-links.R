@@ -81,10 +81,13 @@ linkPeaks <- function(x, genes, window = 1e5, upstream = NULL,
 .unpairedInput <- function(x, atac = NULL, rna = NULL, altExp = NULL, ...,
     verbose = FALSE) {
     .noDots(...)
-    parts <- .tauParts(x, atac, rna, altExp, NULL, verbose)
+    parts <- .pairedParts(x, atac, rna, altExp, verbose)
     list(
-        genes = .featureNames(parts$rna, "RNA"),
-        peaks = .featureNames(parts$atac, "chromatin"), parts = parts
+        genes = .featureNames(parts$rna$features, "RNA"),
+        peaks = .featureNames(parts$atac$features, "chromatin"),
+        parts = lapply(parts, function(part) {
+            list(ranges = part$ranges(), annotation = part$annotation)
+        })
     )
 }
 

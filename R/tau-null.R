@@ -94,7 +94,7 @@ tauNull <- function(x, fit, nPerm = 3, what = c("pairing", "links"),
 }
 
 .nullInput <- function(x, fit, ...) {
-    input <- .tauInput(x, ..., verbose = FALSE)
+    input <- .readPairs(x, ..., verbose = FALSE)
     links <- peakLinks(fit)[c("gene", "peak")]
     lost <- c(setdiff(links$gene, input$genes), setdiff(links$peak,
         input$peaks

@@ -226,7 +226,7 @@
             note = "open and silent: signal in chromatin, none in RNA"
         ))
     }
-    input <- .tauInput(cells, ..., verbose = FALSE)
+    input <- .readPairs(cells, ..., verbose = FALSE)
     links <- peakLinks(fit)
     open <- Matrix::rowMeans(input$atac > 0)
     known <- links$peak %in% names(open)

@@ -12,7 +12,10 @@
 ## Artistic-2.0) the Ensembl identifiers, the aliases that HGNC does not have,
 ## and the genes that HGNC does not have if they have an Ensembl identifier.
 ## Where the two give one Entrez gene different symbols the later one, that of
-## org.Hs.eg.db, is the current symbol, HGNC's (of 2020-05-27) a previous one.
+## org.Hs.eg.db, is the current symbol, HGNC's (of 2020-05-27) a previous one;
+## but the 37 mitochondrial genes keep HGNC's (MT-ND1), Entrez's (ND1) being
+## taken for a previous one. Column preferred: the aliases that several genes
+## share and that are taken for this gene, by preferredNames() below.
 ##
 ## Mouse: org.Mm.eg.db is not in Debian 12. Symbols and Ensembl identifiers are
 ## those of GENCODE (gene_coordinates_mus_musculus.csv.gz, same repository,
@@ -20,7 +23,8 @@
 ## MGI (CC BY 4.0) in mouse.table of the package HGNChelper (GPL >= 2, commit
 ## 330c96f9c361) whose approved symbol is such a gene. MGI's table does not
 ## tell previous symbols from aliases. Dates that spreadsheets made of symbols
-## are left out.
+## are left out, but 4-Oct of Pou5f1 says that Oct4 is an alias of it, which
+## the table has in no other form: those are undone.
 ##
 ## Homologs: the pairs of hgnc_mgi_annotation.rds of the package
 ## saezlab/dorothea (GPL-3, commit 1461fb75e23e; from Ensembl) in present
@@ -60,6 +64,43 @@ isDate <- function(x) {
     ), tolower(x))
 }
 
+## Aliases of several genes that are taken for one of them: that of the CD
+## antigen of this name, the only one that codes for a protein, the only such
+## one to which HGNC itself gives the alias (Entrez collects what papers used).
+## "" where there is none. `human`: the table; `hgnc`: HGNC's.
+preferredNames <- function(human, hgnc) {
+    at <- match(human$entrez, ifelse(nzchar(hgnc$entrez_id), hgnc$entrez_id, NA))
+    bySymbol <- match(human$symbol, hgnc$approved)
+    at[is.na(at)] <- bySymbol[is.na(at)]
+    field <- function(name) {
+        toupper(ifelse(is.na(at), "", hgnc[[name]][at]))
+    }
+    listed <- function(x) {
+        values <- parts(toupper(x))
+        unique(data.frame(name = unlist(values),
+            gene = rep(seq_along(values), lengths(values))
+        ))
+    }
+    shared <- listed(human$alias)
+    shared <- shared[!(shared$name %in% c(toupper(human$symbol),
+        listed(human$previous)$name)), ]
+    shared <- shared[shared$name %in% shared$name[duplicated(shared$name)], ]
+    own <- listed(paste(field("alias_symbol"), field("prev_symbol"), sep = "|"))
+    key <- paste(shared$name, shared$gene)
+    coding <- field("locus_group")[shared$gene] == "PROTEIN-CODING GENE"
+    ways <- list(shared$name == field("cd")[shared$gene], coding,
+        coding & key %in% paste(own$name, own$gene)
+    )
+    winner <- rep(FALSE, nrow(shared))
+    for (way in ways) {
+        open <- !(shared$name %in% shared$name[winner])
+        names <- shared$name[way & open]
+        once <- names[!(names %in% names[duplicated(names)])]
+        winner <- winner | way & shared$name %in% once
+    }
+    byGene(shared$gene[winner], shared$name[winner], seq_len(nrow(human)))
+}
+
 ## ---- human -----------------------------------------------------------------
 
 hgnc <- utils::read.delim(gzfile(from("hgnc", "hgnc_complete_set.txt.gz")),
@@ -78,10 +119,13 @@ alias <- alias[clean(alias$name), ]
 
 own <- match(hgnc$entrez_id, info$entrez)
 now <- ifelse(is.na(own), hgnc$symbol, info$symbol[own])
+mitochondrial <- grepl("^MT-", hgnc$symbol)
+other <- ifelse(mitochondrial, now, hgnc$symbol)
 hgnc$prev_symbol <- ifelse(now == hgnc$symbol, hgnc$prev_symbol,
-    paste(hgnc$symbol, hgnc$prev_symbol, sep = "|")
+    paste(other, hgnc$prev_symbol, sep = "|")
 )
-hgnc$symbol <- now
+hgnc$approved <- hgnc$symbol
+hgnc$symbol <- ifelse(mitochondrial, hgnc$symbol, now)
 hgnc <- hgnc[order(is.na(own)), ] # of two with one symbol, Entrez's
 hgnc <- hgnc[!duplicated(toupper(hgnc$symbol)), ]
 other <- info[!(info$entrez %in% hgnc$entrez_id) &
@@ -113,12 +157,22 @@ human$alias <- mapply(function(name, p, a, b) {
     join(a[!(toupper(a) %in% toupper(c(name, p))) & clean(a) & !isDate(a)])
 }, human$symbol, parts(human$previous), parts(human$alias), parts(pick(more)))
 human$ensembl <- gsub("ENSG0*", "", human$ensembl)
+human$preferred <- preferredNames(human, hgnc)
 human <- human[order(human$symbol, method = "radix"),
-    c("symbol", "ensembl", "entrez", "previous", "alias")]
+    c("symbol", "ensembl", "entrez", "previous", "alias", "preferred")]
 stopifnot(!anyDuplicated(human$symbol))
 write(human, "genes_human.tsv.xz")
 
 ## ---- mouse -----------------------------------------------------------------
+
+## "4-Oct" -> "Oct4"
+undoDates <- function(table) {
+    made <- grepl("^[0-9]{1,2}-[A-Z][a-z]{2}$", table$Symbol)
+    again <- table[made, ]
+    again$Symbol <- sub("^([0-9]+)-([A-Za-z]+)$", "\\2\\1", again$Symbol)
+    rbind(table, again[!(again$Symbol %in% table$Symbol), ])
+}
+
 
 gencode <- utils::read.csv(gzfile(from("gene_coordinates",
     "gene_coordinates_mus_musculus.csv.gz"
@@ -127,7 +181,7 @@ gencode$id <- sub("\\..*$", "", gencode$gene_id)
 gencode <- gencode[gencode$gene_name != gencode$id, ]
 env <- new.env()
 load(from("hgnc", "mouse.table.rda"), env)
-mgi <- env$mouse.table
+mgi <- undoDates(env$mouse.table)
 mgi <- mgi[mgi$Approved.Symbol %in% gencode$gene_name &
     mgi$Symbol != mgi$Approved.Symbol & clean(mgi$Symbol) &
     !isDate(mgi$Symbol) & !grepl("^ENSMUS", mgi$Symbol), ]

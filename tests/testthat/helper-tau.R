@@ -75,7 +75,7 @@ tauAnswer <- function(input, metacells = 20) {
 }
 
 tauFit <- function(change = list(), time = NULL, d = tauCounts()) {
-    input <- .cleanCounts(.tauInput(d$rna, d$atac), FALSE)
+    input <- .cleanCounts(.readPairs(d$rna, d$atac), FALSE)
     input$links <- .givenLinks(input, d$links, FALSE)
     answer <- utils::modifyList(tauAnswer(input), change)
     input$time <- .tauTime(input, time)

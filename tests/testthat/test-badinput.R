@@ -86,7 +86,7 @@ test_that("two genes on one token", {
         token_index = c(0L, 1L, 2L, 2L), gene_symbol = c(NA, "A", "B", "C"),
         gene_id = c("<pad>", "ENSG1", "ENSG2", "ENSG3")
     )
-    input <- .cellInput(matrix(1, 3, 2, dimnames = list(c("A", "B", "C"))))
+    input <- .readCells(matrix(1, 3, 2, dimnames = list(c("A", "B", "C"))))
     expect_error(.matchGenes(input, vocab, "train", FALSE), "on one token")
 })
 
@@ -99,7 +99,9 @@ test_that("no factor, another species, another vocabulary", {
         newModel(tinyParam(), genes = c("AA", "BB")), "'genes' has no trans"
     )
     bothFail(m[-(1:5), ], "no transcription factor")
-    expect_error(tinyTrain(tinyModel(), m, tfs = "NOBODY"), "no transcription")
+    expect_error(tinyTrain(tinyModel(), m, tfs = "NOBODY"),
+        "'tfs' names no gene of 'x': NOBODY; .*MYOD1"
+    )
     bothFail(
         `rownames<-`(m, paste0("FB", seq_len(nrow(m)))),
         "different genes.*unknown are FB1"
@@ -198,10 +200,21 @@ test_that("an assay that is log-normalised by its name is not taken silently", {
         logcounts = log1p(mat())
     ))
     model <- tinyModel(x)
-    expect_warning(inferGRN(x, model, verbose = FALSE), "alreadyNormalised")
-    expect_silent(inferGRN(x, model, alreadyNormalised = TRUE,
+    expect_message(got <- inferGRN(x, model, verbose = TRUE),
+        "\"logcounts\" holds log-normalised values, by its name"
+    )
+    expect_silent(same <- inferGRN(x, model, alreadyNormalised = TRUE,
         verbose = FALSE
     ))
+    expect_identical(got@expression, same@expression)
+    expect_warning(inferGRN(x, model, alreadyNormalised = FALSE,
+        verbose = FALSE
+    ), "alreadyNormalised = TRUE")
+    ## whole numbers under that name are counts
+    SummarizedExperiment::assay(x, "logcounts") <- mat()
+    expect_identical(inferGRN(x, model, verbose = FALSE)@expression,
+        inferGRN(mat(), model, verbose = FALSE)@expression
+    )
 })
 
 test_that("arguments that don't exist and swapped ones are errors", {

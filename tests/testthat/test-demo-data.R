@@ -13,12 +13,10 @@ test_that("myoblasts of HSMMSingleCell are read as they come", {
     )
     model <- newModel(tinyParam(), x, minCells = 3, seed = 1, threads = 1)
     expect_identical(nrow(model@vocab), 21533L)
-    args <- list(
-        species = "human", nTargets = 200L, keep = "ID1",
-        preprocess = list(minCells = 50), alreadyNormalised = FALSE,
-        disease = NULL, tissue = "Media"
+    args <- .inputArgs(species = "human", nTargets = 200, keep = "ID1",
+        preprocess = list(minCells = 50), tissue = "Media"
     )
-    p <- suppressMessages(.prepareCells(model, x, "train", args, TRUE))
+    p <- suppressMessages(.modelCells(model, x, "train", args, TRUE))
     expect_true(all(c("MYOG", "MEF2C", "ID1") %in% p$labels))
     expect_true(p$nonTF[match("ID1", p$labels)])
     expect_false(p$nonTF[match("MYOG", p$labels)])

@@ -28,10 +28,7 @@ test_that("scores agree with the dense forward pass", {
     x <- tinyCells()
     model <- tinyModel(x)
     grn <- inferGRN(x, model, verbose = FALSE)
-    p <- .prepareCells(model, x, "infer", list(
-        species = "human", nTargets = 1000L, preprocess = list(),
-        alreadyNormalised = FALSE
-    ), FALSE)
+    p <- .modelCells(model, x, "infer", .inputArgs(), FALSE)
     out <- .engineRun(model, "trace", .tokenBatch(p, seq_len(3)))
     u <- aperm(out$u)[2, !p$nonTF, ]
     v <- aperm(out$v)[2, , ]

@@ -6,11 +6,11 @@ test_that("an HDF5 assay is read in parts", {
     m <- as.matrix(counts(x))
     h <- HDF5Array::writeHDF5Array(m, tempfile(), "m", with.dimnames = TRUE)
     model <- tinyModel(x)
-    want <- .preprocess(.cellInput(x), model@vocab, model@tfs$human, "train")
+    want <- .preprocess(.readCells(x), model@vocab, model@tfs$human, "train")
     parts <- .columnChunks(h, bytes = 8 * nrow(m) * 4)
     expect_length(parts, 6L)
     expect_identical(unlist(parts, use.names = FALSE), seq_len(ncol(m)))
-    got <- .preprocess(.cellInput(h), model@vocab, model@tfs$human, "train")
+    got <- .preprocess(.readCells(h), model@vocab, model@tfs$human, "train")
     expect_equal(got$values, want$values)
 })
 

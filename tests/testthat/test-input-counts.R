@@ -1,7 +1,7 @@
 test_that("counts that can't be used are refused", {
     d <- tauCounts()
     clean <- function(rna = d$rna, atac = d$atac) {
-        .cleanCounts(.tauInput(rna, atac), FALSE)
+        .cleanCounts(.readPairs(rna, atac), FALSE)
     }
     for (bad in c(NA, NaN, Inf)) {
         rna <- d$rna
@@ -13,15 +13,15 @@ test_that("counts that can't be used are refused", {
     expect_error(clean(atac = atac), "2 negative values in its chromatin")
     expect_error(clean(log1p(d$rna * 1.3)), "no counts in its RNA.*counts")
     expect_error(clean(d$rna * 0), "has 0 cells with both.*at least 200")
-    expect_error(.tauInput(d$rna[0, ], d$atac), "is empty")
+    expect_error(.readPairs(d$rna[0, ], d$atac), "is empty")
     rownames(d$rna)[[2]] <- "gene1"
-    expect_error(.tauInput(d$rna, d$atac), "same name: gene1")
+    expect_error(.readPairs(d$rna, d$atac), "same name: gene1")
     rownames(d$rna) <- NULL
-    expect_error(.tauInput(d$rna, d$atac), "no names of genes")
-    expect_error(.tauInput(d$rna), "holds one modality")
-    expect_error(.tauInput("a", d$atac), "must be counts")
-    expect_error(.tauInput(d$rna, matrix("a", 2, 2)), "of type character")
-    expect_error(.tauInput(tauCounts()$rna, tauCounts()$atac, rna = "x"),
+    expect_error(.readPairs(d$rna, d$atac), "no names of genes")
+    expect_error(.readPairs(d$rna), "holds one modality")
+    expect_error(.readPairs("a", d$atac), "'x' must be a SingleCellExperiment")
+    expect_error(.readPairs(d$rna, matrix("a", 2, 2)), "holds character values")
+    expect_error(.readPairs(tauCounts()$rna, tauCounts()$atac, rna = "x"),
         "no meaning"
     )
 })
@@ -31,7 +31,7 @@ test_that("empty cells, genes and peaks are dropped and said", {
     d$rna[3, ] <- 0
     d$atac[c(1, 60), ] <- 0
     d$atac[, 7] <- 0
-    input <- .tauInput(d$rna, d$atac)
+    input <- .readPairs(d$rna, d$atac)
     expect_message(out <- .cleanCounts(input, TRUE), "1 gene without a count")
     expect_message(.cleanCounts(input, TRUE), "2 peaks without a count")
     expect_message(.cleanCounts(input, TRUE), "1 cell without a count")

@@ -29,3 +29,45 @@ test_that("species names are understood, mixed ones refused", {
     expect_error(.resolveSpecies("zebrafish"), "'species'.*zebrafish")
     expect_error(.resolveSpecies(c("human", "mouse")), "mixed")
 })
+
+test_that("factors may be named as the rows are; none of them is an error", {
+    x <- as.matrix(SummarizedExperiment::assay(tinyCells()))
+    catalogue <- tfCatalogue("human")
+    tfs <- rownames(x)[1:5]
+    ids <- catalogue$ensembl[match(tfs, catalogue$TF)]
+    ens <- x
+    rownames(ens) <- c(ids, sprintf("ENSG%011d", 900001:900026))
+    for (given in list(ids[1:3], paste0(ids[1:3], ".7"), tolower(tfs[1:3]))) {
+        for (param in list(RidgeGRNParam(), PerCellGRNParam(nPerm = 1))) {
+            expect_identical(tfNames(inferGRN(ens, param, tfs = given,
+                seed = 1
+            )), tfs[1:3])
+        }
+    }
+    ## a row without a symbol
+    expect_identical(tfNames(inferGRN(ens, RidgeGRNParam(),
+        tfs = rownames(ens)[7]
+    )), rownames(ens)[7])
+    expect_error(inferGRN(x, RidgeGRNParam(), tfs = c("AAA1", "BBB2")),
+        "'tfs' names no gene of 'x': AAA1, BBB2; those of 'x' are like MYOD1"
+    )
+    expect_error(inferGRN(x, RidgeGRNParam(), tfs = "all"), "rownames\\(x\\)")
+    expect_error(inferGRN(x, RidgeGRNParam(), tfs = "mouse"), "'species'")
+    expect_error(inferGRN(x, tinyModel(x), tfs = "AAA1"), "AAA1")
+    model <- newModel(tinyParam(), ens, tfs = ids[1:2], seed = 1, threads = 1)
+    expect_length(tfNames(inferGRN(ens, model, verbose = FALSE)), 2L)
+})
+
+test_that("names written as in the other species are told, either way", {
+    x <- as.matrix(SummarizedExperiment::assay(tinyCells()))
+    expect_warning(inferGRN(x, RidgeGRNParam(), species = "mouse"),
+        "'x' has human genes .*'species' is \"mouse\": say species = \"human\""
+    )
+    expect_warning(preprocess(x, minGenes = 1, species = "mouse",
+        verbose = FALSE
+    ), "human genes")
+    expect_warning(newModel(tinyParam(), x, species = "mouse", threads = 1),
+        "human genes"
+    )
+    expect_no_warning(inferGRN(x, RidgeGRNParam(), species = "human"))
+})

@@ -1,6 +1,6 @@
 test_that("links are checked", {
     d <- tauCounts()
-    input <- .cleanCounts(.tauInput(d$rna, d$atac), FALSE)
+    input <- .cleanCounts(.readPairs(d$rna, d$atac), FALSE)
     given <- function(l) .tauLinks(input, l, NULL, 1e5, FALSE)
     expect_identical(given(d$links)[1:2], d$links)
     dash <- transform(d$links, peak = gsub(":", "-", peak))
@@ -46,7 +46,7 @@ test_that("coordinates that come with the data are used", {
     SummarizedExperiment::rowRanges(x) <- ranges
     want <- linkPeaks(rownames(d$atac), g)
     expect_equal(linkPeaks(x), want)
-    input <- .cleanCounts(.tauInput(x), FALSE)
+    input <- .cleanCounts(.readPairs(x), FALSE)
     expect_equal(.tauLinks(input, NULL, NULL, 1e5, FALSE), want)
     ## peaks named without coordinates, with row ranges
     rownames(d$atac) <- paste0("peak", seq_len(60))
@@ -54,8 +54,8 @@ test_that("coordinates that come with the data are used", {
     names <- SingleCellExperiment::altExpNames(x)
     y <- x
     SingleCellExperiment::altExpNames(y) <- sub("ATAC", "more", names)
-    expect_error(.tauInput(y), "has no chromatin")
-    input <- .tauInput(x, altExp = "ATAC")
+    expect_error(.readPairs(y), "has no chromatin")
+    input <- .readPairs(x, altExp = "ATAC")
     expect_error(.tauLinks(input, NULL, g, 1e5, FALSE),
         "60 of 60 peaks without coordinates"
     )

@@ -6,11 +6,11 @@ test_that("a MultiAssayExperiment pairs by cell or by primary", {
     x <- MultiAssayExperiment::MultiAssayExperiment(
         list(peaks = d$atac, rna = d$rna), data
     )
-    got <- .tauInput(x)
+    got <- .readPairs(x)
     expect_equal(got$rna, d$rna)
     expect_equal(got$atac, d$atac)
     expect_identical(got$cellData$day, seq_along(cells))
-    expect_error(.tauInput(x, rna = "x"), "isn't an experiment of 'x'")
+    expect_error(.readPairs(x, rna = "x"), "isn't an experiment of 'x'")
     ## columns named apart, joined by their primary
     colnames(d$atac) <- paste0("a_", seq_along(cells))
     map <- S4Vectors::DataFrame(
@@ -20,7 +20,7 @@ test_that("a MultiAssayExperiment pairs by cell or by primary", {
     x <- MultiAssayExperiment::MultiAssayExperiment(
         list(peaks = d$atac, rna = d$rna), data, map
     )
-    got <- .tauInput(x)
+    got <- .readPairs(x)
     expect_identical(got$cells, cells)
     expect_equal(unname(as.matrix(got$atac)), unname(as.matrix(d$atac)))
     ## primaries that are donors: the column names pair
@@ -33,7 +33,7 @@ test_that("a MultiAssayExperiment pairs by cell or by primary", {
         list(peaks = d$atac, rna = d$rna),
         S4Vectors::DataFrame(age = 5, row.names = "donor"), map
     )
-    got <- .tauInput(x)
+    got <- .readPairs(x)
     expect_identical(got$cells, cells)
     expect_true(all(got$cellData$age == 5))
 })

@@ -14,10 +14,70 @@ test_that("names are found in the order symbol, previous, alias", {
     expect_identical(sum(attr(out, "summary")), 10L)
 })
 
+test_that("an alias that is plainly used for one gene is taken, and said", {
+    out <- reconcileGenes(c("OCT4", "PD-1", "CD25", "p38"), species = "human",
+        minCoverage = 0
+    )
+    expect_identical(out$output, c("POU5F1", "PDCD1", "IL2RA", NA))
+    expect_identical(out$how, c("alias", "alias", "alias", "ambiguous"))
+    expect_match(out$others[[1L]], "POU5F1P3")
+    expect_match(out$others[[2L]], "RPL17")
+    ## mouse: by the human name of the homolog
+    out <- reconcileGenes(c("Oct4", "Pou5f1", "nothing"), species = "mouse",
+        minCoverage = 0
+    )
+    expect_identical(out$output, c("Pou5f1", "Pou5f1", NA))
+    expect_identical(out$how, c("alias", "symbol", "lost"))
+})
+
+test_that("missing names, identifiers one by one, dates by their number", {
+    out <- reconcileGenes(c("NA", "TP53", "7157", "43891", "44256", "MYC"),
+        species = "human"
+    )
+    expect_identical(out$output, c(NA, "TP53", "TP53", NA, NA, "MYC"))
+    expect_identical(out$how, c("lost", "symbol", "entrez", "date", "date",
+        "symbol"
+    ))
+})
+
+test_that("names that programs have changed are found again", {
+    names <- c("HLA.DRA", "HLA_DRA", "TP53.1", "NKX2.1", "GRCh38_TP53",
+        "HLA.DRA.1", "GRCh38_ENSG00000141510", "AC000111.9999"
+    )
+    out <- reconcileGenes(names, species = "human", minCoverage = 0)
+    expect_identical(out$output, c("HLA-DRA", "HLA-DRA", "TP53", "NKX2-1",
+        "TP53", "HLA-DRA", "TP53", NA
+    ))
+    out <- reconcileGenes(c("H2.K1", "X0610005C13Rik", "mm10___Trp53"),
+        species = "mouse"
+    )
+    expect_identical(out$output, c("H2-K1", "0610005C13Rik", "Trp53"))
+})
+
+test_that("mitochondrial genes have their approved symbols", {
+    ids <- sprintf("ENSG00000%d", c(198888, 198804, 198727, 210127))
+    symbols <- c("MT-ND1", "MT-CO1", "MT-CYB", "MT-TA")
+    expect_identical(reconcileGenes(ids)$output, symbols)
+    old <- reconcileGenes(c("ND1", "COX1", "CYTB", "MT-ND1"), species = "human")
+    expect_identical(old$output, c("MT-ND1", "MT-CO1", "MT-CYB", "MT-ND1"))
+    for (species in c("human", "mouse")) {
+        symbol <- .geneIndex(species)$genes$symbol
+        mt <- grepl("^mt-(atp[68]|co[123]|cytb|cyb|nd[1-6]|nd4l|rnr[12]|t.*)$",
+            symbol, ignore.case = TRUE
+        ) & nzchar(.geneIndex(species)$genes$ensembl)
+        expect_identical(sum(mt), 37L)
+    }
+    expect_identical(reconcileGenes("mt-Nd1", homologs = "mouse to human")$output,
+        "MT-ND1"
+    )
+})
+
 test_that("an alias of several genes is not guessed", {
     index <- .geneIndex("human")
     twice <- index$alias$name[duplicated(index$alias$name)]
-    plain <- setdiff(twice, c(index$symbol$name, index$previous$name))
+    plain <- setdiff(twice, c(index$symbol$name, index$previous$name,
+        index$preferred$name
+    ))
     out <- reconcileGenes(head(plain, 20), species = "human", minCoverage = 0)
     expect_true(all(is.na(out$output)))
     expect_true(all(out$how == "ambiguous"))

@@ -5,7 +5,7 @@ test_that("embeddings and times follow the cells", {
     pca <- matrix(seq_len(460) + 0, 230)
     SingleCellExperiment::reducedDim(x, "PCA") <- pca
     x$hour <- seq_len(230)
-    input <- .cleanCounts(.tauInput(x), FALSE)
+    input <- .cleanCounts(.readPairs(x), FALSE)
     e <- .tauEmbedding(input, list(rna = "PCA", atac = pca))
     expect_equal(e$rna, pca[-7, ])
     expect_equal(e$atac, pca[-7, ])

@@ -2,12 +2,10 @@ test_that("conditions are cleaned, learnt in training and frozen after", {
     x <- tinyCells()
     x$tissue <- rep(c(" Muscle", "nan", NA), length.out = ncol(x))
     model <- tinyModel(x)
-    args <- list(
-        assay.type = NULL, symbols = NULL, species = "human", tfs = NULL,
-        nTargets = 10L, genes = NULL, preprocess = list(),
-        alreadyNormalised = FALSE, tissue = "tissue", platform = "10x v3"
+    args <- .inputArgs(species = "human", nTargets = 10, tissue = "tissue",
+        platform = "10x v3"
     )
-    p <- .prepareCells(model, x, "train", args, FALSE)
+    p <- .modelCells(model, x, "train", args, FALSE)
     table <- conditionTable(model)
     expect_identical(
         table$cond_value, c("<unk>", "human", "mouse", "10x v3", "muscle")
@@ -17,12 +15,12 @@ test_that("conditions are cleaned, learnt in training and frozen after", {
     expect_identical(unname(p$conditions[3, 2:3]), c(0L, 0L))
     args$disease <- "flu"
     expect_message(
-        q <- .prepareCells(model, x, "infer", args, TRUE), "flu"
+        q <- .modelCells(model, x, "infer", args, TRUE), "flu"
     )
     expect_identical(conditionTable(model), table)
     expect_true(all(q$conditions[4, ] == 0L))
     args$disease <- c("a", "b")
-    expect_error(.prepareCells(model, x, "infer", args, FALSE), "'disease'")
+    expect_error(.modelCells(model, x, "infer", args, FALSE), "'disease'")
 })
 
 test_that("a full condition table gives <unk> to what doesn't fit", {

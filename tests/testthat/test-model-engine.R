@@ -56,10 +56,7 @@ test_that("frozen parameters stay, bit for bit, with weight decay", {
     name <- "foundation_modules.sfm.embedding.gene_embedding.weight"
     before <- weightsOf(model)
     x <- tinyCells()
-    p <- .prepareCells(model, x, "train", list(
-        species = "human", nTargets = 1000L, preprocess = list(),
-        alreadyNormalised = FALSE
-    ), FALSE)
+    p <- .modelCells(model, x, "train", .inputArgs(), FALSE)
     .engineBegin(model, "pretrain", list(lr = 0.01, weightDecay = 0.5),
         groups = data.frame(match = c("*embedding*", "*router*"),
             lr = c(NA, 0.05), weightDecay = NA, frozen = c(TRUE, FALSE)

@@ -187,7 +187,7 @@ test_that("mouse cells without 'species' are told", {
     rownames(x)[1:6] <- c("Myod1", "Myog", "Fos", "Trp53", "Sox2", "Pax6")
     rownames(x)[7:40] <- sprintf("Target%d", 7:40)
     expect_warning(inferGRN(x, CorGRNParam()), "mouse genes \\(Myod1.*say spec")
-    expect_warning(preprocess(x, minGenes = 1, nTop = 10), "mouse genes")
+    expect_warning(preprocess(x, minGenes = 1, nTargets = 10), "mouse genes")
     expect_no_warning(inferGRN(x, CorGRNParam(), species = "mouse"))
     expect_no_warning(inferGRN(x, CorGRNParam(), tfs = "Myod1"))
     rownames(x) <- toupper(rownames(x))

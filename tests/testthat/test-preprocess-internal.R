@@ -1,6 +1,6 @@
 prepare <- function(x, model = tinyModel(), mode = "train", nTargets = 10,
     ...) {
-    input <- .cellInput(x)
+    input <- .readCells(x)
     .preprocess(input, model@vocab, model@tfs$human, mode,
         nTargets = nTargets, ...
     )
@@ -42,7 +42,7 @@ test_that("values that are not counts are accepted and said to be so", {
     m <- as.matrix(SummarizedExperiment::assay(x)) * 0.37
     model <- tinyModel(m)
     expect_message(
-        p <- .preprocess(.cellInput(m), model@vocab, model@tfs$human, "train",
+        p <- .preprocess(.readCells(m), model@vocab, model@tfs$human, "train",
             verbose = TRUE
         ), "not whole numbers"
     )
@@ -54,12 +54,12 @@ test_that("normalised values pass unchanged", {
     m <- as.matrix(SummarizedExperiment::assay(x))
     lognorm <- log1p(sweep(m, 2, colSums(m), "/") * 1e4)
     model <- tinyModel(m)
-    p <- .preprocess(.cellInput(lognorm), model@vocab, model@tfs$human,
+    p <- .preprocess(.readCells(lognorm), model@vocab, model@tfs$human,
         "infer", logged = TRUE
     )
     expect_equal(as.matrix(p$values), unname(lognorm))
     expect_error(
-        .preprocess(.cellInput(m * 100), model@vocab, model@tfs$human,
+        .preprocess(.readCells(m * 100), model@vocab, model@tfs$human,
             "infer", logged = TRUE
         ), "'alreadyNormalised' is TRUE"
     )

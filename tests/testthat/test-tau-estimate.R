@@ -64,7 +64,7 @@ test_that("given embeddings take the place of LSI and PCA", {
     ## scores by R are those by the engine: projected, both give the same z
     plain <- estimateTau(x, links = tauLinks(x), seed = 1)
     p <- plain@fit$projectRna
-    input <- .cleanCounts(.tauInput(x), FALSE)
+    input <- .cleanCounts(.readPairs(x), FALSE)
     scores <- .axisScores(.logNormalised(input$rna), p)
     u <- sweep(scores, 2L, p$mean) %*% p$rotation
     d <- seq_len(ncol(u))

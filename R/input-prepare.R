@@ -1,0 +1,89 @@
+## Cells as models and estimators read them: what .preprocess() returns.
+
+## Everything the engine needs to know of a set of cells. Tokens are shared by
+## all cells: one species, one gene list. `mode`: "train" or "infer".
+.modelCells <- function(model, x, mode, how, verbose) {
+    input <- .readCells(x, how, verbose)
+    .warnSpecies(how$species, how$tfs, input)
+    species <- input$species
+    tfs <- if (is.null(how$tfs)) model@tfs[[species]] else
+        .tfSymbols(how$tfs, input)
+    prepared <- .preprocess(input, model@vocab, tfs, mode,
+        nTargets = how$nTargets, keep = how$keep,
+        genes = if (is.null(how$tokens)) how$genes else how$tokens,
+        preprocess = how$preprocess, logged = how$alreadyNormalised,
+        maxGenes = model@state$maxLength - 1L, verbose = verbose
+    )
+    prepared$conditions <- .conditionIds(model, prepared, how, species,
+        grow = identical(mode, "train"), verbose = verbose
+    )
+    prepared
+}
+
+## The same for estimators, which need no model and no conditions. `pick`: the
+## cells to use, see .pickCells(); `total`: "median" scales cells to the median
+## of their totals, unless `preprocess` says otherwise.
+.networkCells <- function(x, how, verbose, pick = NULL, total = "target") {
+    input <- .readFactors(.readCells(x, how, verbose), how, verbose)
+    vocab <- .makeVocab(input$clean, input$symbols, input$type)
+    s <- how$preprocess
+    ## Two genes seen in the same one cell only correlate perfectly: genes
+    ## seen in fewer than three are left out.
+    if (is.null(s$minCells)) {
+        s$minCells <- 3
+    }
+    if (total == "median" && is.null(s$target) &&
+        !isTRUE(how$alreadyNormalised)) {
+        totals <- .cellTotals(input$matrix)
+        if (any(totals > 0, na.rm = TRUE)) {
+            s$target <- stats::median(totals[totals > 0], na.rm = TRUE)
+        }
+    }
+    prepared <- .preprocess(input, vocab, input$tfs, "infer",
+        nTargets = how$nTargets, genes = how$genes, keep = how$keep,
+        preprocess = s, logged = how$alreadyNormalised, verbose = verbose
+    )
+    prepared$conditions <- matrix(0L, 0L, length(prepared$cells))
+    prepared <- .pickCells(prepared, pick)
+    if (ncol(prepared$values) < 2L) {
+        .stopArgument(if (is.null(pick)) "x" else "cells",
+            "leaves one cell; a network needs at least two, better hundreds."
+        )
+    }
+    prepared
+}
+
+## Cells by index, name or logical vector, in the order asked for.
+.pickCells <- function(prepared, cells) {
+    if (is.null(cells)) {
+        return(prepared)
+    }
+    n <- length(prepared$cells)
+    at <- if (is.character(cells)) {
+        match(cells, prepared$cells)
+    } else if (is.logical(cells) && length(cells) == n) {
+        which(cells)
+    } else if (is.numeric(cells) && all(is.finite(cells)) &&
+        all(cells == round(cells)) && all(cells >= 1) && all(cells <= n)) {
+        as.integer(cells)
+    } else {
+        .stopArgument("cells", "must be names, whole numbers from 1 to ", n,
+            ", or ", n, " logical values; it is ", .show(cells), "."
+        )
+    }
+    if (anyNA(at)) {
+        .stopArgument("cells", "names cells that 'x' does not have: ",
+            .some(as.character(cells[is.na(at)])), "."
+        )
+    }
+    if (!length(at) || anyDuplicated(at)) {
+        .stopArgument("cells", "must name at least one cell, each once.")
+    }
+    prepared$values <- prepared$values[, at, drop = FALSE]
+    prepared$conditions <- prepared$conditions[, at, drop = FALSE]
+    prepared$cells <- prepared$cells[at]
+    prepared$columns <- prepared$columns[at]
+    prepared$cellData <- prepared$cellData[at, , drop = FALSE]
+    prepared$report$cells <- length(at)
+    prepared
+}
