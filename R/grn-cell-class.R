@@ -203,14 +203,14 @@ setValidity("CellGRN", function(object) {
     })
 }
 
-.asSparse <- function(x) {
-    if (is(x, "dgCMatrix")) {
-        return(x)
+.asSparse <- function(values) {
+    if (is(values, "dgCMatrix")) {
+        return(values)
     }
-    if (is.data.frame(x)) {
-        x <- as.matrix(x)
+    if (is.data.frame(values)) {
+        values <- as.matrix(values)
     }
-    as(as(as(x, "dMatrix"), "generalMatrix"), "CsparseMatrix")
+    as(as(as(values, "dMatrix"), "generalMatrix"), "CsparseMatrix")
 }
 
 #' @rdname CellGRN-class

@@ -114,8 +114,8 @@ setMethod("plotRegulonActivity", "SingleCellExperiment", function(x,
     )
     .activityPlot(as.matrix(activity),
         .valuesOrColumn(data, group, "group", "colData()"),
-        .valuesOrColumn(data, order, "order", "colData()"), tfs, top, means, limit,
-        title
+        .valuesOrColumn(data, order, "order", "colData()"), tfs, top, means,
+        limit, title
     )
 })
 
