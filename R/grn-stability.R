@@ -77,6 +77,7 @@ stabilityGRN <- function(x, model = NULL, nSeeds = 3, leaveOut = 0.5,
             "compare."
         )
     }
+    .noBrackets(model, "model")
     key <- .newKey(seed)
     job <- .stabilityJob(x, model, key, list(...))
     if (!is.null(top)) {
