@@ -69,7 +69,8 @@ plot.GRNContrast <- function(x, y, ...) plotContrast(x, ...)
 
 .contrastTheme <- function(plot, title, subtitle) {
     plot +
-        ggplot2::labs(title = title, subtitle = subtitle) +
+        ggplot2::labs(title = title, subtitle = paste(strwrap(subtitle, 90L),
+            collapse = "\n")) +
         ggplot2::theme_bw(base_size = 11) +
         ggplot2::theme(
             panel.grid.minor = ggplot2::element_blank(),
@@ -200,14 +201,15 @@ plot.GRNContrast <- function(x, y, ...) plotContrast(x, ...)
         )
     }
     most <- 1.05 * max(t$ref, t$level)
-    dense <- min(0.8, 250 / nrow(t))
+    t$alpha <- ifelse(t$call == "q < 0.05", 0.9,
+        max(0.3, min(0.8, 250 / nrow(t))))
     plot <- ggplot2::ggplot(t[order(t$call, decreasing = TRUE), ],
         ggplot2::aes(.data$ref, .data$level)
     ) +
         ggplot2::geom_abline(colour = "grey50", linetype = 2) +
-        ggplot2::geom_point(ggplot2::aes(colour = .data$call), size = 1.2,
-            alpha = max(0.3, dense)
-        ) +
+        ggplot2::geom_point(ggplot2::aes(colour = .data$call,
+            alpha = .data$alpha), size = 1.2) +
+        ggplot2::scale_alpha_identity() +
         labels +
         ## most scores are small: square roots spread them
         ggplot2::scale_x_sqrt(limits = c(0, most)) +
