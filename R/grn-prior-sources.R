@@ -70,7 +70,7 @@
         file <- source
         out <- list(native = species, licence = NA_character_)
     } else {
-        near <- .nearest(source, names(known))
+        near <- .nearestWord(source, names(known))
         .stopArgument("source", "is \"", source, "\", which is neither a ",
             "file nor one of ", paste0("\"", names(known), "\"",
                 collapse = ", "

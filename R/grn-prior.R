@@ -91,7 +91,7 @@ priorNetwork <- function(species = "human", source = "collectri",
 .noCollection <- function(species) {
     known <- c("collectri", "dorothea", "trrust", "omnipath")
     near <- if (is.character(species) && length(species) == 1L &&
-        !is.na(species)) .nearest(species, known)
+        !is.na(species)) .nearestWord(species, known)
     if (length(near)) {
         .stopArgument("species", "is \"", species, "\"; it must be \"human\" ",
             "or \"mouse\". Did you mean source = \"", near, "\"?"

@@ -132,7 +132,7 @@
 }
 
 ## The one of `choices` that a misspelt word may mean, or none.
-.nearest <- function(x, choices) {
+.nearestWord <- function(x, choices) {
     far <- utils::adist(tolower(x), tolower(choices))[1L, ]
     choices[far <= min(2, nchar(x) / 3) & seq_along(far) == which.min(far)]
 }
