@@ -238,7 +238,7 @@ setMethod("poolGRN", "CellGRN", function(x, cells = NULL, group = NULL, ...,
     if (anyNA(group)) {
         message(sum(is.na(group)), " cells without a group are left out")
     }
-    parts <- split(at, group, drop = TRUE)
+    parts <- split(at, .asFactor(group))
     if (length(parts) == 0L) {
         .stopArgument("group", "is missing for all cells.")
     }

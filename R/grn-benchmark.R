@@ -173,6 +173,9 @@ benchmarkMethods <- function() {
             "; give another name."
         )
     }
+    for (name in names(methods)) {
+        .noBrackets(methods[[name]], paste0("methods$", name))
+    }
     known <- vapply(methods, function(m) {
         is.function(m) || methods::is(m, "GRNParam")
     }, logical(1))

@@ -78,7 +78,7 @@
         .oneOf(candidates, c("reference TFs", "all"), "candidates")
         return(NULL)
     }
-    pairs <- .referenceEdges(candidates, "candidates")
+    pairs <- .referenceEdges(candidates, "candidates", pairs = TRUE)
     known <- pairs$Gene1 %in% rownames(scores) &
         pairs$Gene2 %in% colnames(scores) & pairs$Gene1 != pairs$Gene2
     if (!any(known)) {

@@ -1,11 +1,112 @@
-## One reader for tables of edges: files, data.frames, graphs.
+## One reader for edges of any kind: files, data.frames, graphs, networks.
 
-.referenceColumns <- list(
-    from = c("gene1", "tf", "source", "from", "regulator", "source_genesymbol"),
-    to = c("gene2", "target", "to", "targets", "target_genesymbol")
+## Names of columns that tools use, without case and marks: causeway and
+## BEELINE (Gene1, Gene2), SCENIC and pySCENIC (TF, target), SCENIC+ (TF,
+## Gene), GENIE3 (regulatoryGene, targetGene), CollecTRI, decoupleR and
+## CellOracle (source, target), OmniPath, ARACNe (Regulator, Target), TRRUST.
+## Where several are there, the first of a list is taken.
+.edgeColumns <- list(
+    from = c("sourcegenesymbol", "gene1", "tf", "regulatorygene", "regulator",
+        "regulatorsymbol", "regulatorgene", "transcriptionfactor", "tfsymbol",
+        "tfname", "tfgene", "source", "sourcegene", "from"),
+    to = c("targetgenesymbol", "gene2", "target", "targets", "targetgene",
+        "targetsymbol", "targetname", "to", "gene", "genesymbol", "genename",
+        "tg")
 )
 
-.readEdges <- function(file, maxBytes, arg) {
+## Columns in which 0 says that there is no edge, whatever else they hold.
+.weightColumns <- c("weight", "weights", "score", "importance", "edgeweight",
+    "value", "label", "labels", "type", "class", "edge", "edges", "isedge",
+    "link", "interaction", "truth", "true", "istrue", "positive", "known",
+    "gold", "goldstandard", "groundtruth", "probability", "strength", "coef",
+    "coefmean", "coefabs", "mi", "regulates", "present", "connected")
+
+## Columns of 0 and 1 that say something else.
+.otherFlags <- c("mor", "sign", "mode", "isdirected", "isstimulation",
+    "isinhibition", "consensusdirection", "consensusstimulation",
+    "consensusinhibition", "curated", "activation", "repression")
+
+.keptColumns <- c(.weightColumns, .otherFlags, "confidence", "dorothealevel")
+
+.columnKey <- function(names) gsub("[^a-z0-9]", "", tolower(names))
+
+## Which columns are the sources and the targets.
+.edgeAt <- function(names, arg) {
+    key <- .columnKey(names)
+    column <- function(known) {
+        at <- match(known, key, nomatch = 0L)
+        at[at > 0L]
+    }
+    ## OmniPath's files have accession numbers in source and target
+    symbols <- column(c("sourcegenesymbol", "targetgenesymbol"))
+    if (length(symbols) == 2L) {
+        return(symbols)
+    }
+    from <- column(.edgeColumns$from)
+    to <- column(.edgeColumns$to)
+    if (!length(from) || !length(to)) {
+        .stopArgument(arg, "needs the columns Gene1 and Gene2, or TF and ",
+            "target, regulatoryGene and targetGene, source and target; it ",
+            "has ", .some(names, 10L), "."
+        )
+    }
+    c(from[[1L]], to[[1L]])
+}
+
+## TRUE for rows that say that there is no edge: 0, FALSE or nothing in a
+## column that holds only 0 and 1, or 0 among weights. Of a column of 0 and 1
+## that isn't known to say so, an error asks.
+.noEdge <- function(table, arg) {
+    none <- logical(nrow(table))
+    for (name in names(table)) {
+        key <- .columnKey(name)
+        if (key %in% .otherFlags) {
+            next
+        }
+        text <- tolower(trimws(as.character(table[[name]])))
+        text[text %in% c("", "na")] <- NA
+        zero <- text %in% c("false", "0", "0.0") |
+            suppressWarnings(as.numeric(text)) %in% 0
+        if (!any(zero)) {
+            next
+        }
+        flag <- .isFlag(text)
+        if (key %in% .weightColumns) {
+            none <- none | zero | (flag & is.na(text))
+        } else if (flag && !all(zero | is.na(text))) {
+            .stopArgument(arg, "has a column '", name, "' of 0 and 1. If 0 ",
+                "says that there is no edge, leave these rows out or call the ",
+                "column 'label'; otherwise leave the column out."
+            )
+        }
+    }
+    none
+}
+
+## `x` as a data.frame with its own columns, and which of them are the ends.
+.edgeTableOf <- function(x, arg = "reference", maxBytes = 2^31) {
+    if (is.character(x) && length(x) == 1L && !is.na(x)) {
+        x <- .readEdgeFile(.edgePath(x, arg), maxBytes, arg)
+    } else if (inherits(x, "igraph")) {
+        ends <- igraph::as_edgelist(x, names = TRUE)
+        x <- c(list(Gene1 = as.character(ends[, 1L]),
+            Gene2 = as.character(ends[, 2L])), igraph::edge_attr(x))
+        x <- as.data.frame(x[!duplicated(names(x))])
+    } else if (is(x, "PooledGRN")) {
+        x <- .pooledReference(x, arg)
+    } else if (is.matrix(x) || is(x, "DataFrame")) {
+        x <- as.data.frame(x)
+    }
+    if (!is.data.frame(x)) {
+        .stopArgument(arg, "must be a data.frame with columns Gene1 ",
+            "and Gene2, an igraph, a filtered PooledGRN or the path of a ",
+            "file; it is a ", class(x)[[1L]], "."
+        )
+    }
+    list(table = x, at = .edgeAt(colnames(x), arg))
+}
+
+.edgePath <- function(file, arg) {
     path <- path.expand(file)
     if (!file.exists(path) || dir.exists(path)) {
         .stopArgument(arg, "must be ", if (arg != "file")
@@ -14,179 +115,28 @@
             if (dir.exists(path)) "a folder." else "no file."
         )
     }
-    lines <- .screenFile(path, maxBytes, arg)
-    header <- sub("^\ufeff", "", lines$header)
-    counts <- vapply(c("\t", ",", ";"), function(sep) {
-        sum(strsplit(header, "", fixed = TRUE)[[1L]] == sep)
-    }, numeric(1))
-    if (max(counts) > 1000) {
-        .stopArgument(arg, "has ", max(counts) + 1, " columns; a table of ",
-            "edges has a few."
-        )
-    }
-    sep <- names(counts)[[which.max(counts)]]
-    names <- scan(text = header, what = "", sep = sep, quote = "\"",
-        quiet = TRUE
-    )
-    at <- .referenceAt(names, arg)
-    what <- rep(list(NULL), length(names))
-    what[at] <- list("")
-    columns <- tryCatch(scan(path, what = what, sep = sep, quote = "\"",
-        skip = 1L, multi.line = FALSE, comment.char = "", quiet = TRUE,
-        na.strings = c("NA", ""), encoding = "UTF-8"
-    ), warning = identity, error = identity)
-    if (inherits(columns, "condition")) {
-        .stopArgument(arg, "can't be read as a table: ",
-            conditionMessage(columns), "; each row needs the header's ",
-            length(names), " fields, and quotes must be closed."
-        )
-    }
-    if (length(columns[[at[[1L]]]]) > lines$rows) {
-        .stopArgument(arg, "can't be read as a table: it has rows with more ",
-            "fields than the header's ", length(names), "."
-        )
-    }
-    data.frame(Gene1 = trimws(columns[[at[[1L]]]]),
-        Gene2 = trimws(columns[[at[[2L]]]])
-    )
+    path
 }
 
-## The first line, after a look at all bytes. gzfile() reads plain files too.
-.screenFile <- function(path, maxBytes, arg) {
-    con <- gzfile(path, "rb")
-    on.exit(close(con))
-    read <- 0
-    since <- 0
-    header <- NULL
-    tail <- raw()
-    rows <- 0
-    repeat {
-        block <- tryCatch(readBin(con, "raw", 2^20),
-            error = function(e) .stopArgument(arg, "can't be read: ",
-                conditionMessage(e), "."
-            ),
-            warning = function(w) .stopArgument(arg, "can't be read: ",
-                conditionMessage(w), "."
-            )
-        )
-        if (length(block) == 0L) {
-            break
-        }
-        read <- read + length(block)
-        if (read > maxBytes) {
-            .stopArgument(arg, "has more than ", .bytes(maxBytes),
-                " once unpacked; raise 'maxBytes' of readReference() if ",
-                "that is right."
-            )
-        }
-        if (any(block == as.raw(0L))) {
-            .stopArgument(arg, "holds bytes that no text has; it must be a ",
-                "csv or tsv table."
-            )
-        }
-        ends <- which(block == as.raw(10L))
-        since <- .lineLength(since, ends, length(block), arg)
-        rows <- rows + length(ends) - sum(diff(ends) == 1L)
-        tail <- .checkUtf8(c(tail, block), arg)
-        if (is.null(header)) {
-            header <- .firstLine(block, ends)
-        }
-    }
-    if (length(tail)) {
-        .checkUtf8(tail, arg, last = TRUE)
-    }
-    if (read == 0 || !nzchar(header)) {
-        .stopArgument(arg, "is empty; it must be a csv or tsv table with a ",
-            "header."
-        )
-    }
-    ## at least as many as there are records: not the header, nor empty lines
-    list(header = header, rows = rows - 1 + (since > 0))
+## -> data.frame of text with the columns Gene1, Gene2. `pairs`: of candidates
+## rows that are no edges stay.
+.referenceEdges <- function(x, arg = "reference", pairs = FALSE,
+    maxBytes = 2^31) {
+    found <- .edgeTableOf(x, arg, maxBytes)
+    kept <- if (pairs) TRUE else .edgesOnly(found, arg)
+    text <- function(at) trimws(as.character(found$table[[at]]))[kept]
+    data.frame(Gene1 = text(found$at[[1L]]), Gene2 = text(found$at[[2L]]))
 }
 
-.firstLine <- function(block, ends) {
-    n <- if (length(ends)) ends[[1L]] - 1L else length(block)
-    line <- rawToChar(block[seq_len(n)])
-    Encoding(line) <- "UTF-8"
-    sub("\r$", "", line)
-}
-
-## Bytes since the last line's end; no line may be longer than a megabyte.
-.lineLength <- function(since, ends, size, arg) {
-    gaps <- diff(c(-since, ends))
-    left <- if (length(ends)) size - ends[[length(ends)]] else since + size
-    if (max(gaps, left, 0) > 2^20) {
-        .stopArgument(arg, "has a line of more than ", .bytes(2^20),
-            "; it must be a csv or tsv table."
+## TRUE for the rows that are edges; says how many aren't.
+.edgesOnly <- function(found, arg) {
+    none <- .noEdge(found$table[-found$at], arg)
+    if (any(none)) {
+        message("'", arg, "': ", format(sum(none), big.mark = ","), " of ",
+            .count(length(none), "row"), " say 0, no edge, and are left out"
         )
     }
-    left
-}
-
-## Checks all complete lines; returns what is left of the last one.
-.checkUtf8 <- function(bytes, arg, last = FALSE) {
-    ends <- which(bytes == as.raw(10L))
-    n <- if (last) length(bytes) else if (length(ends)) max(ends) else 0L
-    if (n && !validUTF8(rawToChar(bytes[seq_len(n)]))) {
-        .stopArgument(arg, "isn't UTF-8 text; convert it, such as with ",
-            "iconv -f latin1 -t utf-8."
-        )
-    }
-    bytes[seq_len(length(bytes) - n) + n]
-}
-
-## ---- edges of any kind of reference ----------------------------------------
-
-## -> data.frame with the columns Gene1, Gene2.
-.referenceEdges <- function(reference, arg = "reference") {
-    if (is.character(reference) && length(reference) == 1L &&
-        !is.na(reference)) {
-        return(.readEdges(reference, 2^31, arg))
-    }
-    if (inherits(reference, "igraph")) {
-        ends <- igraph::as_edgelist(reference, names = TRUE)
-        reference <- data.frame(Gene1 = as.character(ends[, 1L]),
-            Gene2 = as.character(ends[, 2L])
-        )
-    }
-    if (is(reference, "PooledGRN")) {
-        reference <- .pooledReference(reference, arg)
-    }
-    if (is.matrix(reference) || is(reference, "DataFrame")) {
-        reference <- as.data.frame(reference)
-    }
-    if (!is.data.frame(reference)) {
-        .stopArgument(arg, "must be a data.frame with columns Gene1 ",
-            "and Gene2, an igraph, a filtered PooledGRN or the path of a ",
-            "file; it is a ", class(reference)[[1L]], "."
-        )
-    }
-    at <- .referenceAt(colnames(reference), arg)
-    data.frame(
-        Gene1 = trimws(as.character(reference[[at[[1L]]]])),
-        Gene2 = trimws(as.character(reference[[at[[2L]]]]))
-    )
-}
-
-## Which columns are the sources and the targets.
-.referenceAt <- function(names, arg) {
-    column <- function(known) {
-        at <- match(known, tolower(trimws(names)), nomatch = 0L)
-        at[at > 0L]
-    }
-    from <- column(.referenceColumns$from)
-    to <- column(.referenceColumns$to)
-    ## OmniPath's files have accession numbers in source and target
-    symbols <- column(c("source_genesymbol", "target_genesymbol"))
-    if (length(symbols) == 2L) {
-        return(symbols)
-    }
-    if (!length(from) || !length(to)) {
-        .stopArgument(arg, "needs the columns Gene1 and Gene2 (or TF ",
-            "and target); it has ", .some(names), "."
-        )
-    }
-    c(from[[1L]], to[[1L]])
+    !none
 }
 
 .pooledReference <- function(x, arg) {

@@ -66,10 +66,11 @@ setClass("GRNEvaluation", contains = "CausewayReport")
 #' @param x a [CellGRN-class] or [StateGRN-class] (pooled over its cells) or a
 #'   [PooledGRN-class] that isn't filtered.
 #' @param reference the known edges: a data.frame with columns Gene1 and Gene2
-#'   (or TF and target, or source and target; case does not matter; others are
-#'   ignored), a directed `igraph`, the path of a csv or tsv file (also
-#'   compressed, see [readReference()]), a filtered [PooledGRN-class] (its
-#'   edges above 0), or a [ReferenceSplit-class] (its held-out part).
+#'   (or TF and target, or source and target and other common names; rows with 0
+#'   in a column of 0 and 1 are no edges; see [readReference()]), a directed
+#'   `igraph`, the path of a csv or tsv file (also compressed), a filtered
+#'   [PooledGRN-class] (its edges above 0), or a [ReferenceSplit-class] (its
+#'   held-out part).
 #' @param methods which of `"model"`, `"pearson"`, `"spearman"`, `"random"`.
 #' @param nBoot bootstrap samples; 0: no intervals.
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or

@@ -102,6 +102,7 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
     if (methods::is(x, "FoundationModel")) {
         .modelFirst()
     }
+    .noBrackets(model, "model")
     .stopArgument("model", "must be a FoundationModel (newModel(), ",
         "loadModel()), a GRNParam such as TreeGRNParam() or ",
         "PerCellGRNParam(), or left out; it is ", .show(model), "."

@@ -119,6 +119,7 @@
             "PerCellGRNParam see verdict())."
         )
     }
+    .noBrackets(param, "param")
     if (!is(param, "GRNParam") || is(param, "PerCellGRNParam")) {
         .stopArgument("param", "must be a GRNParam, such as ",
             "RidgeGRNParam(); it is a ", class(param)[[1L]], "."

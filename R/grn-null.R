@@ -135,8 +135,8 @@ setMethod("nullGRN", "PooledGRN", function(x,
             "to compare with a null."
         )
     }
-    job <- list(x = x, n = nPerm, key = .newKey(seed), threads = .threads(threads),
-        self = self, tf = match(rownames(x@scores), colnames(x@scores)) - 1L
+    job <- list(x = x, n = nPerm, key = .newKey(seed),
+        threads = .threads(threads), self = self, tf = match(rownames(x@scores), colnames(x@scores)) - 1L
     )
     job <- switch(type,
         marginal = .marginalJob(job),

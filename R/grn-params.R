@@ -198,19 +198,18 @@ RidgeGRNParam <- function(variance = c(0.001, 0.003, 0.01), prior = NULL,
     if (is.null(prior)) {
         return(data.frame(Gene1 = character(), Gene2 = character()))
     }
-    if (!is.data.frame(prior) || !all(c("Gene1", "Gene2") %in% names(prior))) {
+    if (!is.data.frame(prior) && !is(prior, "DataFrame")) {
         .stopArgument("prior", "must be a data.frame with columns Gene1 (the ",
-            "factor) and Gene2; it ", if (is.data.frame(prior))
-                paste0("has ", .some(names(prior))) else
-                paste0("is ", .show(prior)), "."
+            "factor) and Gene2, such as priorNetwork() gives; it is ",
+            .show(prior), "."
         )
     }
+    prior <- .referenceEdges(prior, "prior")
     if (!nrow(prior)) {
         .stopArgument("prior", "has no edges; NULL means no prior.")
     }
     prior <- data.frame(
-        Gene1 = .cleanSymbol(as.character(prior$Gene1)),
-        Gene2 = .cleanSymbol(as.character(prior$Gene2))
+        Gene1 = .cleanSymbol(prior$Gene1), Gene2 = .cleanSymbol(prior$Gene2)
     )
     unique(prior[!is.na(prior$Gene1) & !is.na(prior$Gene2), ])
 }

@@ -236,7 +236,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
                 sum(is.na(label)), " missing."
             )
         }
-        label <- factor(label)
+        label <- .asFactor(label)
         if (nlevels(label) > 32L) {
             .stopArgument("states", "has ", nlevels(label), " different ",
                 "labels; at most 32 can be used. Merge some."

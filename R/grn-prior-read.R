@@ -5,38 +5,7 @@
     if (grepl("\\.(rda|rdata|rds)$", name)) {
         return(.readPriorData(file, name))
     }
-    first <- tryCatch(readLines(file, n = 5L, warn = FALSE),
-        error = function(e) character(), warning = function(w) character()
-    )
-    first <- first[nzchar(trimws(first)) & !startsWith(first, "#")]
-    if (!length(first)) {
-        .stopArgument("source", "names a file without a line of text: ", file,
-            "."
-        )
-    }
-    marks <- c("\t", ",", ";")
-    count <- vapply(marks, function(m) {
-        lengths(regmatches(first[[1L]], gregexpr(m, first[[1L]],
-            fixed = TRUE
-        )))
-    }, numeric(1))
-    mark <- marks[[which.max(count)]]
-    bare <- grepl("\t(Activation|Repression|Unknown)(\t|$)", first[[1L]])
-    args <- list(file, sep = mark, header = !bare, quote = "\"",
-        comment.char = "", colClasses = "character", fill = TRUE,
-        na.strings = c("NA", ""), check.names = FALSE
-    )
-    if (bare) {
-        args$col.names <- c("tf", "target", "mode", "reference")
-    }
-    tryCatch(
-        do.call(utils::read.table, args),
-        error = function(e) {
-            .stopArgument("source", "names a file that can't be read as a ",
-                "table, ", file, ": ", conditionMessage(e), "."
-            )
-        }
-    )
+    .readEdgeFile(.edgePath(file, "source"), 2^31, "source")
 }
 
 .readPriorData <- function(file, name) {
@@ -63,43 +32,35 @@
     as.data.frame(table)
 }
 
-.priorNames <- list(
-    Gene1 = c("Gene1", "source_genesymbol", "source", "tf", "TF", "regulator",
-        "from"
-    ),
-    Gene2 = c("Gene2", "target_genesymbol", "target", "gene", "to"),
-    sign = c("mor", "sign", "weight", "mode"),
-    confidence = c("confidence", "dorothea_level")
-)
-
-## data.frame(Gene1, Gene2, sign, confidence) of whatever columns there are.
+## data.frame(Gene1, Gene2, sign, confidence) of whatever columns there are;
+## `rows`: of the source, before those that are no edges are left out.
 .priorColumns <- function(table, name) {
-    pick <- lapply(.priorNames, function(n) {
-        at <- match(tolower(n), tolower(names(table)))
-        at[!is.na(at)][1L]
-    })
-    if (is.na(pick$Gene1) || is.na(pick$Gene2)) {
-        .stopArgument("source", "(", name, ") has no columns of factors and ",
-            "targets; it has ", .some(names(table), 10L), ". Call them ",
-            "Gene1 and Gene2 (or tf and target, source and target)."
-        )
-    }
     if (!nrow(table)) {
         .stopArgument("source", "(", name, ") has no edges.")
     }
-    text <- function(at) as.character(table[[at]])
-    data.frame(
-        Gene1 = trimws(text(pick$Gene1)), Gene2 = trimws(text(pick$Gene2)),
-        sign = .priorSign(table, pick$sign, name),
-        confidence = if (is.na(pick$confidence)) NA_character_ else
-            .bestLevel(text(pick$confidence))
+    found <- .edgeTableOf(table, "source")
+    table <- found$table
+    kept <- .edgesOnly(found, "source")
+    key <- .columnKey(names(table))
+    pick <- function(...) {
+        at <- match(c(...), key)
+        at[!is.na(at)][1L]
+    }
+    text <- function(at) trimws(as.character(table[[at]]))
+    level <- pick("confidence", "dorothealevel")
+    out <- data.frame(
+        Gene1 = text(found$at[[1L]]), Gene2 = text(found$at[[2L]]),
+        sign = .priorSign(table, pick("mor", "sign", "weight", "mode"), name),
+        confidence = if (is.na(level)) NA_character_ else
+            .bestLevel(text(level))
     )
+    structure(out[kept, ], rows = nrow(table))
 }
 
 ## The best of levels such as "A;D".
 .bestLevel <- function(x) {
     vapply(strsplit(x, "[^A-E]+"), function(v) {
-        v <- sort(v[nzchar(v) & !is.na(v)])
+        v <- sort(v[nzchar(v) & !is.na(v)], method = "radix")
         if (length(v)) v[[1L]] else NA_character_
     }, character(1))
 }
@@ -118,7 +79,10 @@
     words <- c(activation = 1, repression = -1, unknown = 0, activates = 1,
         represses = -1, stimulation = 1, inhibition = -1, `+` = 1, `-` = -1
     )
-    number <- suppressWarnings(as.numeric(x))
+    ## write.csv2() and spreadsheets in many countries have decimal commas
+    comma <- grepl("^-?[0-9]*,[0-9]+$", x)
+    number <- suppressWarnings(as.numeric(
+        ifelse(comma, sub(",", ".", x, fixed = TRUE), x)))
     word <- is.na(number) & !is.na(x)
     number[word] <- words[tolower(x[word])]
     if (anyNA(number[word])) {

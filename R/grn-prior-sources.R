@@ -70,10 +70,12 @@
         file <- source
         out <- list(native = species, licence = NA_character_)
     } else {
+        near <- .nearestWord(source, names(known))
         .stopArgument("source", "is \"", source, "\", which is neither a ",
             "file nor one of ", paste0("\"", names(known), "\"",
                 collapse = ", "
-            ), "."
+            ), if (length(near)) paste0("; did you mean \"", near, "\"?") else
+                "."
         )
     }
     c(out, list(
@@ -86,12 +88,20 @@
     cli::hash_file_sha256(path.expand(file))
 }
 
+## A file of the user's in the folder, under a name its authors gave it; or
+## what was downloaded before; or a download.
 .cachedPrior <- function(entry, source, cache, download, verbose) {
     files <- file.path(cache, entry$files)
     there <- files[file.exists(files)]
     if (length(there)) {
-        .verifyPrior(there[[1L]], entry)
+        own <- basename(there[[1L]]) == entry$files[[1L]]
+        .verifyPrior(there[[1L]], if (own) entry$sha256)
         return(there[[1L]])
+    }
+    kept <- .keptPrior(cache, entry$files[[1L]])
+    if (!is.null(kept)) {
+        .verifyPrior(kept$path, kept$sha256)
+        return(kept$path)
     }
     if (!download) {
         stop("'", source, "' is not in the cache (", cache, "), and nothing ",
@@ -102,21 +112,36 @@
             call. = FALSE
         )
     }
-    .fetchPrior(entry$url, files[[1L]], entry$sha256, verbose)
-    files[[1L]]
+    .fetchPrior(entry$url, cache, entry$files[[1L]], entry$sha256, verbose)
 }
 
-## The digest written at the download, or the release's own.
-.verifyPrior <- function(file, entry) {
-    note <- paste0(file, ".sha256")
-    want <- if (file.exists(note)) {
-        sub(" .*$", "", readLines(note, n = 1L, warn = FALSE))
-    } else if (basename(file) == entry$files[[1L]]) {
-        entry$sha256
+## list(path, sha256) of a download under `name`, or NULL. Looking makes no
+## cache where there is none.
+.keptPrior <- function(cache, name) {
+    if (!file.exists(file.path(cache, "BiocFileCache.sqlite"))) {
+        return(NULL)
     }
-    if (!is.null(want) && !identical(.sha256(file), want)) {
+    store <- BiocFileCache::BiocFileCache(cache, ask = FALSE)
+    hit <- BiocFileCache::bfcquery(store, name, field = "rname", exact = TRUE)
+    if (!nrow(hit)) {
+        return(NULL)
+    }
+    path <- unname(BiocFileCache::bfcpath(store, hit$rid))
+    there <- which(file.exists(path))
+    if (!length(there)) {
+        return(NULL)
+    }
+    last <- max(there)
+    notes <- BiocFileCache::bfcmeta(store, "causeway")
+    list(path = path[[last]],
+        sha256 = notes$sha256[match(hit$rid[[last]], notes$rid)])
+}
+
+## The digest noted at the download, or the release's own.
+.verifyPrior <- function(file, sha256) {
+    if (length(sha256) && !identical(.sha256(file), sha256)) {
         stop("'", file, "' is not the file it was (SHA-256 ", .sha256(file),
-            ", expected ", want, "). Delete it and download it again; a ",
+            ", expected ", sha256, "). Delete it and download it again; a ",
             "file of your own can be given by its path as 'source'.",
             call. = FALSE
         )
@@ -124,38 +149,40 @@
     invisible()
 }
 
-## Downloads beside the file's place, looks whether it is what it should be,
-## then gives it its name and notes its digest.
-.fetchPrior <- function(url, file, sha256, verbose) {
-    dir.create(dirname(file), showWarnings = FALSE, recursive = TRUE)
+## Downloads, looks whether it is what it should be, then puts it into the
+## cache with its digest. Returns its path.
+.fetchPrior <- function(url, cache, name, sha256, verbose) {
     .say(verbose, "Downloading ", url)
-    got <- .writeFile(file, TRUE, function(part) {
-        failed <- .downloadPrior(url, part, basename(file))
-        if (!is.null(failed)) {
-            stop("'", url, "' could not be downloaded to '", file, "': ",
-                failed, ". Is there a connection, and room on the disk? A ",
-                "file from elsewhere can be put there, or given as 'source'.",
-                call. = FALSE
-            )
-        }
-        got <- .sha256(part)
-        if (!is.null(sha256) && got != sha256) {
-            stop("what came from '", url, "' is not the release this package ",
-                "knows (SHA-256 ", got, ", expected ", sha256, "); it was ",
-                "not kept. If it is a newer one, download it yourself and ",
-                "give its path as 'source'.",
-                call. = FALSE
-            )
-        }
-        got
-    }, "cache")
-    .writeLines(paste0(got, "  ", basename(file)), paste0(file, ".sha256"),
-        arg = "cache"
-    )
+    part <- file.path(tempfile("prior"), name)
+    dir.create(dirname(part))
+    on.exit(.removeFile(dirname(part), recursive = TRUE))
+    failed <- .downloadPrior(url, part, name)
+    if (!is.null(failed)) {
+        stop("'", url, "' could not be downloaded: ", failed, ". Is there a ",
+            "connection, and room on the disk? A file from elsewhere can be ",
+            "put into '", cache, "', or given as 'source'.",
+            call. = FALSE
+        )
+    }
+    got <- .sha256(part)
+    if (!is.null(sha256) && got != sha256) {
+        stop("what came from '", url, "' is not the release this package ",
+            "knows (SHA-256 ", got, ", expected ", sha256, "); it was not ",
+            "kept. If it is a newer one, download it yourself and give its ",
+            "path as 'source'.",
+            call. = FALSE
+        )
+    }
+    store <- BiocFileCache::BiocFileCache(cache, ask = FALSE)
+    path <- BiocFileCache::bfcadd(store, name, part, rtype = "relative",
+        action = "move")
+    note <- data.frame(rid = names(path), sha256 = got, url = url)
+    old <- "causeway" %in% BiocFileCache::bfcmetalist(store)
+    BiocFileCache::bfcmeta(store, "causeway", append = old) <- note
     .say(verbose, "SHA-256 ", got, if (is.null(sha256)) {
         ", noted for later readings; the source has no fixed release"
     }, ".")
-    invisible(file)
+    unname(path)
 }
 
 ## NULL, or why the file `part` is not a table of edges now. The download will

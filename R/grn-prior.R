@@ -11,17 +11,17 @@
 #' Nothing is downloaded unless `download = TRUE`. A named `source` is looked
 #' for in `cache`, under the names its authors gave the files too
 #' (`collectri.csv`, `dorothea_hs.rda`, `trrust_rawdata.human.tsv`), so that
-#' `cache` may be a folder of yours. A download is kept there with its SHA-256
-#' digest, and every later reading is compared with it. CollecTRI's release
+#' `cache` may be a folder of yours. A download is kept there by
+#' [BiocFileCache::BiocFileCache()] with its SHA-256 digest, and every later
+#' reading is compared with it. CollecTRI's release
 #' (Zenodo 8192729) has a fixed digest; the other sources change, and their
 #' digest is that of the first download.
 #'
 #' CollecTRI is human; for the mouse it is carried over to one-to-one
 #' homologs, see [reconcileGenes()]. Files may be csv, tsv (also gz, xz),
 #' rds, or an rda with one data.frame. The columns are recognised by their
-#' names: factor (`Gene1`, `source_genesymbol`, `source`, `tf`, `TF`,
-#' `regulator`, `from`), target (`Gene2`, `target_genesymbol`, `target`,
-#' `gene`, `to`), and if there are sign (`mor`, `sign`, `weight`, `mode`, or
+#' names, factor and target as by [readReference()], which also says which
+#' rows are no edges; and if there are sign (`mor`, `sign`, `weight`, `mode`, or
 #' OmniPath's stimulation and inhibition) and confidence (`confidence`,
 #' `dorothea_level`); TRRUST's files have none. A prior is what was known, not
 #' what holds in these cells: score a network made with one on edges it did
@@ -62,6 +62,7 @@ priorNetwork <- function(species = "human", source = "collectri",
     download = FALSE, confidence = c("A", "B", "C"),
     complexes = c("expand", "drop", "keep"),
     cache = tools::R_user_dir("causeway", "cache"), verbose = interactive()) {
+    .noCollection(species)
     species <- .resolveSpecies(species)
     .checkFlag(download, "download")
     .checkFlag(verbose, "verbose")
@@ -86,6 +87,18 @@ priorNetwork <- function(species = "human", source = "collectri",
     edges
 }
 
+## priorNetwork("collectri"): the species comes first.
+.noCollection <- function(species) {
+    known <- c("collectri", "dorothea", "trrust", "omnipath")
+    near <- if (is.character(species) && length(species) == 1L &&
+        !is.na(species)) .nearestWord(species, known)
+    if (length(near)) {
+        .stopArgument("species", "is \"", species, "\"; it must be \"human\" ",
+            "or \"mouse\". Did you mean source = \"", near, "\"?"
+        )
+    }
+}
+
 ## ---- from rows to edges ----------------------------------------------------
 
 ## Members of the complexes that CollecTRI names as one.
@@ -97,7 +110,7 @@ priorNetwork <- function(species = "human", source = "collectri",
 .priorEdges <- function(edges, confidence, complexes, species, found) {
     facts <- list(
         name = found$name, file = found$file, sha256 = found$sha256,
-        licence = found$licence, species = species, rows = nrow(edges)
+        licence = found$licence, species = species, rows = attr(edges, "rows")
     )
     named <- !is.na(edges$Gene1) & !is.na(edges$Gene2) &
         nzchar(edges$Gene1) & nzchar(edges$Gene2)
@@ -179,7 +192,7 @@ priorNetwork <- function(species = "human", source = "collectri",
     n <- sum(first)
     up <- tabulate(group[own & edges$sign > 0], n)
     down <- tabulate(group[own & edges$sign < 0], n)
-    ranked <- order(edges$confidence, na.last = TRUE)
+    ranked <- order(edges$confidence, na.last = TRUE, method = "radix")
     best <- edges$confidence[ranked][match(seq_len(n), group[ranked])]
     out <- data.frame(
         Gene1 = edges$Gene1[first], Gene2 = edges$Gene2[first],

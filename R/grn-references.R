@@ -13,13 +13,22 @@
 #' @return A data.frame with the columns `Gene1` (source) and `Gene2` (target),
 #'   character, blanks around names removed, in the order of the file; rows in
 #'   which a name is missing are NA and are counted by [evaluateGRN()].
-#' @details Sources are in a column Gene1, TF, source, from, regulator or
-#'   source_genesymbol; targets in Gene2, target, targets, to or
-#'   target_genesymbol; case does not matter; where several are there, the
-#'   first of this list is taken (gene symbols before others).
+#' @details Columns are found by their names, without regard to case, spaces,
+#'   dots, hyphens and underscores: sources in Gene1, TF, regulatoryGene
+#'   (GENIE3), regulator, source, from, source_genesymbol (OmniPath) and the
+#'   like; targets in Gene2, target, targetGene, Gene (SCENIC+), to,
+#'   target_genesymbol; where several are there, gene symbols, then the first
+#'   of this list are taken. Rows that say 0 or FALSE in a column that holds
+#'   nothing but 0 and 1, or 0 in a column of weights (weight, score,
+#'   importance, label, Type ...), are no edges: they are left out, which is
+#'   said. The same holds wherever edges are read: [evaluateGRN()],
+#'   [splitReference()], [priorNetwork()], [RidgeGRNParam()]. Quotes count
+#'   where they surround a whole field.
 #' @section Errors: no such file, a folder, an empty file; binary content or
 #'   text that isn't UTF-8; a file, line or header that is too long; no such
-#'   columns; rows that don't have the header's number of fields.
+#'   columns; a column of 0 and 1 of which it isn't known whether it says that
+#'   there is an edge; rows that don't have the header's number of fields, by
+#'   the number of their line.
 #' @seealso [evaluateGRN()], [splitReference()]
 #' @examples
 #' file <- tempfile(fileext = ".tsv")
@@ -29,7 +38,8 @@
 readReference <- function(file, maxBytes = 2^31) {
     .checkText(file, "file")
     maxBytes <- .checkNumber(maxBytes, "maxBytes", 1)
-    .readEdges(file, maxBytes, "file")
+    .edgePath(file, "file")
+    .referenceEdges(file, "file", maxBytes = maxBytes)
 }
 
 ## ---- splits ----------------------------------------------------------------

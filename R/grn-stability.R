@@ -77,6 +77,7 @@ stabilityGRN <- function(x, model = NULL, nSeeds = 3, leaveOut = 0.5,
             "compare."
         )
     }
+    .noBrackets(model, "model")
     key <- .newKey(seed)
     job <- .stabilityJob(x, model, key, list(...))
     if (!is.null(top)) {
@@ -235,7 +236,7 @@ stabilityGRN <- function(x, model = NULL, nSeeds = 3, leaveOut = 0.5,
 .stabilityLabels <- function(f) {
     halves <- abs(2 * round(f$leaveOut * f$cells) - f$cells) <= 1
     c(seed = "other seeds",
-        cells = if (halves) "other half of the cells" else
+        cells = if (halves) "the other half of the cells" else
             sprintf("%.0f%% of cells left out", 100 * f$leaveOut),
         `one cell` = "one cell removed"
     )

@@ -81,12 +81,8 @@
     if (is.null(prior)) {
         return(NULL)
     }
-    if (!is.data.frame(prior) || !all(c("Gene1", "Gene2") %in% names(prior))) {
-        .stopArgument("prior", "must be a data.frame with columns Gene1 and ",
-            "Gene2."
-        )
-    }
-    genes <- c(as.character(prior$Gene1), as.character(prior$Gene2))
+    prior <- .referenceEdges(prior, "prior")
+    genes <- c(prior$Gene1, prior$Gene2)
     type <- if (.isEnsembl(genes)) "ensembl" else "symbol"
     token <- .lookupTokens(vocab, .cleanNames(genes, type), type)
     edges <- rbind(

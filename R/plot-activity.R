@@ -185,12 +185,13 @@ setMethod("plotRegulonActivity", "ANY", function(x, group = NULL,
     check(group, "group")
     check(order, "order")
     if (!is.null(order) && !is.numeric(order)) {
-        order <- as.integer(factor(order))
+        order <- as.integer(.asFactor(order))
     }
     if (is.null(group) && length(unique(order)) %in% seq_len(8L)) {
-        group <- factor(order, levels = sort(unique(order)))
+        group <- .asFactor(order)
     }
-    panel <- if (is.null(group)) factor(rep("all", ncol(x))) else factor(group)
+    panel <- if (is.null(group)) factor(rep("all", ncol(x))) else
+        .asFactor(group)
     rank <- if (is.null(order)) numeric(ncol(x)) else order
     keep <- which(!is.na(panel) & !is.na(rank) & colSums(is.na(x)) == 0L)
     if (length(keep) == 0L) {

@@ -66,10 +66,9 @@ plot.GRNBenchmark <- function(x, y, ...) plotBenchmark(x, ...)
         )
     }
     plot +
-        ggplot2::geom_point(ggplot2::aes(colour = .data$method), size = 1.7) +
-        ggplot2::scale_colour_manual(name = NULL,
-            values = rep_len(.recoveryColours, n)
-        ) +
+        ggplot2::geom_point(ggplot2::aes(colour = .data$method,
+            shape = .data$method), size = 1.9) +
+        .methodScales(n) +
         ggplot2::scale_x_log10() +
         ggplot2::scale_y_continuous(
             breaks = seq_len(nlevels(mine$data)), labels = levels(mine$data),
@@ -82,4 +81,15 @@ plot.GRNBenchmark <- function(x, y, ...) plotBenchmark(x, ...)
         ggplot2::theme(panel.grid.minor = ggplot2::element_blank(),
             panel.grid.major.y = ggplot2::element_blank()
         )
+}
+
+## Colours and shapes of n methods. Black is the marginal null's; where the
+## colours run out, shapes tell methods apart.
+.methodScales <- function(n) {
+    colours <- setdiff(.recoveryColours, "#000000")
+    shapes <- rep(c(16L, 17L, 15L, 18L, 3L, 4L, 8L), each = length(colours))
+    list(
+        ggplot2::scale_colour_manual(name = NULL, values = rep_len(colours, n)),
+        ggplot2::scale_shape_manual(name = NULL, values = rep_len(shapes, n))
+    )
 }

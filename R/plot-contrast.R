@@ -5,7 +5,8 @@
 #' @param x a [GRNContrast-class].
 #' @param which `"regulators"`: the effect on each regulator with its 95%
 #'   interval; `"edges"`: effect against |z| of all edges tested.
-#' @param top regulators drawn, or edges named: those of the lowest p.
+#' @param top regulators drawn, or edges named: those of the lowest p. NULL:
+#'   20 regulators, 10 edges.
 #' @param tfs NULL, or the TFs to draw (regulators) or to name the edges of.
 #' @param measure for regulators: `"activity"` or `"strength"`.
 #' @param title NULL: one that gives the verdict.
@@ -22,12 +23,15 @@
 #' plotContrast(change)
 #' plotContrast(change, "edges")
 #' @export
-plotContrast <- function(x, which = c("regulators", "edges"), top = 20,
+plotContrast <- function(x, which = c("regulators", "edges"), top = NULL,
     tfs = NULL, measure = c("activity", "strength"), title = NULL, ...) {
     .isReport(x, "GRNContrast", "contrastGRN")
     .noDots(..., renamed = c(n = "top"))
     which <- .oneOf(which, c("regulators", "edges"), "which")
     measure <- .oneOf(measure, c("activity", "strength"), "measure")
+    if (is.null(top)) {
+        top <- if (which == "edges") 10L else 20L
+    }
     top <- .checkNumber(top, "top", 1, 200, whole = TRUE)
     table <- as.data.frame(x, which = which)
     if (!is.null(tfs)) {
@@ -65,7 +69,8 @@ plot.GRNContrast <- function(x, y, ...) plotContrast(x, ...)
 
 .contrastTheme <- function(plot, title, subtitle) {
     plot +
-        ggplot2::labs(title = title, subtitle = subtitle) +
+        ggplot2::labs(title = title, subtitle = paste(strwrap(subtitle, 90L),
+            collapse = "\n")) +
         ggplot2::theme_bw(base_size = 11) +
         ggplot2::theme(
             panel.grid.minor = ggplot2::element_blank(),
@@ -77,24 +82,26 @@ plot.GRNContrast <- function(x, y, ...) plotContrast(x, ...)
         )
 }
 
-## The verdict in a line.
-.contrastTitle <- function(f, facts, what, title) {
+## The verdict in a line: of regulators by activity, those that differ
+## otherwise than random genes; of edges, those beyond noise.
+.contrastTitle <- function(f, facts, what, title, sets = NULL) {
     if (!is.null(title)) {
         return(title)
     }
-    found <- if (is.null(f$beyondNoise)) f$found else f$beyondNoise
-    if (found > 0 && f$p <= 0.05) {
-        sprintf("%d of %d %s differ, %s against %s", as.integer(found),
-            f$tested, what, facts$level, facts$ref
-        )
+    against <- paste(facts$level, "against", facts$ref)
+    if (!is.null(sets)) {
+        return(sprintf(paste("%s: targets of %d of %d regulators differ",
+            "otherwise than random genes"), against, sets, f$tested))
+    }
+    found <- .edgesFound(f)
+    if (found > 0) {
+        sprintf("%s: %d of %d %s differ", against, as.integer(found), f$tested,
+            what)
     } else if (f$found > 0 && f$p <= 0.05) {
-        sprintf("%s against %s: no %s differ by more than noise",
-            facts$level, facts$ref, what
-        )
+        sprintf("%s: no %s differ by more than noise", against, what)
     } else {
-        sprintf("%s against %s: %s differ no more than with permuted labels",
-            facts$level, facts$ref, what
-        )
+        sprintf("%s: %s differ no more than with permuted labels", against,
+            what)
     }
 }
 
@@ -161,9 +168,12 @@ plot.GRNContrast <- function(x, y, ...) plotContrast(x, ...)
             facts$ref
         )
     )
+    own <- measure == "activity"
     .contrastTheme(plot, .contrastTitle(f, facts,
-        paste("regulators by", measure), title
-    ), paste0(.contrastSubtitle(f), if (measure == "activity")
+        paste("regulators by", measure), title,
+        if (own) facts$regulators$sets
+    ), paste0(if (own) sprintf("%d of %d differ by activity at q < 0.05; ",
+        as.integer(f$found), f$tested), .contrastSubtitle(f), if (own)
         "; blue: the TF's own expression"))
 }
 
@@ -191,18 +201,23 @@ plot.GRNContrast <- function(x, y, ...) plotContrast(x, ...)
         )
     }
     most <- 1.05 * max(t$ref, t$level)
+    t$alpha <- ifelse(t$call == "q < 0.05", 0.9,
+        max(0.3, min(0.8, 250 / nrow(t))))
     plot <- ggplot2::ggplot(t[order(t$call, decreasing = TRUE), ],
         ggplot2::aes(.data$ref, .data$level)
     ) +
         ggplot2::geom_abline(colour = "grey50", linetype = 2) +
-        ggplot2::geom_point(ggplot2::aes(colour = .data$call), size = 1.4,
-            alpha = 0.7
-        ) +
+        ggplot2::geom_point(ggplot2::aes(colour = .data$call,
+            alpha = .data$alpha), size = 1.2) +
+        ggplot2::scale_alpha_identity() +
         labels +
+        ## most scores are small: square roots spread them
+        ggplot2::scale_x_sqrt(limits = c(0, most)) +
+        ggplot2::scale_y_sqrt(limits = c(0, most)) +
         ggplot2::scale_colour_manual(values = .edgeClasses, name = NULL,
             drop = FALSE
         ) +
-        ggplot2::coord_equal(xlim = c(0, most), ylim = c(0, most)) +
+        ggplot2::coord_equal() +
         ggplot2::labs(x = paste0("mean score, ", facts$ref),
             y = paste0("mean score, ", facts$level)
         )

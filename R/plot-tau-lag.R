@@ -81,7 +81,7 @@ plotLag <- function(x, genes, group = NULL, title = NULL, ...) {
             "cellData(x); there are ", .some(colnames(data), 10L), "."
         )
     }
-    value <- factor(data[[group]])
+    value <- .asFactor(data[[group]])
     if (nlevels(value) > 12L) {
         .stopArgument("group", "has ", nlevels(value), " different values; at ",
             "most 12 can be drawn."
@@ -137,7 +137,7 @@ plotLag <- function(x, genes, group = NULL, title = NULL, ...) {
 ## Per group: where the chromatin's curve is steepest.
 .steepest <- function(lines) {
     chromatin <- lines[lines$modality == "chromatin", ]
-    found <- lapply(split(chromatin, chromatin$group), function(d) {
+    found <- lapply(split(chromatin, .asFactor(chromatin$group)), function(d) {
         slope <- abs(diff(d$value))
         at <- which.max(slope)
         data.frame(group = d$group[[1L]], time = mean(d$time[at + 0:1]),

@@ -185,7 +185,7 @@ networkWidget <- function(x, file = NULL, top = 100, tfs = NULL, cells = NULL,
     widget <- visNetwork::visOptions(widget,
         highlightNearest = list(enabled = TRUE, degree = 1),
         nodesIdSelection = list(enabled = TRUE, main = "search a gene",
-            values = sort(n$name)
+            values = .sortedUnique(n$name)
         )
     )
     widget$elementId <- "causeway-network"

@@ -41,8 +41,8 @@ setMethod(".pageBody", "GRNBenchmark", function(x) {
     n <- sum(!x@tables$summary$null)
     paste0("Each of ", .count(n, "method"), " ranked all candidate edges (a ",
         "transcription factor acting on a gene) from expression alone, on ",
-        .count(length(unique(x@tables$table$data)), "data set"), " whose true or ",
-        "published edges are known. A good method puts known edges first. ",
+        .count(length(unique(x@tables$table$data)), "data set"), " whose true ",
+        "or published edges are known. A good method puts known edges first. ",
         "Candidates are the factors that have a known edge x all genes."
     )
 }

@@ -7,7 +7,7 @@
     .fillTemplate("report.html", title = .reportTitle(x),
         verdict = .tagParagraphs(x@verdict$text),
         body = htmltools::tagList(.pageBody(x),
-            htmltools::tags$h2("How it was made"),
+            .csvLinks(x), htmltools::tags$h2("How it was made"),
             .tagTable(facts[facts$part != "verdict", c("name", "value")])
         )
     )
@@ -28,6 +28,23 @@ setMethod(".pageBody", "CausewayReport", function(x) {
         mustWork = TRUE
     )
     as.character(htmltools::htmlTemplate(template, ...))
+}
+
+## The tables inside the page, to be saved as CSV.
+.csvLinks <- function(x) {
+    tags <- htmltools::tags
+    links <- lapply(names(x@tables), function(name) {
+        text <- paste0(paste(.csvLines(x@tables[[name]]), collapse = "\n"),
+            "\n")
+        tags$a(download = paste0(name, ".csv"), href = paste0(
+            "data:text/csv;base64,", .base64(charToRaw(enc2utf8(text)))
+        ), paste0(name, ".csv"))
+    })
+    tags$p(class = "small", "Tables as CSV: ", links)
+}
+
+.base64 <- function(bytes) {
+    gsub("\n", "", jsonlite::base64_enc(bytes), fixed = TRUE)
 }
 
 .tagParagraphs <- function(text) {
@@ -91,9 +108,8 @@ setMethod(".pageBody", "CausewayReport", function(x) {
         return(htmltools::tags$p("(It could not be drawn here: no figure.)"))
     }
     bytes <- readBin(file, "raw", file.size(file))
-    htmltools::tags$img(alt = alt, src = paste0("data:image/png;base64,",
-        gsub("\n", "", jsonlite::base64_enc(bytes), fixed = TRUE)
-    ))
+    htmltools::tags$img(alt = alt,
+        src = paste0("data:image/png;base64,", .base64(bytes)))
 }
 
 ## The S3 method of plot() for this class of report, or NULL.

@@ -22,7 +22,7 @@ tauGeneSets <- function() {
         immediateEarly = words("FOS JUN JUNB EGR1 NR4A1 NR4A2 ATF3"),
         pioneer = words("SPI1 CEBPA CEBPB GATA2 IRF8 RUNX1"),
         feedback = words("AHR NR4A1"),
-        immediateEarlyWide = sort(unique(words(.wideImmediateEarly))),
+        immediateEarlyWide = .sortedUnique(words(.wideImmediateEarly)),
         pioneerRegulons = words("PU.1 SPI1 CEBPA GATA2 RUNX1")
     )
 }

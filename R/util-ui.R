@@ -131,6 +131,28 @@
     invisible()
 }
 
+## The one of `choices` that a misspelt word may mean, or none.
+.nearestWord <- function(x, choices) {
+    far <- utils::adist(tolower(x), tolower(choices))[1L, ]
+    choices[far <= min(2, nchar(x) / 3) & seq_along(far) == which.min(far)]
+}
+
+## RidgeGRNParam where RidgeGRNParam() is meant.
+.noBrackets <- function(x, arg) {
+    if (!is.function(x)) {
+        return(invisible())
+    }
+    known <- grep("Param$", getNamespaceExports("causeway"), value = TRUE)
+    for (name in known) {
+        if (identical(x, getExportedValue("causeway", name))) {
+            .stopArgument(arg, "is the function ", name, "; call it: ", name,
+                "()."
+            )
+        }
+    }
+    invisible()
+}
+
 ## Cells come first in every verb.
 .cellsFirst <- function(x, grn) {
     network <- function(v) {

@@ -23,19 +23,19 @@ static void check_interrupt(void *unused)
 }
 
 /* Asks R at most 20 times a second: the engine polls after every operation. With CW_COLLECT_AT_POLLS (a build of the
- * tests) R collects its garbage at every 64th poll, so that what isn't protected is lost. */
+ * tests) R collects its garbage whenever it is asked, so that what isn't protected is lost. */
 static int host_interrupted(void *user)
 {
     static double last;
     struct timespec now;
     (void)user;
-#ifdef CW_COLLECT_AT_POLLS
-    static unsigned polls;
-    if (polls++ % 64 == 0) R_gc();
-#endif
     if (timespec_get(&now, TIME_UTC) != TIME_UTC) return !R_ToplevelExec(check_interrupt, NULL);
     double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
     if (seconds - last < 0.05 && seconds >= last) return 0;
+#ifdef CW_COLLECT_AT_POLLS
+    R_gc();
+    if (timespec_get(&now, TIME_UTC) == TIME_UTC) seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+#endif
     last = seconds;
     return !R_ToplevelExec(check_interrupt, NULL);
 }

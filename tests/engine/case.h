@@ -29,6 +29,7 @@ typedef struct {
     int64_t n_pairs;
     double prior_weight, lambda_dag, lambda_sparsity, positive, negative;
     int64_t prior_top;
+    char assumed[256]; /* numbers that no file of the case says, with the values taken; "" for none */
 } sfm_case;
 
 static int exists(const char *path)
@@ -113,16 +114,30 @@ static void read_prior(sfm_case *c)
     cw_csv_free(csv);
 }
 
+/* x, or where it is NaN, as of what no file says, the fallback, which is noted. */
+static double or_assume(sfm_case *c, const char *name, double x, double fallback)
+{
+    if (!isnan(x)) return x;
+    size_t n = strlen(c->assumed);
+    snprintf(c->assumed + n, sizeof c->assumed - n, "%s%s %g", n ? ", " : "", name, fallback);
+    return fallback;
+}
+
 /* Weights of the losses: from the files' own words, where they say them. */
 static void read_words(sfm_case *c)
 {
     char *readme = read_text(c->dir, "README.md");
     const char *what = c->train ? cw_safetensors_metadata(c->train, "what") : NULL;
     const char *words = what ? what : readme;
-    c->prior_weight = number_after(words, "elbo+", number_after(readme, "elbo + ", 20));
-    c->positive = number_after(words, "pos ", 5), c->negative = number_after(words, "neg ", 0.1);
-    c->prior_top = (int64_t)number_after(words, "topk ", number_after(readme, "top ", 512));
-    if (readme && what == NULL) c->prior_top = (int64_t)number_after(strstr(readme, "neg "), "top ", (double)c->prior_top);
+    double unsaid = (double)NAN;
+    c->assumed[0] = 0;
+    c->prior_weight = or_assume(c, "weight of the prior loss",
+        number_after(words, "elbo+", number_after(readme, "elbo + ", unsaid)), 20);
+    c->positive = or_assume(c, "weight of known edges", number_after(words, "pos ", unsaid), 5);
+    c->negative = or_assume(c, "weight of other edges", number_after(words, "neg ", unsaid), 0.1);
+    double top = number_after(words, "topk ", number_after(readme, "top ", unsaid));
+    if (readme && what == NULL) top = number_after(strstr(readme, "neg "), "top ", top);
+    c->prior_top = (int64_t)or_assume(c, "edges of the prior loss", top, 512);
     c->lambda_dag = number_after(readme, "dag lambda ", 1);
     c->lambda_sparsity = number_after(readme, "sparsity lambda ", number_after(what, "+dag+", 0.001));
     free(readme);

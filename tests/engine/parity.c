@@ -423,6 +423,7 @@ static void run_sfm(const char *dir)
     int good = open_case(&c, dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
     if (!c.ctx) return;
     printf("%s: sfm, %s kernels\n", dir, c.ctx->kernels ? c.ctx->kernels->name : "no");
+    if (good && c.n_pairs > 0 && c.assumed[0]) printf("  note: no file of the case says, so assumed: %s\n", c.assumed);
     if (good) {
         check_forward(&c);
         if (c.input.eps) check_gradients(&c);

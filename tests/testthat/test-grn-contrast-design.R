@@ -55,3 +55,17 @@ test_that("groups and levels", {
         "4 cells without a group"
     )
 })
+
+test_that("the reference group is the same in every locale", {
+    old <- Sys.getlocale("LC_COLLATE")
+    on.exit(Sys.setlocale("LC_COLLATE", old))
+    group <- rep(c("ctrl", "Stim"), 20)
+    for (locale in c("C", "C.UTF-8", "en_US.UTF-8")) {
+        if (nzchar(suppressWarnings(Sys.setlocale("LC_COLLATE", locale)))) {
+            got <- contrastGRN(example, group, nPerm = 19, top = 20,
+                by = "edges", seed = 1)
+            expect_identical(got@facts$ref, "Stim")
+            expect_named(poolGRN(example, group = group), c("Stim", "ctrl"))
+        }
+    }
+})

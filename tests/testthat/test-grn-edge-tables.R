@@ -1,87 +1,105 @@
-## Tables of edges: files, data.frames, graphs.
+## Tables of edges, of whatever tool.
 
-test_that("files are read in every form", {
-    folder <- tempfile()
-    dir.create(folder)
-    want <- data.frame(Gene1 = c("MYOD1", "MYOG"), Gene2 = c("ACTA1", "CKM"))
-    text <- function(sep, head = c("TF", "target"), end = "\n") {
-        paste0(head[[1]], sep, head[[2]], sep, "score", end,
-            "MYOD1", sep, " ACTA1 ", sep, "1", end,
-            "\"MYOG\"", sep, "CKM", sep, "2", end
-        )
+edgesOf <- function(...) {
+    data.frame(..., check.names = FALSE)
+}
+
+test_that("the columns of other tools are known, wherever edges are read", {
+    want <- data.frame(Gene1 = c("MYOG", "MYOG", "SOX2"),
+        Gene2 = c("G1", "G2", "G3"))
+    grn <- PooledGRN(matrix(1:12 / 12, 2, dimnames = list(c("MYOG", "SOX2"),
+        c("MYOG", "SOX2", paste0("G", 1:4)))))
+    facts <- function(x) {
+        evaluateGRN(grn, x, nBoot = 0, seed = 1)@facts$positives
     }
-    try1 <- function(content, name = "a.csv", open = file) {
-        path <- file.path(folder, name)
-        con <- open(path, "wb")
-        writeBin(if (is.raw(content)) content else charToRaw(content), con)
-        close(con)
-        readReference(path)
+    tools <- list(GENIE3 = c("regulatoryGene", "targetGene"),
+        SCENICplus = c("TF", "Gene"), pySCENIC = c("TF", "target"),
+        GENIE3matrix = c("regulatory.gene", "target.gene"),
+        SCENIC = c("TF", "Target"), ARACNe = c("Regulator", "Target"),
+        decoupleR = c("source", "target"), igraph = c("from", "to"),
+        OmniPath = c("source_genesymbol", "target_genesymbol"),
+        words = c("Transcription factor", "target_gene"),
+        RegNetwork = c("regulator_symbol", "target_symbol")
+    )
+    for (tool in names(tools)) {
+        x <- setNames(want, tools[[tool]])
+        x$importance <- c(3, 2, 1)
+        expect_identical(.referenceEdges(x), want, info = tool)
+        expect_identical(facts(x), 3L, info = tool)
+        expect_identical(nrow(priorNetwork("human", x)), 3L, info = tool)
+        split <- splitReference(x, by = "edge", seed = 1)
+        expect_identical(nrow(split$train) + nrow(split$test), 3L, info = tool)
+        expect_identical(RidgeGRNParam(prior = x)@prior$Gene2, want$Gene2,
+            info = tool)
+        file <- tempfile(fileext = ".tsv")
+        utils::write.table(x, file, sep = "\t", row.names = FALSE)
+        expect_identical(readReference(file), want, info = tool)
+        ## with row numbers and without quotes, as write.table() likes
+        utils::write.table(x, file, sep = "\t", quote = FALSE)
+        expect_identical(readReference(file), want, info = tool)
+        unlink(file)
     }
-    expect_equal(try1(text(",")), want)
-    expect_equal(try1(text("\t"), "a.tsv"), want)
-    expect_equal(try1(text(";")), want)
-    expect_equal(try1(text(",", end = "\r\n")), want)
-    expect_equal(try1(text(","), "a.csv.gz", gzfile), want)
-    expect_equal(try1(text("\t"), "a.bz2", bzfile), want)
-    expect_equal(try1(sub("\n$", "", text(","))), want)
-    bom <- c(as.raw(c(0xef, 0xbb, 0xbf)), charToRaw(text(",")))
-    expect_equal(try1(bom), want)
-    omni <- paste0("source,target,source_genesymbol,target_genesymbol\n",
-        "P1,P2,MYOD1,ACTA1\nP3,P4,MYOG,CKM\n"
-    )
-    expect_equal(try1(omni), want)
-    hash <- "TF,target\n#A,B'C\nNA,x\n"
-    expect_equal(try1(hash), data.frame(Gene1 = c("#A", NA),
-        Gene2 = c("B'C", "x")
-    ))
-    path <- file.path(folder, "a.csv")
-    try1(text(","))
-    grn <- exampleGRN()
-    expect_equal(evaluateGRN(grn, path, nBoot = 0, seed = 1),
-        evaluateGRN(grn, want, nBoot = 0, seed = 1)
-    )
-    filtered <- as.matrix(poolGRN(grn))
-    filtered[] <- 0
-    filtered["MYOG", "CKM"] <- 0.3
-    filtered["MYOD1", "ACTA1"] <- 0.2
-    expect_equal(
-        as.data.frame(evaluateGRN(grn, PooledGRN(filtered, filtered = TRUE),
-            nBoot = 0, seed = 1
-        )), as.data.frame(evaluateGRN(grn, want, nBoot = 0, seed = 1))
-    )
-    expect_error(evaluateGRN(grn, poolGRN(grn)), "with all edges")
+    ## a database named in 'source' is no factor
+    expect_identical(.referenceEdges(data.frame(TF = "A", target = "B",
+        source = "ChEA"))$Gene1, "A")
+    expect_error(splitReference(data.frame(x = 1, target = 2)),
+        "needs the columns.*x, target")
 })
 
-test_that("strange files are refused, with the reason", {
-    folder <- tempfile()
-    dir.create(folder)
-    path <- file.path(folder, "x.csv")
-    refuse <- function(content, message, ...) {
-        writeBin(if (is.raw(content)) content else charToRaw(content), path)
-        expect_error(readReference(path, ...), message)
+test_that("rows with 0 in a column of 0 and 1 are no edges", {
+    pairs <- data.frame(Gene1 = rep(c("A", "B"), 5),
+        Gene2 = rep(paste0("G", 1:5), each = 2))
+    yes <- rep(c(1, 0, 0, 1, 0), 2)
+    want <- pairs[yes == 1, ]
+    rownames(want) <- NULL
+    expect_message(got <- .referenceEdges(cbind(pairs, weight = yes)),
+        "6 of 10 rows say 0")
+    expect_identical(got, want)
+    forms <- list(weight = yes, score = as.character(yes), label = yes > 0,
+        Type = factor(yes), Score = yes * 0.3, importance = yes * 2L,
+        label = replace(yes, yes == 0, NA))
+    for (i in seq_along(forms)) {
+        x <- cbind(pairs, setNames(data.frame(forms[[i]]), names(forms)[[i]]))
+        if (anyNA(forms[[i]])) {
+            x$label[[2L]] <- 0
+        }
+        expect_identical(suppressMessages(.referenceEdges(x)), want)
+        expect_identical(nrow(suppressMessages(
+            splitReference(x, "edge", seed = 1))@tables$train), 2L)
+        file <- tempfile(fileext = ".csv")
+        utils::write.csv(x, file, row.names = FALSE)
+        expect_identical(suppressMessages(readReference(file)), want)
+        expect_identical(suppressMessages(RidgeGRNParam(prior = x))@prior,
+            want)
+        prior <- suppressMessages(priorNetwork("human", x))
+        expect_identical(nrow(prior), 4L)
+        expect_identical(attr(prior, "source")$rows, 10L)
+        unlink(file)
     }
-    expect_error(readReference(file.path(folder, "none.csv")), "no file")
-    expect_error(readReference(folder), "a folder")
-    refuse(raw(0), "is empty")
-    refuse("\n", "is empty")
-    refuse(c(charToRaw("TF,target\n"), as.raw(0:3)), "bytes that no text has")
-    refuse(c(charToRaw("TF,target\nM"), as.raw(0xfc), charToRaw("ller,B\n")),
-        "isn't UTF-8"
-    )
-    refuse(c(charToRaw("TF,target\nA,B\nM"), as.raw(0xfc)), "isn't UTF-8")
-    refuse("TF,target\nA,B,C,D\n", "can't be read as a table")
-    refuse("TF,target\nA\n", "can't be read as a table")
-    refuse("TF,target\n\"A,B\nC,D\n", "can't be read as a table")
-    refuse("from_gene,to_gene\nA,B\n", "needs the columns")
-    refuse(strrep("a,", 2000), "has 2001 columns")
-    refuse(paste0("TF,target\n", strrep("a", 1.2e6), ",B\n"), "has a line of")
-    refuse("TF,target\nA,B\n", "more than 5 B", maxBytes = 5)
-    ## a small file that unpacks to a large one
-    con <- gzfile(path, "wb")
-    writeBin(charToRaw("TF,target\n"), con)
-    for (i in 1:30) writeBin(charToRaw(strrep("A,B\n", 1e5)), con)
-    close(con)
-    expect_lt(file.size(path), 1e5)
-    expect_error(readReference(path, maxBytes = 1e6), "once unpacked")
-    expect_error(readReference(c("a", "b")), "one character string")
+    ## of other columns of 0 and 1 the meaning is asked
+    expect_error(.referenceEdges(cbind(pairs, V3 = yes)),
+        "'V3' of 0 and 1.*'label'")
+    ## signs and OmniPath's flags are none
+    expect_identical(nrow(.referenceEdges(cbind(pairs, mor = yes,
+        is_stimulation = yes, Type = "+"))), 10L)
+    ## pairs of candidates are pairs, edges or not
+    expect_identical(nrow(.referenceEdges(cbind(pairs, label = yes),
+        "candidates", pairs = TRUE)), 10L)
+    ## in a graph too
+    graph <- igraph::graph_from_data_frame(cbind(pairs, weight = yes))
+    expect_identical(suppressMessages(.referenceEdges(graph)), want)
+    expect_error(suppressMessages(splitReference(
+        cbind(pairs, weight = 0), "edge")), "holds out")
+})
+
+test_that("a gold standard with zeros scores as its edges alone", {
+    case <- refCase()
+    pairs <- expand.grid(Gene1 = rownames(case$s)[1:3], Gene2 = case$genes,
+        stringsAsFactors = FALSE)
+    pairs$label <- as.integer(paste(pairs$Gene1, pairs$Gene2) %in%
+        paste(case$edges$TF, case$edges$target))
+    expect_message(got <- evaluateGRN(case$grn, pairs, nBoot = 0, seed = 1),
+        "no edge")
+    expect_equal(as.data.frame(got), as.data.frame(evaluateGRN(case$grn,
+        case$edges, nBoot = 0, seed = 1)))
 })

@@ -47,3 +47,17 @@ test_that("on simulated cells edges are found, more of them true", {
     expect_true(all(storey$q <= e$q + 1e-12))
     expect_equal(attr(e, "pool"), "TF")
 })
+
+test_that("what is missing is said", {
+    expect_error(edgeFDR(grn), "'null' is missing.*nullGRN")
+    expect_error(edgeFDR(grn, cells), "'null' must be what nullGRN")
+})
+
+test_that("a Param without brackets is recognised", {
+    expect_error(inferGRN(cells, RidgeGRNParam), "call it: RidgeGRNParam\\(\\)")
+    expect_error(stabilityGRN(cells, CorGRNParam), "call it: CorGRNParam")
+    expect_error(nullGRN(grn, "expression", cells = cells,
+        param = CorGRNParam), "call it: CorGRNParam")
+    expect_error(benchmarkGRN(cells, truth, list(a = TreeGRNParam)),
+        "'methods\\$a' is the function TreeGRNParam")
+})

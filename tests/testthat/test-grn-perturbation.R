@@ -187,3 +187,16 @@ test_that("on knock-outs of THP-1 cells STAT1's own network moves", {
     expect_true(two$shift < 0 && two$p < 0.05 && two$agree == two$blocks)
     expect_equal(nrow(t), 100)
 })
+
+test_that("old names and the old order of arguments are told", {
+    p <- perturbed()
+    expect_error(evaluatePerturbation(p$grn, p$x, p$label, "ctrl"),
+        "the cells come first")
+    expect_error(evaluatePerturbation(p$x, p$grn, p$label, "ctrl",
+        permutations = 9), "now called 'nPerm'")
+    expect_error(evaluatePerturbation(p$x, p$grn, p$label, "ctrl",
+        replicate = p$rep), "now called 'block'")
+    expect_error(stabilityGRN(p$x, seeds = 2), "now called 'nSeeds'")
+    expect_error(nullGRN(p$grn, groups = "a"), "now called 'group'")
+    expect_error(benchmarkGRN(data = p$x, references = 1), "now called 'x'")
+})

@@ -57,10 +57,10 @@ test_that("files of every kind are read alike", {
         expect_match(attr(got, "source")$sha256, "^[0-9a-f]{64}$")
     }
     writeLines("", at("g.csv"))
-    expect_error(priorNetwork("human", at("g.csv")), "without a line")
+    expect_error(priorNetwork("human", at("g.csv")), "is empty")
     writeLines(c("x,y", "1,2"), at("h.csv"))
     expect_error(priorNetwork("human", at("h.csv")),
-        "no columns of factors and targets; it has x, y"
+        "'source' needs the columns Gene1 and Gene2.*it has x, y"
     )
     writeLines("nonsense", at("i.rda"))
     expect_error(priorNetwork("human", at("i.rda")), "can't be read")

@@ -13,39 +13,50 @@ test_that("a download is checked, noted, and checked again when read", {
     there <- file.path(folder, "there.csv")
     writeLines(c("tf,target", "A,B"), there)
     url <- paste0("file://", normalizePath(there))
-    file <- file.path(folder, "cache", "kept.csv")
-    said <- capture_messages(.fetchPrior(url, file, NULL, TRUE))
+    cache <- file.path(folder, "cache")
+    expect_null(.keptPrior(cache, "kept.csv"))
+    expect_false(dir.exists(cache))
+    said <- capture_messages(file <- .fetchPrior(url, cache, "kept.csv", NULL,
+        TRUE))
     expect_match(said, "Downloading|no fixed release")
     expect_identical(readLines(file), readLines(there))
-    entry <- list(files = "kept.csv")
-    expect_silent(.verifyPrior(file, entry))
+    kept <- .keptPrior(cache, "kept.csv")
+    expect_identical(kept, list(path = file, sha256 = .sha256(there)))
+    ## as it is used: found without a download, compared with its digest
+    entry <- list(files = "kept.csv", url = "file:///no/such", licence = "-")
+    again <- function() .cachedPrior(entry, "kept", cache, FALSE, FALSE)
+    expect_identical(again(), file)
     writeLines(c("tf,target", "A,C"), file)
-    expect_error(.verifyPrior(file, entry), "not the file it was")
+    expect_error(again(), "not the file it was")
+    unlink(file)
+    expect_error(again(), "not in the cache")
+    entry$url <- url
+    expect_identical(readLines(.cachedPrior(entry, "kept", cache, TRUE, FALSE)),
+        readLines(there))
     ## a release of another digest is not kept
-    fixed <- file.path(folder, "cache", "fixed.csv")
-    expect_error(.fetchPrior(url, fixed, strrep("0", 64), FALSE),
+    expect_error(.fetchPrior(url, cache, "fixed.csv", strrep("0", 64), FALSE),
         "not the release.*not kept"
     )
-    expect_false(file.exists(fixed))
+    expect_null(.keptPrior(cache, "fixed.csv"))
     right <- .sha256(there)
-    .fetchPrior(url, fixed, right, FALSE)
-    unlink(paste0(fixed, ".sha256"))
-    expect_silent(.verifyPrior(fixed, list(files = "fixed.csv",
-        sha256 = right
-    )))
+    .fetchPrior(url, cache, "fixed.csv", right, FALSE)
+    expect_identical(.keptPrior(cache, "fixed.csv")$sha256, right)
     ## what comes is an error page, or nothing, or from nowhere
+    fetch <- function(url) .fetchPrior(url, cache, "bad.csv", NULL, FALSE)
     writeLines("<html>not found</html>", there)
-    expect_error(.fetchPrior(url, fixed, NULL, FALSE), "no table of edges")
+    expect_error(fetch(url), "no table of edges")
     file.create(there)
-    expect_error(.fetchPrior(url, fixed, NULL, FALSE), "nothing came")
-    expect_error(
-        .fetchPrior("file:///no/such/file", fixed, NULL, FALSE),
-        "could not be downloaded"
-    )
-    expect_identical(
-        sort(list.files(file.path(folder, "cache"))),
-        c("fixed.csv", "kept.csv", "kept.csv.sha256")
-    )
+    expect_error(fetch(url), "nothing came")
+    expect_error(fetch("file:///no/such/file"), "could not be downloaded")
+    expect_null(.keptPrior(cache, "bad.csv"))
+})
+
+test_that("a misspelt collection is recognised, wherever it stands", {
+    expect_error(priorNetwork("colectri"), "source = \"collectri\"")
+    expect_error(priorNetwork("dorothea"), "source = \"dorothea\"")
+    expect_error(priorNetwork("human", "colectri"), "mean \"collectri\"")
+    expect_error(priorNetwork("human", "TRRUST2"), "mean \"trrust\"")
+    expect_error(priorNetwork("fish"), "'species'")
 })
 
 test_that("the digest is SHA-256", {

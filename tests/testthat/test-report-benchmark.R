@@ -20,7 +20,13 @@ test_that("the page is one file, escaped, not half written", {
     expect_true(grepl("&lt;script&gt;alert(1)", page, fixed = TRUE))
     ## filled in once only
     expect_true(grepl("a &amp; \"b\" {{verdict}}", page, fixed = TRUE))
-    expect_false(grepl("https?://|src=\"[^d]|href=|@import", page))
+    expect_false(grepl("https?://|src=\"[^d]|href=\"[^d]|@import", page))
+    ## the tables are in it
+    csv <- sub(".*download=\"table.csv\" href=\"data:text/csv;base64,([^\"]*)\".*",
+        "\\1", page)
+    table <- utils::read.csv(text = rawToChar(jsonlite::base64_dec(csv)))
+    expect_equal(table$auprc, as.data.frame(got)$auprc)
+    expect_identical(table$method, as.data.frame(got)$method)
     expect_true(grepl("src=\"data:image/png;base64,", page, fixed = TRUE))
     expect_match(page, "mean rank", ignore.case = TRUE)
     expect_error(write(got, file), "'file' exists")
