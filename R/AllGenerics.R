@@ -193,3 +193,7 @@ setGeneric("tauCells", function(x, ...) standardGeneric("tauCells"))
 setGeneric("peakLinks", function(x, ...) standardGeneric("peakLinks"))
 
 ## ---- end of the delays' block ------------------------------------------------
+
+#' @rdname saveGRN
+#' @export
+setGeneric("saveGRN", function(x, file, ...) standardGeneric("saveGRN"))

@@ -41,8 +41,13 @@
 #'   that are not plain vectors, factors, dates or times stay out, with a
 #'   message. Disk space for the whole is taken at the beginning. After Ctrl-C
 #'   or an error what is complete stays in the file, and `resume = TRUE` goes
-#'   on from there; when nothing is complete, or when the disk is full, the
-#'   file is removed. A message says which.
+#'   on from there; when nothing is complete, the file is removed. A message
+#'   says which. A killed call is gone on with in the same way. With
+#'   `overwrite = TRUE` the old file stays until the new one is complete; until
+#'   then that is `file` with `.part` behind its name. While another program
+#'   has the file open the call waits, `options(causeway.lockWait)` seconds
+#'   (60), and then stops. Of two calls that write the same file the later one
+#'   goes on, and the other stops.
 #' @section Errors: those of [cellInput]; genes named
 #'   in `genes` that `x` or the model lacks; a model of other genes; a dead
 #'   model (after `readRDS()`); more genes than the model takes; not enough

@@ -164,13 +164,13 @@ SEXP cw_r_place_swap(SEXP a, SEXP b);
 /* ---- tables in HDF5 files (r_hdf5.c) --------------------------------------------------------------------------- */
 SEXP cw_r_h5_create(SEXP path, SEXP tables);
 SEXP cw_r_h5_shapes(SEXP path, SEXP names);
-SEXP cw_r_h5_write(SEXP path, SEXP names, SEXP first, SEXP data);
-SEXP cw_r_h5_read(SEXP path, SEXP names, SEXP rows);
+SEXP cw_r_h5_write(SEXP path, SEXP names, SEXP first, SEXP data, SEXP guard);
+SEXP cw_r_h5_read(SEXP path, SEXP names, SEXP rows, SEXP guard);
 SEXP cw_r_disk_free(SEXP path);
 
 #define CW_HDF5_ENTRIES                                                                                                \
     {"cw_r_h5_create", (DL_FUNC)&cw_r_h5_create, 2}, {"cw_r_h5_shapes", (DL_FUNC)&cw_r_h5_shapes, 2},                  \
-        {"cw_r_h5_write", (DL_FUNC)&cw_r_h5_write, 4}, {"cw_r_h5_read", (DL_FUNC)&cw_r_h5_read, 3},                    \
+        {"cw_r_h5_write", (DL_FUNC)&cw_r_h5_write, 5}, {"cw_r_h5_read", (DL_FUNC)&cw_r_h5_read, 4},                    \
         {"cw_r_disk_free", (DL_FUNC)&cw_r_disk_free, 1}
 
 /* ---- pooled estimators (r_estimators.c) ------------------------------------------------------------------------ */

@@ -10,7 +10,7 @@ static const char *const type_names[] = {"u16", "i32", "f32", "f64", "text"};
 
 static const char *name_of(SEXP names, R_xlen_t i) { return CHAR(STRING_ELT(names, i)); }
 
-/* list(name, type, dims, width, chunk) */
+/* list(name, type, dims, width) */
 static cw_h5_shape as_shape(SEXP table)
 {
     SEXP dims = cw_glue_get(table, "dims"), type = cw_glue_get(table, "type");
@@ -31,7 +31,8 @@ static cw_h5_shape as_shape(SEXP table)
     return shape;
 }
 
-/* A new file with these tables and the disk space they need. What is left after an error is for R to remove. */
+/* Makes the file one with these tables, and takes the disk space they need. What is left after an error is for R to
+ * remove. */
 SEXP cw_r_h5_create(SEXP path, SEXP tables)
 {
     const char *file = cw_glue_path(path);
@@ -40,11 +41,8 @@ SEXP cw_r_h5_create(SEXP path, SEXP tables)
     for (R_xlen_t i = 0; i < n; i++) shape[i] = as_shape(VECTOR_ELT(tables, i));
     cw_ctx *ctx = cw_glue_enter(1);
     cw_h5 *h = cw_h5_create(ctx, file);
-    for (R_xlen_t i = 0; i < n; i++) {
-        SEXP table = VECTOR_ELT(tables, i);
-        int64_t chunk = (int64_t)cw_glue_number(table, "chunk", 0);
-        cw_h5_make(ctx, h, name_of(cw_glue_get(table, "name"), 0), shape + i, chunk);
-    }
+    for (R_xlen_t i = 0; i < n; i++)
+        cw_h5_make(ctx, h, name_of(cw_glue_get(VECTOR_ELT(tables, i), "name"), 0), shape + i);
     cw_h5_close(ctx, h);
     cw_file_reserve(ctx, file);
     cw_glue_leave(ctx);
@@ -57,6 +55,21 @@ static void find_all(cw_ctx *ctx, cw_h5_shape *shape, cw_h5 *h, SEXP names)
     for (R_xlen_t i = 0; ctx->status == CW_OK && i < Rf_xlength(names); i++)
         if (!cw_h5_find(shape + i, h, name_of(names, i)))
             cw_fail(ctx, CW_ERR_FORMAT, "has no table %s that can be read here", name_of(names, i));
+}
+
+/* guard: NULL, or texts named by their tables, which must be what they are in the file: else it is another file by
+ * now. Called with the file open and so locked. */
+static void expect_all(cw_ctx *ctx, cw_h5 *h, SEXP guard, SEXP names)
+{
+    for (R_xlen_t i = 0; i < Rf_xlength(guard); i++) cw_h5_expect(ctx, h, name_of(names, i), name_of(guard, i));
+}
+
+static SEXP guard_names(SEXP guard)
+{
+    SEXP names = Rf_getAttrib(guard, R_NamesSymbol);
+    if (!Rf_isNull(guard) && (TYPEOF(guard) != STRSXP || TYPEOF(names) != STRSXP))
+        Rf_error("internal error: a guard must be texts with names");
+    return names;
 }
 
 static cw_h5_shape *shapes_of(const char *file, SEXP names)
@@ -132,9 +145,10 @@ static char *pack_text(SEXP x, int64_t width)
 
 /* data: a list of vectors, one for each of the tables `names`: raw for u16 and f32, integer, double, character in
  * UTF-8. They are written from row `first` on. */
-SEXP cw_r_h5_write(SEXP path, SEXP names, SEXP first_, SEXP data)
+SEXP cw_r_h5_write(SEXP path, SEXP names, SEXP first_, SEXP data, SEXP guard)
 {
     const char *file = cw_glue_path(path);
+    SEXP guards = PROTECT(guard_names(guard));
     int64_t first = (int64_t)Rf_asReal(first_);
     R_xlen_t n = Rf_xlength(names);
     if (TYPEOF(data) != VECSXP || Rf_xlength(data) != n) Rf_error("internal error: as many data as tables");
@@ -151,6 +165,7 @@ SEXP cw_r_h5_write(SEXP path, SEXP names, SEXP first_, SEXP data)
     }
     cw_ctx *ctx = cw_glue_enter(1);
     cw_h5 *h = cw_h5_open(ctx, file, 1);
+    expect_all(ctx, h, guard, guards);
     find_all(ctx, now, h, names);
     for (R_xlen_t i = 0; i < n; i++) {
         if (ctx->status == CW_OK && now[i].row_bytes != shape[i].row_bytes)
@@ -159,6 +174,7 @@ SEXP cw_r_h5_write(SEXP path, SEXP names, SEXP first_, SEXP data)
     }
     cw_h5_close(ctx, h);
     cw_glue_leave(ctx);
+    UNPROTECT(1);
     return R_NilValue;
 }
 
@@ -176,9 +192,10 @@ static SEXP unpack_text(const char *text, int64_t n, int64_t width)
 
 /* rows: NULL (all), two doubles (first, number), or integers from 0 in any order. -> a list of vectors, types as in
  * cw_r_h5_write */
-SEXP cw_r_h5_read(SEXP path, SEXP names, SEXP rows)
+SEXP cw_r_h5_read(SEXP path, SEXP names, SEXP rows, SEXP guard)
 {
     const char *file = cw_glue_path(path);
+    SEXP guards = PROTECT(guard_names(guard));
     R_xlen_t n = Rf_xlength(names);
     const int32_t *row = TYPEOF(rows) == INTSXP ? INTEGER(rows) : NULL;
     int range = TYPEOF(rows) == REALSXP && Rf_xlength(rows) == 2;
@@ -201,6 +218,7 @@ SEXP cw_r_h5_read(SEXP path, SEXP names, SEXP rows)
     }
     cw_ctx *ctx = cw_glue_enter(1);
     cw_h5 *h = cw_h5_open(ctx, file, 0);
+    expect_all(ctx, h, guard, guards);
     find_all(ctx, now, h, names);
     for (R_xlen_t i = 0; i < n; i++) {
         if (ctx->status == CW_OK && now[i].row_bytes != shape[i].row_bytes)
@@ -215,7 +233,7 @@ SEXP cw_r_h5_read(SEXP path, SEXP names, SEXP rows)
     for (R_xlen_t i = 0; i < n; i++)
         if (shape[i].type == CW_H5_TEXT) SET_VECTOR_ELT(out, i, unpack_text(to[i], count[i], shape[i].width));
     Rf_setAttrib(out, R_NamesSymbol, names);
-    UNPROTECT(1);
+    UNPROTECT(2);
     return out;
 }
 

@@ -4,7 +4,9 @@
 #include "io/hdf5.h"
 
 #ifdef CW_HAVE_HDF5
+#include <fcntl.h>
 #include <hdf5.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 static char path[64];
@@ -23,10 +25,10 @@ static void round_trip(void)
     cw_h5_shape words = {.type = CW_H5_TEXT, .width = 4, .rank = 1, .dim = {3}};
     unlink(path);
     cw_h5 *h = cw_h5_create(ctx, path);
-    cw_h5_make(ctx, h, "u/index", &wide, 2);
-    cw_h5_make(ctx, h, "value", &flat, 0);
-    cw_h5_make(ctx, h, "none", &none, 0);
-    cw_h5_make(ctx, h, "a/b/words", &words, 0);
+    cw_h5_make(ctx, h, "u/index", &wide);
+    cw_h5_make(ctx, h, "value", &flat);
+    cw_h5_make(ctx, h, "none", &none);
+    cw_h5_make(ctx, h, "a/b/words", &words);
     CHECK(cw_h5_close(ctx, h) == CW_OK, "%s", ctx->text);
     CHECK(cw_file_reserve(ctx, path) == CW_OK, "%s", ctx->text);
     h = cw_h5_open(ctx, path, 1);
@@ -65,10 +67,56 @@ static void round_trip(void)
     CHECK(cw_h5_write(ctx, h, "value", value, CW_H5_F64, 0, 5) == CW_ERR_IO, "writing into what was opened to read");
     cw_ctx_clear(ctx);
     CHECK(cw_h5_close(ctx, h) == CW_OK, "%s", ctx->text);
-    CHECK(!cw_h5_create(ctx, path) && ctx->status == CW_ERR_IO, "a file that exists");
+    CHECK(!cw_h5_create(ctx, "/nowhere/x.h5") && ctx->status == CW_ERR_IO, "a folder that isn't there");
     cw_ctx_clear(ctx);
     CHECK(cw_disk_free("/tmp") > 0 && cw_disk_free("/nowhere") < 0, "disk space");
     CHECK(ctx->memory.bytes == 0, "%lld bytes kept", (long long)ctx->memory.bytes);
+    cw_ctx_free(ctx);
+}
+
+/* Who comes while another has the file open is told so; a file's texts tell whether it is still the same one; and what
+ * a killed writer leaves can be opened. */
+static void shared(void)
+{
+    cw_ctx *ctx = cw_ctx_new(NULL);
+    cw_h5_shape word = {.type = CW_H5_TEXT, .width = 8, .rank = 1, .dim = {1}};
+    unlink(path);
+    cw_h5 *h = cw_h5_create(ctx, path);
+    cw_h5_make(ctx, h, "header/id", &word);
+    cw_h5_write(ctx, h, "header/id", "mine\0\0\0", CW_H5_TEXT, 0, 1);
+    CHECK(cw_h5_close(ctx, h) == CW_OK, "%s", ctx->text);
+    int fd = open(path, O_RDONLY);
+    CHECK(fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0, "setup");
+    CHECK(!cw_h5_open(ctx, path, 1) && ctx->status == CW_ERR_BUSY, "a reader has it: %s", ctx->text);
+    cw_ctx_clear(ctx);
+    h = cw_h5_open(ctx, path, 0);
+    CHECK(cw_h5_expect(ctx, h, "header/id", "mine") == CW_OK, "%s", ctx->text);
+    CHECK(cw_h5_expect(ctx, h, "header/id", "theirs") == CW_ERR_STATE, "another file");
+    cw_ctx_clear(ctx);
+    CHECK(cw_h5_expect(ctx, h, "header/none", "mine") == CW_ERR_STATE, "no such text");
+    cw_ctx_clear(ctx);
+    CHECK(cw_h5_close(ctx, h) == CW_OK, "%s", ctx->text);
+    CHECK(flock(fd, LOCK_EX | LOCK_NB) == 0, "setup");
+    CHECK(!cw_h5_open(ctx, path, 0) && ctx->status == CW_ERR_BUSY, "a writer has it: %s", ctx->text);
+    cw_ctx_clear(ctx);
+    close(fd);
+    h = cw_h5_open(ctx, path, 1);
+    /* as it is on the disk now is what a killed writer would leave */
+    char other[80];
+    static char bytes[1 << 16];
+    snprintf(other, sizeof other, "%s.killed", path);
+    FILE *from = fopen(path, "rb"), *to = fopen(other, "wb");
+    size_t n = from && to ? fread(bytes, 1, sizeof bytes, from) : 0;
+    CHECK(n > 48 && n < sizeof bytes && fwrite(bytes, 1, n, to) == n, "setup");
+    if (from) fclose(from);
+    if (to) fclose(to);
+    for (int write = 0; write < 2; write++) {
+        cw_h5 *left = cw_h5_open(ctx, other, write);
+        CHECK(cw_h5_expect(ctx, left, "header/id", "mine") == CW_OK, "a killed writer's file: %s", ctx->text);
+        cw_h5_close(ctx, left);
+    }
+    unlink(other);
+    CHECK(cw_h5_close(ctx, h) == CW_OK && ctx->memory.bytes == 0, "%s", ctx->text);
     cw_ctx_free(ctx);
 }
 
@@ -122,7 +170,7 @@ static void mangled(void)
     cw_h5_shape table = {.type = CW_H5_F32, .rank = 2, .dim = {5, 3}};
     unlink(path);
     cw_h5 *h = cw_h5_create(ctx, path);
-    cw_h5_make(ctx, h, "g/table", &table, 2);
+    cw_h5_make(ctx, h, "g/table", &table);
     cw_h5_close(ctx, h);
     FILE *in = fopen(path, "rb");
     size_t size = in ? fread(file, 1, sizeof file, in) : 0;
@@ -157,6 +205,7 @@ int main(void)
     if (__lsan_disable) __lsan_disable();
     snprintf(path, sizeof path, "/tmp/causeway-test-%ld.h5", (long)getpid());
     round_trip();
+    shared();
     refusals();
     mangled();
     unlink(path);

@@ -78,7 +78,7 @@ void cw_ctx_clear(cw_ctx *ctx)
 const char *cw_status_name(cw_status status)
 {
     static const char *const names[] = {"ok",     "argument", "shape", "memory",   "io",
-                                        "format", "numeric",  "state", "interrupt"};
+                                        "format", "numeric",  "state", "interrupt", "busy"};
     return (unsigned)status < sizeof names / sizeof *names ? names[status] : "unknown";
 }
 

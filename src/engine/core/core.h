@@ -29,7 +29,8 @@ typedef enum cw_status {
     CW_ERR_FORMAT,    /* a file that isn't what it claims to be */
     CW_ERR_NUMERIC,   /* NaN or infinity where there must be none */
     CW_ERR_STATE,     /* called in the wrong order */
-    CW_ERR_INTERRUPT  /* the user asked to stop */
+    CW_ERR_INTERRUPT, /* the user asked to stop */
+    CW_ERR_BUSY       /* another program has the file open; it may be free soon */
 } cw_status;
 
 /* What the host lends the engine. Any member may be NULL. All are called on the thread that entered the engine. */

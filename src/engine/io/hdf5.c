@@ -56,23 +56,33 @@ struct cw_h5 {
 
 /* ---- errors ----------------------------------------------------------------------------------------------------- */
 
-/* The innermost description on the library's error stack, or what it quotes of the system's words. */
-static herr_t keep_first(unsigned n, const H5E_error2_t *e, void *text)
+typedef struct reason {
+    char text[200]; /* the innermost description on the library's error stack, or what it quotes of the system's words */
+    int locked;     /* another program has the file open */
+} reason;
+
+static herr_t keep_reason(unsigned n, const H5E_error2_t *e, void *to)
 {
     static const char mark[] = "error message = '";
-    if (n > 0 || !e->desc) return 0;
+    reason *why = to;
+    char again[40];
+    if (!e->desc) return 0;
+    snprintf(again, sizeof again, "errno = %d,", EWOULDBLOCK);
+    if (strstr(e->desc, "unable to lock") && strstr(e->desc, again)) why->locked = 1;
+    if (n > 0) return 0;
     const char *quoted = strstr(e->desc, mark);
     const char *from = quoted ? quoted + sizeof mark - 1 : e->desc;
-    snprintf(text, 200, "%.*s", (int)strcspn(from, quoted ? "'\n" : "\n"), from);
+    snprintf(why->text, sizeof why->text, "%.*s", (int)strcspn(from, quoted ? "'\n" : "\n"), from);
     return 0;
 }
 
 static cw_status library_fail(cw_ctx *ctx, cw_status status, const char *what, const char *name)
 {
-    char text[200] = "no reason given";
-    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, text);
+    reason why = {.text = "no reason given"};
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_reason, &why);
     H5Eclear2(H5E_DEFAULT);
-    return cw_fail(ctx, status, "%s %s: %s", what, name, text);
+    if (why.locked) return cw_fail(ctx, CW_ERR_BUSY, "another program has it open");
+    return cw_fail(ctx, status, "%s %s: %s", what, name, why.text);
 }
 
 /* ---- files ------------------------------------------------------------------------------------------------------ */
@@ -94,13 +104,23 @@ static cw_h5 *give_up(cw_ctx *ctx, cw_h5 *h)
     return NULL;
 }
 
+/* How files are opened: to be closed by the caller. */
+static hid_t access_list(void)
+{
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+    H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_V18);
+#if H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 11, 0) || H5_VERSION_GE(1, 12, 1)
+    H5Pset_file_locking(access, 1, 1); /* file systems without locks are used without */
+#endif
+    return access;
+}
+
 cw_h5 *cw_h5_create(cw_ctx *ctx, const char *path)
 {
     cw_h5 *h = ctx->status == CW_OK ? start(ctx) : NULL;
     if (!h) return NULL;
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110);
-    h->file = H5Fcreate(path, H5F_ACC_EXCL, H5P_DEFAULT, access);
+    hid_t access = access_list();
+    h->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     if (h->file < 0) library_fail(ctx, CW_ERR_IO, "can't create", path);
     H5Pclose(access);
     return h->file >= 0 ? h : give_up(ctx, h);
@@ -116,10 +136,11 @@ cw_h5 *cw_h5_open(cw_ctx *ctx, const char *path, int write)
         return give_up(ctx, h);
     }
     h->bytes = (int64_t)info.st_size;
-    h->file = H5Fopen(path, write ? H5F_ACC_RDWR : H5F_ACC_RDONLY, H5P_DEFAULT);
-    if (h->file >= 0) return h;
-    library_fail(ctx, CW_ERR_FORMAT, "can't read as HDF5", path);
-    return give_up(ctx, h);
+    hid_t access = access_list();
+    h->file = H5Fopen(path, write ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access);
+    if (h->file < 0) library_fail(ctx, CW_ERR_FORMAT, "can't read as HDF5", path);
+    H5Pclose(access);
+    return h->file >= 0 ? h : give_up(ctx, h);
 }
 
 cw_status cw_h5_close(cw_ctx *ctx, cw_h5 *h)
@@ -172,20 +193,16 @@ static hid_t memory_type(cw_h5_type type, int64_t width)
     return file_type(type, width);
 }
 
-cw_status cw_h5_make(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_shape *shape, int64_t chunk)
+cw_status cw_h5_make(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_shape *shape)
 {
     if (ctx->status != CW_OK) return ctx->status;
-    hsize_t dim[3] = {1, 1, 1}, piece[3];
-    for (int d = 0; d < shape->rank; d++) piece[d] = dim[d] = (hsize_t)shape->dim[d];
+    hsize_t dim[3] = {1, 1, 1};
+    for (int d = 0; d < shape->rank; d++) dim[d] = (hsize_t)shape->dim[d];
     hid_t type = file_type(shape->type, shape->width), space = H5Screate_simple(shape->rank, dim, NULL);
     hid_t create = H5Pcreate(H5P_DATASET_CREATE), links = H5Pcreate(H5P_LINK_CREATE);
     H5Pset_create_intermediate_group(links, 1);
     H5Pset_alloc_time(create, H5D_ALLOC_TIME_EARLY);
     H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
-    if (chunk > 0 && shape->dim[0] > 0) {
-        piece[0] = (hsize_t)(chunk < shape->dim[0] ? chunk : shape->dim[0]);
-        H5Pset_chunk(create, shape->rank, piece);
-    }
     hid_t set = H5Dcreate2(h->file, name, type, space, links, create, H5P_DEFAULT);
     if (set < 0)
         library_fail(ctx, CW_ERR_IO, "can't make the table", name);
@@ -336,6 +353,19 @@ cw_status cw_h5_gather(cw_ctx *ctx, void *rows, cw_h5 *h, const char *name, cw_h
     return move_all(ctx, rows, h, name, type, row, 0, n, READ);
 }
 
+cw_status cw_h5_expect(cw_ctx *ctx, cw_h5 *h, const char *name, const char *text)
+{
+    cw_h5_shape shape;
+    char said[256] = "";
+    if (ctx->status != CW_OK) return ctx->status;
+    int same = cw_h5_find(&shape, h, name) && shape.type == CW_H5_TEXT && shape.dim[0] == 1 &&
+               shape.width < (int64_t)sizeof said;
+    if (same) cw_h5_read(ctx, said, h, name, CW_H5_TEXT, 0, 1);
+    if (ctx->status == CW_OK && (!same || strcmp(said, text) != 0))
+        cw_fail(ctx, CW_ERR_STATE, "was written anew by another process");
+    return ctx->status;
+}
+
 #else /* ---- without HDF5 -----------------------------------------------------------------------------------------   \
        */
 
@@ -350,9 +380,13 @@ static cw_status none(cw_ctx *ctx)
 cw_h5 *cw_h5_create(cw_ctx *ctx, const char *path) { return (void)path, (void)none(ctx), NULL; }
 cw_h5 *cw_h5_open(cw_ctx *ctx, const char *path, int write) { return (void)path, (void)write, (void)none(ctx), NULL; }
 cw_status cw_h5_close(cw_ctx *ctx, cw_h5 *h) { return (void)h, ctx->status; }
-cw_status cw_h5_make(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_shape *shape, int64_t chunk)
+cw_status cw_h5_make(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_shape *shape)
 {
-    return (void)h, (void)name, (void)shape, (void)chunk, none(ctx);
+    return (void)h, (void)name, (void)shape, none(ctx);
+}
+cw_status cw_h5_expect(cw_ctx *ctx, cw_h5 *h, const char *name, const char *text)
+{
+    return (void)h, (void)name, (void)text, none(ctx);
 }
 int cw_h5_find(cw_h5_shape *shape, cw_h5 *h, const char *name) { return (void)shape, (void)h, (void)name, 0; }
 cw_status cw_h5_read(cw_ctx *ctx, void *rows, cw_h5 *h, const char *name, cw_h5_type type, int64_t first, int64_t n)

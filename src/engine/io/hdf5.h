@@ -1,7 +1,10 @@
 /* hdf5.h: tables in HDF5 files: made whole, filled by rows, read by rows.
  *
- * A table has 1 to 3 dimensions, the first being its rows, in one of the types below; it is not compressed. Files are
- * written in HDF5's newer format, whose metadata carry checksums. What is read may come from anywhere: links out of
+ * A table has 1 to 3 dimensions, the first being its rows, in one of the types below; it is stored in one piece, not
+ * compressed. Files are written in the format of HDF5 1.8: its metadata carry checksums, and its mark "open for
+ * writing", which a killed process leaves behind, keeps nobody from opening the file (in later formats it does). Filling a table
+ * changes its rows alone, so a file is sound whenever the writer dies. An open file is locked (flock): a writer is
+ * alone, readers are many; who comes at the wrong time gets CW_ERR_BUSY and may try again. What is read may come from anywhere: links out of
  * the file, external and virtual storage, filters, other types, and tables larger than their file are refused.
  * Without HDF5 (CW_HAVE_HDF5) every open fails and says so. For one thread at a time. */
 #ifndef CW_IO_HDF5_H
@@ -30,18 +33,22 @@ typedef struct cw_h5_shape {
 
 typedef struct cw_h5 cw_h5;
 
-/* An empty new file, which must not exist; an existing one. NULL, with the error recorded, when that can't be. */
+/* Makes `path` an empty HDF5 file, whatever it held; opens an existing one. NULL, with the error recorded, when that
+ * can't be: CW_ERR_BUSY when another program has the file open. */
 cw_h5 *cw_h5_create(cw_ctx *ctx, const char *path) CW_USED_RESULT;
 cw_h5 *cw_h5_open(cw_ctx *ctx, const char *path, int write) CW_USED_RESULT;
 /* Frees h in any case; the status says whether everything reached the file. NULL is fine. */
 cw_status cw_h5_close(cw_ctx *ctx, cw_h5 *h);
 
 /* A new table `name` ("group/table"; groups are made) with room in the file, its content undefined. shape->row_bytes is
- * not read; width is read for text only. chunk: rows stored together, 0 for one piece. */
-cw_status cw_h5_make(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_shape *shape, int64_t chunk);
+ * not read; width is read for text only. */
+cw_status cw_h5_make(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_shape *shape);
 
 /* 1 if there is a table `name` of a type that can be read here; its shape then is in *shape. */
 int cw_h5_find(cw_h5_shape *shape, cw_h5 *h, const char *name);
+
+/* CW_ERR_STATE unless the table `name` is one text, `text`: is this still the file it was? */
+cw_status cw_h5_expect(cw_ctx *ctx, cw_h5 *h, const char *name, const char *text);
 
 /* Rows first .. first + n - 1, packed. The table must have `type` (and for text `width`) and these rows. */
 cw_status cw_h5_read(cw_ctx *ctx, void *rows, cw_h5 *h, const char *name, cw_h5_type type, int64_t first, int64_t n);
