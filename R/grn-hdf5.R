@@ -1,5 +1,5 @@
-## The HDF5 file of per-cell networks: its layout, and how it is made, filled and
-## read. All checks of what comes from a file are here and in grn-columns.R.
+## The HDF5 file of per-cell networks: its layout, and how it is made, filled
+## and read. All checks of what comes from a file are here and in grn-columns.R.
 ##
 ## /header: format, version, id (text), writer (text: the call that fills it),
 ##   sizes (cells, TFs, genes, factors, k), progress (cells complete, finished),

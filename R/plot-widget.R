@@ -47,12 +47,13 @@ networkWidget <- function(x, file = NULL, top = 100, tfs = NULL, cells = NULL,
     if (!is.null(title)) {
         .checkText(title, "title")
     }
-    graph <- .widgetGraph(x, top, tfs, cells)
+    graph <- .plainNumbers(.widgetGraph(x, top, tfs, cells))
     if (!is.null(title)) {
         graph$title <- title
     }
     if (engine == "builtin") {
-        return(.writeLines(.builtinPage(graph), file, overwrite))
+        page <- .plainNumbers(.builtinPage(graph))
+        return(.writeLines(page, file, overwrite))
     }
     widget <- .visWidget(graph, if (is.null(file)) NULL else "82vh")
     if (is.null(file)) {

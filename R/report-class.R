@@ -231,7 +231,7 @@ setMethod("write", "CausewayReport", function(x, file = NULL, ...,
     if (ending == "csv") {
         .writeCsv(.reportTable(x, which), file, overwrite)
     } else if (ending %in% c("html", "htm")) {
-        .writeLines(.reportPage(x), file, overwrite)
+        .writeLines(.plainNumbers(.reportPage(x)), file, overwrite)
     } else {
         .stopArgument("file", "must end in .html or .csv; it is ",
             .show(file), "."

@@ -141,7 +141,7 @@
     sum(end * 256^(0:3)) == bytes %% 2^32
 }
 
-## ---- numbers and tables as text ----------------------------------------------
+## ---- numbers and tables as text ---------------------------------------------
 
 ## Numbers as other programs read them, whatever the user's options (OutDec,
 ## scipen, digits); NA as the text "NA".
@@ -152,6 +152,14 @@
     text <- sprintf("%.*g", as.integer(digits), x)
     text[is.na(x)] <- ifelse(is.nan(x[is.na(x)]), "NaN", "NA")
     text
+}
+
+## expr with numbers as text as they are without the user's options: what goes
+## into a file is the same for all users.
+.plainNumbers <- function(expr) {
+    old <- options(OutDec = ".", scipen = 0L, digits = 7L)
+    on.exit(options(old))
+    force(expr)
 }
 
 .quote <- function(x) {
@@ -178,7 +186,7 @@
     .writeLines(.csvLines(table), file, overwrite, arg)
 }
 
-## ---- folders ------------------------------------------------------------------
+## ---- folders ----------------------------------------------------------------
 
 ## write(part) fills the new folder `part`, which then takes the place of `dir`.
 ## An old folder is exchanged for it in one step where the system can; where

@@ -63,7 +63,7 @@ test_that("an interrupted call keeps what is complete and is gone on with", {
     sameNetworks(grn, want)
 })
 
-test_that("nothing complete: the file goes; disk full: what is complete stays", {
+test_that("nothing complete: the file goes; disk full: complete cells stay", {
     x <- tinyCells()
     model <- tinyModel(x)
     file <- h5File()
@@ -192,7 +192,8 @@ test_that("a killed call is gone on with", {
     )
     ## killed inside a block: its last table is written, its number isn't
     rscript(code(c(
-        "ns <- asNamespace('causeway'); real <- ns$.writeTables; n <- new.env()",
+        "ns <- asNamespace('causeway'); real <- ns$.writeTables",
+        "n <- new.env()",
         "unlockBinding('.writeTables', ns)",
         "assign('.writeTables', function(path, names, ...) {",
         "    if ('header/progress' %in% names) n$n <- c(n$n, 1)",

@@ -29,7 +29,7 @@ test_that("the verbs of CellGRN work", {
     expect_equal(cellNetwork(fitted[c(9, 4)], 2), cellNetwork(fitted, 4))
     expect_identical(fitted$context, switchers$context)
     file <- tempfile(fileext = ".csv")
-    writeGRN(fitted[1:3], file, top = 4, verbose = FALSE)
+    writeGRN(fitted, file, cells = 1:3, top = 4, verbose = FALSE)
     expect_equal(read.csv(file)$score, edgeTable(fitted, 1:3, top = 4)$score,
         tolerance = 1e-5
     )
