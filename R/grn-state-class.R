@@ -35,7 +35,7 @@
 #' @param cells,threshold,self as for [edgeTable()].
 #' @param group as for [poolGRN()].
 #' @param targets as for [edgeTable()].
-#' @param method,file,overwrite,verbose as for the same verb of
+#' @param method as for the same verb of
 #'   [CellGRN-class].
 #' @param tfs as for [plotGRN()].
 #' @return As the verbs of [CellGRN-class]; `cellNetwork(x, state = )` the

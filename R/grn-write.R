@@ -85,7 +85,7 @@ setMethod("writeGRN", c("PooledGRN", "ANY"), function(x, file,
     format <- .edgeFormat(file, format)
     .filePlace(file, overwrite)
     edges <- edgeTable(x, threshold = filter$threshold, top = filter$top,
-        self = self, sign = signed
+        self = self, signed = signed
     )
     rows <- .writeEdges(edges, file, overwrite, format, tfNames(x))
     .say(verbose, format(rows, big.mark = ","), " edges written to ", file)
@@ -105,7 +105,7 @@ setMethod("writeGRN", c("StateGRN", "ANY"), function(x, file,
     if (.edgeFormat(file, format) == "graphml") {
         .filePlace(file, overwrite)
         edges <- lapply(colnames(x@memberships), .edgesOfState, x = x,
-            filter = filter, self = self, sign = signed
+            filter = filter, self = self, withSign = signed
         )
         .writeEdges(do.call(rbind, edges), file, overwrite, "graphml", x@tfs)
     } else if (is.null(cells)) {
@@ -120,12 +120,12 @@ setMethod("writeGRN", c("StateGRN", "ANY"), function(x, file,
 
 ## ---- networks of states -----------------------------------------------------
 
-.edgesOfState <- function(x, state, filter, self, sign) {
-    scores <- stateNetwork(x, state, signed = TRUE)
+.edgesOfState <- function(x, state, filter, self, withSign) {
+    scores <- cellNetwork(x, state = state, signed = TRUE)
     edges <- .matrixEdges(abs(scores), filter, self)
-    if (sign) {
+    if (withSign) {
         at <- cbind(match(edges$Gene1, x@tfs), match(edges$Gene2, x@genes))
-        edges$sign <- as.integer(base::sign(scores[at]))
+        edges$sign <- as.integer(sign(scores[at]))
     }
     data.frame(state = rep(state, nrow(edges)), edges)
 }
