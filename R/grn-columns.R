@@ -64,7 +64,7 @@
         if (length(x) != n) {
             stop("its cellData is damaged", call. = FALSE)
         }
-        .columnOf(x, kinds[[j]], function() read(paste0(table, "_levels")))
+        .tableColumn(x, kinds[[j]], function() read(paste0(table, "_levels")))
     })
     names(columns) <- names
     data <- S4Vectors::make_zero_col_DFrame(n)
@@ -74,7 +74,7 @@
     data
 }
 
-.columnOf <- function(x, kind, levels) {
+.tableColumn <- function(x, kind, levels) {
     number <- if (is.integer(x)) "integer" else "double"
     wanted <- switch(kind, double = , date = , time = "double", "integer")
     if (number != wanted) {

@@ -179,10 +179,10 @@
 }
 
 .fileText <- function(path, name) {
-    .textOf(path, name, .readTables(path, name)[[1L]])
+    .validText(path, name, .readTables(path, name)[[1L]])
 }
 
-.textOf <- function(path, name, x) {
+.validText <- function(path, name, x) {
     if (!is.character(x) || !all(validUTF8(x))) {
         .stopFile(path, "is damaged: ", name, " isn't text.")
     }

@@ -104,7 +104,7 @@ loadGRN <- function(file) {
         {
             n <- as.integer(header$sizes[[1L]])
             parts <- lapply(c(tfs = "tfs", genes = "genes", cells = "cells"),
-                function(name) .textOf(path, name, read(name))
+                function(name) .validText(path, name, read(name))
             )
             expression <- .readValues(read, header$sizes[c(3L, 1L)])
             .checkNames(parts, header$sizes)
