@@ -77,7 +77,7 @@ oneFdr <- function(mode, param, seed) {
     truth <- S4Vectors::metadata(cells)$simulation$edges
     grn <- inferGRN(cells, param, nTargets = Inf, centre = FALSE, seed = 1)
     null <- nullGRN(grn, "expression", nPerm = 20, cells = cells, seed = 1,
-        groups = if (mode == "within contexts") "context"
+        group = if (mode == "within contexts") "context"
     )
     e <- edgeFDR(grn, null)
     true <- paste(e$Gene1, e$Gene2) %in% paste(truth$Gene1, truth$Gene2)
