@@ -148,7 +148,7 @@ test_that("bad input is named", {
     ), "too few")
     expect_error(inferGRN(switchers, PerCellGRNParam(), tfs = "none",
         verbose = FALSE
-    ), "no transcription factor")
+    ), "'tfs' names no gene of 'x': none")
     expect_error(edgeTable(fitted, 1, topp = 3), "topp")
     expect_error(fitted[1, 2], "'j' can't be used")
     expect_error(fitted[c(1, 1)], "twice")
