@@ -24,3 +24,14 @@ weightsOf <- function(model) {
     names <- modelTensors(model)$name
     setNames(lapply(names, modelTensor, model = model), names)
 }
+
+## Rewrites a safetensors file with its header changed by `edit`.
+editHeader <- function(file, edit) {
+    bytes <- readBin(file, "raw", file.size(file))
+    n <- sum(as.integer(bytes[1:8]) * 256^(0:7))
+    text <- edit(rawToChar(bytes[8 + seq_len(n)]))
+    size <- as.raw(c(nchar(text) %% 256, nchar(text) %/% 256 %% 256,
+        nchar(text) %/% 65536, 0, 0, 0, 0, 0
+    ))
+    writeBin(c(size, charToRaw(text), bytes[-seq_len(8 + n)]), file)
+}

@@ -29,7 +29,7 @@ test_that("the columns of other tools are known, wherever edges are read", {
         expect_identical(nrow(priorNetwork("human", x)), 3L, info = tool)
         split <- splitReference(x, by = "edge", seed = 1)
         expect_identical(nrow(split$train) + nrow(split$test), 3L, info = tool)
-        expect_identical(RidgeGRNParam(prior = x)@prior$Gene2, want$Gene2,
+        expect_identical(RidgeGRNParam(prior = x)@settings$prior$Gene2, want$Gene2,
             info = tool)
         file <- tempfile(fileext = ".tsv")
         utils::write.table(x, file, sep = "\t", row.names = FALSE)
@@ -69,7 +69,8 @@ test_that("rows with 0 in a column of 0 and 1 are no edges", {
         file <- tempfile(fileext = ".csv")
         utils::write.csv(x, file, row.names = FALSE)
         expect_identical(suppressMessages(readReference(file)), want)
-        expect_identical(suppressMessages(RidgeGRNParam(prior = x))@prior,
+        expect_identical(suppressMessages(
+            RidgeGRNParam(prior = x))@settings$prior,
             want)
         prior <- suppressMessages(priorNetwork("human", x))
         expect_identical(nrow(prior), 4L)

@@ -96,7 +96,7 @@ test_that("bad cells are refused", {
     expect_error(infer(RidgeGRNParam(), x, cells = 1, nTargets = 2), "one cell")
     expect_error(
         inferGRN(x, RidgeGRNParam(), tfs = "NOPE", alreadyNormalised = TRUE),
-        "transcription factor"
+        "'tfs' names no gene of 'x': NOPE"
     )
     bad <- x
     bad[2, 3] <- NaN

@@ -60,8 +60,8 @@ test_that("a run that is killed goes on from its folder to the same bits", {
             shQuote(file), "</dev/null >/dev/null 2>&1 & echo $!"
         ), intern = TRUE))
         ## killed once it has got on by at least one checkpoint
-        for (wait in 1:600) {
-            if (length(setdiff(list.files(points), started)) > i) break
+        for (wait in 1:6000) {
+            if (length(setdiff(list.files(points), started))) break
             Sys.sleep(0.02)
         }
         tools::pskill(p, tools::SIGKILL)
