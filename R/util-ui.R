@@ -216,7 +216,7 @@
     if (is.null(seed)) {
         return(floor(stats::runif(2L) * 2^32))
     }
-    seed <- .checkNumber(seed, "seed", -2^53, 2^53, whole = TRUE)
+    seed <- .checkNumber(seed, "seed", 1 - 2^53, 2^53, whole = TRUE)
     seed <- if (seed < 0) seed + 2^54 else seed
     c(floor(seed / 2^32), seed %% 2^32)
 }
