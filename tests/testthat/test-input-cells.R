@@ -152,9 +152,9 @@ test_that("cells that are alike, or two, give a warning with their zeros", {
     x <- smallCells()
     same <- x[, rep(1L, 40)]
     colnames(same) <- paste0("c", 1:40)
-    expect_warning(grn <- inferGRN(same, CorGRNParam()), "all scores are 0")
+    expect_warning(grn <- inferGRN(same, CorGRNParam()), "every score .* is 0")
     expect_true(all(as.matrix(grn) == 0))
-    expect_warning(inferGRN(x[, 1:2], seed = 1), "all scores are 0")
+    expect_warning(inferGRN(x[, 1:2], seed = 1), "every score .* is 0")
     expect_no_warning(inferGRN(x, RidgeGRNParam()))
 })
 

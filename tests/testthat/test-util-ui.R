@@ -41,11 +41,12 @@ test_that("arguments that aren't known are errors, old names tell the new", {
 })
 
 test_that("keys are halves below 2^32, each seed its own", {
-    seeds <- c(0, 1, -1, 2^32, 1 - 2^53, 2^53)
+    seeds <- c(0:3, -4:-1, 2^32, -2^32, 1 - 2^53, 2 - 2^53, 2^53)
     keys <- lapply(seeds, .newKey)
     expect_identical(anyDuplicated(keys), 0L)
     expect_true(all(unlist(keys) >= 0 & unlist(keys) < 2^32))
     expect_identical(.newKey(2^32 + 5), c(1, 5))
+    expect_identical(.newKey(-2), c(2^22 - 1, 2^32 - 2))
     expect_error(.newKey(-2^53), "'seed'")
     set.seed(1)
     a <- .newKey()
