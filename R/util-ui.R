@@ -216,7 +216,7 @@
     if (is.null(seed)) {
         return(floor(stats::runif(2L) * 2^32))
     }
-    seed <- .checkNumber(seed, "seed", -2^53, 2^53, whole = TRUE)
-    seed <- if (seed < 0) seed + 2^54 else seed
-    c(floor(seed / 2^32), seed %% 2^32)
+    seed <- .checkNumber(seed, "seed", 1 - 2^53, 2^53, whole = TRUE)
+    ## A negative seed stands for seed + 2^54, a sum that doubles can't hold.
+    c(floor(seed / 2^32) + if (seed < 0) 2^22 else 0, seed %% 2^32)
 }

@@ -80,22 +80,19 @@ say() {
 # as a whole. Only input-*.R ask for the class of the cells: everything else takes what these return.
 r=../../R tests=../testthat
 if [ -d $r ]; then
-  # Those that are still to be moved, split or given a test: to be emptied, never to grow.
-  late="backings writeGRN grn-benchmark-report grn-contrast-report grn-perturbation-tables input-kinds input-prepare write
-    plot-benchmark plot-stability preprocess-result report-html sim-example util-conditions util-ui"
   prefixes="input preprocess model grn tau plot report sim util embed annotate perturb"
   free="AllClasses AllGenerics causeway-package zzz"
   whole="badinput collect demo-data newcomer parity threads"
   names=$(cd $r && ls ./*.R | sed 's|^\./||; s/\.R$//')
-  ours=$(printf '%s\n' $names | grep -vxE "$(echo $free $late | tr ' ' '|')")
+  ours=$(printf '%s\n' $names | grep -vxE "$(echo $free | tr ' ' '|')")
   say "R files without a prefix of ($prefixes)" \
     "$(printf '%s\n' $ours | grep -vE "^($(echo $prefixes | tr ' ' '|'))(-[a-z0-9]+)+\$")"
   say "R files of more than 500 lines" "$(wc -l $r/*.R |
-    awk '$2 != "total" && $2 !~ /backings/ && $1 > 500 { print $2, $1 }')"
+    awk '$2 != "total" && $1 > 500 { print $2, $1 }')"
   say "R files without a test of their name" \
     "$(for n in $ours; do [ -f "$tests/test-$n.R" ] || echo "$n"; done)"
   say "tests of no R file" "$(cd $tests && ls test-*.R | sed 's/^test-//; s/\.R$//' |
-    grep -vxF "$(printf '%s\n' $names $whole $late)")"
+    grep -vxF "$(printf '%s\n' $names $whole)")"
   # In R the last definition of a name silently wins.
   say "functions defined twice in R/" \
     "$(sed -n 's/^\(\.\{0,1\}[A-Za-z][A-Za-z0-9._]*\) <- function.*/\1/p' $r/*.R | sort | uniq -d)"
