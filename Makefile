@@ -6,7 +6,7 @@
 #   make test      all tests: engine (gcc, clang, sanitizers, threads), R, golden values, R with AddressSanitizer,
 #                  R CMD check, BiocCheck       make lint   cppcheck and clang-tidy over glue and engine
 #   make install   the package into R's library        make parity FIXTURES=DIR   golden values of every case below DIR
-#   make bench     benchmarks into bench/results       make document   NAMESPACE and man/ from the R sources
+#   make bench     benchmarks into bench/results       make document   Collate, NAMESPACE and man/ from R/
 #   make deps      what demo needs (deps-test: what test needs)       make clean
 # On a machine that is busy with other work, threads that wait for each other actively lose whole time slices.
 export OMP_WAIT_POLICY ?= passive
@@ -22,7 +22,7 @@ DEPS_TEST = clang libclang-rt-14-dev libomp-dev r-cran-testthat r-cran-seuratobj
   r-bioc-genomicranges r-bioc-iranges r-bioc-hdf5array r-bioc-rhdf5 r-bioc-bioccheck r-cran-knitr r-cran-rmarkdown r-bioc-biocstyle \
   r-cran-commonmark r-cran-xml2 pandoc
 
-.PHONY: all deps deps-test install demo test test-quick lint parity bench document clean
+.PHONY: all deps deps-test install demo test test-quick lint parity bench collate document clean
 all: install
 
 # $(call need,PACKAGES): installs those that are missing; says so where that can't be done from here
@@ -76,9 +76,18 @@ bench: install
 	@mkdir -p bench/results
 	sh bench/run.sh
 
+# DESCRIPTION's Collate: generics, base classes, files that define classes (*-class.R and *-params.R first, which others
+# extend), then the rest, so that no method stands before its class. To be run when a file of R/ comes, goes or moves.
+collate:
+	@$(RSCRIPT) -e 'f <- sort(list.files("R", "[.]R$$"), method = "radix")' \
+	  -e 'has <- vapply(f, function(n) any(grepl("^setClass", readLines(file.path("R", n)))), NA)' \
+	  -e 'rank <- ifelse(f == "AllGenerics.R", 0, ifelse(f == "AllClasses.R", 1, 4))' \
+	  -e 'rank[rank == 4 & has] <- 3; rank[rank == 3 & grepl("-(class|params)[.]R$$", f)] <- 2' \
+	  -e 'invisible(desc::desc_set_collate(f[order(rank)], file = "DESCRIPTION"))'
+
 # roxygen2 wants the package loaded: it is installed from a copy whose NAMESPACE has the imports only, because the
 # present one may export what is gone.
-document:
+document: collate
 	@rm -rf .build/document && mkdir -p .build/document .build/library
 	cp -r DESCRIPTION R src configure cleanup .build/document/
 	cd .build/document && ./cleanup && $(RSCRIPT) -e 'roxygen2::update_collate(".")' -e \

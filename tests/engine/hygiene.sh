@@ -93,6 +93,9 @@ if [ -d $r ]; then
     "$(for n in $ours; do [ -f "$tests/test-$n.R" ] || echo "$n"; done)"
   say "tests of no R file" "$(cd $tests && ls test-*.R | sed 's/^test-//; s/\.R$//' |
     grep -vxF "$(printf '%s\n' $names $whole)")"
+  # R CMD INSTALL reads what Collate lists, in its order.
+  say "files of R/ against Collate of DESCRIPTION (make collate)" "$(
+    { printf '%s.R\n' $names; sed -n "s/^  *'\(.*\.R\)'\$/\1/p" ../../DESCRIPTION; } | sort | uniq -u)"
   # In R the last definition of a name silently wins.
   say "functions defined twice in R/" \
     "$(sed -n 's/^\(\.\{0,1\}[A-Za-z][A-Za-z0-9._]*\) <- function.*/\1/p' $r/*.R | sort | uniq -d)"
