@@ -5,9 +5,9 @@
 setGeneric("summary")
 setGeneric("as.matrix")
 
-## Arguments that take long to make are evaluated before a method is looked
-## for: an error in one of them is then told as it is, and not as an "error in
-## evaluating the argument 'model' in selecting a method".
+## Arguments are evaluated before a method is looked for: an error in one of
+## them is then told as it is, and not as an "error in evaluating the argument
+## 'model' in selecting a method".
 
 ## ---- models (newModel, trainModel, inferGRN, saveModel) --------------------
 
@@ -22,7 +22,7 @@ setGeneric("newModel", function(param, ...) {
 #' @export
 setGeneric("trainModel", function(x, model, ...) {
     force(x)
-    if (!missing(model)) force(model)
+    .given(model, "model", "SFMParam(), or a model of newModel()")
     standardGeneric("trainModel")
 })
 
@@ -36,25 +36,39 @@ setGeneric("inferGRN", function(x, model, ...) {
 
 #' @rdname saveModel
 #' @export
-setGeneric("saveModel", function(model, dir, ...) standardGeneric("saveModel"))
+setGeneric("saveModel", function(model, dir, ...) {
+    force(model)
+    .given(dir, "dir", "the folder to put the model in")
+    standardGeneric("saveModel")
+})
 
 #' @rdname trainingHistory
 #' @export
-setGeneric("trainingHistory",
-    function(model, ...) standardGeneric("trainingHistory")
-)
+setGeneric("trainingHistory", function(model, ...) {
+    force(model)
+    standardGeneric("trainingHistory")
+})
 
 #' @rdname trainingHistory
 #' @export
-setGeneric("modelReport", function(model, ...) standardGeneric("modelReport"))
+setGeneric("modelReport", function(model, ...) {
+    force(model)
+    standardGeneric("modelReport")
+})
 
 #' @rdname FoundationModel-class
 #' @export
-setGeneric("modelTensors", function(x, ...) standardGeneric("modelTensors"))
+setGeneric("modelTensors", function(x, ...) {
+    force(x)
+    standardGeneric("modelTensors")
+})
 
 #' @rdname FoundationModel-class
 #' @export
-setGeneric("conditionTable", function(x, ...) standardGeneric("conditionTable"))
+setGeneric("conditionTable", function(x, ...) {
+    force(x)
+    standardGeneric("conditionTable")
+})
 
 ## ---- end of the models' block ----------------------------------------------
 
@@ -62,79 +76,124 @@ setGeneric("conditionTable", function(x, ...) standardGeneric("conditionTable"))
 
 #' @rdname CellGRN-class
 #' @export
-setGeneric("tfNames", function(x) standardGeneric("tfNames"))
+setGeneric("tfNames", function(x) {
+    force(x)
+    standardGeneric("tfNames")
+})
 
 #' @rdname CellGRN-class
 #' @export
-setGeneric("geneNames", function(x) standardGeneric("geneNames"))
+setGeneric("geneNames", function(x) {
+    force(x)
+    standardGeneric("geneNames")
+})
 
 #' @rdname CellGRN-class
 #' @export
-setGeneric("cellNames", function(x) standardGeneric("cellNames"))
+setGeneric("cellNames", function(x) {
+    force(x)
+    standardGeneric("cellNames")
+})
 
 #' @rdname CellGRN-class
 #' @export
-setGeneric("cellData", function(x) standardGeneric("cellData"))
+setGeneric("cellData", function(x) {
+    force(x)
+    standardGeneric("cellData")
+})
 
 #' @rdname cellNetwork
 #' @export
-setGeneric("cellNetwork", function(x, ...) standardGeneric("cellNetwork"))
+setGeneric("cellNetwork", function(x, ...) {
+    force(x)
+    standardGeneric("cellNetwork")
+})
 
 #' @rdname poolGRN
 #' @export
-setGeneric("poolGRN", function(x, ...) standardGeneric("poolGRN"))
+setGeneric("poolGRN", function(x, ...) {
+    force(x)
+    standardGeneric("poolGRN")
+})
 
 #' @rdname edgeTable
 #' @export
-setGeneric("edgeTable", function(x, ...) standardGeneric("edgeTable"))
+setGeneric("edgeTable", function(x, ...) {
+    force(x)
+    standardGeneric("edgeTable")
+})
 
 #' @rdname regulonActivity
 #' @export
-setGeneric("regulonActivity",
-    function(x, ...) standardGeneric("regulonActivity")
-)
+setGeneric("regulonActivity", function(x, ...) {
+    force(x)
+    standardGeneric("regulonActivity")
+})
 
 #' @rdname toIgraph
 #' @export
-setGeneric("toIgraph", function(x, ...) standardGeneric("toIgraph"))
+setGeneric("toIgraph", function(x, ...) {
+    force(x)
+    standardGeneric("toIgraph")
+})
 
 #' @rdname writeGRN
 #' @export
-setGeneric("writeGRN", function(x, file, ...) standardGeneric("writeGRN"))
+setGeneric("writeGRN", function(x, file, ...) {
+    force(x)
+    .given(file, "file", "the file to write")
+    standardGeneric("writeGRN")
+})
 
 #' @rdname plotGRN
 #' @export
-setGeneric("plotGRN", function(x, ...) standardGeneric("plotGRN"))
+setGeneric("plotGRN", function(x, ...) {
+    force(x)
+    standardGeneric("plotGRN")
+})
 
 #' @rdname plotRegulonActivity
 #' @export
-setGeneric("plotRegulonActivity",
-    function(x, ...) standardGeneric("plotRegulonActivity")
-)
+setGeneric("plotRegulonActivity", function(x, ...) {
+    force(x)
+    standardGeneric("plotRegulonActivity")
+})
 
 #' @rdname plotTraining
 #' @export
-setGeneric("plotTraining", function(x, ...) standardGeneric("plotTraining"))
+setGeneric("plotTraining", function(x, ...) {
+    force(x)
+    standardGeneric("plotTraining")
+})
 
 #' @rdname evaluateGRN
 #' @export
-setGeneric("evaluateGRN",
-    function(x, reference, ...) standardGeneric("evaluateGRN")
-)
+setGeneric("evaluateGRN", function(x, reference, ...) {
+    force(x)
+    .given(reference, "reference", "the known edges, as readReference() gives")
+    standardGeneric("evaluateGRN")
+})
 
 #' @rdname nullGRN
 #' @export
-setGeneric("nullGRN", function(x, ...) standardGeneric("nullGRN"))
+setGeneric("nullGRN", function(x, ...) {
+    force(x)
+    standardGeneric("nullGRN")
+})
 
 #' @rdname contrastGRN
 #' @export
-setGeneric("contrastGRN",
-    function(x, group, ...) standardGeneric("contrastGRN")
-)
+setGeneric("contrastGRN", function(x, group, ...) {
+    force(x)
+    standardGeneric("contrastGRN")
+})
 
 #' @rdname StateGRN-class
 #' @export
-setGeneric("memberships", function(x) standardGeneric("memberships"))
+setGeneric("memberships", function(x) {
+    force(x)
+    standardGeneric("memberships")
+})
 
 ## Every estimator of a pooled network: (param, view, key, threads) ->
 ## list(scores, sign: TFs x genes; targets: data.frame with a row per gene, or
@@ -155,7 +214,10 @@ setGeneric(".paramSettings", function(param) standardGeneric(".paramSettings"))
 
 #' @rdname verdict
 #' @export
-setGeneric("verdict", function(x, ...) standardGeneric("verdict"))
+setGeneric("verdict", function(x, ...) {
+    force(x)
+    standardGeneric("verdict")
+})
 
 ## Of what is no report base's function does what it always did.
 #' @rdname verdict
@@ -182,18 +244,31 @@ setGeneric("estimateTau", function(x, ...) {
 
 #' @rdname TauFit-class
 #' @export
-setGeneric("tau", function(x, ...) standardGeneric("tau"))
+setGeneric("tau", function(x, ...) {
+    force(x)
+    standardGeneric("tau")
+})
 
 #' @rdname TauFit-class
 #' @export
-setGeneric("tauCells", function(x, ...) standardGeneric("tauCells"))
+setGeneric("tauCells", function(x, ...) {
+    force(x)
+    standardGeneric("tauCells")
+})
 
 #' @rdname TauFit-class
 #' @export
-setGeneric("peakLinks", function(x, ...) standardGeneric("peakLinks"))
+setGeneric("peakLinks", function(x, ...) {
+    force(x)
+    standardGeneric("peakLinks")
+})
 
 ## ---- end of the delays' block ------------------------------------------------
 
 #' @rdname saveGRN
 #' @export
-setGeneric("saveGRN", function(x, file, ...) standardGeneric("saveGRN"))
+setGeneric("saveGRN", function(x, file, ...) {
+    force(x)
+    .given(file, "file", "the file to write")
+    standardGeneric("saveGRN")
+})

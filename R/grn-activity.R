@@ -154,10 +154,12 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
 })
 
 .needNetwork <- function(grn) {
-    if (missing(grn) || !(methods::is(grn, "PerCellNetworks") ||
+    .given(grn, "grn", "the networks, as inferGRN(x) returns")
+    if (!(methods::is(grn, "PerCellNetworks") ||
         methods::is(grn, "PooledGRN"))) {
         .stopArgument("grn", "must be networks as inferGRN() returns: a ",
-            "PooledGRN, a StateGRN or a CellGRN."
+            "PooledGRN, a StateGRN or a CellGRN; it is a ", class(grn)[[1L]],
+            "."
         )
     }
 }

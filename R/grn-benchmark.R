@@ -56,6 +56,7 @@ benchmarkGRN <- function(x, reference, methods = NULL, seeds = 1,
     preprocess = list(), ..., title = "Comparison of network methods",
     file = NULL, overwrite = FALSE, verbose = interactive()) {
     .noRenamed(..., renamed = c(data = "x", references = "reference"))
+    .given(reference, "reference", "the known edges, as readReference() gives")
     sets <- .benchmarkSets(x, reference)
     methods <- .checkMethods(methods)
     seeds <- .checkSeeds(seeds)

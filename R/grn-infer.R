@@ -110,7 +110,9 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
     .noBrackets(model, "model")
     .stopArgument("model", "must be a FoundationModel (newModel(), ",
         "loadModel()), a GRNParam such as TreeGRNParam() or ",
-        "PerCellGRNParam(), or left out; it is ", .show(model), "."
+        "PerCellGRNParam(), or left out; it is ",
+        if (is.character(model) && length(model) == 1L) dQuote(model, FALSE)
+        else paste("a", class(model)[[1L]]), "."
     )
 })
 

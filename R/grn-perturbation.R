@@ -119,6 +119,11 @@ evaluatePerturbation <- function(x, grn, perturbation, control,
     ..., threads = NULL) {
     .noDots(..., renamed = c(replicate = "block", permutations = "nPerm"))
     .cellsFirst(x, grn)
+    .given(grn, "grn", "the network to try, as inferGRN() returns")
+    .given(perturbation, "perturbation",
+        "a column of colData(x) or a value per cell says what was perturbed"
+    )
+    .given(control, "control", "the label of control cells in 'perturbation'")
     job <- list(
         top = .checkNumber(top, "top", 1, whole = TRUE),
         minCells = .checkNumber(minCells, "minCells", 2, whole = TRUE),

@@ -6,6 +6,8 @@
 #'   nullGRN,ANY-method saveGRN,ANY,ANY-method memberships,ANY-method
 #'   evaluateGRN,ANY,ANY-method evaluateGRN,ANY-method
 #'   saveGRN,ANY-method writeGRN,ANY-method
+#'   tfNames,ANY-method geneNames,ANY-method cellNames,ANY-method
+#'   cellData,ANY-method
 #' @rdname PooledGRN-class
 #' @name PooledGRN-class
 NULL
@@ -43,6 +45,14 @@ NULL
 setMethod("evaluateGRN", c("ANY", "ANY"), function(x, reference, ...) {
     .refuseNetwork(x)
 })
+
+setMethod("tfNames", "ANY", function(x) .refuseNetwork(x))
+
+setMethod("geneNames", "ANY", function(x) .refuseNetwork(x))
+
+setMethod("cellNames", "ANY", function(x) .refuseCells(x))
+
+setMethod("cellData", "ANY", function(x) .refuseCells(x))
 
 setMethod("nullGRN", "ANY", function(x, ...) .refuseNetwork(x))
 

@@ -17,12 +17,32 @@
 
 .isModel <- function(model) {
     if (!methods::is(model, "FoundationModel")) {
-        .stopArgument("model", "must be a FoundationModel, from newModel() ",
-            "or loadModel(); it is a ", class(model)[[1L]], "."
-        )
+        .refuseModel(model)
     }
     .alive(model)
 }
+
+.refuseModel <- function(x, arg = "model") {
+    .stopArgument(arg, "must be a FoundationModel, from newModel() or ",
+        "loadModel(); it is a ", class(x)[[1L]], "."
+    )
+}
+
+#' @aliases modelTensors,ANY-method conditionTable,ANY-method
+#'   trainingHistory,ANY-method modelReport,ANY-method saveModel,ANY-method
+#' @rdname FoundationModel-class
+#' @name FoundationModel-class
+NULL
+
+setMethod("modelTensors", "ANY", function(x, ...) .refuseModel(x, "x"))
+
+setMethod("conditionTable", "ANY", function(x, ...) .refuseModel(x, "x"))
+
+setMethod("trainingHistory", "ANY", function(model, ...) .refuseModel(model))
+
+setMethod("modelReport", "ANY", function(model, ...) .refuseModel(model))
+
+setMethod("saveModel", "ANY", function(model, dir, ...) .refuseModel(model))
 
 ## ---- looking at a model ----------------------------------------------------
 

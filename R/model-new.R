@@ -70,8 +70,10 @@ setMethod("newModel", "SFMParam", function(param, x = NULL, genes = NULL,
 #' @aliases newModel,ANY-method
 #' @export
 setMethod("newModel", "ANY", function(param, ...) {
+    .noBrackets(param, "param")
     .stopArgument("param", "must be an SFMParam, from SFMParam(); it is a ",
-        class(param)[[1L]], "."
+        class(param)[[1L]], ". The settings come first, newModel(SFMParam(), ",
+        "x)."
     )
 })
 

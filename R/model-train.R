@@ -181,9 +181,11 @@ setMethod("trainModel", c("ANY", "SFMParam"), function(x, model, ...,
 #' @export
 setMethod("trainModel", c("ANY", "ANY"), function(x, model, ...) {
     if (methods::is(x, "SFModel") || methods::is(x, "SFMParam")) {
-        ## the order of one release ago
-        return(invisible(trainModel(model, x, ...)))
+        .stopArgument("x", "is the model; the cells come first, ",
+            "trainModel(x, model)."
+        )
     }
+    .noBrackets(model, "model")
     .stopArgument("model", "must be a FoundationModel or an SFMParam; it is a ",
         class(model)[[1L]], ". The cells come first, trainModel(x, model)."
     )

@@ -36,7 +36,9 @@ plotEdge <- function(x, tf, target, embedding = NULL, dimred = 1,
             "StateGRN; it is a ", class(x)[[1L]], "."
         )
     }
-    .knownTFs(.checkText(tf, "tf"), tfNames(x))
+    .given(tf, "tf", "one of tfNames(x)")
+    .given(target, "target", "one of geneNames(x)")
+    .knownTFs(.checkText(tf, "tf"), tfNames(x), "tf")
     if (!.checkText(target, "target") %in% geneNames(x)) {
         .stopArgument("target", "is \"", target, "\", which isn't a gene of ",
             "the networks; see geneNames(). inferGRN(keep = \"", target, "\") ",

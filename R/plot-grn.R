@@ -114,13 +114,13 @@ setMethod("plotGRN", "matrix", function(x, tfs = NULL, top = 60, ...) {
     edges
 }
 
-.knownTFs <- function(tfs, known) {
+.knownTFs <- function(tfs, known, arg = "tfs") {
     if (!is.character(tfs) || length(tfs) == 0L) {
-        .stopArgument("tfs", "must be names of TFs; it is ", .show(tfs), ".")
+        .stopArgument(arg, "must be names of TFs; it is ", .show(tfs), ".")
     }
     unknown <- setdiff(tfs, known)
     if (length(unknown)) {
-        .stopArgument("tfs", "has names that aren't TFs of the network: ",
+        .stopArgument(arg, "has names that aren't TFs of the network: ",
             .some(unknown), "; see tfNames()."
         )
     }

@@ -41,6 +41,11 @@ setMethod("plotTraining", "data.frame", function(x, terms = NULL,
 #' @rdname plotTraining
 #' @export
 setMethod("plotTraining", "ANY", function(x, ...) {
+    if (!methods::is(x, "FoundationModel")) {
+        .stopArgument("x", "must be a trained model or the data.frame of its ",
+            "trainingHistory(); it is a ", class(x)[[1L]], "."
+        )
+    }
     plotTraining(as.data.frame(trainingHistory(x)), ...)
 })
 

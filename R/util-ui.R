@@ -97,7 +97,19 @@
     stop("'", arg, "' ", ..., call. = FALSE)
 }
 
+## Evaluates an argument that has no default; `what` it is for, where it is
+## missing.
+.given <- function(x, arg, what) {
+    if (missing(x)) {
+        .stopArgument(arg, "is missing: ", what, ".")
+    }
+    invisible(x)
+}
+
 .show <- function(x) {
+    if (isS4(x) || is.function(x)) {
+        return(paste("a", class(x)[[1L]]))
+    }
     text <- tryCatch(paste(format(head(x, 5L)), collapse = ", "),
         error = function(e) class(x)[[1L]]
     )

@@ -30,3 +30,19 @@ test_that("training fills the history and lowers the loss", {
     expect_output(show(model), "finished after 30 of 30 steps")
     expect_output(print(summary(model)), "prior: none")
 })
+
+test_that("verbs of models name what they were given", {
+    for (verb in list(trainingHistory, modelReport, saveModel)) {
+        expect_error(verb(3, "d"), "'model' must be a FoundationModel.*numeric")
+    }
+    for (verb in list(modelTensors, conditionTable)) {
+        expect_error(verb(3), "'x' must be a FoundationModel.* it is a numeric")
+    }
+    expect_error(plotTraining(3), "'x' must be a trained model .* a numeric")
+    cells <- exampleCells(nCells = 20)
+    expect_error(newModel(SFMParam, cells), "'param' is the function SFMParam")
+    expect_error(newModel(cells, SFMParam()), "The settings come first")
+    expect_error(trainModel(cells, SFMParam), "'model' is the function SFMP")
+    expect_error(trainModel(SFMParam(), cells), "the cells come first")
+    expect_error(inferGRN(cells, "ridge"), "it is \"ridge\"")
+})

@@ -45,7 +45,7 @@ test_that("coordinates: of a matrix, by name, of a container, computed", {
     expect_error(plotEdge(example, "MYOG", "CKM", cbind(1:40)),
         "'embedding' must be"
     )
-    expect_error(plotEdge(example, "CKM", "MYOG"), "'tfs' has names")
+    expect_error(plotEdge(example, "CKM", "MYOG"), "'tf' has names")
     expect_error(plotEdge(example, "MYOG", "NONE"), "'target' is \"NONE\"")
     expect_error(plotEdge(1, "MYOG", "CKM"), "'x' must be")
 })
