@@ -170,7 +170,7 @@ setGeneric("plotTraining", function(x, ...) {
 #' @export
 setGeneric("evaluateGRN", function(x, reference, ...) {
     force(x)
-    .given(reference, "reference", "the known edges, as readReference() gives")
+    if (!missing(reference)) force(reference)
     standardGeneric("evaluateGRN")
 })
 

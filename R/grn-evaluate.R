@@ -124,6 +124,7 @@ setMethod("evaluateGRN", c("PerCellNetworks", "ANY"), function(x, reference,
     seed = NULL, cells = NULL, candidates = "reference TFs", compare = NULL,
     ..., threads = NULL) {
     .noDots(...)
+    .given(reference, "reference", "the known edges, as readReference() gives")
     at <- .someCells(x, cells)
     expression <- x@expression[, at, drop = FALSE]
     rownames(expression) <- x@genes
@@ -138,6 +139,7 @@ setMethod("evaluateGRN", c("PooledGRN", "ANY"), function(x, reference,
     methods = NULL, nBoot = 200, seed = NULL, expression = NULL,
     candidates = "reference TFs", compare = NULL, ..., threads = NULL) {
     .noDots(...)
+    .given(reference, "reference", "the known edges, as readReference() gives")
     if (is.null(methods)) {
         methods <- if (is.null(expression)) c("model", "random") else
             .evaluationMethods

@@ -66,7 +66,7 @@ test_that("a student survives saveModel", {
 })
 
 test_that("what can't be taught is refused", {
-    teach <- function(...) trainModel(SFMParam(embedDim = 32), ...,
+    teach <- function(x, ...) trainModel(x, SFMParam(embedDim = 32), ...,
         verbose = FALSE
     )
     expect_error(teach(seen, teacher = 3), "'teacher' must be a StateGRN")

@@ -30,6 +30,7 @@ test_that("an argument left out is named with what it is for", {
     grn <- exampleGRN()
     cells <- exampleCells(nCells = 20)
     expect_error(evaluateGRN(grn), "'reference' is missing: the known edges")
+    expect_error(evaluateGRN(poolGRN(grn)), "'reference' is missing")
     expect_error(writeGRN(grn), "'file' is missing")
     expect_error(saveGRN(grn), "'file' is missing")
     expect_error(trainModel(cells), "'model' is missing: SFMParam\\(\\)")
