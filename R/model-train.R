@@ -49,13 +49,12 @@
 #'   The student reads a cell as the mean profile of its state; the states of
 #'   new cells are those of the 30 nearest of up to 2,000 of its own, so a
 #'   cell's network does not depend on the cells that come with it. Arguments
-#'   are then `epochs` (`NULL`: about 600 steps), `batchSize`, `lr` (5e-3), `weightDecay`, `clip`, `preprocess`, `alreadyNormalised`,
-#'   `verbose`; a stopped run isn't resumed. It keeps the teacher's errors too.
+#'   are then `epochs` (`NULL`: about 600 steps), `batchSize`, `lr` (5e-3),
+#'   `weightDecay`, `clip`, `preprocess`, `alreadyNormalised`, `verbose`; a stopped run isn't resumed. It keeps the teacher's errors too.
 #'
 #' @param x the cells, as for [newModel()].
 #' @param model a [FoundationModel-class], or an [SFMParam()]: the model is
-#'   then made from the cells first. (For one release cells and model may come
-#'   in either order.)
+#'   then made from the cells first.
 #' @inheritParams cellInput
 #' @param platform,tissue,disease `NULL` (unknown), a column of `colData(x)`,
 #'   one value, or one value per cell.
