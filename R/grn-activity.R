@@ -18,14 +18,12 @@
 #' @param grn for cells: their networks, of any of the three kinds.
 #' @param method `"targets"` or `"strength"`, see above.
 #' @param top targets per TF and cell for `"targets"`.
-#' @param signed do targets that a TF represses count negatively? For networks
-#'   that have signs; a [CellGRN-class] has none.
 #' @param name name of the `altExp` (or, for `Seurat`, the assay).
-#' @param assay.type,symbols,species,alreadyNormalised for cells with a
-#'   [PooledGRN-class]: how `x` is read, as for [inferGRN()].
 #' @param threads threads of the engine; NULL: `causeway.threads`.
-#' @param ... for cells with per-cell networks: `method` and the like; else not
-#'   used.
+#' @param ... for cells with per-cell networks: `method` and the like; for
+#'   cells with a [PooledGRN-class] `assay.type`, `symbols`, `species` and
+#'   `alreadyNormalised`, how `x` is read, as for [inferGRN()], and `signed`: do
+#'   targets that a TF represses count negatively?
 #' @return For per-cell networks and a matrix a numeric matrix, TFs x cells,
 #'   with dimnames: standard deviations for `"targets"` (0 for a TF without a
 #'   scored target), scores for `"strength"`. For a `SingleCellExperiment` the

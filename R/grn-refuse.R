@@ -7,7 +7,7 @@
 #'   evaluateGRN,ANY,ANY-method evaluateGRN,ANY-method
 #'   saveGRN,ANY-method writeGRN,ANY-method
 #'   tfNames,ANY-method geneNames,ANY-method cellNames,ANY-method
-#'   cellData,ANY-method
+#'   cellData,ANY-method verdict,ANY-method
 #' @rdname PooledGRN-class
 #' @name PooledGRN-class
 NULL

@@ -157,7 +157,9 @@ setMethod("plotRegulonActivity", "ANY", function(x, group = NULL,
     if (methods::.hasSlot(assay, "data")) {
         return(as.matrix(methods::slot(assay, "data")))
     }
-    as.matrix(SeuratObject::LayerData(assay, layer = "data"))
+    as.matrix(getExportedValue("SeuratObject", "LayerData")(assay,
+        layer = "data"
+    ))
 }
 
 ## A column by its name, or the values themselves.

@@ -180,7 +180,7 @@ formals(EffendiParam) <- c(
 .effendiHelp <- function() {
     t <- .effendiTable
     spec <- ifelse(nzchar(t$spec), paste0(" (`", t$spec, "`)"), "")
-    paste0("@param ", t$argument, " ", t$help, spec, ".", collapse = "\n")
+    paste0("@param ", t$argument, " ", t$help, spec, ".")
 }
 
 #' @rdname EffendiParam
