@@ -57,7 +57,7 @@ test_that("a SingleCellExperiment gets an altExp", {
     expect_identical(colnames(out), cells)
     colnames(sce) <- NULL
     expect_error(regulonActivity(sce, grn), "shares no cell names")
-    expect_error(regulonActivity(sce), "'grn' must be")
+    expect_error(regulonActivity(sce), "'grn' is missing")
 })
 
 test_that("expression that doesn't vary gives activity 0", {
