@@ -34,7 +34,7 @@ test_that("the signature is the table's", {
     expect_null(EffendiParam()@settings$dim)
     expect_identical(EffendiParam(dim = 8)@settings$dim, 8L)
     expect_false(anyDuplicated(.effendiTable$argument) > 0)
-    help <- strsplit(.effendiHelp(), "\n")[[1L]]
+    help <- .effendiHelp()
     expect_length(help, nrow(.effendiTable))
     expect_match(help[[3L]], "^@param alignHidden .*`ALIGN_HIDDEN`")
 })
