@@ -23,7 +23,7 @@ cw_status cw_in_done(cw_inputs *in)
     return in->ctx->status;
 }
 
-static int64_t count_of(const cw_array *a)
+int64_t cw_array_count(const cw_array *a)
 {
     int64_t n = 1;
     for (int i = 0; i < a->ndim; i++) n *= a->dim[i];
@@ -105,7 +105,7 @@ const float *cw_in_f32(cw_inputs *in, const char *name, int ndim, int64_t *dim, 
         wrong_type(in, name, "numbers");
         return NULL;
     }
-    int64_t n = count_of(a);
+    int64_t n = cw_array_count(a);
     float *y = cw_arena_take(in->arena, n * (int64_t)sizeof *y);
     const double *x = a->data;
     const int32_t *k = a->data;

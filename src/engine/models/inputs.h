@@ -24,6 +24,8 @@ typedef struct cw_array {
     const int32_t *column;
 } cw_array;
 
+int64_t cw_array_count(const cw_array *array); /* values of a dense one; of a CSR those it would have */
+
 /* The arrays of one call, borrowed, and those kept with the model (cw_model_bind), which are looked at second. */
 typedef struct cw_inputs {
     cw_ctx *ctx;

@@ -49,13 +49,6 @@ void cw_model_free(cw_model *m)
 
 /* ---- kept inputs ---- */
 
-static int64_t count_of(const cw_array *a)
-{
-    int64_t n = 1;
-    for (int i = 0; i < a->ndim; i++) n *= a->dim[i];
-    return n;
-}
-
 static void *copy(cw_ctx *ctx, const void *from, int64_t n, size_t size)
 {
     void *to = cw_alloc(ctx, n, size);
@@ -66,7 +59,7 @@ static void *copy(cw_ctx *ctx, const void *from, int64_t n, size_t size)
 /* A copy of *from that owns what it points to. What could be taken is in *to also on failure. */
 static void keep_one(cw_ctx *ctx, cw_array *to, const cw_array *from)
 {
-    int64_t n = count_of(from);
+    int64_t n = cw_array_count(from);
     *to = *from;
     to->data = to->start = NULL, to->column = NULL;
     to->name = cw_strdup(ctx, from->name);
@@ -93,7 +86,6 @@ static void forget_kept(cw_model *m)
     cw_free(m->ctx, item);
     m->kept.item = NULL;
     m->kept.count = 0;
-    m->pass++;
 }
 
 cw_status cw_model_bind(cw_model *m, const cw_array *item, int64_t n)

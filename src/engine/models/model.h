@@ -89,7 +89,6 @@ struct cw_model {
     cw_ctx *ctx;
     cw_params params;
     cw_inputs kept;  /* owned copies, see cw_model_bind */
-    int64_t pass;    /* how often the kept inputs have changed: what was made from them is old when it differs */
 };
 
 /* A model of the class with random weights from `key`; `config` is its settings' struct, filled. NULL with the error. */
