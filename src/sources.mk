@@ -78,8 +78,17 @@ ENGINE_SOURCES = \
   engine/nn/layer_icnn.c \
   engine/nn/transformer.c \
   engine/models/inputs.c \
+  engine/models/distinct.c \
   engine/models/model.c \
   engine/models/registry.c \
+  engine/models/hyena/hyena_build.c \
+  engine/models/hyena/hyena.c \
+  engine/models/hyena/hyena_class.c \
+  engine/models/scgpt/scgpt_build.c \
+  engine/models/scgpt/scgpt_batch.c \
+  engine/models/scgpt/scgpt.c \
+  engine/models/scgpt/scgpt_attention.c \
+  engine/models/scgpt/scgpt_class.c \
   engine/models/sfm/sfm_config.c \
   engine/models/sfm/sfm_build.c \
   engine/models/sfm/sfm_class.c \

@@ -439,6 +439,8 @@ static void run_sfm(const char *dir)
 }
 
 #include "parity_effendi.h"
+#include "parity_hyena.h"
+#include "parity_scgpt.h"
 
 /* ---- the tree of cases ---- */
 
@@ -454,6 +456,10 @@ static void visit(const char *dir, int depth)
             printf("%s: effendi, host only: skipped\n", dir);
             host_only++;
         } else if (is_effendi(dir)) run_effendi(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "embsize", "nheads"))
+            run_scgpt(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "d_model", "layer"))
+            run_hyena(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else printf("%s: of a kind this version has no model for: not compared\n", dir);
     }
     DIR *d = depth < 8 ? opendir(dir) : NULL;

@@ -2,6 +2,8 @@
 #include "model.h"
 
 #include "effendi/effendi.h"
+#include "hyena/hyena.h"
+#include "scgpt/scgpt.h"
 #include "sfm/sfm.h"
 
 #include <string.h>
@@ -9,6 +11,8 @@
 static const cw_model_class *const classes[] = {
     &cw_sfm_class,
     &cw_effendi_class,
+    &cw_scgpt_class,
+    &cw_hyena_class,
 };
 
 const cw_model_class *cw_model_class_at(int64_t i)

@@ -1,6 +1,8 @@
 /* sfm_batch.c: from padded matrices to packed tokens. */
 #include "sfm.h"
 
+#include "../distinct.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -55,42 +57,26 @@ static cw_status take_arrays(cw_sfm_batch *b, cw_arena *arena)
     b->position = TAKE(T, int32_t), b->token = TAKE(T, int32_t), b->tf_type = TAKE(T, int32_t);
     b->is_gene = TAKE(T, int32_t), b->prefix_cell = TAKE(T, int32_t), b->is_prefix = TAKE(T, int32_t);
     b->value_row = TAKE(T, int32_t);
-    b->gene_row = TAKE(N, int32_t), b->gene_token = TAKE(N, int32_t), b->gene_value = TAKE(N, int32_t);
+    b->gene_row = TAKE(N, int32_t), b->gene_token = TAKE(N, int32_t),
     b->gene_slot = TAKE(N, int32_t), b->tf_row = TAKE(U, int32_t), b->tf_gene = TAKE(U, int32_t);
     b->condition = TAKE(4 * C, int32_t), b->condition_place = TAKE(4 * C, int32_t);
-    b->values = TAKE(N, float), b->distinct = TAKE(N + 1, float);
-    return b->distinct ? CW_OK : CW_ERR_MEMORY; /* sticky: the last one is NULL if any is */
+    b->values = TAKE(N, float);
+    return b->values ? CW_OK : CW_ERR_MEMORY; /* sticky: the last one is NULL if any is */
 }
 
-/* Fills distinct (first-seen order after 0) and gene_value. The encoders of expression are functions of one number: they
- * run once per different value of the batch, not once per token. */
+/* Fills distinct (0, then first-seen order) and gene_value. The encoders of expression are functions of one number: they run
+ * once per different value of the batch, not once per token. */
 static cw_status find_distinct(cw_sfm_batch *b, cw_arena *arena)
 {
-    int64_t slots = 64;
-    while (slots < 2 * (b->actives + 1)) slots *= 2;
-    int32_t *slot = TAKE(slots, int32_t);
-    if (!slot) return CW_ERR_MEMORY;
-    memset(slot, -1, (size_t)slots * sizeof *slot);
-    b->distinct[0] = 0.0f;
-    b->distincts = 1;
-    for (int64_t i = 0; i < b->actives; i++) {
-        float x = b->values[i];
-        if (x == 0.0f) {
-            b->gene_value[i] = 0;
-            continue;
-        }
-        uint32_t bits;
-        memcpy(&bits, &x, sizeof bits);
-        uint64_t at = ((uint64_t)bits * 0x9E3779B97F4A7C15ULL >> 32) & (uint64_t)(slots - 1);
-        while (slot[at] >= 0 && b->distinct[slot[at]] != x) at = (at + 1) & (uint64_t)(slots - 1);
-        if (slot[at] < 0) {
-            slot[at] = (int32_t)b->distincts;
-            b->distinct[b->distincts++] = x;
-        }
-        b->gene_value[i] = slot[at];
-    }
-    cw_arena_give(arena, slot);
-    return CW_OK;
+    int64_t n = b->actives;
+    float *x = TAKE(n + 1, float);
+    if (!x) return CW_ERR_MEMORY;
+    x[0] = 0.0f;
+    if (n) memcpy(x + 1, b->values, (size_t)n * sizeof *x);
+    b->distincts = cw_distinct_floats(arena, x, n + 1, &b->distinct, &b->gene_value);
+    b->gene_value = b->gene_value ? b->gene_value + 1 : NULL; /* of the genes */
+    cw_arena_give(arena, x);
+    return cw_arena_ctx(arena)->status;
 }
 
 cw_status cw_sfm_batch_build(cw_sfm_batch *b, cw_arena *arena, const cw_sfm_input *in, const cw_sfm_config *config)
