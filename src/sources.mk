@@ -11,8 +11,13 @@ ENGINE_SOURCES = \
   engine/linalg/fft.c \
   engine/io/place.c \
   engine/io/json.c \
+  engine/io/mapped.c \
   engine/io/safetensors.c \
-  engine/io/source.c \
+  engine/io/zip.c \
+  engine/io/pickle.c \
+  engine/io/torch.c \
+  engine/io/mindspore.c \
+  engine/io/archive.c \
   engine/io/csv.c \
   engine/io/vocab.c \
   engine/io/hdf5.c \
@@ -127,6 +132,7 @@ GLUE_SOURCES = \
   glue/r_network.c \
   glue/r_ranking.c \
   glue/r_files.c \
+  glue/r_checkpoint.c \
   glue/r_hdf5.c \
   glue/r_estimators.c \
   glue/r_ridge.c \
