@@ -94,13 +94,15 @@ ENGINE_SOURCES = \
   engine/models/scgpt/scgpt.c \
   engine/models/scgpt/scgpt_attention.c \
   engine/models/scgpt/scgpt_class.c \
+  engine/models/sccafm/sccafm_batch.c \
+  engine/models/sccafm/sccafm_build.c \
+  engine/models/sccafm/sccafm_trunk.c \
+  engine/models/sccafm/gene_order.c \
   engine/models/sfm/sfm_config.c \
   engine/models/sfm/sfm_build.c \
   engine/models/sfm/sfm_class.c \
   engine/models/sfm/sfm.c \
-  engine/models/sfm/sfm_batch.c \
   engine/models/sfm/balance.c \
-  engine/models/sfm/gene_order.c \
   engine/models/effendi/effendi.c \
   engine/models/effendi/effendi_build.c \
   engine/models/effendi/effendi_class.c \
