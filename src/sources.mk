@@ -103,6 +103,8 @@ ENGINE_SOURCES = \
   engine/models/sfm/sfm_class.c \
   engine/models/sfm/sfm.c \
   engine/models/sfm/balance.c \
+  engine/models/efm/efm.c \
+  engine/models/efm/efm_class.c \
   engine/models/effendi/effendi.c \
   engine/models/effendi/effendi_build.c \
   engine/models/effendi/effendi_class.c \

@@ -439,6 +439,7 @@ static void run_sfm(const char *dir)
 }
 
 #include "parity_effendi.h"
+#include "parity_efm.h"
 #include "parity_hyena.h"
 #include "parity_scgpt.h"
 
@@ -452,6 +453,8 @@ static void visit(const char *dir, int depth)
     snprintf(path, sizeof path, "%s/case.safetensors", dir);
     if (exists(path)) {
         if (find(path, sizeof path, dir, "models/sfm", "sfm_config.json")) run_sfm(dir);
+        else if (find(path, sizeof path, dir, "models/efm", "efm_config.json"))
+            run_efm(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else if (is_effendi(dir) && kernels_wanted && strcmp(kernels_wanted, "guard") == 0) {
             printf("%s: effendi, host only: skipped\n", dir);
             host_only++;

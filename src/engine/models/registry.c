@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include "effendi/effendi.h"
+#include "efm/efm.h"
 #include "hyena/hyena.h"
 #include "scgpt/scgpt.h"
 #include "sfm/sfm.h"
@@ -10,6 +11,7 @@
 
 static const cw_model_class *const classes[] = {
     &cw_sfm_class,
+    &cw_efm_class,
     &cw_effendi_class,
     &cw_scgpt_class,
     &cw_hyena_class,
