@@ -18,6 +18,8 @@ ENGINE_SOURCES = \
   engine/io/torch.c \
   engine/io/mindspore.c \
   engine/io/archive.c \
+  engine/io/unicode.c \
+  engine/io/wordpiece.c \
   engine/io/csv.c \
   engine/io/vocab.c \
   engine/io/hdf5.c \
