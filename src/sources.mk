@@ -18,6 +18,8 @@ ENGINE_SOURCES = \
   engine/io/torch.c \
   engine/io/mindspore.c \
   engine/io/archive.c \
+  engine/io/unicode.c \
+  engine/io/wordpiece.c \
   engine/io/csv.c \
   engine/io/vocab.c \
   engine/io/hdf5.c \
@@ -87,6 +89,10 @@ ENGINE_SOURCES = \
   engine/models/model.c \
   engine/models/registry.c \
   engine/models/hyena/hyena_build.c \
+  engine/models/bert/bert.c \
+  engine/models/bert/bert_batch.c \
+  engine/models/bert/bert_build.c \
+  engine/models/bert/bert_class.c \
   engine/models/hyena/hyena.c \
   engine/models/hyena/hyena_class.c \
   engine/models/scgpt/scgpt_build.c \
