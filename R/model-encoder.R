@@ -75,9 +75,10 @@ setClass("HyenaModel", contains = "FoundationModel")
     file
 }
 
-## Names and shapes of a checkpoint's tensors.
+## Shapes of a checkpoint's tensors, by name.
 .checkpointShapes <- function(file) {
-    lapply(.safetensorsHeader(file), function(entry) unlist(entry$shape))
+    found <- .checkpointTensors(file, "path")
+    setNames(lapply(found$shape, as.integer), found$name)
 }
 
 ## Reads the weights and says how it went. `needed`: a pattern of the tensors
