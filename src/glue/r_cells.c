@@ -265,7 +265,8 @@ static cw_h5_put_data as_data(SEXP x, SEXP type, SEXP dims)
         Rf_error("internal error: '%s' is no type to write", name);
     int64_t n = 1;
     for (int i = 0; i < d.rank; i++) n *= d.dim[i] = (int64_t)REAL(dims)[i];
-    if ((int64_t)Rf_xlength(x) != n) Rf_error("internal error: %lld values for %lld", (long long)Rf_xlength(x), (long long)n);
+    if ((int64_t)Rf_xlength(x) != n)
+        Rf_error("internal error: %lld values for %lld", (long long)Rf_xlength(x), (long long)n);
     if (d.type == CW_H5_PUT_TEXT) {
         if (TYPEOF(x) != STRSXP) Rf_error("internal error: text must be text");
         d.text = (const char **)R_alloc((size_t)n + 1, sizeof *d.text);
@@ -301,7 +302,8 @@ SEXP cw_r_h5_put(SEXP path, SEXP steps, SEXP fresh)
     put *p = (put *)R_alloc((size_t)n + 1, sizeof *p);
     for (R_xlen_t i = 0; i < n; i++) {
         SEXP s = VECTOR_ELT(steps, i), attribute = cw_glue_get(s, "attribute");
-        p[i] = (put){.what = text_of(cw_glue_get(s, "what"), "a step"), .name = text_of(cw_glue_get(s, "name"), "a name")};
+        p[i] = (put){.what = text_of(cw_glue_get(s, "what"), "a step"),
+                     .name = text_of(cw_glue_get(s, "name"), "a name")};
         if (!Rf_isNull(attribute)) p[i].attribute = text_of(attribute, "an attribute");
         if (strcmp(p[i].what, "group") != 0)
             p[i].data = as_data(cw_glue_get(s, "data"), cw_glue_get(s, "type"), cw_glue_get(s, "dims"));

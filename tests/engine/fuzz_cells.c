@@ -1,5 +1,5 @@
-/* fuzz_cells.c: any file at all into the readers of cells (AnnData's, 10x's, loom's files are all read by them); they may
- * refuse it, nothing else.
+/* fuzz_cells.c: any file at all into the readers of cells (AnnData's, 10x's, loom's files are all read by them); they
+ * may refuse it, nothing else.
  *
  * test_cells.c includes this file and drives it with its own mutations; tests/fuzz/cells.sh for as long as one likes.
  * With libFuzzer (clang), from tests/engine:

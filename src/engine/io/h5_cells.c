@@ -262,7 +262,8 @@ static cw_status into_columns(cw_ctx *ctx, cw_h5_block *out, found *f, int64_t n
     }
     entry *spare = cw_alloc(ctx, most, sizeof *spare);
     for (int64_t j = 0; j < n && ctx->status == CW_OK; j++)
-        sort_column(ctx, out->row + out->start[j], out->value + out->start[j], out->start[j + 1] - out->start[j], spare);
+        sort_column(ctx, out->row + out->start[j], out->value + out->start[j], out->start[j + 1] - out->start[j],
+                    spare);
     cw_free(ctx, spare);
     return ctx->status;
 }

@@ -51,8 +51,8 @@ static cw_status check_storage(cw_ctx *ctx, hid_t set, const char *name)
         H5Z_filter_t id = H5Pget_filter2(p, (unsigned)i, &flags, &none, NULL, 0, NULL, NULL);
         if (id >= 0 && H5Zfilter_avail(id) > 0) continue;
         cw_fail(ctx, CW_ERR_FORMAT,
-                "%s is compressed by the filter %s (%d), which HDF5 %s here lacks: install the R package rhdf5filters, or "
-                "write the file again with gzip",
+                "%s is compressed by the filter %s (%d), which HDF5 %s here lacks: install the R package "
+                "rhdf5filters, or write the file again with gzip",
                 name, filter_name(id), (int)id, cw_hdf5_version());
     }
     hsize_t chunk[32];
@@ -316,7 +316,7 @@ static herr_t read_rows(const column *c, void *to, int64_t first, int64_t n)
         status = H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, count, NULL);
     }
     if (status >= 0)
-        status = H5Dread(c->set, c->memory, c->rank > 0 ? here : H5S_ALL, c->rank > 0 ? space : H5S_ALL, H5P_DEFAULT, to);
+        status = H5Dread(c->set, c->memory, here >= 0 ? here : H5S_ALL, here >= 0 ? space : H5S_ALL, H5P_DEFAULT, to);
     if (here >= 0) H5Sclose(here);
     H5Sclose(space);
     return status;
@@ -359,7 +359,8 @@ static void read_numbers(cw_ctx *ctx, cw_h5_values *out, const column *c, const 
     for (int64_t at = 0, n; at < c->rows && ctx->status == CW_OK; at += n) {
         n = c->rows - at < step ? c->rows - at : step;
         double *to = out->number + at * c->across;
-        if (read_rows(c, flag ? (void *)flag : (void *)to, at, n) < 0) cw_h5_fail(ctx, CW_ERR_FORMAT, "can't read", name);
+        if (read_rows(c, flag ? (void *)flag : (void *)to, at, n) < 0)
+            cw_h5_fail(ctx, CW_ERR_FORMAT, "can't read", name);
         for (int64_t i = 0; flag && ctx->status == CW_OK && i < n * c->across; i++) to[i] = flag[i] != 0;
         cw_poll(ctx);
     }

@@ -27,7 +27,7 @@ typedef struct cw_h5_item {
     int64_t stored; /* bytes of values in the file */
 } cw_h5_item;
 
-/* Values, row-major: `number` (flags as 0 and 1), or text i from bytes + start[i] up to, without, bytes + start[i + 1]. */
+/* Values, row-major: `number` (flags as 0 and 1), or text i from bytes + start[i] up to bytes + start[i + 1]. */
 typedef struct cw_h5_values {
     cw_h5_kind kind;
     int whole;

@@ -50,8 +50,8 @@ static int64_t count_of(const cw_h5_put_data *d)
     return n;
 }
 
-/* Values as they are handed to the library: flags as bytes (the library turns no number into an enumeration). *made: what
- * is to be freed after. */
+/* Values as they are handed to the library: flags as bytes (the library turns no number into an enumeration). *made:
+ * what is to be freed after. */
 static const void *in_memory(cw_ctx *ctx, const cw_h5_put_data *d, hid_t file, hid_t *type, void **made)
 {
     *made = NULL;
