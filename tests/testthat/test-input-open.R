@@ -76,8 +76,9 @@ test_that("every verb takes the path as cells and gives the same", {
         )
     })
     same(function(x) {
-        as.data.frame(evaluatePerturbation(x, grn, "context", "context1",
-            nPerm = 5, nBoot = 0, minCells = 2, seed = 1
+        lost <- rep_len(c("none", tfNames(grn)[1:2]), 120)
+        as.data.frame(evaluatePerturbation(x, grn, lost, "none", nPerm = 5,
+            nBoot = 0, minCells = 2, seed = 1
         ))
     })
     same(function(x) {
