@@ -263,7 +263,7 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
 
 .perturbationTable <- function(e, plan, single) {
     at <- match(seq_along(plan$perts), single$at)
-    pick <- function(v) v[at]
+    pick <- function(v) if (length(v)) v[at] else rep(NA_real_, length(at))
     data.frame(perturbation = names(plan$perts), cells = e$n,
         responded = e$responded, own = e$ownChange,
         strength = colMeans(e$R1 * e$R2), error = pick(single$model$mse),

@@ -141,6 +141,7 @@
 ## Folds at random, 1 .. folds.
 .foldsOf <- function(n, folds, key, use) {
     fold <- integer(n)
-    fold[.shuffled(n, key, use)] <- (seq_len(n) - 1L) %% min(folds, n) + 1L
+    folds <- as.integer(min(folds, n))
+    fold[.shuffled(n, key, use)] <- (seq_len(n) - 1L) %% folds + 1L
     fold
 }

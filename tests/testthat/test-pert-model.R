@@ -45,7 +45,7 @@ test_that("errors of the cross-validation are those of its predictions", {
         k <- setdiff(seq_len(nrow(p$e$T)), p$e$own[[i]])
         sum((p$e$T[k, i] - out$mean[k, i])^2)
     }, 0)
-    expect_equal(error[at], want, tolerance = 1e-8)
+    expect_equal(error[at], unname(want), tolerance = 1e-8)
     expect_true(all(is.na(error[-at])))
     mean <- vapply(seq_along(at), function(i) {
         train <- at[fold != fold[[i]]]
