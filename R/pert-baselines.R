@@ -24,19 +24,24 @@
 ## Effect of the most similar perturbation; similarity of sets: mean of each
 ## gene's best match, a tenth less if they differ in size.
 .nearestEffect <- function(Y, perts, train, test, K, genes) {
-    index <- lapply(perts, match, genes)
-    vapply(test, function(t) {
-        s <- vapply(train, function(q) {
-            best <- apply(K[index[[t]], index[[q]], drop = FALSE], 1L, max)
-            mean(best) * if (lengths(index[t]) == lengths(index[q])) 1 else 0.9
-        }, 0)
-        Y[, train[[which.max(s)]]]
-    }, numeric(nrow(Y)))
+    member <- function(at, i) { # i-th gene, or the last there is
+        match(vapply(perts[at], function(g) g[[min(i, length(g))]], ""), genes)
+    }
+    most <- seq_len(max(lengths(perts[train])))
+    best <- do.call(pmax, lapply(most, function(i) {
+        K[, member(train, i), drop = FALSE]
+    }))
+    best <- matrix(best, nrow(K))
+    s <- t(vapply(perts[test], function(g) {
+        colMeans(best[match(g, genes), , drop = FALSE]) *
+            ifelse(lengths(perts[train]) == length(g), 1, 0.9)
+    }, numeric(length(train))))
+    Y[, train[max.col(s, "first")], drop = FALSE]
 }
 
 ## Ahlmann-Eltze et al. 2025: Y = G W P' + b, G the first axes of the effects, P
-## those of the kernel, W by ridge on both sides.
-.bilinear <- function(Y, perts, train, test, K, genes, axes = 10L,
+## those of the kernel (`E`), W by ridge on both sides.
+.bilinear <- function(Y, perts, train, test, E, genes, axes = 10L,
     lambda = 0.1) {
     b <- rowMeans(Y[, train, drop = FALSE])
     centred <- Y[, train, drop = FALSE] - b
@@ -47,19 +52,24 @@
     }
     G <- centred %*% inner$vectors[, seq_len(k), drop = FALSE] /
         sqrt(length(train))
-    axis <- eigen(K, symmetric = TRUE)
-    m <- min(axes, nrow(K))
-    E <- axis$vectors[, seq_len(m), drop = FALSE] *
-        rep(sqrt(pmax(axis$values[seq_len(m)], 0)), each = nrow(K))
+    m <- ncol(E)
     embed <- function(at) {
-        t(vapply(perts[at], function(g) {
+        matrix(vapply(perts[at], function(g) {
             colSums(E[match(g, genes), , drop = FALSE])
-        }, numeric(m)))
+        }, numeric(m)), ncol = m, byrow = TRUE)
     }
     A <- embed(train)
     W <- solve(crossprod(G) + lambda * diag(k), crossprod(G, centred) %*% A) %*%
         solve(crossprod(A) + lambda * diag(m))
     G %*% W %*% t(embed(test)) + b
+}
+
+## The first axes of a kernel, genes x axes.
+.kernelAxes <- function(K, axes = 10L) {
+    e <- eigen(K, symmetric = TRUE)
+    m <- min(axes, nrow(K))
+    e$vectors[, seq_len(m), drop = FALSE] *
+        rep(sqrt(pmax(e$values[seq_len(m)], 0)), each = nrow(K))
 }
 
 ## All of them over folds; a list of readouts x perturbations, NA where nothing
@@ -79,8 +89,9 @@
         rows$nearest <- function(f) {
             .nearestEffect(e$Y, perts, f$train, f$test, K, genes)
         }
+        E <- .kernelAxes(K)
         rows[["bilinear ridge"]] <- function(f) {
-            .bilinear(e$Y, perts, f$train, f$test, K, genes)
+            .bilinear(e$Y, perts, f$train, f$test, E, genes)
         }
     }
     lapply(rows, function(predict) {

@@ -49,10 +49,10 @@
     for (g in names(owner)) {
         at <- as.integer(g)
         r <- owner[[g]]
-        E <- outer(predicted[at, ], true[at, ], `-`)^2
-        D[r, ] <- D[r, ] - E[r, ]
-        D[, r] <- D[, r] - E[, r]
-        D[r, r] <- D[r, r] + E[r, r]
+        out <- outer(predicted[at, r], true[at, ], `-`)^2
+        D[r, ] <- D[r, ] - out
+        D[, r] <- D[, r] - outer(predicted[at, ], true[at, r], `-`)^2
+        D[r, r] <- D[r, r] + out[, r]
         left[r, r] <- left[r, r] - 1L
     }
     D <- D / (nrow(true) - left)

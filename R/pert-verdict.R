@@ -45,10 +45,9 @@
 .sideNull <- function(data, perts, genes, at, fold, job) {
     use <- rep(-1L, length(perts))
     use[at] <- fold - 1L
-    mean <- vapply(seq_along(at), function(i) {
-        train <- at[fold != fold[[i]]]
-        .meanError(data, at[[i]], train, match(perts[[at[[i]]]], genes))
-    }, 0)
+    mean <- unlist(lapply(seq_len(max(fold)), function(k) {
+        .meanErrors(data, at[fold == k], at[fold != k], perts, genes)
+    }))
     skill <- function(perm) {
         error <- .Call(cw_r_pert_crossval, data, use, perm, job$threads)
         1 - sum(error[at]) / sum(mean)
@@ -70,13 +69,16 @@
     list(skill = observed, null = null)
 }
 
-## Squared error of the mean effect of `train` for perturbation p, own genes
-## left out; from the inner products.
-.meanError <- function(data, p, train, own) {
-    cross <- mean(data$ty[train, p])
+## Squared errors of the mean effect of `train` for the single perturbations
+## `test`, own genes left out; from the inner products.
+.meanErrors <- function(data, test, train, perts, genes) {
     square <- mean(data$yy[train, train])
-    off <- data$ownT[own, p] - mean(data$ownY[own, train])
-    data$tt[[p]] - 2 * cross + square - sum(off^2, na.rm = TRUE)
+    own <- match(unlist(perts[test]), genes)
+    off <- data$ownT[cbind(own, test)] -
+        rowMeans(data$ownY[own, train, drop = FALSE])
+    off[is.na(off)] <- 0
+    data$tt[test] - 2 * colMeans(data$ty[train, test, drop = FALSE]) + square -
+        off^2
 }
 
 ## How far off, per readout, in units of what the model thinks; shrunken to all.

@@ -24,7 +24,8 @@ test_that("the bilinear ridge solves its equations", {
     Y <- matrix(rnorm(200), 20)
     perts <- as.list(letters[1:10])
     K <- crossprod(matrix(rnorm(120), 12)) / 12
-    got <- causeway:::.bilinear(Y, perts, 1:8, 9:10, K, letters[1:10])
+    E <- causeway:::.kernelAxes(K)
+    got <- causeway:::.bilinear(Y, perts, 1:8, 9:10, E, letters[1:10])
     b <- rowMeans(Y[, 1:8])
     u <- svd(Y[, 1:8] - b)
     G <- u$u[, 1:7] %*% diag(u$d[1:7]) / sqrt(8)

@@ -31,6 +31,8 @@ test_that("without side information nothing is claimed", {
     s <- pertFit()@state
     e <- s$effects
     e["controls"] <- list(NULL)
+    e$R1 <- e$Y
+    e$R2 <- e$T
     plan <- list(perts = setNames(s$perts, s$names), batches = "all",
         labels = s$labels, few = character())
     no <- causeway:::.fitEffects(e, list(), plan, list(folds = 5, nPerm = 9L,

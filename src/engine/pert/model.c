@@ -421,7 +421,8 @@ static int one_fold(cw_ctx *ctx, double *error, const cw_pert_data *d, const lev
         if (!failed) failed = weights_of(weight, C, d, v, &f, train, n, test, m);
         if (!failed) {
             for (int64_t i = 0; i < n; i++)
-                for (int64_t j = 0; j < n; j++) S[i * n + j] = residual_product(d, v, f.alpha, train[i], train[j]);
+                for (int64_t j = 0; j <= i; j++)
+                    S[i * n + j] = S[j * n + i] = residual_product(d, v, f.alpha, train[i], train[j]);
             cw_dense_product(1, product, weight, 0, S, 0, 0.0, m, n, n);
             for (int64_t t = 0; t < m; t++) {
                 double quadratic = 0.0;
