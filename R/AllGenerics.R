@@ -102,6 +102,13 @@ setGeneric("cellData", function(x) {
     standardGeneric("cellData")
 })
 
+#' @rdname stateNetwork
+#' @export
+setGeneric("stateNetwork", function(x, ...) {
+    force(x)
+    standardGeneric("stateNetwork")
+})
+
 #' @rdname cellNetwork
 #' @export
 setGeneric("cellNetwork", function(x, ...) {

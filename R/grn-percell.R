@@ -169,9 +169,13 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     prepared <- .limitTFs(prepared, maxTFs, verbose)
     s <- .givenStates(s, prepared)
     key <- .newKey(seed)
-    .sayStates(prepared, s, verbose)
-    fit <- .fitStates(prepared, s, key, .threads(threads))
-    object <- .stateObject(prepared, fit, s, key)
+    threads <- .threads(threads)
+    object <- if (is.null(s$label)) {
+        .sayStates(prepared, s, verbose)
+        .stateObject(prepared, .fitStates(prepared, s, key, threads), s, key)
+    } else {
+        .labelNetworks(prepared, s, key, threads, verbose)
+    }
     .warnNoScores(object@pooled)
     v <- object@verdict
     .say(verbose, .verdictText(v), ". ", .verdictHelp(v))
@@ -236,12 +240,13 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
                 sum(is.na(label)), " missing."
             )
         }
-        label <- .asFactor(label)
-        if (nlevels(label) > 32L) {
-            .stopArgument("states", "has ", nlevels(label), " different ",
-                "labels; at most 32 can be used. Merge some."
+        label <- droplevels(.asFactor(label))
+        if (nlevels(label) == n) {
+            .stopArgument("states", "has another label for every cell; ",
+                "labels must name groups of cells."
             )
         }
+        s$label <- label
         s$names <- levels(label)
         s$w <- t(outer(as.integer(label), seq_len(nlevels(label)), "==") + 0)
     }
@@ -351,21 +356,21 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     sd <- matrix(fit$sd[seq_len(k * size[[2L]])], size[[2L]])
     colnames(w) <- if (is.null(s$names) || length(s$names) != k)
         paste0("state", seq_len(k)) else s$names
-    labelled <- !is.null(s$names)
-    if (labelled && k == 1L && length(s$names) > 1L) {
-        ## the gate stayed closed: all the states given have one network
-        w <- t(s$w)
-        colnames(w) <- s$names
-    }
     verdict <- .stateVerdict(pooled, slope, fit, tf, s,
         c(cells = ncol(prepared$values), genes = size[[1L]])
     )
-    verdict$labelled <- labelled
+    verdict$labelled <- !is.null(s$names)
     verdict$tfs <- length(tf)
     if (!verdict$distinguishable) {
         slope <- array(pooled, c(dim(pooled), ncol(w)))
         sd <- matrix(1, length(tf), ncol(w))
     }
+    .newStates(prepared, pooled, slope, sd, w, verdict, key,
+        "varying-coefficient ridge")
+}
+
+.newStates <- function(prepared, pooled, slope, sd, w, verdict, key, model) {
+    tf <- which(!prepared$nonTF)
     data <- S4Vectors::DataFrame(prepared$cellData)
     rownames(data) <- NULL
     expression <- prepared$values
@@ -375,7 +380,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
         cells = prepared$cells, pooled = pooled, slope = slope, sd = sd,
         memberships = w, expression = expression, cellData = data,
         verdict = verdict, metadata = list(
-            model = "varying-coefficient ridge", prior = "none",
+            model = model, prior = "none",
             seed = .keyText(key), engine = .engineText(),
             species = prepared$report$species, coverage = prepared$report,
             preprocessing = prepared$report$settings
