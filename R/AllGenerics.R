@@ -102,6 +102,13 @@ setGeneric("cellData", function(x) {
     standardGeneric("cellData")
 })
 
+#' @rdname topRegulators
+#' @export
+setGeneric("topRegulators", function(x, ...) {
+    force(x)
+    standardGeneric("topRegulators")
+})
+
 #' @rdname stateNetwork
 #' @export
 setGeneric("stateNetwork", function(x, ...) {

@@ -4,7 +4,7 @@
 #'   writeGRN,ANY,ANY-method plotGRN,ANY-method toIgraph,ANY-method
 #'   contrastGRN,ANY-method
 #'   nullGRN,ANY-method saveGRN,ANY,ANY-method memberships,ANY-method
-#'   stateNetwork,ANY-method
+#'   stateNetwork,ANY-method topRegulators,ANY-method
 #'   evaluateGRN,ANY,ANY-method evaluateGRN,ANY-method
 #'   saveGRN,ANY-method writeGRN,ANY-method
 #'   tfNames,ANY-method geneNames,ANY-method cellNames,ANY-method
@@ -96,6 +96,8 @@ setMethod("saveGRN", c("ANY", "ANY"), function(x, file, ...) {
 })
 
 setMethod("memberships", "ANY", function(x) .refuseStates(x))
+
+setMethod("topRegulators", "ANY", function(x, ...) .refuseNetwork(x))
 
 setMethod("stateNetwork", "ANY", function(x, ...) .refuseStates(x))
 

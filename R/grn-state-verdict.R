@@ -103,6 +103,12 @@
 }
 
 .verdictText <- function(v) {
+    paste0(.variationText(v), if (isTRUE(v$confounded)) paste0(
+        "; no block has cells of two states, so what differs between states ",
+        "can't be told from what differs between blocks"))
+}
+
+.variationText <- function(v) {
     if (v$distinguishable && !is.null(v$states)) {
         return(.labelText(v))
     }
