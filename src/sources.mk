@@ -87,6 +87,10 @@ ENGINE_SOURCES = \
   engine/models/model.c \
   engine/models/registry.c \
   engine/models/hyena/hyena_build.c \
+  engine/models/bert/bert.c \
+  engine/models/bert/bert_batch.c \
+  engine/models/bert/bert_build.c \
+  engine/models/bert/bert_class.c \
   engine/models/hyena/hyena.c \
   engine/models/hyena/hyena_class.c \
   engine/models/scgpt/scgpt_build.c \

@@ -439,6 +439,7 @@ static void run_sfm(const char *dir)
 }
 
 #include "parity_effendi.h"
+#include "parity_bert.h"
 #include "parity_hyena.h"
 #include "parity_scgpt.h"
 
@@ -458,6 +459,8 @@ static void visit(const char *dir, int depth)
         } else if (is_effendi(dir)) run_effendi(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else if (encoder_is(dir, "embsize", "nheads"))
             run_scgpt(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "intermediate_size", "type_vocab_size"))
+            run_bert(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else if (encoder_is(dir, "d_model", "layer"))
             run_hyena(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else printf("%s: of a kind this version has no model for: not compared\n", dir);

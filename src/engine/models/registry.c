@@ -1,6 +1,7 @@
 /* registry.c: the models there are, a line each. */
 #include "model.h"
 
+#include "bert/bert.h"
 #include "effendi/effendi.h"
 #include "hyena/hyena.h"
 #include "scgpt/scgpt.h"
@@ -13,6 +14,7 @@ static const cw_model_class *const classes[] = {
     &cw_effendi_class,
     &cw_scgpt_class,
     &cw_hyena_class,
+    &cw_bert_class,
 };
 
 const cw_model_class *cw_model_class_at(int64_t i)
