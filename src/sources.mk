@@ -18,6 +18,8 @@ ENGINE_SOURCES = \
   engine/io/torch.c \
   engine/io/mindspore.c \
   engine/io/archive.c \
+  engine/io/unicode.c \
+  engine/io/wordpiece.c \
   engine/io/csv.c \
   engine/io/vocab.c \
   engine/io/hdf5.c \
@@ -98,13 +100,17 @@ ENGINE_SOURCES = \
   engine/models/scgpt/scgpt.c \
   engine/models/scgpt/scgpt_attention.c \
   engine/models/scgpt/scgpt_class.c \
+  engine/models/sccafm/sccafm_batch.c \
+  engine/models/sccafm/sccafm_build.c \
+  engine/models/sccafm/sccafm_trunk.c \
+  engine/models/sccafm/gene_order.c \
   engine/models/sfm/sfm_config.c \
   engine/models/sfm/sfm_build.c \
   engine/models/sfm/sfm_class.c \
   engine/models/sfm/sfm.c \
-  engine/models/sfm/sfm_batch.c \
   engine/models/sfm/balance.c \
-  engine/models/sfm/gene_order.c \
+  engine/models/efm/efm.c \
+  engine/models/efm/efm_class.c \
   engine/models/effendi/effendi.c \
   engine/models/effendi/effendi_build.c \
   engine/models/effendi/effendi_class.c \

@@ -179,7 +179,7 @@ static cw_model *encoder_model(encoder_case *c, const cw_model_class *class, con
     return m;
 }
 
-static int encoder_open(encoder_case *c, const char *dir, const char *kernels, int threads)
+static int encoder_open_at(encoder_case *c, const char *dir, const char *config, const char *kernels, int threads)
 {
     char path[4096];
     *c = (encoder_case){.dir = dir, .ctx = cw_ctx_new(NULL)};
@@ -188,12 +188,17 @@ static int encoder_open(encoder_case *c, const char *dir, const char *kernels, i
     c->ctx->kernels = guarded ? cw_kernels_guard(&cw_kernels_cpu) : cw_kernels_select(kernels);
     c->ctx->threads = threads;
     c->tape = cw_tape_new(c->ctx);
-    snprintf(path, sizeof path, "%s/config.json", dir);
+    snprintf(path, sizeof path, "%s/%s", dir, config);
     c->config = cw_json_read_file(c->ctx, path);
     snprintf(path, sizeof path, "%s/case.safetensors", dir);
     c->file = cw_safetensors_open(c->ctx, path);
     c->seen = c->file ? calloc((size_t)cw_safetensors_count(c->file) + 1, 1) : NULL;
     return 1;
+}
+
+static int encoder_open(encoder_case *c, const char *dir, const char *kernels, int threads)
+{
+    return encoder_open_at(c, dir, "config.json", kernels, threads);
 }
 
 static void encoder_close(encoder_case *c, cw_model *m)

@@ -138,7 +138,8 @@ static cw_status read_bytes(cw_archive *a, const unsigned char *b, int64_t n)
     }
     if (n > 262 && memcmp(b + 257, "ustar", 5) == 0)
         return cw_fail(a->ctx, CW_ERR_FORMAT,
-                       "the file is a tar archive, PyTorch's format before version 0.1.10: save it again with a newer one");
+                       "the file is a tar archive, PyTorch's format before version 0.1.10: save it again with a "
+                       "newer one");
     return cw_fail(a->ctx, CW_ERR_FORMAT,
                    "the file is of no known format: safetensors, PyTorch, MindSpore, or an index of shards");
 }

@@ -2,7 +2,8 @@
  * MindSpore's, and the index files of those that are cut into shards. Which it is, its content tells.
  *
  * Opening reads names, types and shapes; values stay in the mapped file until they are asked for. Everything is held
- * against the bytes there are. What training needs and a model does not (optimiser, scheduler, counters) is left out. */
+ * against the bytes there are. What training needs and a model does not (optimiser, scheduler, counters) is left out.
+ */
 #ifndef CW_IO_ARCHIVE_H
 #define CW_IO_ARCHIVE_H
 
@@ -49,7 +50,7 @@ cw_status cw_stored_f32(cw_ctx *ctx, float *out, const cw_stored *entry);
 cw_status cw_stored_raw(cw_ctx *ctx, void *out, const cw_stored *entry);
 int64_t cw_stored_bytes(const cw_stored *entry); /* that raw writes */
 
-/* All tensors, names and types as they are, into a safetensors file (see cw_safetensors_write: replaces what is there). */
+/* All tensors, names and types as they are, into a safetensors file; replaces what is there. */
 cw_status cw_archive_convert(const cw_archive *archive, const char *to);
 
 /* ---- for the readers of formats ---- */

@@ -17,7 +17,8 @@ cw_status cw_mapped_open(cw_ctx *ctx, cw_mapped *file, const char *path)
 #else
     file->size = io_file_size(ctx, path);
     if (file->size <= 0) return ctx->status; /* an empty file can't be mapped; who reads it says what is wrong */
-    if ((uint64_t)file->size > (uint64_t)SIZE_MAX) return cw_fail(ctx, CW_ERR_IO, "'%s' is too large for this machine", path);
+    if ((uint64_t)file->size > (uint64_t)SIZE_MAX)
+        return cw_fail(ctx, CW_ERR_IO, "'%s' is too large for this machine", path);
     int fd = open(path, O_RDONLY);
     struct stat now;
     if (fd < 0 || fstat(fd, &now) != 0 || now.st_size != (off_t)file->size) {

@@ -21,7 +21,7 @@ struct cw_pickle {
     int64_t depth, room;
     cw_py **memo;
     int64_t memos, memo_room, remembered; /* remembered: by MEMOIZE, which counts */
-    int64_t copied;                       /* items that calls have copied: the only thing a byte can ask for again and again */
+    int64_t copied; /* items that calls have copied: the only memory a byte can ask for again and again */
     cw_py **persistent;
     int64_t persistents, persistent_room;
     cw_py *value;
@@ -262,8 +262,8 @@ static cw_py *global_new(cw_pickle *p, const unsigned char *module, int64_t m, c
         if (text[i] < 33 || text[i] > 126) text[i] = '?';
     if (forbidden(text)) {
         cw_fail(p->ctx, CW_ERR_FORMAT,
-                "the pickle asks for %s, which no file of weights needs: refused, and nothing of it was run. Don't open "
-                "this file with Python",
+                "the pickle asks for %s, which no file of weights needs: refused, and nothing of it was run. Don't "
+                "open this file with Python",
                 io_show(text).text);
         return NULL;
     }
@@ -415,8 +415,8 @@ static void text(cw_pickle *p, cw_py_kind kind, int bytes_of_length)
     push(p, text_new(p, kind, next(p, n), (int64_t)n));
 }
 
-/* One opcode. Those of protocols 0 and 1 that spell values as text, and those of extension tables and of buffers outside
- * the file, are not read. */
+/* One opcode. Those of protocols 0 and 1 that spell values as text, and those of extension tables and of buffers
+ * outside the file, are not read. */
 static void step(cw_pickle *p, unsigned char code)
 {
     cw_py *a, *b;

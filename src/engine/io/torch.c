@@ -1,5 +1,5 @@
-/* torch.c: what torch.save writes: a pickle of dictionaries whose tensors are views of storages, and the storages. In the
- * zip format each is a file of its own; in the older one they follow the pickle. */
+/* torch.c: what torch.save writes: a pickle of dictionaries whose tensors are views of storages, and the storages. In
+ * the zip format each is a file of its own; in the older one they follow the pickle. */
 #include "io_util.h"
 
 #include "archive.h"
@@ -100,7 +100,8 @@ static const cw_py *storage_key(const cw_py *persistent)
 
 static cw_status no_storage(const reader *r, const char *name)
 {
-    return cw_fail(r->ctx, CW_ERR_FORMAT, "tensor '%s' is stored nowhere in the file: it is broken", io_show(name).text);
+    return cw_fail(r->ctx, CW_ERR_FORMAT, "tensor '%s' is stored nowhere in the file: it is broken",
+                   io_show(name).text);
 }
 
 /* The bytes of a persistent storage. */

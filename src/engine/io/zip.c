@@ -72,8 +72,8 @@ static int read_wide(const unsigned char *extra, uint64_t n, uint64_t *value[3])
     return *value[0] != 0xFFFFFFFF && *value[1] != 0xFFFFFFFF && *value[2] != 0xFFFFFFFF;
 }
 
-/* One record of the table into *f; its length, or 0 with the error recorded. `start` is where the table begins: all files
- * lie in front of it. */
+/* One record of the table into *f; its length, or 0 with the error recorded. `start` is where the table begins: all
+ * files lie in front of it. */
 static uint64_t read_record(cw_ctx *ctx, cw_zip_file *f, const unsigned char *b, uint64_t at, uint64_t left,
                             uint64_t start)
 {

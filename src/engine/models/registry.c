@@ -3,6 +3,7 @@
 
 #include "bert/bert.h"
 #include "effendi/effendi.h"
+#include "efm/efm.h"
 #include "hyena/hyena.h"
 #include "scgpt/scgpt.h"
 #include "sfm/sfm.h"
@@ -11,6 +12,7 @@
 
 static const cw_model_class *const classes[] = {
     &cw_sfm_class,
+    &cw_efm_class,
     &cw_effendi_class,
     &cw_scgpt_class,
     &cw_hyena_class,

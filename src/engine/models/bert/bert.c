@@ -7,8 +7,8 @@
 
 static cw_act act_of(const cw_bert *m) { return m->config.act ? CW_ACT_RELU : CW_ACT_GELU; }
 
-/* word + position + type. The padding token's row is not trained by being looked up (nn.Embedding's padding_idx), though
- * it is by the head that shares the table. */
+/* word + position + type. The padding token's row is not trained by being looked up (nn.Embedding's padding_idx),
+ * though it is by the head that shares the table. */
 static cw_tensor *embed(const cw_bert *m, cw_tape *t, const cw_bert_rows *rows)
 {
     int64_t n = rows->seq.start[rows->seq.count], pads = 0;

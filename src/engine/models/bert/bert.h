@@ -1,9 +1,9 @@
 /* bert.h: BERT (Devlin et al. 2019): an encoder of token sequences, with the heads that its relatives carry.
  *
  * Post-norm layers of attention and a small network. It reads PubMedBERT and sentence encoders (texts), KCFM's ontology
- * encoder (mean, projection, triplet loss) and Geneformer (ranked genes, head of the masked token). Sequences are packed
- * one behind the other; padding is computed only where a published mean counts it. Names are those of the pre-training
- * model, "bert." and "cls."; files without the prefix, and old ones (gamma, beta), are read too. */
+ * encoder (mean, projection, triplet loss) and Geneformer (ranked genes, head of the masked token). Sequences are
+ * packed one behind the other; padding is computed only where a published mean counts it. Names are those of the
+ * pre-training model, "bert." and "cls."; files without the prefix, and old ones (gamma, beta), are read too. */
 #ifndef CW_BERT_H
 #define CW_BERT_H
 
@@ -62,11 +62,12 @@ cw_status cw_bert_part(cw_tape *t, const cw_bert_rows *all, int64_t first, int64
 /* The last hidden states, or those `early` layers before: (rows,d) */
 cw_tensor *cw_bert_forward(const cw_bert *m, cw_tape *t, const cw_bert_rows *rows, int64_t early,
                            const cw_observer *observer);
-cw_tensor *cw_bert_first(cw_tape *t, cw_tensor *hidden, const cw_bert_rows *rows);       /* of each sequence (n,d) */
-cw_tensor *cw_bert_mean(cw_tape *t, cw_tensor *hidden, const cw_bert_rows *rows, int all); /* kept rows, or all: (n,d) */
-cw_tensor *cw_bert_pool(const cw_bert *m, cw_tape *t, cw_tensor *first);                   /* tanh(w first + b) */
-cw_tensor *cw_bert_logits(const cw_bert *m, cw_tape *t, cw_tensor *hidden);                /* (n,vocab) */
-cw_tensor *cw_bert_project(const cw_bert *m, cw_tape *t, cw_tensor *mean);                 /* KCFM: (n,projection) */
+/* The first state of each sequence; the mean of its kept states, or of all: (n,d) */
+cw_tensor *cw_bert_first(cw_tape *t, cw_tensor *hidden, const cw_bert_rows *rows);
+cw_tensor *cw_bert_mean(cw_tape *t, cw_tensor *hidden, const cw_bert_rows *rows, int all);
+cw_tensor *cw_bert_pool(const cw_bert *m, cw_tape *t, cw_tensor *first);    /* tanh(w first + b) */
+cw_tensor *cw_bert_logits(const cw_bert *m, cw_tape *t, cw_tensor *hidden); /* (n,vocab) */
+cw_tensor *cw_bert_project(const cw_bert *m, cw_tape *t, cw_tensor *mean);  /* KCFM: (n,projection) */
 
 /* KCFM's loss of n triples (head, relation, tail): h, r, t (n,d). apart (n,1), a constant: 1 where the relation says
  * that head and tail differ; negative (n): the row of t that is no tail of this head. pos, neg (n,1) are the distances

@@ -1,4 +1,5 @@
-/* bert_class.c: what can be done with BERT: masked tokens and pairs of texts, KCFM's triples; embeddings, states, logits. */
+/* bert_class.c: what can be done with BERT: masked tokens and pairs of texts, KCFM's triples; embeddings, states,
+ * logits. */
 #include "bert.h"
 
 #include <math.h>
@@ -155,8 +156,8 @@ static cw_status check_finite(cw_ctx *ctx, const float *x, int64_t n)
     for (int64_t i = 0; x && i < n; i++)
         if (!isfinite(x[i]))
             return cw_fail(ctx, CW_ERR_NUMERIC,
-                           "'model' gives numbers that are not finite: its weights are damaged (NaN, infinite or huge); "
-                           "load it again");
+                           "'model' gives numbers that are not finite: its weights are damaged (NaN, infinite or "
+                           "huge); load it again");
     return ctx->status;
 }
 
