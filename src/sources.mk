@@ -126,6 +126,7 @@ ENGINE_SOURCES = \
   engine/stats/ridge.c \
   engine/stats/states.c \
   engine/stats/percell.c \
+  engine/stats/labels.c \
   engine/tau/tau.c \
   engine/tau/tau_embed.c \
   engine/tau/tau_flow.c \
