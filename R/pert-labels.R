@@ -68,7 +68,7 @@ parsePerturbations <- function(labels, control = NULL, genes = NULL,
     )
     read <- lapply(each, .readLabel, how = how)
     .askAboutLabels(each, read)
-    .labelTable(each, read, given, how)
+    .readingTable(each, read, given, how)
 }
 
 .setSeparators <- "[+;,|&]"
@@ -202,7 +202,7 @@ parsePerturbations <- function(labels, control = NULL, genes = NULL,
     )
 }
 
-.labelTable <- function(each, read, given, how) {
+.readingTable <- function(each, read, given, how) {
     genes <- lapply(read, `[[`, "genes")
     n <- lengths(genes)
     measured <- vapply(genes, function(g) {
