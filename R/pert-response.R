@@ -21,9 +21,9 @@
 #' mean over components of the distance between the marginal distributions, in
 #' standard deviations; `rAll`, `rTop`: correlation of the change of all genes,
 #' and of the 50 that change most (a quarter of fewer than 200 genes); `de`:
-#' share of these 50 that are also among the predicted 50; `explained`: share of the squared mean
-#' shift that is taken away. `floor` is half of the treated cells against the
-#' other half: no prediction does better.
+#' share of these 50 that are also among the predicted 50; `explained`: share
+#' of the squared mean shift that is taken away. `floor` is half of the treated
+#' cells against the other half: no prediction does better.
 #'
 #' @param x cells of both conditions, as for [inferGRN()].
 #' @param condition name of a column of `colData(x)`, or a value per cell.
