@@ -148,7 +148,8 @@ if ("sim" %in% parts) {
 if ("null" %in% parts) {
     n <- as.integer(option("nulls", "100"))
     no <- logical()
-    for (seed in seq_len(ceiling(n / 20))) {
+    first <- as.integer(option("first", "1"))
+    for (seed in first - 1L + seq_len(ceiling(n / 20))) {
         x <- simulatePerturbations(nPairs = 0, seed = 500 + seed)
         k <- metadata(x)
         fit <- fitPerturbation(x, "perturbation", network = k$network,
@@ -170,12 +171,12 @@ if ("null" %in% parts) {
             no <- c(no, !(one$facts$p <= 0.05 && one$facts$gainLow > 0))
         }
         cat("no skill:", sum(no), "of", length(no), "\n")
+        rows$null <- data.frame(part = "null", group = "verdict no",
+            seed = length(no), method = "the model", skill = mean(no),
+            low = NA, high = NA, rAll = NA, rTop = NA, rCentred = NA,
+            direction = NA, discrimination = NA, truth = NA)
+        save()
     }
-    rows <- c(rows, list(data.frame(part = "null", group = "verdict no",
-        seed = length(no), method = "the model", skill = mean(no), low = NA,
-        high = NA, rAll = NA, rTop = NA, rCentred = NA, direction = NA,
-        discrimination = NA, truth = NA)))
-    save()
 }
 
 ## ---- Papalexi ----------------------------------------------------------------
