@@ -8,6 +8,7 @@ ENGINE_SOURCES = \
   engine/core/settings.c \
   engine/core/threads.c \
   engine/linalg/dense.c \
+  engine/linalg/positive.c \
   engine/linalg/fft.c \
   engine/io/place.c \
   engine/io/json.c \
@@ -125,10 +126,15 @@ ENGINE_SOURCES = \
   engine/stats/ridge.c \
   engine/stats/states.c \
   engine/stats/percell.c \
+  engine/stats/labels.c \
   engine/tau/tau.c \
   engine/tau/tau_embed.c \
   engine/tau/tau_flow.c \
   engine/tau/tau_readout.c \
+  engine/pert/effects.c \
+  engine/pert/model.c \
+  engine/pert/transport.c \
+  engine/sim/screen.c \
   engine/sim/simulate.c \
   engine/sim/multiome.c
 
@@ -147,4 +153,5 @@ GLUE_SOURCES = \
   glue/r_estimators.c \
   glue/r_ridge.c \
   glue/r_multiome.c \
+  glue/r_pert.c \
   glue/r_tau.c

@@ -19,6 +19,7 @@ static const R_CallMethodDef entries[] = {
     CW_RIDGE_ENTRIES,
     CW_MULTIOME_ENTRIES,
     CW_TAU_ENTRIES,
+    CW_PERT_ENTRIES,
     {NULL, NULL, 0},
 };
 
