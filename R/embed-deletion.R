@@ -50,7 +50,7 @@ deleteGenes <- function(x, model, genes, assay.type = NULL, symbols = NULL,
     key <- .newKey(seed)
     parts <- .eachBatch(cells, 8, verbose, "Deleting genes ",
         function(batch, columns) {
-            tokens <- .rankTokens(model, .checkCounts(batch$counts),
+            tokens <- .rankTokens(model, .wholeCounts(batch$counts),
                 batch$token, how$most
             )
             .deleteInCells(model, tokens, token, how, nNull, key, columns)

@@ -48,7 +48,7 @@ setMethod("embedCells", c("ANY", "GeneformerModel"), function(x, model,
     )
     found <- .eachBatch(cells, batchSize, verbose, "Embedding cells ",
         function(batch, columns) {
-            tokens <- .rankTokens(model, .checkCounts(batch$counts),
+            tokens <- .rankTokens(model, .wholeCounts(batch$counts),
                 batch$token, how$most
             )
             .embedRanks(model, tokens, how)
@@ -119,7 +119,7 @@ setMethod("embedGenes", c("ANY", "GeneformerModel"), function(x, model,
     parts <- .eachBatch(cells, batchSize, verbose, "Embedding genes ",
         function(batch, columns) {
             .geneStates(model, .rankTokens(model,
-                .checkCounts(batch$counts), batch$token, how$most
+                .wholeCounts(batch$counts), batch$token, how$most
             ), how)
         }
     )

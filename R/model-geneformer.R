@@ -157,6 +157,7 @@ setMethod("show", "GeneformerModel", function(object) {
         clean <- unname(model@symbols)[match(clean,
             .cleanSymbol(names(model@symbols))
         )]
+        clean[is.na(clean)] <- ""
     }
     usable <- which(!is.na(model@vocab$median))
     usable[match(.cleanEnsembl(clean), .cleanEnsembl(
@@ -182,7 +183,7 @@ setMethod("show", "GeneformerModel", function(object) {
     })
 }
 
-.checkCounts <- function(counts) {
+.wholeCounts <- function(counts) {
     v <- if (methods::is(counts, "dgCMatrix")) counts@x else counts
     if (any(v < 0 | v != round(v))) {
         .stopArgument("x", "holds values that are no counts (negative or not ",

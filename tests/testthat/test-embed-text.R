@@ -69,7 +69,9 @@ test_that("what is no text, and heads that aren't there, are refused", {
     expect_error(embedText(3, model), "'x' must be texts")
     expect_error(embedText(character(), model), "'x' must be texts")
     expect_error(embedText(c("a", NA), model), "missing: number 2")
-    expect_error(embedText("neur\xff", model), "UTF-8")
+    broken <- "neur\xff"
+    Encoding(broken) <- "UTF-8"
+    expect_error(embedText(broken, model), "UTF-8")
     expect_error(embedText("a", model, pooling = "projection"),
         "no weights for"
     )
