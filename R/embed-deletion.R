@@ -80,7 +80,7 @@ deleteGenes <- function(x, model, genes, assay.type = NULL, symbols = NULL,
     })
     at <- unlist(rows)
     use <- sort(unique(at))
-    order <- .shuffled(ncol(cells$matrix), key)
+    order <- .randomOrder(ncol(cells$matrix), key)
     expressed <- as.matrix(.columnChunk(cells$matrix,
         seq_len(ncol(cells$matrix)), use
     ))
@@ -96,7 +96,7 @@ deleteGenes <- function(x, model, genes, assay.type = NULL, symbols = NULL,
 }
 
 ## 1 .. n in random order.
-.shuffled <- function(n, key) {
+.randomOrder <- function(n, key) {
     .Call(cw_r_permutation, as.integer(n), as.double(key), 0) + 1L
 }
 
@@ -140,7 +140,7 @@ deleteGenes <- function(x, model, genes, assay.type = NULL, symbols = NULL,
     at <- match(place, gene)
     reach <- max(2L, length(gene) %/% 10L)
     near <- setdiff(seq(max(1L, at - reach), min(length(gene), at + reach)), at)
-    draw <- .shuffled(length(near), c((key[[1L]] + 7919 * cell) %% 2^32,
+    draw <- .randomOrder(length(near), c((key[[1L]] + 7919 * cell) %% 2^32,
         (key[[2L]] + 104729 * g) %% 2^32
     ))
     gene[near[rep_len(draw, n)]]
