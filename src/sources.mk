@@ -24,6 +24,9 @@ ENGINE_SOURCES = \
   engine/io/csv.c \
   engine/io/vocab.c \
   engine/io/hdf5.c \
+  engine/io/h5_items.c \
+  engine/io/h5_cells.c \
+  engine/io/h5_write.c \
   engine/kernels/kernels.c \
   engine/kernels/ref/ref_matrix.c \
   engine/kernels/ref/ref_elementwise.c \
@@ -149,7 +152,9 @@ GLUE_SOURCES = \
   glue/r_ranking.c \
   glue/r_files.c \
   glue/r_checkpoint.c \
+  glue/r_wordpiece.c \
   glue/r_hdf5.c \
+  glue/r_cells.c \
   glue/r_estimators.c \
   glue/r_ridge.c \
   glue/r_multiome.c \
