@@ -10,8 +10,8 @@
 #' @param model a [GeneformerModel-class]; left out where `x` is one.
 #' @param name what the reduced dimension is called.
 #' @param pool `"mean"` of the genes' states, or `"cls"`.
-#' @param layer 0: states of the last layer; -1, the default as published: of the
-#'   one before, which is less bent to the training's task; and so on.
+#' @param layer 0: states of the last layer; -1, the default as published: of
+#'   the one before, which is less bent to the training's task; and so on.
 #' @param maxLength most tokens of a cell; `NULL`: as many as the model reads.
 #' @param batchSize cells that are read at once.
 #' @param ... not used.

@@ -22,8 +22,8 @@
 #'   `"mean"`.
 #' @param normalise bring vectors to length 1? `NULL`: what the model's folder
 #'   says, else `FALSE`.
-#' @param pair `NULL`, or second texts, one per text of `x`: each pair is read as
-#'   one sequence.
+#' @param pair `NULL`, or second texts, one per text of `x`: each pair is read
+#'   as one sequence.
 #' @param maxLength most tokens of a text, `[CLS]` and `[SEP]` included; longer
 #'   texts are cut at their end, with a message. `NULL`: the model's own.
 #' @param verbose say what was cut?

@@ -3,13 +3,13 @@
 #' Encoders of texts
 #'
 #' BERT models (Devlin et al. 2019) as [FoundationModel-class]: PubMedBERT and
-#' its relatives, sentence encoders, and KCFM's ontology encoder (PubMedBERT with
-#' a projection). [loadModel()] reads their published folders, [embedText()]
-#' turns texts into vectors.
+#' its relatives, sentence encoders, and KCFM's ontology encoder (PubMedBERT
+#' with a projection). [loadModel()] reads their published folders,
+#' [embedText()] turns texts into vectors.
 #'
 #' @section The folder: `config.json` and `vocab.txt`, and the weights in
-#'   `model.safetensors`, `pytorch_model.bin`, shards with their index, or KCFM's
-#'   `finetune_bert.pth`. Names with and without `bert.` are read, norms named
+#'   `model.safetensors`, `pytorch_model.bin`, shards with their index, or
+#'   KCFM's `finetune_bert.pth`. Names with and without `bert.` are read, norms named
 #'   `gamma` and `beta` too. Of a sentence encoder's further files those that
 #'   say how its vectors are made are heeded (`1_Pooling/config.json`,
 #'   `modules.json`, `sentence_bert_config.json`), and `tokenizer_config.json`'s

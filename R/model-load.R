@@ -53,8 +53,10 @@
 #' older layouts are tried: everything in `models/`, then everything in the
 #' folder itself. Every offset and size of the weights' file is checked before
 #' it is used. Files [saveModel()] adds let a training run go on. Folders of
-#' published encoders (scGPT, HyenaDNA) are recognised by what they hold, see
-#' [EncoderModel-class].
+#' published encoders are recognised by what they hold: scGPT and HyenaDNA, see
+#' [EncoderModel-class], BERT, see [BertModel-class], Geneformer, see
+#' [GeneformerModel-class]. Weights may be in any format that
+#' [inspectCheckpoint()] reads.
 #'
 #' @param path the package's folder.
 #' @param module of a package of scCAFM: `"sfm"` (structure) or `"efm"`
