@@ -101,6 +101,8 @@ ENGINE_SOURCES = \
   engine/stats/ridge.c \
   engine/stats/states.c \
   engine/stats/percell.c \
+  engine/stats/logistic.c \
+  engine/stats/celltype.c \
   engine/tau/tau.c \
   engine/tau/tau_embed.c \
   engine/tau/tau_flow.c \
@@ -121,5 +123,6 @@ GLUE_SOURCES = \
   glue/r_hdf5.c \
   glue/r_estimators.c \
   glue/r_ridge.c \
+  glue/r_celltype.c \
   glue/r_multiome.c \
   glue/r_tau.c

@@ -16,6 +16,7 @@ static const R_CallMethodDef entries[] = {
     CW_HDF5_ENTRIES,
     CW_ESTIMATOR_ENTRIES,
     CW_RIDGE_ENTRIES,
+    CW_CELLTYPE_ENTRIES,
     CW_MULTIOME_ENTRIES,
     CW_TAU_ENTRIES,
     {NULL, NULL, 0},
