@@ -126,7 +126,7 @@
 
 ## One text per cell from a column of the cell data or a vector; NA where
 ## nothing is given. `what` names the argument.
-.cellColumn <- function(input, value, what) {
+.typeColumn <- function(input, value, what) {
     columns <- colnames(input$cellData)
     n <- ncol(input$matrix)
     if (is.character(value) && length(value) == 1L && n != 1L) {

@@ -68,6 +68,10 @@ loadModel <- function(path, threads = NULL, strict = TRUE,
         )
     }
     path <- normalizePath(path)
+    annotator <- .loadAnnotator(path)
+    if (!is.null(annotator)) {
+        return(annotator)
+    }
     files <- lapply(.packageFiles, function(f) .firstFile(path, f))
     for (need in c("config", "weights", "vocab")) {
         if (is.na(files[[need]])) {

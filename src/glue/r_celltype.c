@@ -132,3 +132,30 @@ SEXP cw_r_cell_score(SEXP block, SEXP models, SEXP threads)
     }
     return cw_glue_return(ctx, out);
 }
+
+static float *as_floats(cw_ctx *ctx, SEXP m)
+{
+    R_xlen_t n = Rf_xlength(m);
+    float *out = cw_alloc(ctx, (int64_t)n, sizeof *out);
+    for (R_xlen_t i = 0; out && i < n; i++) out[i] = (float)REAL(m)[i];
+    return out;
+}
+
+/* point: double (dims, cells); landmark: (dims, landmarks); value: (values, landmarks). -> list(mean (values, cells)) */
+SEXP cw_r_neighbour_means(SEXP point, SEXP landmark, SEXP value, SEXP k, SEXP threads)
+{
+    if (TYPEOF(point) != REALSXP || TYPEOF(landmark) != REALSXP || TYPEOF(value) != REALSXP ||
+        Rf_nrows(point) != Rf_nrows(landmark) || Rf_ncols(value) != Rf_ncols(landmark))
+        Rf_error("internal error: points, landmarks or values of the wrong type or size");
+    const cw_glue_part parts[] = {{"mean", REALSXP, Rf_nrows(value), Rf_ncols(point)}};
+    SEXP out = PROTECT(cw_glue_make(1, parts));
+    double *mean = REAL(VECTOR_ELT(out, 0));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    float *a = as_floats(ctx, point), *b = as_floats(ctx, landmark);
+    if (ctx->status == CW_OK)
+        cw_neighbour_means(ctx, mean, a, b, REAL(value), Rf_asInteger(k), Rf_ncols(point), Rf_ncols(landmark),
+                           Rf_nrows(point), Rf_nrows(value));
+    cw_free(ctx, b);
+    cw_free(ctx, a);
+    return cw_glue_return(ctx, out);
+}

@@ -252,6 +252,38 @@ static void test_sums_and_scores(void)
     cw_ctx_free(ctx);
 }
 
+static void test_neighbours(void)
+{
+    enum { N = 200, M = 37, D = 3, K = 5 };
+    float point[N * D], mark[M * D];
+    double value[M * 2], mean[2][N * 2];
+    for (int i = 0; i < N * D; i++) point[i] = (float)noise(21, (uint64_t)i);
+    for (int i = 0; i < M * D; i++) mark[i] = (float)noise(22, (uint64_t)i);
+    for (int i = 0; i < M * 2; i++) value[i] = noise(23, (uint64_t)i);
+    for (int t = 0; t < 2; t++) {
+        cw_ctx *ctx = new_ctx(1 + 2 * t);
+        CHECK(cw_neighbour_means(ctx, mean[t], point, mark, value, K, N, M, D, 2) == CW_OK, "%s", ctx->text);
+        CHECK(cw_neighbour_means(ctx, mean[t], point, mark, value, M + 1, N, M, D, 2) == CW_ERR_SHAPE, "too many");
+        cw_ctx_free(ctx);
+    }
+    CHECK(!memcmp(mean[0], mean[1], sizeof mean[0]), "threads change the means");
+    double worst = 0;
+    for (int c = 0; c < N; c++) {
+        double far[M], sum[2] = {0};
+        for (int j = 0; j < M; j++) {
+            far[j] = 0;
+            for (int d = 0; d < D; d++) far[j] += pow(point[c * D + d] - mark[j * D + d], 2);
+        }
+        for (int j = 0; j < M; j++) {
+            int before = 0;
+            for (int i = 0; i < M; i++) before += far[i] < far[j];
+            if (before < K) sum[0] += value[2 * j], sum[1] += value[2 * j + 1];
+        }
+        for (int v = 0; v < 2; v++) worst = fmax(worst, fabs(mean[0][2 * c + v] - sum[v] / K));
+    }
+    CHECK(worst < 1e-9, "neighbours' means off by %g", worst);
+}
+
 int main(void)
 {
     make_cells();
@@ -260,5 +292,6 @@ int main(void)
     test_refusals();
     test_views();
     test_sums_and_scores();
+    test_neighbours();
     return test_end();
 }

@@ -147,3 +147,58 @@ cw_status cw_cell_score(cw_ctx *ctx, double *logp, const cw_cell_block *block, c
     cw_free(ctx, w);
     return ctx->status;
 }
+
+/* The k smallest of near (n), ascending, as places; a tie keeps the earlier. */
+static void nearest(int64_t *at, float *best, const float *near, int64_t n, int64_t k)
+{
+    int64_t have = 0;
+    for (int64_t j = 0; j < n; j++) {
+        if (have == k && !(near[j] < best[k - 1])) continue;
+        int64_t to = have < k ? have++ : k - 1;
+        for (; to > 0 && best[to - 1] > near[j]; to--) best[to] = best[to - 1], at[to] = at[to - 1];
+        best[to] = near[j], at[to] = j;
+    }
+}
+
+cw_status cw_neighbour_means(cw_ctx *ctx, double *mean, const float *point, const float *landmark, const double *value,
+                             int64_t k, int64_t cells, int64_t landmarks, int64_t dims, int64_t values)
+{
+    if (ctx->status != CW_OK) return ctx->status;
+    if (k < 1 || k > landmarks || dims < 1)
+        return cw_fail(ctx, CW_ERR_SHAPE, "neighbours: %lld of %lld landmarks in %lld dimensions", (long long)k,
+                       (long long)landmarks, (long long)dims);
+    int64_t each = TILE * landmarks + k, tiles = (cells + TILE - 1) / TILE;
+    float *room = cw_alloc(ctx, ctx->threads * each, sizeof *room);
+    float *square = cw_calloc(ctx, landmarks, sizeof *square);
+    int64_t *place = cw_alloc(ctx, ctx->threads * k, sizeof *place);
+    if (ctx->status == CW_OK) {
+        for (int64_t j = 0; j < landmarks; j++)
+            for (int64_t d = 0; d < dims; d++) square[j] += landmark[j * dims + d] * landmark[j * dims + d];
+        int stop = 0;
+#pragma omp parallel for num_threads(ctx->threads) schedule(dynamic)
+        for (int64_t t = 0; t < tiles; t++) {
+            cw_watch watch = cw_watch_here(ctx, &stop);
+            if (cw_watch_stop(&watch)) continue;
+            int64_t first = t * TILE, n = cells - first < TILE ? cells - first : TILE;
+            float *near = room + cw_thread_number() * each, *best = near + TILE * landmarks;
+            int64_t *at = place + cw_thread_number() * k;
+            cw_exec ex = {1};
+            /* |a - b|^2 less |a|^2, which is the same for all landmarks */
+            ctx->kernels->gemm(&ex, near, landmarks, point + first * dims, dims, 0, landmark, dims, 1, -2.0f, 0.0f, n,
+                               landmarks, dims);
+            for (int64_t c = 0; c < n; c++) {
+                for (int64_t j = 0; j < landmarks; j++) near[c * landmarks + j] += square[j];
+                nearest(at, best, near + c * landmarks, landmarks, k);
+                for (int64_t v = 0; v < values; v++) {
+                    double sum = 0.0;
+                    for (int64_t j = 0; j < k; j++) sum += value[at[j] * values + v];
+                    mean[(first + c) * values + v] = sum / (double)k;
+                }
+            }
+        }
+    }
+    cw_free(ctx, place);
+    cw_free(ctx, square);
+    cw_free(ctx, room);
+    return ctx->status;
+}

@@ -41,4 +41,9 @@ cw_status cw_cell_sums(cw_ctx *ctx, double *sum, double *square, const cw_cell_b
 cw_status cw_cell_score(cw_ctx *ctx, double *logp, const cw_cell_block *block, const cw_cell_view *view,
                         const double *B, const double *b, int64_t classes);
 
+/* mean (cells, values): each cell's mean of value (landmarks, values) over its k nearest landmarks by Euclidean distance
+ * (ties: the earlier). point (cells, dims), landmark (landmarks, dims). 1 <= k <= landmarks. */
+cw_status cw_neighbour_means(cw_ctx *ctx, double *mean, const float *point, const float *landmark, const double *value,
+                             int64_t k, int64_t cells, int64_t landmarks, int64_t dims, int64_t values);
+
 #endif
