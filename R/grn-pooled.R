@@ -35,7 +35,8 @@
 #'   `settings`, `sign` (matrix of -1, 0, 1; see [edgeSign()]), `targets`
 #'   (data.frame: gene, and for trees the number grown and the out-of-bag R2),
 #'   `seed`, `engine`, `species`, `coverage`, `preprocessing`, `seconds`,
-#'   `centring` (list: centred, states, the gate's gain), and with a prior
+#'   `centring` (list: centred, states, the gate's gain), `block` (its levels),
+#'   and with a prior
 #'   `priorEvidence` (list: edges, given, strength, gain, nullGain, evidence;
 #'   see [GRNParam-class]). An ordinary R object: `saveRDS()` keeps it,
 #'   [writeGRN()] writes its edges.
@@ -60,7 +61,7 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     assay.type = NULL, symbols = NULL, species = NULL, tfs = NULL,
     cells = NULL, nTargets = NULL, keep = NULL, genes = NULL,
     centre = NULL, alreadyNormalised = NULL, preprocess = list(),
-    seed = NULL, threads = NULL, assay = NULL, verbose = TRUE) {
+    seed = NULL, threads = NULL, assay = NULL, block = NULL, verbose = TRUE) {
     .checkFlag(verbose, "verbose")
     if (!is.null(centre)) {
         .checkFlag(centre, "centre")
@@ -69,6 +70,7 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
         genes, alreadyNormalised, preprocess, assay
     )
     prepared <- .networkCells(x, how, verbose, cells)
+    block <- .blockOf(prepared, block, verbose)
     key <- .newKey(seed)
     threads <- .threads(threads)
     .say(verbose, "Network by ", .paramName(model), ": ",
@@ -76,14 +78,16 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
         .count(ncol(prepared$values), "cell"), "."
     )
     start <- proc.time()[["elapsed"]]
-    centred <- .centreStates(prepared, model, centre, key, threads, verbose)
+    centred <- .centreStates(.lessBlocks(prepared, block), model, centre, key, threads, verbose)
     model <- .settleWeights(model, centred$report$centred)
     view <- .estimatorView(centred$prepared)
     view$verbose <- verbose
     fit <- .estimate(model, view, key, threads)
-    .estimatorNetwork(model, prepared, fit, key,
+    out <- .estimatorNetwork(model, prepared, fit, key,
         proc.time()[["elapsed"]] - start, centred$report
     )
+    out@metadata$block <- levels(block)
+    out
 })
 
 ## Cells less the means of their states, standardised, where the gate or the

@@ -51,6 +51,12 @@
 #'   Otherwise cells are scaled to one total and log1p-transformed. `NULL`: by
 #'   the assay's name: yes for `"logcounts"` and the like and Seurat's layer
 #'   `"data"`, unless its values are whole numbers.
+#' @param block donors, batches or other blocks whose differences aren't to be
+#'   taken for regulation: a column of `colData(x)` or a value per cell, none
+#'   missing. The mean of its block is taken off every gene of a cell, after
+#'   normalisation and before anything else. What differs between blocks in
+#'   other ways stays; so does nothing of what differs between states where a
+#'   state is a block. `NULL`: none.
 #' @param preprocess named list that changes `minGenes`, `minCells`, `maxMt`,
 #'   `dropQC` (leave out mitochondrial, ribosomal and haemoglobin genes?),
 #'   `target` (total of a cell), and `sanitize` (non-finite values to 0 instead

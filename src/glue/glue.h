@@ -161,6 +161,16 @@ SEXP cw_r_place_swap(SEXP a, SEXP b);
         {"cw_r_place_commit", (DL_FUNC)&cw_r_place_commit, 3}, {"cw_r_place_sync", (DL_FUNC)&cw_r_place_sync, 1},      \
         {"cw_r_place_swap", (DL_FUNC)&cw_r_place_swap, 2}
 
+/* ---- files of weights (r_checkpoint.c) -------------------------------------------------------------------------- */
+SEXP cw_r_checkpoint_inspect(SEXP path);
+SEXP cw_r_checkpoint_convert(SEXP from, SEXP to);
+SEXP cw_r_pickle_table(SEXP bytes);
+
+#define CW_CHECKPOINT_ENTRIES                                                                                          \
+    {"cw_r_checkpoint_inspect", (DL_FUNC)&cw_r_checkpoint_inspect, 1},                                                 \
+        {"cw_r_checkpoint_convert", (DL_FUNC)&cw_r_checkpoint_convert, 2},                                             \
+        {"cw_r_pickle_table", (DL_FUNC)&cw_r_pickle_table, 1}
+
 /* ---- tables in HDF5 files (r_hdf5.c) --------------------------------------------------------------------------- */
 SEXP cw_r_h5_create(SEXP path, SEXP tables);
 SEXP cw_r_h5_shapes(SEXP path, SEXP names);
@@ -189,10 +199,14 @@ SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads);
 /* ---- networks per cell state, simulated cells (r_ridge.c) ---------------------------------------------------------- */
 SEXP cw_r_percell(SEXP view, SEXP tf, SEXP w, SEXP point, SEXP grids, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_centre(SEXP view, SEXP tf, SEXP grids, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_labels(SEXP view, SEXP tf, SEXP label, SEXP labels, SEXP train, SEXP grid, SEXP own, SEXP keep,
+                 SEXP threads);
+SEXP cw_r_labels_forecast(SEXP sizes);
 SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads);
 
 #define CW_RIDGE_ENTRIES                                                                                               \
     {"cw_r_percell", (DL_FUNC)&cw_r_percell, 8}, {"cw_r_centre", (DL_FUNC)&cw_r_centre, 6},                            \
+        {"cw_r_labels", (DL_FUNC)&cw_r_labels, 9}, {"cw_r_labels_forecast", (DL_FUNC)&cw_r_labels_forecast, 1},        \
         {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
 
 /* ---- types of cells (r_celltype.c) ------------------------------------------------------------------------------- */
