@@ -154,7 +154,7 @@ setMethod("annotateCells", c("ANY", "CellAnnotator"), function(x, reference,
         length(blocks) > 5L)
     parts <- vector("list", length(blocks))
     for (i in seq_along(blocks)) {
-        block <- .cellBlock(query, blocks[[i]])
+        block <- .typeBlock(query, blocks[[i]])
         parts[[i]] <- .labelBlock(block, query, fit, annotator, s, o)
         .progressTick(bar, i)
     }
@@ -174,7 +174,7 @@ setMethod("annotateCells", c("ANY", "CellAnnotator"), function(x, reference,
 ## Models for this query, from cells that stand for all of it.
 .fitToQuery <- function(annotator, ref, query, s) {
     at <- .spreadCells(query$n, .fitCells)
-    query$block <- .cellBlock(query, at)
+    query$block <- .typeBlock(query, at)
     guess <- if (s$method %in% c("default", "guess", "matched"))
         annotator@models$guess
     fit <- .classify(ref, query, annotator@models$nGenes, s$method, guess)

@@ -14,7 +14,7 @@
 
 ## Cells of a data set as the engine takes them. Totals are over the task's
 ## genes; a cell without any count of these has values of 0 throughout.
-.cellBlock <- function(data, columns = NULL) {
+.typeBlock <- function(data, columns = NULL) {
     m <- if (is.null(columns)) data$matrix else
         .columnChunk(data$matrix, columns)
     m <- .asColumns(m)

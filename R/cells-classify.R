@@ -11,7 +11,7 @@
 
 .reference <- function(matrix, rows, logged, y, types, threads = 0L) {
     ref <- .dataSet(matrix, rows, logged, "reference")
-    ref$block <- .cellBlock(ref)
+    ref$block <- .typeBlock(ref)
     ref$y <- y
     ref$types <- types
     ref$K <- length(types)
@@ -30,7 +30,7 @@
 
 .subQuery <- function(ref, cells) {
     out <- .dataSet(ref$matrix[, cells, drop = FALSE], ref$rows, ref$logged)
-    out$block <- .cellBlock(out)
+    out$block <- .typeBlock(out)
     out
 }
 

@@ -63,7 +63,7 @@ evaluateAnnotation <- function(x, labels = "cell_type", by = NULL,
         .say(verbose, "Left out: ", value)
         .evaluateSplit(set, value, methods, o)
     })
-    .evaluationReport(do.call(rbind, runs), methods, set, split, nBoot, o)
+    .annotationReport(do.call(rbind, runs), methods, set, split, nBoot, o)
 }
 
 #' @rdname evaluateAnnotation
@@ -129,7 +129,7 @@ setClass("AnnotationEvaluation", contains = "CausewayReport")
     ref <- .reference(set$matrix[, kept, drop = FALSE], set$rows, set$logged,
         match(set$label[kept], types), types, o$threads)
     query <- .dataSet(set$matrix[, out, drop = FALSE], set$rows, set$logged)
-    query$block <- .cellBlock(query)
+    query$block <- .typeBlock(query)
     inner <- .innerChoice(ref, set$part[kept], o)
     rows <- lapply(methods, function(m) {
         p <- .evaluateMethod(m, ref, query, inner)
@@ -195,7 +195,7 @@ setClass("AnnotationEvaluation", contains = "CausewayReport")
 
 ## ---- the report ------------------------------------------------------------
 
-.evaluationReport <- function(rows, methods, set, split, nBoot, o) {
+.annotationReport <- function(rows, methods, set, split, nBoot, o) {
     one <- rows[rows$method == "default", ]
     draws <- matrix(.anyOrder(nrow(one) * nBoot, o$key, 7) %% nrow(one) + 1L,
         nBoot)

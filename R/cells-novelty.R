@@ -96,7 +96,7 @@
 .queryNovelty <- function(annotator, ref, query, o, group) {
     null <- .heldOutNovelty(annotator, ref, o)
     at <- .spreadCells(query$n, .noveltyCells)
-    query$block <- .cellBlock(query, at)
+    query$block <- .typeBlock(query, at)
     guess <- .classify(ref, query, annotator@models$nGenes, "guess",
         annotator@models$guess)$logp
     small <- .capped(ref, o)
@@ -106,7 +106,7 @@
     value <- .noveltyValues(marks$raw, marks$raw, null$raw)
     smooth <- lapply(.columnRanges(query$matrix), function(columns) {
         part <- if (length(at) == query$n && length(columns) == query$n)
-            marks else .noveltyOf(model, .cellBlock(query, columns), query,
+            marks else .noveltyOf(model, .typeBlock(query, columns), query,
             o$threads)
         .smoothOver(part$point, marks$point, value, o$threads)
     })

@@ -152,6 +152,6 @@ internal <- function(task, threads = 2L) {
     ref <- causeway:::.reference(task$ref$X, match(shared, rownames(task$ref$X)), task$ref$logged,
         match(task$ref$label, types), types, threads)
     query <- causeway:::.dataSet(task$query$X, match(shared, rownames(task$query$X)), task$query$logged)
-    query$block <- causeway:::.cellBlock(query)
+    query$block <- causeway:::.typeBlock(query)
     list(ref = ref, query = query)
 }

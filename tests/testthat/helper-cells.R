@@ -1,53 +1,50 @@
-## Simulated cells of known types: each type has 12 markers of its own; two
-## donors, the second with a batch's shift and half the depth.
+## Files of cells, well made and not.
 
-simulatedTypes <- function(n = 40, types = c("B", "NK", "T"), genes = 160,
-    strength = 1.5, seed = 1) {
-    set.seed(seed)
-    K <- length(types)
-    type <- rep(types, each = n)
-    donor <- rep_len(c("d1", "d2"), n * K)
-    level <- matrix(rnorm(genes, 0, 0.7), genes, n * K)
-    for (k in seq_len(K)) {
-        own <- (k - 1L) * 12L + 1:12
-        level[own, type == types[[k]]] <- level[own, type == types[[k]]] +
-            strength
+cellsFile <- function() {
+    system.file("extdata", "cells.h5ad", package = "causeway")
+}
+
+## An .h5ad of four cells x three genes, as AnnData would write it, changed:
+## `change(steps)` may alter the steps that write it.
+tinySteps <- function() {
+    frame <- function(name, names) {
+        c(list(.putGroup(name)), .putEncoding(name, "dataframe"), list(
+            .putAttribute(name, "_index", "_index"),
+            .putAttribute(name, "column-order", character(), dims = 0),
+            .putTable(.h5Path(name, "_index"), names, "text")
+        ))
     }
-    shift <- rnorm(genes, 0, 0.4)
-    level[, donor == "d2"] <- level[, donor == "d2"] + shift - log(2)
-    counts <- matrix(rpois(length(level), exp(level)), genes)
-    counts[1L, colSums(counts) == 0] <- 1
-    dimnames(counts) <- list(sprintf("GENE%03d", seq_len(genes)),
-        sprintf("c%03d", seq_len(n * K)))
-    order <- sample(n * K)
-    SingleCellExperiment::SingleCellExperiment(
-        list(counts = as(counts[, order], "CsparseMatrix")),
-        colData = S4Vectors::DataFrame(cell_type = type[order],
-            donor = donor[order])
+    c(frame("obs", paste0("c", 1:4)), frame("var", c("A", "B", "C")),
+        sparseSteps("X")
     )
 }
 
-## Made once, used by several files.
-.cellsMade <- new.env()
-
-simulatedAnnotator <- function() {
-    if (is.null(.cellsMade$annotator)) {
-        .cellsMade$annotator <- trainAnnotator(simulatedTypes(), block =
-            "donor", nPerm = 3, seed = 1, verbose = FALSE)
-    }
-    .cellsMade$annotator
+sparseSteps <- function(name, data = as.numeric(1:6),
+    indices = c(0L, 2L, 1L, 0L, 1L, 2L), indptr = c(0, 2, 2, 3, 6),
+    shape = c(4, 3), encoding = "csr_matrix", type = "f32") {
+    c(list(.putGroup(name)), .putEncoding(name, encoding), list(
+        .putAttribute(name, "shape", shape, "i64", length(shape)),
+        .putTable(.h5Path(name, "data"), data, type),
+        .putTable(.h5Path(name, "indices"), indices, "i32"),
+        .putTable(.h5Path(name, "indptr"), indptr, "i64")
+    ))
 }
 
-simulatedLabels <- function() {
-    if (is.null(.cellsMade$labels)) {
-        .cellsMade$labels <- annotateCells(simulatedTypes(seed = 2),
-            simulatedAnnotator(), seed = 1, verbose = FALSE)
-    }
-    .cellsMade$labels
+tinyValues <- matrix(c(1, 0, 2, 0, 0, 0, 0, 3, 0, 4, 5, 6), 3,
+    dimnames = list(c("A", "B", "C"), paste0("c", 1:4))
+)
+
+stepsFile <- function(steps, ext = ".h5ad") {
+    file <- tempfile(fileext = ext)
+    .h5Put(file, steps, TRUE)
+    file
 }
 
-bloodOntology <- function() {
-    readOntology(system.file("extdata", "blood.obo", package = "causeway"))
+## Without the steps that make `names`.
+without <- function(steps, names) {
+    Filter(function(s) !s$name %in% names, steps)
 }
 
-bloodTerms <- c(B = "CL:0000236", NK = "CL:0000623", T = "CL:0000084")
+inMemory <- function(x, i = 1L) {
+    as.matrix(SummarizedExperiment::assay(x, i))
+}

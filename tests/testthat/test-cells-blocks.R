@@ -84,7 +84,7 @@ test_that("temperature, areas, F1 and calibration error are as defined", {
 test_that("a cell without counts of the genes gets zeros, not NaN", {
     m <- Matrix::Matrix(c(1, 0, 0, 5), 2, sparse = TRUE)
     data <- causeway:::.dataSet(as(m, "generalMatrix"), 1L, FALSE)
-    v <- causeway:::.cellMatrix(causeway:::.cellBlock(data), data,
+    v <- causeway:::.cellMatrix(causeway:::.typeBlock(data), data,
         causeway:::.view(1L))
     expect_equal(as.vector(v), c(log1p(1e4), 0), tolerance = 1e-6)
 })

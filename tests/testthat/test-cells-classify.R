@@ -6,7 +6,7 @@ task <- function(query = simulatedTypes(20, seed = 5)) {
     ref <- causeway:::.reference(SingleCellExperiment::counts(cells), 1:160,
         FALSE, match(cells$cell_type, types), types)
     q <- causeway:::.dataSet(SingleCellExperiment::counts(query), 1:160, FALSE)
-    q$block <- causeway:::.cellBlock(q)
+    q$block <- causeway:::.typeBlock(q)
     list(ref = ref, query = q, truth = match(query$cell_type, types))
 }
 
