@@ -8,7 +8,8 @@
 #' @details
 #' The default method (`"anchored"`) reads a gene's RNA as its own linked
 #' chromatin, seen back along the flow of cell states:
-#' r(z) = alpha + beta c(phi_-tau(z)). Cell states are what chromatin and RNA
+#' r(z) = alpha + beta c(phi_-t(z)), averaged over t with a kernel of mean tau:
+#' a delay, first-order kinetics, or a delay followed by kinetics. Cell states are what chromatin and RNA
 #' share; the flow comes from where RNA lies behind chromatin over all genes,
 #' without a pseudotime or a root. Every fit is judged before it is shown: see
 #' [TauFit-class] for the verdict and what it needs. Delays are identified up
@@ -48,9 +49,10 @@
 #'   with the data (row ranges, or the annotation of a ChromatinAssay).
 #' @param window bases, as for [linkPeaks()].
 #' @param method `"anchored"` or `"effendi"`.
-#' @param readout `"delay"` (RNA repeats chromatin later), `"kinetics"` (RNA
-#'   approaches chromatin at rate 1/tau) or `"auto"`: the one that fits better
-#'   over all genes.
+#' @param readout shape of the lag: `"delay"` (RNA repeats chromatin later),
+#'   `"kinetics"` (RNA approaches chromatin at rate 1/tau) or `"auto"`: both and
+#'   what lies between, each weighed by what the genes say. tau is the total
+#'   lag in any case.
 #' @param embedding NULL, or list with parts `rna` and `atac`: matrices (cells
 #'   x dimensions) or names of reductions, in place of principal components
 #'   and LSI.
