@@ -97,15 +97,15 @@
 #'   (Hotelling 1936, Biometrika 28, 321-377). The method is described in the
 #'   package's vignette on methods.
 #' @examples
-#' x <- simulateMultiome(nCells = 600, nGenes = 100, seed = 1)
+#' x <- simulateMultiome(nCells = 1200, nGenes = 120, seed = 1)
 #' links <- S4Vectors::metadata(x)$links
 #' fit <- estimateTau(x, links = links, seed = 1)
 #' fit
-#' head(tau(fit))
+#' head(tau(fit, force = TRUE))
 #' x <- addTau(x, fit)
 #'
 #' # the same cells with their chromatin exchanged: the verdict must refuse
-#' null <- simulateMultiome(nCells = 600, nGenes = 100, seed = 1,
+#' null <- simulateMultiome(nCells = 1200, nGenes = 120, seed = 1,
 #'     null = "shuffledPairing"
 #' )
 #' estimateTau(null, links = links, seed = 1)

@@ -114,7 +114,7 @@ simulatedFit <- function(name, ...) {
 
 ## Identifiable delays; a quarter of the genes slower in one condition.
 alteredTau <- function() {
-    simulatedFit("altered", nCells = 1500, nGenes = 110, altered = 0.25,
+    simulatedFit("altered", nCells = 2200, nGenes = 180, altered = 0.25,
         seed = 5
     )
 }
