@@ -158,7 +158,8 @@ linkPeaks <- function(x, genes, window = 1e5, upstream = NULL,
         length(unique(.overlaps(at, peaks)$query)) / nrow(genes)
     }
     beside <- mean(vapply(c(-1, 1) %o% c(2e4, 5e4, 1e5), near, 0))
-    if (beside > 0) near(0) / beside else NA_real_
+    here <- near(0)
+    if (beside > 0) here / beside else if (here > 0) Inf else NA_real_
 }
 
 .checkBuild <- function(peaks, genes) {
