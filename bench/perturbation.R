@@ -40,6 +40,7 @@ add <- function(part, group, table, seed = NA) {
     keep <- c("method", "skill", "low", "high", "rAll", "rTop", "rCentred",
         "direction", "discrimination", "truth")
     table$truth <- if (is.null(table$truth)) NA else table$truth
+    group <- sub(",", ":", group) # no comma in a csv without quotes
     out <- cbind(part = part, group = group, seed = seed, table[keep])
     print(out, digits = 2, row.names = FALSE)
     assign("rows", c(rows, list(out)), globalenv())

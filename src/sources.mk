@@ -129,15 +129,23 @@ ENGINE_SOURCES = \
   engine/stats/ridge.c \
   engine/stats/states.c \
   engine/stats/percell.c \
+  engine/stats/logistic.c \
+  engine/stats/celltype.c \
   engine/stats/labels.c \
   engine/tau/tau.c \
+  engine/tau/tau_along.c \
+  engine/tau/tau_clock.c \
+  engine/tau/tau_counts.c \
   engine/tau/tau_embed.c \
   engine/tau/tau_flow.c \
+  engine/tau/tau_follow.c \
   engine/tau/tau_readout.c \
   engine/pert/effects.c \
   engine/pert/model.c \
   engine/pert/transport.c \
   engine/sim/screen.c \
+  engine/tau/tau_shape.c \
+  engine/tau/tau_steps.c \
   engine/sim/simulate.c \
   engine/sim/multiome.c
 
@@ -157,6 +165,7 @@ GLUE_SOURCES = \
   glue/r_cells.c \
   glue/r_estimators.c \
   glue/r_ridge.c \
+  glue/r_celltype.c \
   glue/r_multiome.c \
   glue/r_pert.c \
   glue/r_tau.c
