@@ -132,7 +132,7 @@ setMethod(".paramSettings", "PerCellGRNParam", function(param) {
 #'
 #' @inheritParams cellInput
 #' @param model a [PerCellGRNParam()].
-#' @param nTargets most variable genes read beside the TFs; `NULL`: 2,000;
+#' @param nTargets variable genes read beside the TFs; `NULL`: 1,000;
 #'   `Inf`: all.
 #' @param maxTFs most variable TFs used at most; cost grows with the cube of
 #'   TFs x (1 + states).
@@ -163,7 +163,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     .checkFlag(verbose, "verbose")
     maxTFs <- .checkNumber(maxTFs, "maxTFs", 1, whole = TRUE)
     how <- .inputArgs(assay.type, symbols, species, tfs, nTargets, keep,
-        genes, alreadyNormalised, preprocess, assay, default = 2000
+        genes, alreadyNormalised, preprocess, assay
     )
     prepared <- .networkCells(x, how, verbose, total = "median")
     prepared <- .limitTFs(prepared, maxTFs, verbose)

@@ -157,8 +157,12 @@ setMethod("[", c("PooledGRN", "ANY", "ANY", "ANY"),
         column <- union(match(tfs[row], genes), column)
         column <- if (missing(j)) sort(column) else column
         x@scores <- x@scores[row, column, drop = FALSE]
-        if (!is.null(x@metadata$sign)) {
-            x@metadata$sign <- x@metadata$sign[row, column, drop = FALSE]
+        for (name in c("sign", "cells", "reliability")) {
+            if (!is.null(x@metadata[[name]])) {
+                x@metadata[[name]] <- x@metadata[[name]][row, column,
+                    drop = FALSE
+                ]
+            }
         }
         if (is.data.frame(x@metadata$targets)) {
             x@metadata$targets <- x@metadata$targets[

@@ -93,6 +93,7 @@ ENGINE_SOURCES = \
   engine/train/trainer.c \
   engine/train/optimizer.c \
   engine/train/checkpoint.c \
+  engine/stats/genes.c \
   engine/stats/network.c \
   engine/stats/forest.c \
   engine/stats/ranking.c \
@@ -118,6 +119,7 @@ GLUE_SOURCES = \
   glue/r_network.c \
   glue/r_ranking.c \
   glue/r_files.c \
+  glue/r_genes.c \
   glue/r_hdf5.c \
   glue/r_estimators.c \
   glue/r_ridge.c \

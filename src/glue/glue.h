@@ -217,6 +217,15 @@ SEXP cw_r_tau_settings(void);
         {"cw_r_tau_amortise", (DL_FUNC)&cw_r_tau_amortise, 5}, {"cw_r_tau_project", (DL_FUNC)&cw_r_tau_project, 3},    \
         {"cw_r_tau_forecast", (DL_FUNC)&cw_r_tau_forecast, 2}, {"cw_r_tau_settings", (DL_FUNC)&cw_r_tau_settings, 0}
 
+/* ---- which genes, and the null of degrees (r_genes.c) ----------------------------------------------------------- */
+SEXP cw_r_gene_sums(SEXP view);
+SEXP cw_r_gene_excess(SEXP sums, SEXP total, SEXP threads);
+SEXP cw_r_null_degrees(SEXP use, SEXP positive, SEXP tfs, SEXP threads);
+
+#define CW_GENES_ENTRIES                                                                                               \
+    {"cw_r_gene_sums", (DL_FUNC)&cw_r_gene_sums, 1}, {"cw_r_gene_excess", (DL_FUNC)&cw_r_gene_excess, 3},              \
+        {"cw_r_null_degrees", (DL_FUNC)&cw_r_null_degrees, 4}
+
 /* ---- rankings, nulls, shifts (r_ranking.c) ---------------------------------------------------------------------- */
 SEXP cw_r_rank_sort(SEXP score);
 SEXP cw_r_rank_metrics(SEXP order, SEXP group, SEXP positive);

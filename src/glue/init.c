@@ -11,6 +11,7 @@ static const R_CallMethodDef entries[] = {
     CW_ENGINE_ENTRIES,
     CW_MODEL_ENTRIES,
     CW_NETWORK_ENTRIES,
+    CW_GENES_ENTRIES,
     CW_RANKING_ENTRIES,
     CW_FILE_ENTRIES,
     CW_HDF5_ENTRIES,

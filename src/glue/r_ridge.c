@@ -119,7 +119,7 @@ SEXP cw_r_centre(SEXP view_, SEXP tf, SEXP grids, SEXP options, SEXP key, SEXP t
     view v = as_view(view_);
     if (TYPEOF(tf) != INTSXP) Rf_error("internal error: TFs must be integers");
     cw_percell_options o = percell_options(options, grids, cw_glue_key(key));
-    const cw_glue_part parts[] = {{"values", REALSXP, v.genes, v.cells}, {"numbers", REALSXP, 3, -1}};
+    const cw_glue_part parts[] = {{"values", REALSXP, v.genes, v.cells}, {"numbers", REALSXP, 4, -1}};
     SEXP out = PROTECT(cw_glue_make(2, parts));
     double *values = REAL(VECTOR_ELT(out, 0)), *numbers = REAL(VECTOR_ELT(out, 1));
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
@@ -130,6 +130,7 @@ SEXP cw_r_centre(SEXP view_, SEXP tf, SEXP grids, SEXP options, SEXP key, SEXP t
     if (ctx->status == CW_OK) {
         for (int64_t n = 0; r.centred && n < v.genes * v.cells; n++) values[n] = dense[n];
         numbers[0] = (double)r.states, numbers[1] = r.centred, numbers[2] = r.gate_gain;
+        numbers[3] = r.silhouette[r.states];
     }
     int centred = r.centred;
     cw_percell_free(ctx, &r);
