@@ -272,3 +272,45 @@ setGeneric("saveGRN", function(x, file, ...) {
     .given(file, "file", "the file to write")
     standardGeneric("saveGRN")
 })
+
+## ---- encoders (embedCells, embedGenes, embedSequences, ...) -------------------
+
+#' @rdname embedCells
+#' @export
+setGeneric("embedCells", function(x, model, ...) {
+    force(x)
+    .given(model, "model", "an encoder, as loadModel() gives")
+    standardGeneric("embedCells")
+})
+
+#' @rdname embedGenes
+#' @export
+setGeneric("embedGenes", function(x, model, ...) {
+    force(x)
+    if (!missing(model)) force(model)
+    standardGeneric("embedGenes")
+})
+
+#' @rdname embedSequences
+#' @export
+setGeneric("embedSequences", function(x, model, ...) {
+    force(x)
+    .given(model, "model", "an encoder of sequences, as loadModel() gives")
+    standardGeneric("embedSequences")
+})
+
+#' @rdname embedPeaks
+#' @export
+setGeneric("embedPeaks", function(x, ...) {
+    force(x)
+    standardGeneric("embedPeaks")
+})
+
+#' @rdname embedPeaks
+#' @export
+setGeneric("embedATAC", function(x, ...) {
+    force(x)
+    standardGeneric("embedATAC")
+})
+
+## ---- end of the encoders' block -----------------------------------------------

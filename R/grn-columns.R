@@ -98,29 +98,3 @@
         stop("its cellData holds a column of kind ", kind, call. = FALSE)
     )
 }
-
-## ---- metadata ----------------------------------------------------------------
-
-## A list of data as text that gives it back to the last bit; what isn't data
-## (functions, environments) becomes text. For tables with a checksum only.
-.toText <- function(x) {
-    rawToChar(serialize(.dataOnly(x), NULL, ascii = NA, version = 2))
-}
-
-.fromText <- function(text) {
-    x <- unserialize(charToRaw(text))
-    if (is.list(x)) x else list()
-}
-
-.dataOnly <- function(x) {
-    if (is.list(x)) {
-        x[] <- lapply(x, .dataOnly)
-        return(x)
-    }
-    if (is.null(x) || is.atomic(x) || (isS4(x) && !is.environment(x))) {
-        return(x)
-    }
-    tryCatch(paste(deparse(x, 500L), collapse = "\n"),
-        error = function(e) class(x)[[1L]]
-    )
-}

@@ -108,6 +108,7 @@ loadGRN <- function(file) {
             )
             expression <- .readValues(read, header$sizes[c(3L, 1L)])
             .checkNames(parts, header$sizes)
+            metadata <- .savedMetadata(read("metadata"))
             factors <- new("HDF5Factors", file = path, id = header$id,
                 total = n, at = seq_len(n)
             )
@@ -116,7 +117,7 @@ loadGRN <- function(file) {
                 nFactors = header$sizes[[4L]], k = header$sizes[[5L]],
                 factors = factors, expression = expression,
                 cellData = .readColumns(read, n),
-                metadata = .fromText(read("metadata"))
+                metadata = metadata
             )
         },
         error = function(e) {
@@ -125,6 +126,14 @@ loadGRN <- function(file) {
             .stopFile(path, "is damaged: ", text)
         }
     )
+}
+
+.savedMetadata <- function(text) {
+    x <- .fromText(text)
+    if (!is.list(x)) {
+        stop("its metadata aren't data that saveGRN() writes", call. = FALSE)
+    }
+    x
 }
 
 .checkNames <- function(parts, sizes) {

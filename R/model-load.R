@@ -32,7 +32,9 @@
 #' `resources/human_tfs.csv` and `mouse_tfs.csv`. Where these are missing the
 #' older layouts are tried: everything in `models/`, then everything in the
 #' folder itself. Every offset and size of the weights' file is checked before
-#' it is used. Files [saveModel()] adds let a training run go on.
+#' it is used. Files [saveModel()] adds let a training run go on. Folders of
+#' published encoders (scGPT, HyenaDNA) are recognised by what they hold, see
+#' [EncoderModel-class].
 #'
 #' @param path the package's folder.
 #' @param threads threads of the engine; `NULL`: option `causeway.threads`,
@@ -68,6 +70,10 @@ loadModel <- function(path, threads = NULL, strict = TRUE,
         )
     }
     path <- normalizePath(path)
+    layout <- .encoderLayout(path)
+    if (!is.null(layout)) {
+        return(get(layout$load)(path, threads, strict, verbose))
+    }
     files <- lapply(.packageFiles, function(f) .firstFile(path, f))
     for (need in c("config", "weights", "vocab")) {
         if (is.na(files[[need]])) {

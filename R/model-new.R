@@ -6,7 +6,7 @@
 #' `x`, or from `genes`. Names are trimmed and put in upper case; names that
 #' all start with ENSG count as Ensembl identifiers, without version.
 #'
-#' @param param an [SFMParam()].
+#' @param param an [SFMParam()], [ScGPTParam()] or [HyenaParam()].
 #' @inheritParams cellInput
 #' @param x the cells, see [cellInput]; only their genes are used. May be
 #'   `NULL` when `genes` is given.

@@ -1,21 +1,29 @@
 ## Settings of the Effendi delay model.
 
-## Every setting, once: signature, checks, show() and help are made from it.
+## Every argument, once: signature, help and show() are made from this table.
 ## Columns as of the engine's tables (see util-settings.R), and `spec`, the name
-## in the written specification. Not in it: `lr`, which is a list.
+## in the written specification. What the engine has under the same name (or
+## `engine`, where its name is another) is checked against the engine's range;
+## the ranges here are of what the run itself needs. Not here: `lr`, a list.
 .effendiTable <- local({
     row <- function(argument, type, default, min = NA, max = NA, open = 0,
-        choices = "", spec = "", help = "") {
-        data.frame(name = argument, argument = argument, type = type,
+        choices = "", spec = "", engine = argument, help = "") {
+        data.frame(name = engine, argument = argument, type = type,
             default = default, min = min, max = max, open = open,
             choices = choices, help = help, spec = spec
         )
     }
-    whole <- function(argument, default, min, max, spec, help) {
-        row(argument, "integer", default, min, max, spec = spec, help = help)
+    engine <- function(argument, type, default, spec, help, name = argument) {
+        row(argument, type, default, spec = spec, engine = name, help = help)
     }
-    number <- function(argument, default, max, spec, help, open = 0) {
-        row(argument, "number", default, 0, max, open, spec = spec,
+    width <- function(argument, default, spec, help, name = argument) {
+        engine(argument, "integer", default, spec, help, name)
+    }
+    epochs <- function(argument, default, spec, help) {
+        row(argument, "integer", default, 0, 1e5, spec = spec, help = help)
+    }
+    weight <- function(argument, default, spec, help, open = 0) {
+        row(argument, "number", default, 0, Inf, open, spec = spec,
             help = help
         )
     }
@@ -23,72 +31,82 @@
         row(argument, "choice", 0, choices = choices, help = help)
     }
     rbind(
-        whole("dim", NA, 1, 65536, "DIM", paste("width of the RNA embedding;",
+        width("dim", NA, "DIM", paste("width of the RNA embedding;",
             "NULL: that given. A number is checked against it")),
-        whole("atacDim", NA, 1, 65536, "HYENADNA_D_MODEL", paste("width of",
-            "the chromatin embedding, likewise")),
-        whole("alignHidden", 512, 1, 65536, "ALIGN_HIDDEN",
+        width("atacDim", NA, "HYENADNA_D_MODEL", paste("width of",
+            "the chromatin embedding, likewise"), "atac"),
+        width("alignHidden", 512, "ALIGN_HIDDEN",
             "hidden width of the alignment"),
-        whole("tauHidden", 128, 1, 65536, "TAU_HIDDEN",
+        width("tauHidden", 128, "TAU_HIDDEN",
             "hidden width of the delay predictor"),
-        number("tauModScale", 0.1, 1e3, "TAU_MOD_SCALE",
+        engine("tauModScale", "number", 0.1, "TAU_MOD_SCALE",
             "amplitude of the delays' modulation by the cell"),
-        whole("decoderHidden", 256, 1, 65536, "DEC_HIDDEN",
+        width("decoderHidden", 256, "DEC_HIDDEN",
             "hidden width of the decoder"),
-        whole("fieldHidden", 128, 1, 65536, "",
-            "hidden width of the vector field"),
-        whole("nProjections", 200, 1, 1e5, "N_PROJ_W2",
-            "directions of the sliced Wasserstein distance"),
-        whole("fieldEpochs", 50, 0, 1e5, "VF_EPOCHS",
-            "epochs of stage 1 (field)"),
-        whole("stage1Epochs", 10, 0, 1e5, "STAGE1_EPOCHS",
+        width("fieldHidden", 128, "", "hidden width of the vector field"),
+        width("nProjections", 200, "N_PROJ_W2",
+            "directions of the sliced Wasserstein distance", "projections"),
+        epochs("fieldEpochs", 50, "VF_EPOCHS", "epochs of stage 1 (field)"),
+        epochs("stage1Epochs", 10, "STAGE1_EPOCHS",
             "epochs of stage 2.1 (field frozen)"),
-        whole("stage2Epochs", 40, 0, 1e5, "STAGE2_EPOCHS",
+        epochs("stage2Epochs", 40, "STAGE2_EPOCHS",
             "epochs of stage 2.2 (field fine-tuned)"),
-        whole("batchSize", 128, 2, 65536, "BATCH_SIZE", "cells a step sees"),
-        number("wOde", 1, Inf, "W_ODE", "weight of the flow's loss"),
-        number("wRecon", 0.5, Inf, "W_RECON",
+        row("batchSize", "integer", 128, 2, 65536, spec = "BATCH_SIZE",
+            help = "cells a step sees"),
+        weight("wOde", 1, "W_ODE", "weight of the flow's loss"),
+        weight("wRecon", 0.5, "W_RECON",
             "weight of the reconstruction's loss"),
-        number("wTau", 0.01, Inf, "W_TAU", "weight of the delays' loss"),
-        number("wReverse", 0.1, Inf, "W_REVERSE",
-            "weight of the reverse loss"),
-        number("clip", 50, Inf, "EXPLODE_NORM",
+        weight("wTau", 0.01, "W_TAU", "weight of the delays' loss"),
+        weight("wReverse", 0.1, "W_REVERSE", "weight of the reverse loss"),
+        weight("clip", 50, "EXPLODE_NORM",
             "largest norm of a step's gradient", open = 1),
         row("reverseInStage2", "flag", 0,
             help = "TRUE: the reverse loss in stage 2, too"),
-        number("dropout", 0.1, 0.95, "", paste("dropout probability of",
+        engine("dropout", "number", 0.1, "", paste("dropout probability of",
             "alignment, delays and decoder")),
-        number("weightDecay", 0, 1, "", "decoupled weight decay (AdamW)"),
+        row("weightDecay", "number", 0, 0, 1,
+            help = "decoupled weight decay (AdamW)"),
         choice("method", "euler rk4", "integration: as written, or RK4"),
-        whole("nSteps", 200, 1, 1e4, "", paste("integration steps of stage 2",
+        width("nSteps", 200, "", paste("integration steps of stage 2",
             "and of every prediction")),
-        whole("nStepsField", 20, 1, 1e4, "", "integration steps of stage 1"),
-        number("tauMax", 2, 1e3, "", "delays beyond are read at this one",
-            open = 1),
+        width("nStepsField", 20, "", "integration steps of stage 1", "nSteps"),
+        engine("tauMax", "number", 2, "",
+            "delays beyond are read at this one"),
         choice("spectral", "power exact", paste("how weights are divided by",
             "their spectral norm: power iteration, or exactly")),
-        whole("powerIterations", 1, 1, 100, "",
-            "power iterations a step, see `spectral`"),
+        row("powerIterations", "integer", 1, 1, 100,
+            help = "power iterations a step, see `spectral`"),
         choice("readout", "mean gene attention", paste("what a gene is",
             "decoded from: as written, the mean of states over genes; the",
             "state at its own delay; or, without the flow's grid, attention",
             "of gene and delay over `readoutTokens` tokens made of the",
             "aligned chromatin")),
-        whole("attentionHeads", 0, 0, 256, "", paste("above 0: genes attend",
+        width("attentionHeads", 0, "", paste("above 0: genes attend",
             "to each other, with so many heads, before their delay is",
-            "predicted")),
-        whole("adapterHidden", 0, 0, 65536, "", paste("above 0: a trained",
+            "predicted"), "tauHeads"),
+        width("adapterHidden", 0, "", paste("above 0: a trained",
             "adapter of this width is added to the gene embedding")),
-        whole("readoutTokens", 8, 1, 4096, "", "see `readout`"),
-        number("wContrast", 0, Inf, "", paste("weight of a contrastive loss",
+        row("readoutTokens", "integer", 8, 1, 4096, help = "see `readout`"),
+        weight("wContrast", 0, "", paste("weight of a contrastive loss",
             "(InfoNCE) that pulls a cell's aligned chromatin to its own RNA;",
             "needs paired cells")),
-        number("temperature", 0.1, 100, "", "temperature of that loss",
-            open = 1),
-        number("wPeaks", 0, Inf, "", paste("weight of the loss of a decoder",
+        engine("temperature", "number", 0.1, "", "temperature of that loss"),
+        weight("wPeaks", 0, "", paste("weight of the loss of a decoder",
             "of peaks from aligned chromatin; needs `peaks`"))
     )
 })
+
+## The table with the engine's ranges where they are the engine's.
+.effendiChecks <- function() {
+    table <- .effendiTable
+    engine <- rbind(.engineSettings("effendi"),
+        .engineSettings("effendi", "task", "match")
+    )
+    own <- is.na(table$min) & table$type %in% c("integer", "number")
+    range <- c("min", "max", "open")
+    table[own, range] <- engine[match(table$name[own], engine$name), range]
+    table
+}
 
 ## Learning rates, by what they train; published names and ranges likewise.
 .effendiRates <- list(field = 1e-3, stage2 = 1e-3, stage2Field = 1e-6)
@@ -139,7 +157,7 @@ EffendiParam <- function(...) {
     .noDots(..., renamed = c(fieldLr = "lr$field", stage1Lr = "lr$stage2",
         stage2LrField = "lr$stage2Field"))
     given <- as.list(environment())
-    settings <- .checkSettings(given, .effendiTable)
+    settings <- .checkSettings(given, .effendiChecks())
     settings$lr <- .effendiLr(given$lr)
     new("EffendiParam", settings = settings)
 }

@@ -40,7 +40,7 @@ static int ascending(const void *a, const void *b)
 static void infer(sfm_case *c)
 {
     cw_tape_reset(c->tape, 0, 0, 1, 0);
-    cw_sfm_batch_build(&c->batch, c->tape->arena, &c->input, &c->model->config);
+    cw_sccafm_batch_build(&c->batch, c->tape->arena, &c->input, &c->model->config.trunk);
     cw_sfm_forward(c->model, c->tape, &c->batch, NULL);
 }
 

@@ -11,8 +11,15 @@ ENGINE_SOURCES = \
   engine/linalg/fft.c \
   engine/io/place.c \
   engine/io/json.c \
+  engine/io/mapped.c \
   engine/io/safetensors.c \
-  engine/io/source.c \
+  engine/io/zip.c \
+  engine/io/pickle.c \
+  engine/io/torch.c \
+  engine/io/mindspore.c \
+  engine/io/archive.c \
+  engine/io/unicode.c \
+  engine/io/wordpiece.c \
   engine/io/csv.c \
   engine/io/vocab.c \
   engine/io/hdf5.c \
@@ -78,15 +85,32 @@ ENGINE_SOURCES = \
   engine/nn/layer_icnn.c \
   engine/nn/transformer.c \
   engine/models/inputs.c \
+  engine/models/distinct.c \
   engine/models/model.c \
   engine/models/registry.c \
+  engine/models/hyena/hyena_build.c \
+  engine/models/bert/bert.c \
+  engine/models/bert/bert_batch.c \
+  engine/models/bert/bert_build.c \
+  engine/models/bert/bert_class.c \
+  engine/models/hyena/hyena.c \
+  engine/models/hyena/hyena_class.c \
+  engine/models/scgpt/scgpt_build.c \
+  engine/models/scgpt/scgpt_batch.c \
+  engine/models/scgpt/scgpt.c \
+  engine/models/scgpt/scgpt_attention.c \
+  engine/models/scgpt/scgpt_class.c \
+  engine/models/sccafm/sccafm_batch.c \
+  engine/models/sccafm/sccafm_build.c \
+  engine/models/sccafm/sccafm_trunk.c \
+  engine/models/sccafm/gene_order.c \
   engine/models/sfm/sfm_config.c \
   engine/models/sfm/sfm_build.c \
   engine/models/sfm/sfm_class.c \
   engine/models/sfm/sfm.c \
-  engine/models/sfm/sfm_batch.c \
   engine/models/sfm/balance.c \
-  engine/models/sfm/gene_order.c \
+  engine/models/efm/efm.c \
+  engine/models/efm/efm_class.c \
   engine/models/effendi/effendi.c \
   engine/models/effendi/effendi_build.c \
   engine/models/effendi/effendi_class.c \
@@ -120,6 +144,7 @@ GLUE_SOURCES = \
   glue/r_ranking.c \
   glue/r_files.c \
   glue/r_genes.c \
+  glue/r_checkpoint.c \
   glue/r_hdf5.c \
   glue/r_estimators.c \
   glue/r_ridge.c \

@@ -23,8 +23,8 @@ typedef struct {
     cw_safetensors *file, *train;
     cw_sfm *model;
     cw_vocab *vocab;
-    cw_sfm_input input;
-    cw_sfm_batch batch;
+    cw_sccafm_input input;
+    cw_sccafm_batch batch;
     uint64_t *pairs;
     int64_t n_pairs;
     double prior_weight, lambda_dag, lambda_sparsity, positive, negative;
@@ -160,9 +160,9 @@ static int new_model(sfm_case *c)
         cw_fail(c->ctx, CW_ERR_FORMAT, "%s", why);
     free(all), cw_free(c->ctx, option), cw_json_free(json);
     /* golden values are without dropout, whatever rates the model is to be trained with */
-    config.cond_dropout = config.out_dropout = config.mlp_dropout = config.router_dropout = config.vgae_dropout = 0;
-    config.vocab = cw_vocab_size(c->vocab);
-    config.pad = cw_vocab_pad(c->vocab);
+    config.trunk.cond_dropout = config.trunk.out_dropout = config.trunk.mlp_dropout = config.router_dropout = config.vgae_dropout = 0;
+    config.trunk.vocab = cw_vocab_size(c->vocab);
+    config.trunk.pad = cw_vocab_pad(c->vocab);
     if (!find(path, sizeof path, c->dir, "models/sfm", "sfm_model.safetensors")) {
         cw_fail(c->ctx, CW_ERR_IO, "no sfm_model.safetensors");
         return 0;
@@ -172,7 +172,7 @@ static int new_model(sfm_case *c)
     for (int64_t i = 0; weights && i < cw_safetensors_count(weights); i++)
         if (strstr(cw_safetensors_at(weights, i)->name, "condition_embedding.cond_embedding.weight"))
             cond = cw_safetensors_at(weights, i);
-    config.conditions = cond && cond->ndim == 2 ? cond->dim[0] : 1;
+    config.trunk.conditions = cond && cond->ndim == 2 ? cond->dim[0] : 1;
     cw_safetensors_close(weights);
     c->model = sfm_new(c->ctx, &config, 7);
     if (!c->model) return 0;
@@ -193,7 +193,7 @@ static int read_input(sfm_case *c)
         cw_fail(c->ctx, CW_ERR_FORMAT, "no expression_values (C, G)");
         return 0;
     }
-    c->input = (cw_sfm_input){.cells = x->dim[0], .genes = x->dim[1], .ids = ints(c, "input_ids"),
+    c->input = (cw_sccafm_input){.cells = x->dim[0], .genes = x->dim[1], .ids = ints(c, "input_ids"),
                               .values = floats(c, x), .condition = ints(c, "condition_ids"),
                               .non_tf = bytes(c, "non_tf_mask"), .padding = bytes(c, "padding_mask"),
                               .eps = floats(c, entry(c, "vgae.eps"))};
@@ -201,7 +201,7 @@ static int read_input(sfm_case *c)
     return c->ctx->status == CW_OK;
 }
 
-static void free_input(cw_sfm_input *in)
+static void free_input(cw_sccafm_input *in)
 {
     free((void *)in->ids), free((void *)in->values), free((void *)in->condition), free((void *)in->non_tf);
     free((void *)in->padding), free((void *)in->eps);

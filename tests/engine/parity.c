@@ -6,7 +6,7 @@
 #include <dirent.h>
 
 #include "case.h"
-#include "models/sfm/gene_order.h"
+#include "models/sccafm/gene_order.h"
 
 typedef struct {
     double rtol, atol;
@@ -54,8 +54,8 @@ static void compare(const char *name, const char *tensor, const float *got, cons
 /* Packed rows in the padded shape, new memory. */
 static float *unpack(const sfm_case *c, cw_rows_kind kind, const float *x, float fill, int64_t d)
 {
-    float *y = malloc((size_t)(c->input.cells * cw_sfm_slots(&c->batch, kind) * d + 1) * sizeof *y);
-    cw_sfm_unpack(y, &c->batch, kind, x, fill, d);
+    float *y = malloc((size_t)(c->input.cells * cw_sccafm_slots(&c->batch, kind) * d + 1) * sizeof *y);
+    cw_sccafm_unpack(y, &c->batch, kind, x, fill, d);
     return y;
 }
 
@@ -103,7 +103,7 @@ static void see(void *user, const char *name, const cw_tensor *x)
                         : strncmp(name, "batch_", 6) == 0 || strncmp(name, "cond", 4) == 0 ? CW_ROWS_CELL
                         : cw_rows(x) == c->batch.tokens                                 ? CW_ROWS_TOKEN
                                                                                         : CW_ROWS_GENE;
-    int64_t d = cw_cols(x), n = c->input.cells * cw_sfm_slots(&c->batch, kind) * d;
+    int64_t d = cw_cols(x), n = c->input.cells * cw_sccafm_slots(&c->batch, kind) * d;
     float *y = unpack(c, kind, cw_tape_host(c->tape, x), 0.0f, d);
     const char *g = strstr(name, "embedding") ? "embedding" : strstr(name, "layer") ? "layers" : strstr(name, "vgae") ? "vgae" : name;
     int64_t padded = c->input.padding ? c->input.cells * c->input.genes : 0;
@@ -261,7 +261,7 @@ static void check_forward(sfm_case *c)
 {
     cw_observer observer = {c, see};
     cw_tape_reset(c->tape, 0, 0, 1, 0);
-    cw_sfm_batch_build(&c->batch, c->tape->arena, &c->input, &c->model->config);
+    cw_sccafm_batch_build(&c->batch, c->tape->arena, &c->input, &c->model->config.trunk);
     cw_sfm_output y = cw_sfm_forward(c->model, c->tape, &c->batch, &observer);
     if (c->ctx->status != CW_OK) return;
     check_networks(c, &y);
@@ -356,7 +356,7 @@ static void check_training(sfm_case *c)
     cw_safetensors *case_file = c->file;
     c->file = c->train;
     int64_t C = c->input.cells, G = c->input.genes;
-    cw_sfm_input all = c->input, half = c->input;
+    cw_sccafm_input all = c->input, half = c->input;
     /* the second micro-batch: the last C / 2 cells, last first, with the first rows of its noise */
     half.cells = C / 2;
     float *values = malloc((size_t)(C * G) * sizeof *values);
@@ -375,7 +375,7 @@ static void check_training(sfm_case *c)
     for (int64_t step = 0; tr && step < steps && c->ctx->status == CW_OK; step++) {
         char name[64];
         for (int64_t micro = 0; micro < micros && micro < 2; micro++) {
-            cw_sfm_input in = micro ? half : all;
+            cw_sccafm_input in = micro ? half : all;
             snprintf(name, sizeof name, "step%lld.micro%lld.eps", (long long)step, (long long)micro);
             float *eps = floats(c, entry(c, name));
             in.eps = eps;
@@ -439,6 +439,10 @@ static void run_sfm(const char *dir)
 }
 
 #include "parity_effendi.h"
+#include "parity_efm.h"
+#include "parity_bert.h"
+#include "parity_hyena.h"
+#include "parity_scgpt.h"
 
 /* ---- the tree of cases ---- */
 
@@ -450,10 +454,18 @@ static void visit(const char *dir, int depth)
     snprintf(path, sizeof path, "%s/case.safetensors", dir);
     if (exists(path)) {
         if (find(path, sizeof path, dir, "models/sfm", "sfm_config.json")) run_sfm(dir);
+        else if (find(path, sizeof path, dir, "models/efm", "efm_config.json"))
+            run_efm(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else if (is_effendi(dir) && kernels_wanted && strcmp(kernels_wanted, "guard") == 0) {
             printf("%s: effendi, host only: skipped\n", dir);
             host_only++;
         } else if (is_effendi(dir)) run_effendi(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "embsize", "nheads"))
+            run_scgpt(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "intermediate_size", "type_vocab_size"))
+            run_bert(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "d_model", "layer"))
+            run_hyena(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else printf("%s: of a kind this version has no model for: not compared\n", dir);
     }
     DIR *d = depth < 8 ? opendir(dir) : NULL;

@@ -49,7 +49,7 @@ static inline int32_t *sfm_whole(const uint8_t *x, int64_t n)
     return y;
 }
 
-static inline sfm_arrays sfm_arrays_of(const cw_sfm_input *in)
+static inline sfm_arrays sfm_arrays_of(const cw_sccafm_input *in)
 {
     int64_t c = in->cells, g = in->genes;
     int shared = in->ids_shared;
@@ -92,7 +92,7 @@ static inline cw_trainer *sfm_trainer(cw_sfm *m, cw_tape *tape, const char *task
                           t->bytes ? weight : NULL, key);
 }
 
-static inline cw_status sfm_micro(cw_trainer *tr, const cw_sfm_input *in, int64_t micro, float prior_weight,
+static inline cw_status sfm_micro(cw_trainer *tr, const cw_sccafm_input *in, int64_t micro, float prior_weight,
                                   float grad_weight, sfm_losses *l)
 {
     cw_step_report r;
@@ -108,7 +108,7 @@ static inline cw_status sfm_micro(cw_trainer *tr, const cw_sfm_input *in, int64_
 }
 
 /* v: (cells, genes, factors) */
-static inline cw_status sfm_distil(cw_trainer *tr, const cw_sfm_input *in, const float *v, int64_t micro,
+static inline cw_status sfm_distil(cw_trainer *tr, const cw_sccafm_input *in, const float *v, int64_t micro,
                                    float grad_weight, double *loss)
 {
     cw_step_report r;

@@ -435,7 +435,7 @@ static cw_status step_sfm(run *r)
     for (int g = 0; g < GENES; g++) ids[g] = g + 1, non_tf[g] = g % 3 != 0;
     for (int i = 0; i < CELLS * 4; i++) condition[i] = i % 5;
     for (int i = 0; i < CELLS * GENES; i++) values[i] = (float)(i * 7 % 5);
-    const cw_sfm_input in = {.cells = CELLS, .genes = GENES, .ids = ids, .ids_shared = 1, .values = values,
+    const cw_sccafm_input in = {.cells = CELLS, .genes = GENES, .ids = ids, .ids_shared = 1, .values = values,
                              .condition = condition, .non_tf = non_tf};
     sfm_losses l;
     cw_step_report report;

@@ -8,7 +8,7 @@
 
 #include "core/threads.h"
 #include "train/checkpoint.h"
-#include "models/sfm/gene_order.h"
+#include "models/sccafm/gene_order.h"
 #include "models/sfm/sfm.h"
 #include "sfm_run.h"
 
@@ -18,24 +18,24 @@
 
 static cw_sfm_config small_config(void)
 {
-    return (cw_sfm_config){.vocab = 60,
-                           .conditions = 9,
-                           .pad = 3,
-                           .embed_dim = 16,
-                           .expr_bins = 5,
-                           .expr_hidden = 7,
-                           .batch_bins = 4,
-                           .batch_hidden = 6,
-                           .expr_tau = 0.7f,
-                           .batch_tau = 1.2f,
-                           .layers = 2,
-                           .heads = 2,
-                           .mlp_hidden = 22,
-                           .qkv_bias = 1,
-                           .out_bias = 1,
-                           .mlp_bias = 1,
-                           .norm_eps = 1e-6f,
-                           .rotary_base = 10000.0f,
+    return (cw_sfm_config){.trunk = {.vocab = 60,
+                                     .conditions = 9,
+                                     .pad = 3,
+                                     .embed_dim = 16,
+                                     .expr_bins = 5,
+                                     .expr_hidden = 7,
+                                     .batch_bins = 4,
+                                     .batch_hidden = 6,
+                                     .expr_tau = 0.7f,
+                                     .batch_tau = 1.2f,
+                                     .layers = 2,
+                                     .heads = 2,
+                                     .mlp_hidden = 22,
+                                     .qkv_bias = 1,
+                                     .out_bias = 1,
+                                     .mlp_bias = 1,
+                                     .norm_eps = 1e-6f,
+                                     .rotary_base = 10000.0f},
                            .factors = 9,
                            .router_hidden = 10,
                            .topk = 3,
@@ -48,12 +48,12 @@ static cw_sfm_config small_config(void)
 
 static cw_sfm_config with_dropout(cw_sfm_config c)
 {
-    c.cond_dropout = 0.1f, c.out_dropout = 0.1f, c.mlp_dropout = 0.2f, c.router_dropout = 0.1f, c.vgae_dropout = 0.1f;
+    c.trunk.cond_dropout = 0.1f, c.trunk.out_dropout = 0.1f, c.trunk.mlp_dropout = 0.2f, c.router_dropout = 0.1f, c.vgae_dropout = 0.1f;
     return c;
 }
 
 typedef struct {
-    cw_sfm_input in;
+    cw_sccafm_input in;
     int32_t *ids, *condition;
     float *values;
     uint8_t *non_tf, *padding;
@@ -73,8 +73,8 @@ static data random_data(const cw_sfm_config *c, int64_t cells, int64_t genes, in
     cw_stream s = cw_rng_stream(KEY, CW_RNG_USER, seed, 0);
     for (int64_t i = 0; i < n; i++) {
         float a = cw_rng_uniform(s, (uint64_t)(3 * i)), b = cw_rng_uniform(s, (uint64_t)(3 * i + 1));
-        int64_t gene = i % genes, token = (gene * 7 + 4) % c->vocab;
-        d.ids[i] = (int32_t)(token == c->pad ? 0 : token);
+        int64_t gene = i % genes, token = (gene * 7 + 4) % c->trunk.vocab;
+        d.ids[i] = (int32_t)(token == c->trunk.pad ? 0 : token);
         d.non_tf[i] = gene % 5 != 2;
         d.values[i] = a < 0.5f   ? 0.0f
                       : distinct ? 0.25f * (float)(1 + (int64_t)(b * (float)distinct))
@@ -82,8 +82,8 @@ static data random_data(const cw_sfm_config *c, int64_t cells, int64_t genes, in
         d.padding[i] = padded && (i * 3 + i / genes) % 7 == 0;
     }
     for (int64_t i = 0; i < cells * 4; i++)
-        d.condition[i] = (int32_t)(cw_rng_uniform(s, (uint64_t)(3 * i + 2)) * (float)c->conditions);
-    d.in = (cw_sfm_input){.cells = cells,
+        d.condition[i] = (int32_t)(cw_rng_uniform(s, (uint64_t)(3 * i + 2)) * (float)c->trunk.conditions);
+    d.in = (cw_sccafm_input){.cells = cells,
                           .genes = genes,
                           .ids = d.ids,
                           .values = d.values,
@@ -188,10 +188,10 @@ static float *snapshot(const cw_sfm *m, int64_t *n, int gradients)
 /* Inference: u and v packed one after the other, in new memory. */
 static float *factors(rig *r, const data *d, int64_t *nu, int64_t *nv)
 {
-    cw_sfm_batch b;
+    cw_sccafm_batch b;
     cw_tape_reset(r->tape, 0, 0, KEY, 0);
     *nu = *nv = 0;
-    if (cw_sfm_batch_build(&b, r->tape->arena, &d->in, &r->model->config) != CW_OK) return NULL;
+    if (cw_sccafm_batch_build(&b, r->tape->arena, &d->in, &r->model->config.trunk) != CW_OK) return NULL;
     cw_sfm_output y = cw_sfm_forward(r->model, r->tape, &b, NULL);
     if (!y.v) return NULL;
     *nu = cw_count(y.u), *nv = cw_count(y.v);
@@ -241,7 +241,7 @@ static void test_threads(void)
 {
     for (int large = 0; large < 2; large++) {
         cw_sfm_config c = with_dropout(small_config());
-        if (large) c.embed_dim = 32, c.mlp_hidden = 100, c.factors = 33, c.router_hidden = 40;
+        if (large) c.trunk.embed_dim = 32, c.trunk.mlp_hidden = 100, c.factors = 33, c.router_hidden = 40;
         data d = random_data(&c, large ? 7 : 5, large ? 231 : 23, large ? 0 : 6, 1, 1);
         int64_t n = 0, m = 0;
         float *one = whole_run(&c, &d, 1, &n);
@@ -365,7 +365,7 @@ static data one_cell(const data *d, int64_t cell, int compact)
         one.ids[n] = d->ids[at], one.values[n] = d->values[at];
         one.non_tf[n] = d->non_tf[at], one.padding[n++] = d->in.padding ? d->padding[at] : 0;
     }
-    one.in = (cw_sfm_input){.cells = 1,
+    one.in = (cw_sccafm_input){.cells = 1,
                             .genes = n,
                             .ids = one.ids,
                             .values = one.values,
@@ -402,7 +402,7 @@ static double alone(rig *r, const data *d, int compact)
 static void test_composition(void)
 {
     cw_sfm_config c = small_config();
-    c.embed_dim = 32;
+    c.trunk.embed_dim = 32;
     for (int kernels = 0; kernels < 2; kernels++) {
         rig r = new_rig(&c, NULL, NULL, -1);
         r.ctx->kernels = cw_kernels_select(kernels ? "cpu" : "ref");
@@ -419,7 +419,7 @@ static void test_padding(void)
 {
     for (int rotary = CW_ROTARY_NONE; rotary <= CW_ROTARY_INTERLEAVED; rotary++) {
         cw_sfm_config c = small_config();
-        c.use_rotary = rotary != CW_ROTARY_NONE, c.rotary_interleaved = rotary == CW_ROTARY_INTERLEAVED;
+        c.trunk.use_rotary = rotary != CW_ROTARY_NONE, c.trunk.rotary_interleaved = rotary == CW_ROTARY_INTERLEAVED;
         rig r = new_rig(&c, NULL, NULL, -1);
         data d = random_data(&c, 4, 23, 0, 1, 5);
         double middle = alone(&r, &d, 1);
@@ -441,9 +441,9 @@ static void test_padding(void)
               "what stands at padding matters: %s", r.ctx->text);
         free(before), free(after);
         /* positions */
-        cw_sfm_batch b;
+        cw_sccafm_batch b;
         cw_tape_reset(r.tape, 0, 0, KEY, 0);
-        cw_sfm_batch_build(&b, r.tape->arena, &d.in, &c);
+        cw_sccafm_batch_build(&b, r.tape->arena, &d.in, &c.trunk);
         int right = 1;
         for (int64_t i = 0; i < b.actives; i++) right &= b.position[b.gene_row[i]] == b.gene_slot[i] + 1;
         for (int64_t i = 0; i < b.cells; i++) right &= b.position[b.seq.start[i]] == 0;
@@ -608,7 +608,7 @@ static void test_not_finite(void)
     free_data(&d);
 
     /* a DAG loss that is infinite: all genes are TFs in one factor, (1 + 400/40)^40 > 1e38 */
-    c.factors = 40, c.topk = 1, c.vocab = 500;
+    c.factors = 40, c.topk = 1, c.trunk.vocab = 500;
     d = random_data(&c, 1, 400, 5, 0, 9);
     memset(d.non_tf, 0, 400);
     r = new_rig(&c, (o = small_options(), &o), &host, -1);
@@ -666,9 +666,9 @@ static void test_balance(void)
         memset(sum, 0, sizeof sum), memset(weight, 0, sizeof weight);
         for (int micro = 0; micro < 2; micro++) {
             data d = random_data(&c, cells[micro], 23, 0, 1, (uint64_t)(20 + micro + 2 * round));
-            cw_sfm_batch b;
+            cw_sccafm_batch b;
             cw_tape_reset(r.tape, 1, 0, KEY, 0);
-            cw_sfm_batch_build(&b, r.tape->arena, &d.in, &c);
+            cw_sccafm_batch_build(&b, r.tape->arena, &d.in, &c.trunk);
             cw_sfm_output y = cw_sfm_forward(r.model, r.tape, &b, NULL);
             cw_tensor *logits[] = {y.tf_logits, y.gene_logits};
             for (int i = 0; i < 2; i++) {
@@ -879,7 +879,7 @@ static void test_checkpoint(void)
         items[count++] = item;
     }
     CHECK(cw_safetensors_write(r.ctx, file("bare"), items, NULL, count, 0) == CW_OK, "%s", r.ctx->text);
-    float kept = cw_f32(again.model->token_norm)[0] = 123;
+    float kept = cw_f32(again.model->trunk.token_norm)[0] = 123;
     CHECK(cw_params_load(&again.model->model.params, file("bare"), cw_sfm_class.rules, NULL, &report) == CW_OK, "%s", again.ctx->text);
     CHECK(report.loaded == p->count - 2 && report.missing == 1 && report.unexpected == 1 && report.misshapen == 1,
           "loaded %lld, missing %lld, unexpected %lld, misshapen %lld", (long long)report.loaded,
@@ -891,8 +891,8 @@ static void test_checkpoint(void)
         CHECK(strstr(report.misshapen_text[0], "final_norm.weight: file (1, 16), model (16)"), "%s",
               report.misshapen_text[0]);
     }
-    CHECK(cw_f32(again.model->token_norm)[0] == kept, "a misshapen tensor must leave the weight alone");
-    CHECK(cw_f32(again.model->gene_table)[5] == cw_f32(r.model->gene_table)[5], "bare names are taken");
+    CHECK(cw_f32(again.model->trunk.token_norm)[0] == kept, "a misshapen tensor must leave the weight alone");
+    CHECK(cw_f32(again.model->trunk.gene_table)[5] == cw_f32(r.model->trunk.gene_table)[5], "bare names are taken");
     cw_load_report_free(&report);
     free(items);
 
@@ -958,9 +958,9 @@ static void test_forecast(void)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         const shape *s = &shapes[i];
         cw_sfm_config c = small_config();
-        c.embed_dim = s->width, c.layers = s->layers, c.heads = 4, c.mlp_hidden = s->hidden, c.factors = s->factors;
-        c.topk = s->topk, c.vgae_hidden = s->vgae, c.router_hidden = s->width, c.vocab = s->vocab;
-        c.expr_hidden = c.batch_hidden = s->width, c.expr_bins = c.batch_bins = 16;
+        c.trunk.embed_dim = s->width, c.trunk.layers = s->layers, c.trunk.heads = 4, c.trunk.mlp_hidden = s->hidden, c.factors = s->factors;
+        c.topk = s->topk, c.vgae_hidden = s->vgae, c.router_hidden = s->width, c.trunk.vocab = s->vocab;
+        c.trunk.expr_hidden = c.trunk.batch_hidden = s->width, c.trunk.expr_bins = c.trunk.batch_bins = 16;
         if (s->dropout) c = with_dropout(c);
         int64_t tfs = 0;
         for (int64_t g = 0; g < s->genes; g++) tfs += g % 5 == 2;
@@ -1068,12 +1068,12 @@ static void test_refusals(void)
     cw_sfm_config c = small_config();
     rig r = new_rig(&c, NULL, NULL, -1);
     data d = random_data(&c, 2, 5, 0, 0, 70);
-    cw_sfm_batch b;
+    cw_sccafm_batch b;
 #define REFUSED(change, undo, word)                                                                                    \
     do {                                                                                                               \
         change;                                                                                                        \
         cw_tape_reset(r.tape, 0, 0, KEY, 0);                                                                           \
-        cw_status s_ = cw_sfm_batch_build(&b, r.tape->arena, &d.in, &c);                                               \
+        cw_status s_ = cw_sccafm_batch_build(&b, r.tape->arena, &d.in, &c.trunk);                                               \
         CHECK(s_ == CW_ERR_ARGUMENT && strstr(r.ctx->text, word), "%s: %s", #change, r.ctx->text);                     \
         cw_ctx_clear(r.ctx);                                                                                           \
         undo;                                                                                                          \
@@ -1095,13 +1095,13 @@ static void test_refusals(void)
               #field, r.ctx->text);                                                                                    \
         cw_ctx_clear(r.ctx);                                                                                           \
     } while (0)
-    REFUSED(heads, 3, "num_heads is 3");
-    REFUSED(embed_dim, 0, "embed_dim' is 0");
+    REFUSED(trunk.heads, 3, "num_heads is 3");
+    REFUSED(trunk.embed_dim, 0, "embed_dim' is 0");
     REFUSED(factors, 70000, "num_factors' is 70000");
-    REFUSED(pad, 60, "padding token is 60");
-    REFUSED(expr_bins, 1, "expr_num_bins");
-    REFUSED(mlp_dropout, NAN, "dropout");
-    REFUSED(expr_tau, 0, "expr_tau");
+    REFUSED(trunk.pad, 60, "padding token is 60");
+    REFUSED(trunk.expr_bins, 1, "expr_num_bins");
+    REFUSED(trunk.mlp_dropout, NAN, "dropout");
+    REFUSED(trunk.expr_tau, 0, "expr_tau");
 #undef REFUSED
     free_data(&d);
     CHECK(free_rig(&r) == 0, "bytes left");

@@ -39,6 +39,22 @@ test_that("the signature is the table's", {
     expect_match(help[[3L]], "^@param alignHidden .*`ALIGN_HIDDEN`")
 })
 
+test_that("defaults and ranges are the engine's", {
+    checks <- .effendiChecks()
+    expect_false(anyNA(checks$min[checks$type %in% c("integer", "number")]))
+    engine <- rbind(.engineSettings("effendi"),
+        .engineSettings("effendi", "task", "match"))
+    ## what R alone sets otherwise: 20 steps in stage 1, tokens where they are
+    ## asked for
+    both <- subset(merge(checks, engine, by = "name"),
+        !argument.x %in% c("nStepsField", "readoutTokens"))
+    expect_gt(nrow(both), 12)
+    expect_equal(both$default.x, both$default.y, ignore_attr = TRUE)
+    expect_true(all(both$min.x >= both$min.y & both$max.x <= both$max.y,
+        na.rm = TRUE))
+    expect_error(EffendiParam(alignHidden = 2^21), "'alignHidden' must be")
+})
+
 test_that("EffendiParam is one of the package's Params", {
     expect_s4_class(EffendiParam(), "CausewayParam")
 })

@@ -3,20 +3,16 @@
 
 #include "safetensors.h"
 #include "json.h"
+#include "mapped.h"
 
 #include <math.h>
 #include <stdlib.h>
-#if !defined(_WIN32)
-#include <fcntl.h>
-#include <sys/mman.h>
-#endif
 
 struct cw_safetensors {
     cw_ctx *ctx;
     const unsigned char *bytes; /* the whole file */
     int64_t size;
-    int mapped;   /* bytes come from mmap */
-    char *loaded; /* bytes, when they were read into memory instead */
+    cw_mapped file; /* nothing when the bytes are the caller's */
     cw_json *header;
     int64_t count;
     cw_safetensors_entry *entry;          /* in file order */
@@ -188,36 +184,6 @@ static void read_header(cw_safetensors *f)
     if (ctx->status == CW_OK) check_layout(f, data, data_size);
 }
 
-static void map_file(cw_safetensors *f, const char *path)
-{
-#if defined(_WIN32)
-    f->loaded = io_read_all(f->ctx, path, INT64_MAX / 8, &f->size);
-    f->bytes = (const unsigned char *)f->loaded;
-#else
-    f->size = io_file_size(f->ctx, path);
-    if (f->size <= 0) return; /* an empty file can't be mapped; read_header says what is wrong with it */
-    if ((uint64_t)f->size > (uint64_t)SIZE_MAX) {
-        cw_fail(f->ctx, CW_ERR_IO, "'%s' is too large for this machine", path);
-        return;
-    }
-    int fd = open(path, O_RDONLY);
-    struct stat now;
-    if (fd < 0 || fstat(fd, &now) != 0 || now.st_size != (off_t)f->size) {
-        cw_fail(f->ctx, CW_ERR_IO, "'%s' could not be read: %s", path,
-                fd < 0 ? strerror(errno) : "it changed while being opened");
-    } else {
-        void *map = mmap(NULL, (size_t)f->size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map == MAP_FAILED) {
-            cw_fail(f->ctx, CW_ERR_IO, "'%s' could not be mapped into memory: %s", path, strerror(errno));
-        } else {
-            f->bytes = map;
-            f->mapped = 1;
-        }
-    }
-    if (fd >= 0) close(fd);
-#endif
-}
-
 static cw_safetensors *open_failed(cw_safetensors *f)
 {
     cw_safetensors_close(f);
@@ -229,8 +195,11 @@ cw_safetensors *cw_safetensors_open(cw_ctx *ctx, const char *path)
     cw_safetensors *f = cw_calloc(ctx, 1, sizeof *f);
     if (!f) return NULL;
     f->ctx = ctx;
-    map_file(f, path);
-    if (ctx->status == CW_OK) read_header(f);
+    if (cw_mapped_open(ctx, &f->file, path) == CW_OK) {
+        f->bytes = f->file.bytes;
+        f->size = f->file.size;
+        read_header(f);
+    }
     if (ctx->status == CW_OK) return f;
     if (ctx->status == CW_ERR_FORMAT) io_error_at(ctx, path);
     return open_failed(f);
@@ -250,10 +219,7 @@ cw_safetensors *cw_safetensors_open_memory(cw_ctx *ctx, const void *bytes, int64
 void cw_safetensors_close(cw_safetensors *f)
 {
     if (!f) return;
-#if !defined(_WIN32)
-    if (f->mapped) munmap((void *)(uintptr_t)f->bytes, (size_t)f->size);
-#endif
-    cw_free(f->ctx, f->loaded);
+    cw_mapped_close(f->ctx, &f->file);
     cw_json_free(f->header);
     cw_free(f->ctx, f->entry);
     cw_free(f->ctx, f->by_name);

@@ -19,7 +19,7 @@ typedef struct cw_source {
     void (*close)(void *file);
 } cw_source;
 
-/* A safetensors file as a source; `file` NULL with the error recorded when it can't be read. */
-cw_source cw_source_safetensors(cw_ctx *ctx, const char *path);
+/* A file of any format that archive.h reads; `file` NULL with the error recorded when it can't be read. */
+cw_source cw_source_open(cw_ctx *ctx, const char *path);
 
 #endif

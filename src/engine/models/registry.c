@@ -1,14 +1,22 @@
 /* registry.c: the models there are, a line each. */
 #include "model.h"
 
+#include "bert/bert.h"
 #include "effendi/effendi.h"
+#include "efm/efm.h"
+#include "hyena/hyena.h"
+#include "scgpt/scgpt.h"
 #include "sfm/sfm.h"
 
 #include <string.h>
 
 static const cw_model_class *const classes[] = {
     &cw_sfm_class,
+    &cw_efm_class,
     &cw_effendi_class,
+    &cw_scgpt_class,
+    &cw_hyena_class,
+    &cw_bert_class,
 };
 
 const cw_model_class *cw_model_class_at(int64_t i)

@@ -256,7 +256,7 @@ cw_status cw_params_load(cw_params *params, const char *path, const cw_name_rule
 {
     memset(report, 0, sizeof *report);
     report->ctx = params->ctx;
-    cw_source source = cw_source_safetensors(params->ctx, path);
+    cw_source source = cw_source_open(params->ctx, path);
     if (!source.file) return params->ctx->status;
     cw_params_read(params, &source, rules, only, report);
     source.close(source.file);

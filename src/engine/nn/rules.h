@@ -31,7 +31,7 @@ void cw_load_report_free(cw_load_report *report);
  * and may be NULL. Returns CW_OK also when tensors are missing: read the report. */
 cw_status cw_params_read(cw_params *params, const cw_source *source, const cw_name_rule *rules, const char *only,
                          cw_load_report *report);
-/* The same from a safetensors file. */
+/* The same from a file of any format that io/archive.h reads. */
 cw_status cw_params_load(cw_params *params, const char *path, const cw_name_rule *rules, const char *only,
                          cw_load_report *report);
 /* A safetensors file of all parameters, or of those whose names match; aliases are written too. */

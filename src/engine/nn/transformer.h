@@ -36,4 +36,17 @@ void cw_transformer_free(cw_transformer *net, cw_ctx *ctx);
 cw_tensor *cw_transformer_forward(const cw_transformer *net, cw_tape *tape, cw_tensor *x, cw_ragged seq,
                                   const int32_t *position, const cw_observer *observer);
 
+/* Keys and values of the tokens so far, for decoding one token of each of `cells` sequences at a time, at most `room`. Lives
+ * on a tape that doesn't record. */
+typedef struct cw_transformer_cache {
+    int64_t cells, room, length; /* length: tokens so far */
+    cw_tensor **key, **value;    /* (layers): (cells room, width) */
+} cw_transformer_cache;
+cw_status cw_transformer_cache_make(cw_transformer_cache *cache, const cw_transformer *net, cw_tape *tape, int64_t cells,
+                                    int64_t room);
+
+/* The next token of every sequence, x (cells, width) -> (cells, width), after the final norm; consumes x. What a causal
+ * cw_transformer_forward gives at that place. */
+cw_tensor *cw_transformer_step(const cw_transformer *net, cw_tape *tape, cw_tensor *x, cw_transformer_cache *cache);
+
 #endif

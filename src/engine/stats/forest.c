@@ -512,7 +512,9 @@ static double extra_r2(const extra_work *w, const extra_fit *f, const int32_t *q
     return n && square > 0 ? 1 - error / square : NAN;
 }
 
-/* The importance of all TFs for targets [from, to), at most GROUP of them. Returns early when the watch says stop. */
+/* The importance of all TFs for targets [from, to), at most GROUP of them. Returns early when the watch says stop.
+ * A function of its own for speed: inside the parallel region it takes 14% longer (gcc 12). */
+__attribute__((noinline))
 static void extra_group(extra_work *w, const extra_fit *f, double *importance, int32_t *grown, double *r2, int64_t from,
                         int64_t to, const cw_watch *watch)
 {

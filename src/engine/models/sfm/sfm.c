@@ -6,80 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#define RMS_EPS 1.1920929e-07f /* norms without a stated eps: float32's machine epsilon */
-
-/* ---- embedding ---- */
-
-/* x (n,1), the different values -> (n, hidden) */
-static cw_tensor *encode_scalar(cw_tape *t, cw_tensor *x, const cw_scalar_encoder *e)
-{
-    cw_tensor *h = cw_linear(t, x, e->w1, e->b1, CW_ACT_SILU);
-    cw_tensor *n = cw_rmsnorm(t, h, e->norm, RMS_EPS);
-    cw_tape_drop(t, h);
-    cw_tensor *y = cw_linear(t, n, e->w2, e->b2, CW_ACT_NONE);
-    cw_tape_drop(t, n);
-    return y;
-}
-
-/* One row per different value, row 0 for zero: (distincts, D) */
-static cw_tensor *expression_table(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b)
-{
-    cw_tensor *zero = cw_tape_rows(t, s->expr_bins, 0, 1);
-    if (b->distincts == 1) return zero;
-    cw_tensor *x = cw_tape_constant(t, b->distinct + 1, b->distincts - 1, 1);
-    cw_tensor *h = encode_scalar(t, x, &s->expr);
-    cw_tensor *p = cw_soft_bins(t, h, s->expr_prototypes, s->config.expr_tau);
-    cw_tape_drop(t, h);
-    cw_tensor *other = cw_matmul(t, p, cw_tape_rows(t, s->expr_bins, 1, s->config.expr_bins - 1));
-    cw_tape_drop(t, p);
-    cw_tensor *table = cw_concat_rows(t, 2, (cw_tensor *[]){zero, other});
-    cw_tape_drop(t, other);
-    return table;
-}
-
-/* One vector per cell from the values of its genes: (cells, D) */
-static cw_tensor *batch_vectors(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b)
-{
-    cw_tensor *h = encode_scalar(t, cw_tape_constant(t, b->distinct, b->distincts, 1), &s->batch);
-    cw_tensor *score = cw_linear(t, h, s->batch_score_w, s->batch_score_b, CW_ACT_NONE);
-    cw_tensor *cell = cw_attention_pool(t, score, h, b->gene_value, b->gene);
-    cw_tape_drop(t, h);
-    return cw_matmul(t, cw_soft_bins(t, cell, s->batch_prototypes, s->config.batch_tau), s->batch_bins);
-}
-
-/* (cells, D) from platform, species, tissue and disease */
-static cw_tensor *condition_vectors(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b)
-{
-    cw_tensor *e = cw_gather_sum(t, 2, (cw_tensor *[]){s->cond_table, s->cond_place},
-                                 (const int32_t *[]){b->condition, b->condition_place}, 4 * b->cells);
-    if (!e) return NULL;
-    cw_tensor *flat = cw_tape_reshape(t, e, b->cells, 4 * s->config.embed_dim);
-    cw_tensor *h = cw_linear_precise(t, flat, s->cond_w1, s->cond_b1, CW_ACT_SILU);
-    h = cw_linear_precise(t, cw_rmsnorm(t, h, s->cond_norm, RMS_EPS), s->cond_w2, s->cond_b2, CW_ACT_NONE);
-    return cw_dropout(t, h, s->config.cond_dropout);
-}
-
-/* prefix = conditions + batch + prefix type; gene = gene + expression + TF type + gene type; then RMSNorm: (T, D) */
-static cw_tensor *embed(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, const cw_observer *o)
-{
-    cw_tensor *expression = expression_table(s, t, b);
-    if (o && expression) cw_observe(o, t, "expr_embedding", cw_gather(t, expression, b->gene_value, b->actives));
-    cw_tensor *batch = batch_vectors(s, t, b), *condition = condition_vectors(s, t, b);
-    cw_observe(o, t, "batch_embedding", batch);
-    cw_observe(o, t, "condition_embedding", condition);
-    cw_tensor *prefix = cw_add_scaled(t, condition, batch, 1.0f);
-    cw_tensor *table[] = {s->gene_table, expression, s->tf_type_table, s->gene_type, prefix, s->prefix_type};
-    const int32_t *index[] = {b->token, b->value_row, b->tf_type, b->is_gene, b->prefix_cell, b->is_prefix};
-    cw_tensor *sum = cw_gather_sum(t, 6, table, index, b->tokens);
-    cw_tape_drop(t, expression);
-    cw_tensor *x = cw_rmsnorm(t, sum, s->token_norm, RMS_EPS);
-    cw_tape_drop(t, sum);
-    cw_observe(o, t, "embedding", x);
-    cw_tensor *y = cw_dropout(t, x, s->config.out_dropout);
-    if (y != x) cw_tape_drop(t, x);
-    return y;
-}
-
 /* ---- routers ---- */
 
 static cw_tensor *gate(const cw_sfm *s, cw_tape *t, cw_tensor *logits, const cw_balance *balance)
@@ -102,11 +28,10 @@ static cw_tensor *route(const cw_sfm *s, cw_tape *t, cw_tensor *hidden, const in
     return logits;
 }
 
-cw_sfm_output cw_sfm_forward(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, const cw_observer *o)
+cw_sfm_output cw_sfm_forward(const cw_sfm *s, cw_tape *t, const cw_sccafm_batch *b, const cw_observer *o)
 {
     cw_sfm_output y = {0};
-    cw_tensor *x = embed(s, t, b, o);
-    y.hidden = cw_transformer_forward(&s->backbone, t, x, b->seq, b->position, o);
+    y.hidden = cw_sccafm_forward(&s->trunk, t, b, o);
     y.tf_logits = route(s, t, y.hidden, b->tf_row, b->tfs, &s->tf_router);
     y.gene_logits = route(s, t, y.hidden, b->gene_row, b->actives, &s->gene_router);
     y.u = gate(s, t, y.tf_logits, &s->tf_balance);
@@ -119,31 +44,24 @@ cw_sfm_output cw_sfm_forward(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b,
 
 /* ---- VGAE head ---- */
 
-/* Linear, SiLU, dropout, Linear */
-static cw_tensor *run_mlp(cw_tape *t, cw_tensor *x, const cw_mlp *m, float dropout)
-{
-    cw_tensor *h = cw_dropout(t, cw_linear(t, x, m->w1, m->b1, CW_ACT_SILU), dropout);
-    return cw_linear(t, h, m->w2, m->b2, CW_ACT_NONE);
-}
-
 /* phi(x) for every gene token: (N, h). Without dropout it is computed once per different value. */
-static cw_tensor *expression_features(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b)
+static cw_tensor *expression_features(const cw_sfm *s, cw_tape *t, const cw_sccafm_batch *b)
 {
     const cw_sfm_config *c = &s->config;
     if (t->training && c->vgae_dropout > 0)
-        return run_mlp(t, cw_tape_constant(t, b->values, b->actives, 1), &s->vgae_expr, c->vgae_dropout);
+        return cw_sccafm_mlp_forward(t, cw_tape_constant(t, b->values, b->actives, 1), &s->vgae_expr, c->vgae_dropout);
     cw_tensor *x = cw_tape_constant(t, b->distinct, b->distincts, 1);
-    return cw_gather(t, run_mlp(t, x, &s->vgae_expr, 0.0f), b->gene_value, b->actives);
+    return cw_gather(t, cw_sccafm_mlp_forward(t, x, &s->vgae_expr, 0.0f), b->gene_value, b->actives);
 }
 
 /* Each gene's (mu, s) of the posterior: (N, 2) */
-static cw_tensor *posterior(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, cw_sfm_output y, cw_factor_rows rows)
+static cw_tensor *posterior(const cw_sfm *s, cw_tape *t, const cw_sccafm_batch *b, cw_sfm_output y, cw_factor_rows rows)
 {
     cw_tensor *e = expression_features(s, t, b);
     cw_tensor *predicted = cw_factor_mix(t, y.u, y.v, e, rows);
     cw_tensor *residual = cw_add_scaled(t, e, predicted, -1.0f);
     cw_tensor *joined = t->ctx->status == CW_OK ? cw_concat_cols(t, 3, (cw_tensor *[]){e, predicted, residual}) : NULL;
-    cw_tensor *stats = run_mlp(t, joined, &s->vgae_posterior, s->config.vgae_dropout);
+    cw_tensor *stats = cw_sccafm_mlp_forward(t, joined, &s->vgae_posterior, s->config.vgae_dropout);
     cw_tape_drop(t, joined);
     return stats;
 }
@@ -152,16 +70,16 @@ static cw_tensor *posterior(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, 
 static cw_tensor *decode(const cw_sfm *s, cw_tape *t, cw_tensor *z, cw_sfm_output y, cw_factor_rows rows)
 {
     const cw_sfm_config *c = &s->config;
-    cw_tensor *f = run_mlp(t, z, &s->vgae_z, c->vgae_dropout), *h = f;
+    cw_tensor *f = cw_sccafm_mlp_forward(t, z, &s->vgae_z, c->vgae_dropout), *h = f;
     for (int64_t i = 0; i < (c->fp_steps > 1 ? c->fp_steps : 1); i++)
         h = cw_add_scaled(t, f, cw_factor_mix(t, y.u, y.v, h, rows), c->fp_damping);
     cw_tensor *joined = t->ctx->status == CW_OK ? cw_concat_cols(t, 2, (cw_tensor *[]){f, h}) : NULL;
-    cw_tensor *out = run_mlp(t, joined, &s->vgae_out, c->vgae_dropout);
+    cw_tensor *out = cw_sccafm_mlp_forward(t, joined, &s->vgae_out, c->vgae_dropout);
     cw_tape_drop(t, joined);
     return out;
 }
 
-cw_sfm_losses cw_sfm_loss(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, cw_sfm_output y,
+cw_sfm_losses cw_sfm_loss(const cw_sfm *s, cw_tape *t, const cw_sccafm_batch *b, cw_sfm_output y,
                           const cw_sfm_loss_spec *spec, const cw_observer *o)
 {
     cw_sfm_losses loss = {0};
@@ -185,7 +103,7 @@ cw_sfm_losses cw_sfm_loss(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, cw
     return loss;
 }
 
-cw_tensor *cw_sfm_distil_loss(const cw_sfm *s, cw_tape *t, const cw_sfm_batch *b, cw_sfm_output y,
+cw_tensor *cw_sfm_distil_loss(const cw_sfm *s, cw_tape *t, const cw_sccafm_batch *b, cw_sfm_output y,
                               cw_sfm_teacher teacher)
 {
     if (t->ctx->status != CW_OK) return NULL;

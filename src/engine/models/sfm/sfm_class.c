@@ -8,11 +8,11 @@
 
 /* ---- batches ---- */
 
-static cw_status read_batch(cw_sfm *s, cw_tape *t, cw_inputs *in, cw_sfm_batch *batch)
+static cw_status read_batch(cw_sfm *s, cw_tape *t, cw_inputs *in, cw_sccafm_batch *batch)
 {
-    cw_sfm_input input = cw_sfm_input_read(in);
+    cw_sccafm_input input = cw_sccafm_input_read(in);
     if (in->ctx->status != CW_OK) return in->ctx->status;
-    return cw_sfm_batch_build(batch, t->arena, &input, &s->config);
+    return cw_sccafm_batch_build(batch, t->arena, &input, &s->config.trunk);
 }
 
 /* ---- pretrain: ELBO, and what keeps the network in bounds ---- */
@@ -63,7 +63,7 @@ static cw_status pretrain(cw_model *m, cw_tape *t, cw_inputs *in, const void *se
 {
     cw_sfm *s = (cw_sfm *)m;
     const cw_sfm_pretrain *o = settings;
-    cw_sfm_batch batch;
+    cw_sccafm_batch batch;
     if (read_batch(s, t, in, &batch) != CW_OK) return m->ctx->status;
     const cw_sfm_loss_spec spec = {.prior = {s->pairs, s->pair},
                                    .prior_top = o->prior_top,
@@ -90,7 +90,7 @@ static const cw_term distil_terms[] = {{"distillation", 1.0f, CW_TERM_FATAL, 0},
 static cw_status distil(cw_model *m, cw_tape *t, cw_inputs *in, const void *settings, cw_loss *loss)
 {
     cw_sfm *s = (cw_sfm *)m;
-    cw_sfm_batch batch;
+    cw_sccafm_batch batch;
     (void)settings;
     if (read_batch(s, t, in, &batch) != CW_OK) return m->ctx->status;
     int64_t dim[3] = {batch.cells, batch.genes, s->config.factors};
@@ -126,7 +126,7 @@ static int all_finite(const float *x, int64_t n)
 static cw_status networks(cw_model *m, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
 {
     cw_sfm *s = (cw_sfm *)m;
-    cw_sfm_batch batch;
+    cw_sccafm_batch batch;
     if (read_batch(s, t, in, &batch) != CW_OK) return m->ctx->status;
     if (batch.actives != batch.cells * batch.genes)
         return cw_fail(m->ctx, CW_ERR_ARGUMENT, "networks are of one list of genes without padding");
@@ -155,16 +155,16 @@ static cw_status networks(cw_model *m, cw_tape *t, cw_inputs *in, const void *se
 
 typedef struct witness {
     cw_tape *tape;
-    const cw_sfm_batch *batch;
+    const cw_sccafm_batch *batch;
     const cw_sink *out;
 } witness;
 
 static void put(witness *w, const char *name, cw_rows_kind kind, const float *x, float fill, int64_t d)
 {
-    int64_t slots = cw_sfm_slots(w->batch, kind);
+    int64_t slots = cw_sccafm_slots(w->batch, kind);
     const int64_t dim[] = {w->batch->cells, slots, d};
     float *y = cw_out(w->tape->ctx, w->out, name, CW_ARRAY_F32, 3, dim);
-    if (y && x) cw_sfm_unpack(y, w->batch, kind, x, fill, d);
+    if (y && x) cw_sccafm_unpack(y, w->batch, kind, x, fill, d);
 }
 
 /* The VGAE's raw columns under their links; at padding mu 0, sigma 1, p 0. */
@@ -198,7 +198,7 @@ static void see(void *user, const char *name, const cw_tensor *x)
 static cw_status trace(cw_model *m, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
 {
     cw_sfm *s = (cw_sfm *)m;
-    cw_sfm_batch batch;
+    cw_sccafm_batch batch;
     (void)settings;
     if (read_batch(s, t, in, &batch) != CW_OK) return m->ctx->status;
     witness w = {t, &batch, out};

@@ -1,15 +1,17 @@
-/* sfm_batch.c: from padded matrices to packed tokens. */
-#include "sfm.h"
+/* sccafm_batch.c: from padded matrices to packed tokens. */
+#include "sccafm.h"
+
+#include "../distinct.h"
 
 #include <math.h>
 #include <string.h>
 
 #define TAKE(count, type) ((type *)cw_arena_take(arena, (int64_t)(count) * (int64_t)sizeof(type)))
 
-static int is_padded(const cw_sfm_input *in, int64_t c, int64_t g) { return in->padding && in->padding[c * in->genes + g]; }
-static int64_t shared_at(const cw_sfm_input *in, int64_t c, int64_t g) { return in->ids_shared ? g : c * in->genes + g; }
+static int is_padded(const cw_sccafm_input *in, int64_t c, int64_t g) { return in->padding && in->padding[c * in->genes + g]; }
+static int64_t shared_at(const cw_sccafm_input *in, int64_t c, int64_t g) { return in->ids_shared ? g : c * in->genes + g; }
 
-static cw_status check_input(cw_ctx *ctx, const cw_sfm_input *in, const cw_sfm_config *config)
+static cw_status check_input(cw_ctx *ctx, const cw_sccafm_input *in, const cw_sccafm_config *config)
 {
     if (in->cells < 1 || in->genes < 1)
         return cw_fail(ctx, CW_ERR_ARGUMENT, "a batch of %lld cells x %lld genes is empty", (long long)in->cells,
@@ -32,10 +34,10 @@ static cw_status check_input(cw_ctx *ctx, const cw_sfm_input *in, const cw_sfm_c
     return ctx->status;
 }
 
-cw_sfm_input cw_sfm_input_read(cw_inputs *in)
+cw_sccafm_input cw_sccafm_input_read(cw_inputs *in)
 {
     int64_t all[2] = {-1, -1}, ids[2] = {-1, -1}, cond[2] = {-1, 4};
-    cw_sfm_input x = {.values = cw_in_f32(in, "values", 2, all, 0)};
+    cw_sccafm_input x = {.values = cw_in_f32(in, "values", 2, all, 0)};
     const cw_array *given = cw_in_find(in, "ids");
     x.cells = all[0], x.genes = all[1];
     x.ids_shared = given && given->ndim == 1;
@@ -49,51 +51,35 @@ cw_sfm_input cw_sfm_input_read(cw_inputs *in)
     return x;
 }
 
-static cw_status take_arrays(cw_sfm_batch *b, cw_arena *arena)
+static cw_status take_arrays(cw_sccafm_batch *b, cw_arena *arena)
 {
     int64_t T = b->tokens, N = b->actives, U = b->tfs, C = b->cells;
     b->position = TAKE(T, int32_t), b->token = TAKE(T, int32_t), b->tf_type = TAKE(T, int32_t);
     b->is_gene = TAKE(T, int32_t), b->prefix_cell = TAKE(T, int32_t), b->is_prefix = TAKE(T, int32_t);
     b->value_row = TAKE(T, int32_t);
-    b->gene_row = TAKE(N, int32_t), b->gene_token = TAKE(N, int32_t), b->gene_value = TAKE(N, int32_t);
+    b->gene_row = TAKE(N, int32_t), b->gene_token = TAKE(N, int32_t),
     b->gene_slot = TAKE(N, int32_t), b->tf_row = TAKE(U, int32_t), b->tf_gene = TAKE(U, int32_t);
     b->condition = TAKE(4 * C, int32_t), b->condition_place = TAKE(4 * C, int32_t);
-    b->values = TAKE(N, float), b->distinct = TAKE(N + 1, float);
-    return b->distinct ? CW_OK : CW_ERR_MEMORY; /* sticky: the last one is NULL if any is */
+    b->values = TAKE(N, float);
+    return b->values ? CW_OK : CW_ERR_MEMORY; /* sticky: the last one is NULL if any is */
 }
 
-/* Fills distinct (first-seen order after 0) and gene_value. The encoders of expression are functions of one number: they
- * run once per different value of the batch, not once per token. */
-static cw_status find_distinct(cw_sfm_batch *b, cw_arena *arena)
+/* Fills distinct (0, then first-seen order) and gene_value. The encoders of expression are functions of one number: they run
+ * once per different value of the batch, not once per token. */
+static cw_status find_distinct(cw_sccafm_batch *b, cw_arena *arena)
 {
-    int64_t slots = 64;
-    while (slots < 2 * (b->actives + 1)) slots *= 2;
-    int32_t *slot = TAKE(slots, int32_t);
-    if (!slot) return CW_ERR_MEMORY;
-    memset(slot, -1, (size_t)slots * sizeof *slot);
-    b->distinct[0] = 0.0f;
-    b->distincts = 1;
-    for (int64_t i = 0; i < b->actives; i++) {
-        float x = b->values[i];
-        if (x == 0.0f) {
-            b->gene_value[i] = 0;
-            continue;
-        }
-        uint32_t bits;
-        memcpy(&bits, &x, sizeof bits);
-        uint64_t at = ((uint64_t)bits * 0x9E3779B97F4A7C15ULL >> 32) & (uint64_t)(slots - 1);
-        while (slot[at] >= 0 && b->distinct[slot[at]] != x) at = (at + 1) & (uint64_t)(slots - 1);
-        if (slot[at] < 0) {
-            slot[at] = (int32_t)b->distincts;
-            b->distinct[b->distincts++] = x;
-        }
-        b->gene_value[i] = slot[at];
-    }
-    cw_arena_give(arena, slot);
-    return CW_OK;
+    int64_t n = b->actives;
+    float *x = TAKE(n + 1, float);
+    if (!x) return CW_ERR_MEMORY;
+    x[0] = 0.0f;
+    if (n) memcpy(x + 1, b->values, (size_t)n * sizeof *x);
+    b->distincts = cw_distinct_floats(arena, x, n + 1, &b->distinct, &b->gene_value);
+    b->gene_value = b->gene_value ? b->gene_value + 1 : NULL; /* of the genes */
+    cw_arena_give(arena, x);
+    return cw_arena_ctx(arena)->status;
 }
 
-cw_status cw_sfm_batch_build(cw_sfm_batch *b, cw_arena *arena, const cw_sfm_input *in, const cw_sfm_config *config)
+cw_status cw_sccafm_batch_build(cw_sccafm_batch *b, cw_arena *arena, const cw_sccafm_input *in, const cw_sccafm_config *config)
 {
     cw_ctx *ctx = cw_arena_ctx(arena);
     memset(b, 0, sizeof *b);
@@ -140,14 +126,14 @@ cw_status cw_sfm_batch_build(cw_sfm_batch *b, cw_arena *arena, const cw_sfm_inpu
     return ctx->status;
 }
 
-int64_t cw_sfm_slots(const cw_sfm_batch *b, cw_rows_kind kind)
+int64_t cw_sccafm_slots(const cw_sccafm_batch *b, cw_rows_kind kind)
 {
     return kind == CW_ROWS_TOKEN ? b->genes + 1 : kind == CW_ROWS_CELL ? 1 : b->genes;
 }
 
-void cw_sfm_unpack(float *out, const cw_sfm_batch *b, cw_rows_kind kind, const float *x, float fill, int64_t d)
+void cw_sccafm_unpack(float *out, const cw_sccafm_batch *b, cw_rows_kind kind, const float *x, float fill, int64_t d)
 {
-    int64_t slots = cw_sfm_slots(b, kind);
+    int64_t slots = cw_sccafm_slots(b, kind);
     const cw_ragged *rows = kind == CW_ROWS_TOKEN ? &b->seq : kind == CW_ROWS_TF ? &b->tf : &b->gene;
     for (int64_t i = 0; i < b->cells * slots * d; i++) out[i] = fill;
     if (kind == CW_ROWS_CELL) {

@@ -1,0 +1,357 @@
+/* scgpt_class.c: what can be done with scGPT: training, and its queries (embed, predict, genes, attention, tokens). */
+#include "scgpt.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TAKE(t, count, type) ((type *)cw_arena_take((t)->arena, (int64_t)(count) * (int64_t)sizeof(type)))
+
+/* ---- batches ---- */
+
+static cw_status read_batch(const cw_scgpt *m, cw_tape *t, cw_inputs *in, const cw_scgpt_reading *how,
+                            cw_scgpt_batch *b, int64_t *columns)
+{
+    cw_scgpt_input x = cw_scgpt_input_read(in);
+    if (in->ctx->status != CW_OK || cw_scgpt_batch_build(b, t->arena, &x, how, &m->config) != CW_OK)
+        return in->ctx->status;
+    *columns = x.length;
+    if (m->config.batches == 0) return CW_OK;
+    int64_t dim[1] = {b->cells};
+    const int32_t *label = cw_in_i32(in, "batch", 1, dim, 0);
+    int32_t *copy = TAKE(t, b->cells, int32_t);
+    for (int64_t c = 0; label && copy && c < b->cells; c++) {
+        copy[c] = label[c];
+        if (label[c] < 0 || label[c] >= m->config.batches)
+            return cw_fail(in->ctx, CW_ERR_ARGUMENT, "batch %d of cell %lld: the model knows %lld", (int)label[c],
+                           (long long)(c + 1), (long long)m->config.batches);
+    }
+    b->batch_label = copy;
+    return in->ctx->status;
+}
+
+/* where a row stands in a matrix (cells,columns); -1: nowhere */
+static int64_t place_of(const cw_scgpt_batch *b, int64_t row, int64_t columns)
+{
+    return b->source[row] < 0 ? -1 : b->cell[row] * columns + b->source[row];
+}
+
+/* ---- masks ---- */
+
+/* Rows whose values are hidden from the model, and what they were. */
+typedef struct masked {
+    int32_t *row;
+    float *target, *above; /* above: 1 where the target is above 0 */
+    int64_t n;
+} masked;
+
+static int rising(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static void mask_row(const cw_scgpt *m, cw_scgpt_batch *b, masked *k, int64_t row)
+{
+    k->row[k->n] = (int32_t)row;
+    k->target[k->n++] = b->value[row];
+    b->value[row] = m->config.mask_value;
+}
+
+/* A share of each cell's genes, drawn from the step's stream. */
+static void draw_mask(const cw_scgpt *m, cw_tape *t, cw_scgpt_batch *b, float share, masked *k)
+{
+    float *u = TAKE(t, 2 * b->rows + 2, float), *sorted = u ? u + b->rows : NULL;
+    cw_stream s = cw_tape_stream(t, CW_RNG_NOISE);
+    for (int64_t c = 0; u && c < b->cells; c++) {
+        int64_t first = b->first[c] + 1, n = b->seq.start[c + 1] - first, some = (int64_t)((float)n * share);
+        for (int64_t i = 0; i < n; i++) sorted[i] = u[first + i] = cw_rng_uniform(s, (uint64_t)(first + i));
+        if (some < 1) continue;
+        qsort(sorted, (size_t)n, sizeof *sorted, rising);
+        float limit = sorted[some - 1];
+        for (int64_t i = 0; i < n; i++)
+            if (u[first + i] <= limit) mask_row(m, b, k, first + i);
+    }
+}
+
+/* The input "masked" (cells,columns), or a share of the genes. With the input "target" the values are hidden already. */
+static masked read_mask(const cw_scgpt *m, cw_tape *t, cw_inputs *in, cw_scgpt_batch *b, int64_t columns, float share)
+{
+    masked k = {TAKE(t, b->rows + 1, int32_t), TAKE(t, b->rows + 1, float), NULL, 0};
+    int64_t dim[2] = {b->cells, columns};
+    const uint8_t *flag = cw_in_flags(in, "masked", 2, dim, 1);
+    const float *target = cw_in_f32(in, "target", 2, dim, 1);
+    if (!k.row || !k.target || in->ctx->status != CW_OK) return k;
+    if (!flag && share > 0) draw_mask(m, t, b, share, &k);
+    for (int64_t r = 0; flag && r < b->rows; r++) {
+        int64_t at = place_of(b, r, columns);
+        if (at < 0 || !flag[at]) continue;
+        float seen = b->value[r];
+        mask_row(m, b, &k, r);
+        if (target) b->value[r] = seen, k.target[k.n - 1] = target[at];
+    }
+    k.above = TAKE(t, k.n + 1, float);
+    for (int64_t i = 0; k.above && i < k.n; i++) k.above[i] = k.target[i] > 0 ? 1.0f : 0.0f;
+    return k;
+}
+
+/* ---- training ---- */
+
+typedef struct training {
+    cw_scgpt_reading reading;
+    float mask, threshold;
+} training;
+
+static const cw_setting training_settings[] = {
+    CW_SCGPT_READING(training, reading),
+    CW_SET_REAL(training, mask, "mask", NULL, 0.4, 0, 0.99, 0, "share of the genes that is masked"),
+    CW_SET_REAL(training, threshold, "threshold", NULL, 0.8, 0, 1, 0, "similarity that cells are drawn to"),
+    {0}};
+
+enum { MLM, MLM_ZERO, MVC, MVC_ZERO, CLASS, SIMILARITY };
+static const cw_term terms[] = {{"mlm", 1.0f, CW_TERM_FATAL, 0},      {"mlmZero", 1.0f, CW_TERM_FATAL, 0},
+                                {"mvc", 1.0f, CW_TERM_FATAL, 0},      {"mvcZero", 1.0f, CW_TERM_FATAL, 0},
+                                {"class", 1.0f, CW_TERM_FATAL, 0},    {"similarity", 0.0f, CW_TERM_FATAL, 0},
+                                {0}};
+
+static cw_status train(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, cw_loss *loss)
+{
+    const cw_scgpt *m = (const cw_scgpt *)model;
+    const cw_scgpt_config *c = &m->config;
+    const training *o = settings;
+    cw_scgpt_batch b;
+    int64_t columns = 0, dim[1];
+    if (read_batch(m, t, in, &o->reading, &b, &columns) != CW_OK) return model->ctx->status;
+    int values = loss->wanted[MLM] || loss->wanted[MLM_ZERO] || loss->wanted[MVC] || loss->wanted[MVC_ZERO];
+    masked k = read_mask(m, t, in, &b, columns, values ? o->mask : 0);
+    dim[0] = b.cells;
+    const int32_t *label = cw_in_i32(in, "label", 1, dim, !loss->wanted[CLASS]);
+    if (model->ctx->status != CW_OK) return model->ctx->status;
+    cw_scgpt_output y = cw_scgpt_forward(m, t, &b, NULL, c->layers, NULL);
+    if (k.n > 0) {
+        cw_tensor *target = cw_tape_constant(t, k.target, k.n, 1), *above = cw_tape_constant(t, k.above, k.n, 1);
+        if (loss->wanted[MLM])
+            loss->term[MLM] = cw_mean_squared(t, cw_scgpt_decode(m, t, &y, &m->decoder, &b, k.row, k.n), target);
+        if (loss->wanted[MLM_ZERO] && c->zeros)
+            loss->term[MLM_ZERO] = cw_bce_loss(t, cw_scgpt_decode(m, t, &y, &m->zero_decoder, &b, k.row, k.n), above);
+        if (loss->wanted[MVC] && c->mvc)
+            loss->term[MVC] = cw_mean_squared(t, cw_scgpt_decode_cell(m, t, &y, &m->mvc, &b, k.row, k.n), target);
+        if (loss->wanted[MVC_ZERO] && c->mvc && c->zeros)
+            loss->term[MVC_ZERO] = cw_bce_loss(t, cw_scgpt_decode_cell(m, t, &y, &m->mvc_zero, &b, k.row, k.n), above);
+    }
+    if (label && loss->wanted[CLASS]) loss->term[CLASS] = cw_cross_entropy_loss(t, cw_scgpt_classify(m, t, &y), label);
+    if (loss->wanted[SIMILARITY]) loss->term[SIMILARITY] = cw_scgpt_similarity_loss(t, y.cell, o->threshold);
+    return model->ctx->status;
+}
+
+static const cw_task tasks[] = {{.name = "train",
+                                 .terms = terms,
+                                 .settings = training_settings,
+                                 .bytes = sizeof(training),
+                                 .loss = train},
+                                {0}};
+
+/* ---- embed: cell (cells,d), and how many genes each was read from ---- */
+
+typedef struct embedding {
+    cw_scgpt_reading reading;
+    int unit;
+} embedding;
+
+static const cw_setting embed_settings[] = {
+    CW_SCGPT_READING(embedding, reading), CW_SET_FLAG(embedding, unit, "unit", NULL, 1, "vectors of length 1"), {0}};
+
+static float *put(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x)
+{
+    const float *from = cw_tape_host(t, x);
+    float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){cw_rows(x), cw_cols(x)}) : NULL;
+    if (to) memcpy(to, from, (size_t)cw_count(x) * sizeof *to);
+    return to;
+}
+
+static cw_status damaged(cw_ctx *ctx)
+{
+    return cw_fail(ctx, CW_ERR_NUMERIC,
+                   "'model' gives numbers that are not finite: its weights are damaged (NaN, infinite or huge); load or "
+                   "train it again");
+}
+
+static cw_status embed(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
+{
+    const cw_scgpt *m = (const cw_scgpt *)model;
+    const embedding *o = settings;
+    cw_scgpt_batch b;
+    int64_t columns;
+    if (read_batch(m, t, in, &o->reading, &b, &columns) != CW_OK) return model->ctx->status;
+    cw_scgpt_output y = cw_scgpt_forward(m, t, &b, NULL, m->config.layers, NULL);
+    const float *x = put(t, out, "cell", o->unit ? cw_unit_rows(t, y.cell, 1.0f, 1e-12f) : y.cell);
+    for (int64_t i = 0; x && i < b.cells * m->config.width; i++)
+        if (!isfinite(x[i])) return damaged(model->ctx);
+    int32_t *genes = cw_out(model->ctx, out, "genes", CW_ARRAY_I32, 1, (int64_t[]){b.cells});
+    for (int64_t c = 0; genes && c < b.cells; c++) genes[c] = (int32_t)(b.seq.start[c + 1] - b.seq.start[c] - 1);
+    return model->ctx->status;
+}
+
+/* ---- predict: values of every token in the columns it came from; NaN elsewhere ---- */
+
+typedef struct prediction {
+    cw_scgpt_reading reading;
+    int mlm, mvc, zeros, class;
+} prediction;
+
+#define WANT(member, name, help) CW_SET_FLAG(prediction, member, name, NULL, 0, help)
+static const cw_setting predict_settings[] = {CW_SCGPT_READING(prediction, reading),
+                                              WANT(mlm, "mlm", "values by the tokens (cells, columns)"),
+                                              WANT(mvc, "mvc", "values by the cells' vectors (cells, columns)"),
+                                              WANT(zeros, "mlmZero", "probabilities of a value above 0"),
+                                              WANT(class, "class", "logits of the classes (cells, classes)"),
+                                              {0}};
+#undef WANT
+
+static void put_values(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x, const cw_scgpt_batch *b,
+                       int64_t columns)
+{
+    const float *from = cw_tape_host(t, x);
+    float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){b->cells, columns}) : NULL;
+    for (int64_t i = 0; to && i < b->cells * columns; i++) to[i] = NAN;
+    for (int64_t r = 0; to && r < b->rows; r++) {
+        int64_t at = place_of(b, r, columns);
+        if (at >= 0) to[at] = from[r];
+    }
+}
+
+static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
+{
+    const cw_scgpt *m = (const cw_scgpt *)model;
+    const prediction *o = settings;
+    cw_scgpt_batch b;
+    int64_t columns;
+    if (read_batch(m, t, in, &o->reading, &b, &columns) != CW_OK) return model->ctx->status;
+    read_mask(m, t, in, &b, columns, 0);
+    int32_t *row = TAKE(t, b.rows, int32_t);
+    if (!row || model->ctx->status != CW_OK) return model->ctx->status;
+    for (int64_t r = 0; r < b.rows; r++) row[r] = (int32_t)r;
+    cw_scgpt_output y = cw_scgpt_forward(m, t, &b, NULL, m->config.layers, NULL);
+    if (o->mlm) put_values(t, out, "mlm", cw_scgpt_decode(m, t, &y, &m->decoder, &b, row, b.rows), &b, columns);
+    if (o->zeros && m->config.zeros) {
+        cw_tensor *logit = cw_scgpt_decode(m, t, &y, &m->zero_decoder, &b, row, b.rows);
+        put_values(t, out, "mlmZero", cw_activate(t, logit, CW_ACT_SIGMOID), &b, columns);
+    }
+    if (o->mvc && m->config.mvc)
+        put_values(t, out, "mvc", cw_scgpt_decode_cell(m, t, &y, &m->mvc, &b, row, b.rows), &b, columns);
+    if (o->class) put(t, out, "class", cw_scgpt_classify(m, t, &y));
+    return model->ctx->status;
+}
+
+/* ---- genes: token (n) -> gene (n,d), normed as the model reads them ---- */
+
+static cw_status genes(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
+{
+    const cw_scgpt *m = (const cw_scgpt *)model;
+    int64_t dim[1] = {-1};
+    const int32_t *token = cw_in_i32(in, "token", 1, dim, 0);
+    (void)settings;
+    for (int64_t i = 0; token && i < dim[0]; i++)
+        if (token[i] < 0 || token[i] >= m->config.tokens)
+            return cw_fail(model->ctx, CW_ERR_ARGUMENT, "gene token %d is outside the vocabulary of %lld",
+                           (int)token[i], (long long)m->config.tokens);
+    if (token) put(t, out, "gene", cw_layer_norm_forward(t, cw_gather(t, m->gene_table, token, dim[0]), &m->gene_norm));
+    return model->ctx->status;
+}
+
+/* ---- attention: of one layer, summed over cells that have the same tokens ---- */
+
+enum { RANKS, SOFTMAX };
+typedef struct attention {
+    cw_scgpt_reading reading;
+    int64_t layer;
+    int kind;
+} attention;
+
+static const cw_setting attention_settings[] = {
+    CW_SCGPT_READING(attention, reading),
+    CW_SET_INT(attention, layer, "layer", NULL, NAN, 1, 1000, "layer whose attention is read"),
+    CW_SET_CHOICE(attention, kind, "kind", NULL, RANKS, "ranks softmax", "ranks among row and column, or weights"),
+    {0}};
+
+/* (n,n): row i asks, column j answers; the mean over heads, summed over cells. Row and column 0 are <cls>. */
+static cw_status attend(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
+{
+    const cw_scgpt *m = (const cw_scgpt *)model;
+    const attention *o = settings;
+    int64_t columns, d = m->config.width, H = m->config.heads;
+    cw_scgpt_batch b;
+    if (o->layer > m->config.layers)
+        return cw_fail(model->ctx, CW_ERR_ARGUMENT, "layer %lld of a model of %lld", (long long)o->layer,
+                       (long long)m->config.layers);
+    if (read_batch(m, t, in, &o->reading, &b, &columns) != CW_OK) return model->ctx->status;
+    int64_t n = b.length, start[2] = {0, n};
+    int same = b.rows == b.cells * n;
+    for (int64_t r = n; same && r < b.rows; r++) same = b.token_row[r] == b.token_row[r - n];
+    if (!same)
+        return cw_fail(model->ctx, CW_ERR_ARGUMENT, "attention is averaged over cells that have the same tokens");
+    cw_scgpt_output y = cw_scgpt_forward(m, t, &b, NULL, o->layer - 1, NULL);
+    cw_tensor *qkv = cw_layer_linear_forward(t, y.hidden, &m->layer[o->layer - 1].qkv, CW_ACT_NONE);
+    double *sum = cw_out(model->ctx, out, "score", CW_ARRAY_F64, 2, (int64_t[]){n, n});
+    if (!sum) return model->ctx->status;
+    memset(sum, 0, (size_t)(n * n) * sizeof *sum);
+    cw_attend_spec spec = {.heads = H, .query = {1, start, NULL}, .key = {1, start, NULL}, .width = d, .k_at = d};
+    for (int64_t c = 0; c < b.cells && model->ctx->status == CW_OK; c++) {
+        cw_tensor *x = cw_tape_rows(t, qkv, c * n, n), *scores = cw_attention_scores(t, x, x, spec);
+        if (o->kind == SOFTMAX && scores) scores = cw_softmax(t, cw_tape_reshape(t, scores, H * n, n), 1.0f);
+        const float *from = cw_tape_host(t, scores);
+        float *score = TAKE(t, H * n * n, float);
+        if (!from || !score) break;
+        memcpy(score, from, (size_t)(H * n * n) * sizeof *score);
+        if (o->kind == RANKS && cw_scgpt_rank_scores(model->ctx, score, H, n) != CW_OK) break;
+        for (int64_t i = 0; i < H * n * n; i++) sum[i % (n * n)] += (double)score[i] / (double)H;
+        cw_arena_give(t->arena, score);
+        cw_tape_drop(t, scores);
+        if (cw_poll(model->ctx) != CW_OK) break;
+    }
+    return model->ctx->status;
+}
+
+/* ---- tokens: what a cell is read as: token and value (cells,length), padded as published ---- */
+
+typedef struct reading {
+    cw_scgpt_reading reading;
+} reading;
+static const cw_setting token_settings[] = {CW_SCGPT_READING(reading, reading), {0}};
+
+static cw_status tokens(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
+{
+    const cw_scgpt *m = (const cw_scgpt *)model;
+    cw_scgpt_batch b;
+    int64_t columns;
+    if (read_batch(m, t, in, settings, &b, &columns) != CW_OK) return model->ctx->status;
+    const int64_t dim[] = {b.cells, b.length};
+    int32_t *token = cw_out(model->ctx, out, "token", CW_ARRAY_I32, 2, dim);
+    for (int64_t i = 0; token && i < b.cells * b.length; i++) token[i] = (int32_t)m->config.pad;
+    for (int64_t r = 0; token && r < b.rows; r++) token[b.place[r]] = b.token[b.token_row[r]];
+    float *value = cw_out(model->ctx, out, "value", CW_ARRAY_F32, 2, dim);
+    for (int64_t i = 0; value && i < b.cells * b.length; i++) value[i] = m->config.pad_value;
+    for (int64_t r = 0; value && r < b.rows; r++) value[b.place[r]] = b.value[r];
+    return model->ctx->status;
+}
+
+static const cw_query queries[] = {{"embed", embed_settings, sizeof(embedding), embed},
+                                   {"predict", predict_settings, sizeof(prediction), predict},
+                                   {"genes", NULL, 0, genes},
+                                   {"attention", attention_settings, sizeof(attention), attend},
+                                   {"tokens", token_settings, sizeof(reading), tokens},
+                                   {0}};
+
+const cw_model_class cw_scgpt_class = {.name = "scgpt",
+                                       .title = "scGPT",
+                                       .settings = cw_scgpt_settings,
+                                       .rules = cw_scgpt_rules,
+                                       .tasks = tasks,
+                                       .queries = queries,
+                                       .bytes = sizeof(cw_scgpt),
+                                       .config = offsetof(cw_scgpt, config),
+                                       .config_bytes = sizeof(cw_scgpt_config),
+                                       .check = cw_scgpt_check,
+                                       .build = cw_scgpt_build,
+                                       .release = cw_scgpt_release,
+                                       .forecast = cw_scgpt_forecast};

@@ -1,0 +1,443 @@
+/* test_encoders.c: scGPT and HyenaDNA beyond their golden cases: how cells and sequences are read, what is refused, that
+ * they learn, that nothing is left when memory fails. */
+#include "io/safetensors.h"
+#include "models/hyena/hyena.h"
+#include "models/scgpt/scgpt.h"
+#include "test.h"
+#include "train/trainer.h"
+
+#include <unistd.h>
+
+enum { CELLS = 6, GENES = 30, WIDTH = 16 };
+
+/* ---- a model, and what a query gives ---- */
+
+typedef struct {
+    cw_ctx *ctx;
+    cw_model *m;
+    cw_tape *tape;
+} rig;
+
+static rig open_rig(const cw_model_class *class, const cw_option *option, int n)
+{
+    rig r = {.ctx = cw_ctx_new(NULL)};
+    r.ctx->kernels = cw_kernels_select(NULL);
+    r.ctx->threads = 2;
+    r.m = cw_model_make(r.ctx, class, option, n, 1, 5);
+    r.tape = cw_tape_new(r.ctx);
+    CHECK(r.m, "%s", r.ctx->text);
+    return r;
+}
+
+static void close_rig(rig *r)
+{
+    cw_ctx_clear(r->ctx);
+    cw_model_free(r->m);
+    cw_tape_free(r->tape);
+    cw_ctx_let_go(r->ctx);
+    CHECK(r->ctx->memory.bytes == 0, "%lld bytes are left", (long long)r->ctx->memory.bytes);
+    cw_ctx_free(r->ctx);
+}
+
+typedef struct {
+    char name[4][24];
+    void *data[4];
+    int64_t count[4];
+    int n;
+} shelf;
+
+static void *take(void *user, const char *name, cw_array_type type, int ndim, const int64_t *dim)
+{
+    shelf *s = user;
+    int64_t n = 1;
+    (void)type;
+    for (int i = 0; i < ndim; i++) n *= dim[i];
+    snprintf(s->name[s->n], sizeof s->name[0], "%s", name);
+    s->count[s->n] = n;
+    return s->data[s->n++] = calloc((size_t)n + 1, 8);
+}
+
+static void empty(shelf *s)
+{
+    for (int i = 0; i < s->n; i++) free(s->data[i]);
+    memset(s, 0, sizeof *s);
+}
+
+static cw_status ask(rig *r, const char *query, const cw_option *option, int options, const cw_array *item, int64_t n,
+                     shelf *s)
+{
+    const cw_query *q = cw_model_query(r->m->class, query);
+    char why[200] = "", settings[256] = {0};
+    memset(s, 0, sizeof *s);
+    if (q->settings && cw_settings_fill(q->settings, settings, option, options, 1, why, sizeof why) != CW_OK)
+        CHECK(0, "%s", why);
+    const cw_sink sink = {s, take};
+    return cw_model_run(r->m, r->tape, q, item, n, settings, &sink);
+}
+
+static void expect(rig *r, const char *words)
+{
+    CHECK(r->ctx->status != CW_OK && strstr(r->ctx->text, words), "\"%s\" for: %s", r->ctx->text, words);
+    cw_ctx_clear(r->ctx);
+}
+
+static double apart(const float *a, const float *b, int64_t n)
+{
+    double worst = 0;
+    for (int64_t i = 0; i < n; i++) worst = fmax(worst, fabs((double)a[i] - b[i]));
+    return worst;
+}
+
+/* ---- scGPT ---- */
+
+static const cw_option small[] = {{"ntoken", NULL, GENES + 3}, {"pad_token_id", NULL, GENES},
+                                  {"cls_token_id", NULL, GENES + 1}, {"embsize", NULL, WIDTH}, {"nheads", NULL, 4},
+                                  {"d_hid", NULL, 20}, {"nlayers", NULL, 2}, {"n_cls", NULL, 2},
+                                  {"dropout", NULL, 0}, {"lora_rank", NULL, 0}};
+enum { SMALL = 9 };
+
+typedef struct {
+    double value[CELLS * GENES], dense[CELLS * GENES];
+    int32_t column[CELLS * GENES], token[GENES], label[CELLS];
+    int64_t start[CELLS + 1];
+    cw_array sparse[3];
+} cells;
+
+/* Counts whose first half of genes is high in every other cell. */
+static void fill(cells *c)
+{
+    int64_t n = 0;
+    memset(c, 0, sizeof *c);
+    for (int i = 0; i < CELLS; i++) {
+        c->label[i] = i % 2;
+        for (int g = 0; g < GENES; g++) {
+            double x = (double)((i * 7 + g * 5) % 6) * (i % 2 == (g < GENES / 2) ? 4 : 1);
+            c->dense[i * GENES + g] = x;
+            if (x > 0) c->value[n] = x, c->column[n++] = g;
+        }
+        c->start[i + 1] = n;
+    }
+    for (int g = 0; g < GENES; g++) c->token[g] = g;
+    c->sparse[0] = (cw_array){"counts", CW_ARRAY_CSR, 2, {CELLS, GENES}, c->value, c->start, c->column};
+    c->sparse[1] = (cw_array){"token", CW_ARRAY_I32, 1, {GENES}, c->token, NULL, NULL};
+    c->sparse[2] = (cw_array){"label", CW_ARRAY_I32, 1, {CELLS}, c->label, NULL, NULL};
+}
+
+static void reading(void)
+{
+    rig r = open_rig(&cw_scgpt_class, small, SMALL);
+    static cells c;
+    fill(&c);
+    shelf a, b, t, e;
+    CHECK(ask(&r, "embed", NULL, 0, c.sparse, 2, &a) == CW_OK, "%s", r.ctx->text);
+    cw_array dense[2] = {c.sparse[0], c.sparse[1]};
+    dense[0].type = CW_ARRAY_F64, dense[0].data = c.dense;
+    ask(&r, "embed", NULL, 0, dense, 2, &b);
+    CHECK(memcmp(a.data[0], b.data[0], CELLS * WIDTH * 4) == 0, "sparse and dense counts differ");
+    empty(&b);
+    /* the tokens it was read as, given as they are */
+    ask(&r, "tokens", NULL, 0, c.sparse, 2, &t);
+    int64_t length = t.count[0] / CELLS;
+    int32_t *padding = calloc((size_t)t.count[0], sizeof *padding);
+    for (int64_t i = 0; i < t.count[0]; i++) padding[i] = ((int32_t *)t.data[0])[i] == GENES;
+    const cw_array given[] = {{"src", CW_ARRAY_I32, 2, {CELLS, length}, t.data[0], NULL, NULL},
+                              {"values", CW_ARRAY_F32, 2, {CELLS, length}, t.data[1], NULL, NULL},
+                              {"padding", CW_ARRAY_I32, 2, {CELLS, length}, padding, NULL, NULL}};
+    CHECK(ask(&r, "embed", NULL, 0, given, 3, &e) == CW_OK, "%s", r.ctx->text);
+    CHECK(memcmp(a.data[0], e.data[0], CELLS * WIDTH * 4) == 0, "tokens and counts differ");
+    CHECK(((int32_t *)a.data[1])[0] == c.start[1], "genes of a cell");
+    empty(&e);
+    padding[0] = 1;
+    ask(&r, "embed", NULL, 0, given, 3, &e), expect(&r, "stands before a token"), empty(&e);
+    free(padding), empty(&t);
+    /* one thread, and a cell alone */
+    r.ctx->threads = 1;
+    ask(&r, "embed", NULL, 0, c.sparse, 2, &b);
+    CHECK(memcmp(a.data[0], b.data[0], CELLS * WIDTH * 4) == 0, "threads change bits");
+    empty(&b);
+    dense[0].dim[0] = 1, dense[0].data = c.dense + 3 * GENES;
+    ask(&r, "embed", NULL, 0, dense, 2, &b);
+    CHECK(apart((float *)a.data[0] + 3 * WIDTH, b.data[0], WIDTH) < 1e-5, "a cell depends on its company");
+    empty(&b);
+    /* draws: the same seed the same, another one not; few tokens are a choice */
+    const cw_option drawn[] = {{"drawn", NULL, 1}, {"key", NULL, 4}, {"maxLength", NULL, 8}};
+    const cw_option other[] = {{"drawn", NULL, 1}, {"key", NULL, 5}, {"maxLength", NULL, 8}};
+    ask(&r, "tokens", drawn, 3, c.sparse, 2, &b), ask(&r, "tokens", drawn, 3, c.sparse, 2, &e);
+    CHECK(b.count[0] == CELLS * 8 && memcmp(b.data[0], e.data[0], CELLS * 8 * 4) == 0, "a seed gives two readings");
+    empty(&e), ask(&r, "tokens", other, 3, c.sparse, 2, &e);
+    CHECK(memcmp(b.data[0], e.data[0], CELLS * 8 * 4) != 0, "two seeds give one reading");
+    empty(&e), empty(&b), empty(&a);
+    close_rig(&r);
+}
+
+static void refusals(void)
+{
+    rig r = open_rig(&cw_scgpt_class, small, SMALL);
+    static cells c;
+    shelf s;
+    fill(&c), c.token[4] = GENES + 3;
+    ask(&r, "embed", NULL, 0, c.sparse, 2, &s), expect(&r, "outside the vocabulary of 33"), empty(&s);
+    fill(&c), c.value[1] = -1;
+    ask(&r, "embed", NULL, 0, c.sparse, 2, &s), expect(&r, "finite and >= 0"), empty(&s);
+    fill(&c), c.value[1] = (double)NAN;
+    ask(&r, "embed", NULL, 0, c.sparse, 2, &s), expect(&r, "finite and >= 0"), empty(&s);
+    fill(&c), c.column[1] = GENES;
+    ask(&r, "embed", NULL, 0, c.sparse, 2, &s), expect(&r, "'counts' is wrong"), empty(&s);
+    fill(&c), c.start[1] = c.start[2] + 1;
+    ask(&r, "embed", NULL, 0, c.sparse, 2, &s), expect(&r, "out of order"), empty(&s);
+    fill(&c);
+    ask(&r, "embed", NULL, 0, c.sparse, 1, &s), expect(&r, "'token' is missing"), empty(&s);
+    const cw_option deep = {"layer", NULL, 3};
+    ask(&r, "attention", &deep, 1, c.sparse, 2, &s), expect(&r, "layer 3 of a model of 2"), empty(&s);
+    const cw_option first = {"layer", NULL, 1};
+    ask(&r, "attention", &first, 1, c.sparse, 2, &s), expect(&r, "the same tokens"), empty(&s);
+    close_rig(&r);
+    cw_ctx *ctx = cw_ctx_new(NULL);
+    cw_option wrong[SMALL];
+    memcpy(wrong, small, sizeof wrong);
+    wrong[4].number = 3;
+    CHECK(!cw_model_make(ctx, &cw_scgpt_class, wrong, SMALL, 1, 1) && strstr(ctx->text, "3 heads"), "%s", ctx->text);
+    cw_ctx_clear(ctx);
+    wrong[4].number = 4, wrong[1].number = GENES + 3;
+    CHECK(!cw_model_make(ctx, &cw_scgpt_class, wrong, SMALL, 1, 1) && strstr(ctx->text, "<pad>"), "%s", ctx->text);
+    cw_ctx_free(ctx);
+}
+
+/* Attention that is known: ranks of a small matrix; weights whose rows sum to 1. */
+static void attention(void)
+{
+    cw_ctx *ctx = cw_ctx_new(NULL);
+    float x[9] = {3, 1, 2, 9, 8, 7, 4, 5, 6};
+    /* by row: 2 0 1 / 2 1 0 / 0 1 2; by column: {2,2,0} -> 1 2 0, {0,1,1} -> 0 1 2, {1,0,2} -> 1 0 2 */
+    const float want[9] = {1, 0, 1, 2, 1, 0, 0, 2, 2};
+    cw_scgpt_rank_scores(ctx, x, 1, 3);
+    for (int i = 0; i < 9; i++) CHECK(fabsf(x[i] - want[i] / 3) < 1e-6f, "rank %d: %g", i, (double)x[i]);
+    cw_ctx_free(ctx);
+    rig r = open_rig(&cw_scgpt_class, small, SMALL);
+    static cells c;
+    fill(&c);
+    shelf s;
+    const cw_option weights[] = {{"layer", NULL, 2}, {"zeros", NULL, 1}, {"kind", "softmax", 0}};
+    CHECK(ask(&r, "attention", weights, 3, c.sparse, 2, &s) == CW_OK, "%s", r.ctx->text);
+    const double *sum = s.data[0];
+    for (int i = 0; i <= GENES; i++) {
+        double row = 0;
+        for (int j = 0; j <= GENES; j++) row += sum[i * (GENES + 1) + j];
+        CHECK(fabs(row - CELLS) < 1e-4, "row %d sums to %g", i, row);
+    }
+    empty(&s);
+    close_rig(&r);
+}
+
+static double learn(rig *r, const char *task_name, const cw_group *group, int groups, const float *weight,
+                    const cw_array *item, int64_t n, int steps)
+{
+    const cw_task *task = cw_model_task(r->m->class, task_name);
+    const cw_optimizer o = {.kind = CW_ADAM, .lr = 5e-3f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f,
+                            .schedule = CW_SCHEDULE_CONSTANT, .total_steps = steps};
+    char why[200], settings[256] = {0};
+    if (task->settings && cw_settings_fill(task->settings, settings, NULL, 0, 1, why, sizeof why) != CW_OK)
+        CHECK(0, "%s", why);
+    cw_trainer *tr = cw_trainer_new(r->m, r->tape, task, &o, task->settings ? settings : NULL, group, groups, weight, 3);
+    cw_step_report report = {0}, applied;
+    for (int i = 0; i < steps && tr; i++) {
+        cw_trainer_micro(tr, item, n, 0, NULL, 1.0f, &report);
+        cw_trainer_apply(tr, &applied);
+    }
+    cw_trainer_free(tr);
+    CHECK(r->ctx->status == CW_OK, "%s", r->ctx->text);
+    return report.total;
+}
+
+static void training(void)
+{
+    static cells c;
+    fill(&c);
+    /* classes, by LoRA pairs and the head alone: the rest keeps its bits, and the pairs begin as nothing */
+    cw_option with[SMALL + 1];
+    memcpy(with, small, sizeof with);
+    with[SMALL].number = 3;
+    rig plain = open_rig(&cw_scgpt_class, small, SMALL), r = open_rig(&cw_scgpt_class, with, SMALL + 1);
+    const cw_params *from = &plain.m->params, *to = &r.m->params;
+    for (int64_t i = 0; i < from->count; i++) {
+        cw_param *p = cw_params_find(to, from->item[i]->name);
+        CHECK(p, "no %s", from->item[i]->name);
+        if (p) cw_param_set(r.ctx, &p->tensor, cw_param_host(plain.ctx, &from->item[i]->tensor));
+    }
+    shelf a, b;
+    ask(&plain, "embed", NULL, 0, c.sparse, 2, &a), ask(&r, "embed", NULL, 0, c.sparse, 2, &b);
+    CHECK(apart(a.data[0], b.data[0], CELLS * WIDTH) < 1e-6, "fresh pairs change the model");
+    empty(&a), empty(&b);
+    const float classes[] = {0, 0, 0, 0, 1, 0};
+    const cw_group groups[] = {{"*", NAN, NAN, 1}, {"*lora_*|cls_decoder.*", NAN, NAN, 0}};
+    double loss = learn(&r, "train", groups, 2, classes, c.sparse, 3, 60);
+    CHECK(loss < 0.1, "the classes of six cells are learnt to %g", loss);
+    int moved = 0;
+    for (int64_t i = 0; i < from->count; i++) {
+        cw_param *p = cw_params_find(to, from->item[i]->name);
+        int same = memcmp(cw_param_host(r.ctx, &p->tensor), cw_param_host(plain.ctx, &from->item[i]->tensor),
+                          (size_t)cw_count(&p->tensor) * 4) == 0;
+        if (strncmp(p->name, "cls_decoder", 11) == 0)
+            moved += !same;
+        else
+            CHECK(same, "%s is frozen and moved", p->name);
+    }
+    CHECK(moved > 0, "the head did not move");
+    close_rig(&plain), close_rig(&r);
+    /* masked values: what the genes' levels are can be told from the gene */
+    r = open_rig(&cw_scgpt_class, small, SMALL);
+    const float values[] = {1, 0, 1, 0, 0, 0.1f};
+    double before = learn(&r, "train", NULL, 0, values, c.sparse, 2, 1);
+    double after = learn(&r, "train", NULL, 0, values, c.sparse, 2, 150);
+    CHECK(after < 0.7 * before, "masked values: from %g to %g", before, after);
+    close_rig(&r);
+}
+
+/* ---- HyenaDNA ---- */
+
+static const cw_option dna[] = {{"d_model", NULL, 12},     {"n_layer", NULL, 2},          {"d_inner", NULL, 24},
+                                {"layer.l_max", NULL, 90}, {"layer.filter_order", NULL, 16}, {"layer.emb_dim", NULL, 5},
+                                {"embed_dropout", NULL, 0}};
+enum { DNA = 7 };
+
+static void sequences(void)
+{
+    rig r = open_rig(&cw_hyena_class, dna, DNA);
+    int32_t id[160], length[3] = {80, 33, 47};
+    for (int i = 0; i < 160; i++) id[i] = 7 + (i * i + i / 3) % 4;
+    cw_array item[] = {{"id", CW_ARRAY_I32, 1, {160}, id, NULL, NULL},
+                       {"length", CW_ARRAY_I32, 1, {3}, length, NULL, NULL}};
+    shelf all, one, mean;
+    CHECK(ask(&r, "states", NULL, 0, item, 2, &all) == CW_OK, "%s", r.ctx->text);
+    const float *x = all.data[0];
+    /* alone, and causal: another last base changes the last state only */
+    item[0].dim[0] = 33, item[0].data = id + 80, item[1].dim[0] = 1, item[1].data = length + 1;
+    ask(&r, "states", NULL, 0, item, 2, &one);
+    CHECK(apart(one.data[0], x + 80 * 12, 33 * 12) < 1e-4, "a sequence depends on its company");
+    empty(&one);
+    id[112] = id[112] == 7 ? 8 : 7;
+    ask(&r, "states", NULL, 0, item, 2, &one);
+    CHECK(apart(one.data[0], x + 80 * 12, 32 * 12) < 1e-4, "the past depends on the future");
+    CHECK(apart((float *)one.data[0] + 32 * 12, x + 112 * 12, 12) > 1e-3, "the last base is not read");
+    const cw_option last = {"pool", "last", 0};
+    ask(&r, "embed", &last, 1, item, 2, &mean);
+    CHECK(memcmp(mean.data[0], (float *)one.data[0] + 32 * 12, 12 * 4) == 0, "the last state");
+    empty(&one), empty(&mean), empty(&all);
+    length[1] = 0;
+    ask(&r, "embed", NULL, 0, item, 2, &one), expect(&r, "sequence 1 is empty"), empty(&one);
+    length[1] = 32;
+    ask(&r, "embed", NULL, 0, item, 2, &one), expect(&r, "33 tokens are given"), empty(&one);
+    item[0] = (cw_array){"id", CW_ARRAY_I32, 1, {91}, id, NULL, NULL}, length[1] = 91;
+    ask(&r, "embed", NULL, 0, item, 2, &one), expect(&r, "reads at most 90"), empty(&one);
+    id[0] = 16, length[1] = 91;
+    ask(&r, "embed", NULL, 0, item, 2, &one), expect(&r, "token 16"), empty(&one);
+    close_rig(&r);
+}
+
+static void next_base(void)
+{
+    rig r = open_rig(&cw_hyena_class, dna, DNA);
+    int32_t id[80], target[80], length[2] = {40, 40};
+    for (int i = 0; i < 80; i++) id[i] = 7 + (i % 40 / 2) % 4, target[i] = i % 40 == 39 ? -100 : 7 + (i % 40 + 1) / 2 % 4;
+    const cw_array item[] = {{"id", CW_ARRAY_I32, 1, {80}, id, NULL, NULL},
+                             {"length", CW_ARRAY_I32, 1, {2}, length, NULL, NULL},
+                             {"target", CW_ARRAY_I32, 1, {80}, target, NULL, NULL}};
+    double loss = learn(&r, "next", NULL, 0, NULL, item, 3, 150);
+    CHECK(loss < 0.2, "a sequence that repeats is learnt to %g", loss);
+    close_rig(&r);
+}
+
+/* ---- files and memory ---- */
+
+/* A file under the names that published checkpoints have. */
+static void published_names(void)
+{
+    static const struct {
+        const cw_model_class *class;
+        const cw_option *option;
+        int n;
+        const char *from[3], *to[3]; /* pieces of names that are written otherwise */
+        const char *front;
+    } kind[] = {{&cw_scgpt_class, small, SMALL, {"in_proj_", NULL}, {"Wqkv.", NULL}, ""},
+                {&cw_scgpt_class, small, SMALL, {"self_attn.in_proj_", "self_attn.out"}, {"self_attn._impl.Wqkv.", "self_attn._impl.out"}, ""},
+                {&cw_hyena_class, dna, DNA, {".mixer.", ".mlp."}, {".mixer.layer.", ".mlp.layer."}, "model."},
+                {&cw_hyena_class, dna, DNA, {NULL}, {NULL}, "model."}};
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/cw-encoders-%d.safetensors", (int)getpid());
+    for (int k = 0; k < 4; k++) {
+        rig r = open_rig(kind[k].class, kind[k].option, kind[k].n);
+        cw_params *p = &r.m->params;
+        cw_safetensors_item *item = calloc((size_t)p->count, sizeof *item);
+        char (*name)[200] = calloc((size_t)p->count, sizeof *name);
+        for (int64_t i = 0; i < p->count; i++) {
+            snprintf(name[i], sizeof *name, "%s%s", kind[k].front, p->item[i]->name);
+            for (int j = 0; j < 2 && kind[k].from[j]; j++) {
+                char *at = strstr(name[i], kind[k].from[j]), tail[200];
+                if (!at) continue;
+                snprintf(tail, sizeof tail, "%s", at + strlen(kind[k].from[j]));
+                snprintf(at, sizeof *name - (size_t)(at - name[i]), "%s%s", kind[k].to[j], tail);
+            }
+            item[i] = (cw_safetensors_item){.name = name[i], .dtype = CW_ST_F32, .ndim = p->item[i]->tensor.ndim};
+            for (int d = 0; d < item[i].ndim; d++) item[i].dim[d] = p->item[i]->tensor.dim[d];
+            item[i].data = cw_param_host(r.ctx, &p->item[i]->tensor);
+        }
+        CHECK(cw_safetensors_write(r.ctx, path, item, NULL, p->count, 0) == CW_OK, "%s", r.ctx->text);
+        rig other = open_rig(kind[k].class, kind[k].option, kind[k].n);
+        for (int64_t i = 0; i < p->count; i++) cw_init_constant(&other.m->params.item[i]->tensor, 0.5f);
+        cw_load_report report;
+        cw_params_load(&other.m->params, path, kind[k].class->rules, NULL, &report);
+        CHECK(report.loaded == p->count && report.missing + report.unexpected + report.misshapen == 0,
+              "kind %d: %lld of %lld loaded, %lld unexpected", k, (long long)report.loaded, (long long)p->count,
+              (long long)report.unexpected);
+        for (int64_t i = 0; i < p->count; i++)
+            CHECK(memcmp(cw_param_host(other.ctx, &other.m->params.item[i]->tensor), item[i].data,
+                         (size_t)cw_count(&p->item[i]->tensor) * 4) == 0, "%s", name[i]);
+        cw_load_report_free(&report);
+        free(item), free(name);
+        close_rig(&other), close_rig(&r);
+    }
+    remove(path);
+}
+
+/* Every allocation of making a model and asking it fails once: the reason is memory, and nothing is left. */
+static void no_memory(int dna_model)
+{
+    static cells c;
+    fill(&c);
+    int32_t id[40], length[1] = {40};
+    for (int i = 0; i < 40; i++) id[i] = 7 + i % 4;
+    const cw_array sequence[] = {{"id", CW_ARRAY_I32, 1, {40}, id, NULL, NULL},
+                                 {"length", CW_ARRAY_I32, 1, {1}, length, NULL, NULL}};
+    int64_t failures = 0;
+    for (int64_t at = 0;; at++) {
+        cw_ctx *ctx = cw_ctx_new(NULL);
+        ctx->kernels = cw_kernels_select(NULL);
+        ctx->fail_at = at;
+        cw_model *m = dna_model ? cw_model_make(ctx, &cw_hyena_class, dna, DNA, 1, 5)
+                                : cw_model_make(ctx, &cw_scgpt_class, small, SMALL, 1, 5);
+        rig r = {ctx, m, m ? cw_tape_new(ctx) : NULL};
+        shelf s = {0};
+        if (m && r.tape) ask(&r, "embed", NULL, 0, dna_model ? sequence : c.sparse, 2, &s);
+        cw_status status = ctx->status;
+        empty(&s);
+        CHECK(status == CW_OK || status == CW_ERR_MEMORY, "failure %lld: %s", (long long)at, ctx->text);
+        close_rig(&r);
+        if (status == CW_OK) break;
+        failures++;
+    }
+    CHECK(failures > 20, "only %lld allocations", (long long)failures);
+}
+
+int main(void)
+{
+    reading();
+    refusals();
+    attention();
+    training();
+    sequences();
+    next_base();
+    published_names();
+    no_memory(0);
+    no_memory(1);
+    return test_end();
+}

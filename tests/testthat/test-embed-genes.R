@@ -1,0 +1,34 @@
+cells <- exampleCells(nCells = 30, nGenes = 40)
+model <- tinyScGPT(cells)
+
+test_that("genes have the vectors the model reads", {
+    all <- embedGenes(model)
+    expect_identical(rownames(all), rownames(cells))
+    some <- embedGenes(c(rownames(cells)[3:4], "NOSUCHGENE"), model)
+    expect_identical(some[1:2, ], all[3:4, ], ignore_attr = TRUE)
+    expect_identical(attr(some, "missing"), "NOSUCHGENE")
+    expect_identical(attr(embedGenes(cells, model), "missing"), character())
+    ## norm of a table's row, as written
+    table <- modelTensor(model, "encoder.embedding.weight")[3, ]
+    expect_equal(some[1, ], (table - mean(table)) /
+        sqrt(mean((table - mean(table))^2) + 1e-5), tolerance = 1e-5,
+    ignore_attr = TRUE)
+    expect_error(embedGenes("NOSUCHGENE", model), "no gene")
+    expect_error(embedGenes(cells), "'model'")
+})
+
+test_that("masked values are held against the truth and a baseline", {
+    r <- predictMasked(cells, model, share = 0.2, seed = 1, verbose = FALSE)
+    table <- as.data.frame(r, which = "cells")
+    expect_identical(nrow(table), 30L)
+    facts <- r@facts
+    expect_identical(sum(table$hidden), facts$hidden)
+    expect_match(verdict(r)$text, "no more than that|more than that")
+    again <- predictMasked(cells, model, share = 0.2, seed = 1,
+        verbose = FALSE, batchSize = 7)
+    expect_equal(again@facts$correlation, facts$correlation, tolerance = 1e-4)
+    mvc <- predictMasked(cells, model, head = "mvc", seed = 1, verbose = FALSE)
+    expect_true(is.finite(mvc@facts$correlation))
+    expect_error(predictMasked(cells, model, share = 0), "'share'")
+    expect_error(predictMasked(cells, "scGPT"), "must be an scGPT model")
+})
