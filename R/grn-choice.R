@@ -203,3 +203,38 @@
     highest <- function(s) utils::head(order(-s, method = "radix"), top)
     length(intersect(highest(a), highest(b))) / top
 }
+
+## How much of the default's data repeats: share of the highest edges that both
+## halves have, and by chance. NULL: not asked (other estimators, few cells).
+.halvesReport <- function(model, centred, key, threads) {
+    v <- centred$prepared$values
+    if (!methods::is(model, "CombinedGRNParam") || ncol(v) < 40L) {
+        return(NULL)
+    }
+    r <- centred$report
+    known <- if (r$centred) r$halvesCentred else r$halves
+    share <- if (is.null(known)) .halvesOf(centred$prepared, list(v), key,
+        threads) else known
+    possible <- as.numeric(nrow(v) - 1) * sum(!centred$prepared$nonTF)
+    top <- max(1, min(500, floor(possible / 20)))
+    list(share = share, top = top, chance = top / possible,
+        centred = r$centred
+    )
+}
+
+.halvesText <- function(h) {
+    paste0("of the ", h$top, " highest edges by ridge, halves of the cells ",
+        "share ", .percent(h$share, 0L), " (by chance ",
+        .percent(h$chance), "): ", if (h$share < max(0.05, 2 * h$chance))
+            "no network is seen to repeat" else if (h$share < 0.2)
+            "they repeat weakly" else "they repeat",
+        if (h$centred) ", within states" else ", states together"
+    )
+}
+
+.halvesVerdict <- function(h) {
+    seen <- h$share >= max(0.05, 2 * h$chance)
+    text <- .halvesText(h)
+    .verdict(paste0(if (seen) "One network for all cells: " else
+        "! One network for all cells: ", text, "."), seen, halves = h)
+}

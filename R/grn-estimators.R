@@ -114,6 +114,7 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
 setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
     x <- view[c("dim", "p", "i", "x")]
     s <- param@settings
+    s$variance <- .priorGrid(s$variance, length(view$tf))
     known <- if (nrow(s$prior)) .knownEdges(s$prior, view)
     sizes <- c(view$dim, length(view$tf), 0, length(s$variance))
     if (!is.null(known)) {

@@ -62,7 +62,8 @@
 #'   watched (0: never stop early).
 #' @param byTrees multiply a gene's scores by its number of trees, as
 #'   GRNBoost2 does? Otherwise they add up to 1.
-#' @param variance prior variances of the slopes to choose from.
+#' @param variance prior variances of the slopes to choose from; NULL: 0.001,
+#'   0.003, 0.01, and with more than 24 TFs these times 24 / TFs as well.
 #' @param prior NULL, or edges believed beforehand: a data.frame with columns
 #'   `Gene1` (TF) and `Gene2`, such as [priorNetwork()] gives.
 #' @param strength numbers of 1 or more to choose from, see Details; 1, no use
@@ -176,11 +177,11 @@ TreeGRNParam <- function(method = c("extratrees", "boosting"), trees = NULL,
 
 #' @rdname GRNParam-class
 #' @export
-RidgeGRNParam <- function(variance = c(0.001, 0.003, 0.01), prior = NULL,
+RidgeGRNParam <- function(variance = NULL, prior = NULL,
     strength = c(1, 3, 10, 30), nPerm = 8, ...) {
     .noDots(..., renamed = c(nulls = "nPerm"))
-    if (!is.numeric(variance) || !length(variance) ||
-        !all(is.finite(variance)) || any(variance <= 0)) {
+    if (!is.null(variance) && (!is.numeric(variance) || !length(variance) ||
+        !all(is.finite(variance)) || any(variance <= 0))) {
         .stopArgument("variance", "must be numbers above 0; it is ",
             .show(variance), "."
         )
@@ -192,7 +193,8 @@ RidgeGRNParam <- function(variance = c(0.001, 0.003, 0.01), prior = NULL,
         )
     }
     new("RidgeGRNParam", settings = list(
-        variance = as.numeric(variance), prior = .checkPrior(prior),
+        variance = if (!is.null(variance)) as.numeric(variance),
+        prior = .checkPrior(prior),
         strength = sort(unique(c(1, as.numeric(strength)))),
         nPerm = .checkNumber(nPerm, "nPerm", 0, 1000, TRUE)
     ))

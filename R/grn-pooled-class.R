@@ -222,6 +222,9 @@ plot.PooledGRN <- function(x, y, ...) plotGRN(x, ...)
 #' @export
 setMethod("verdict", "PooledGRN", function(x, ...) {
     .noDots(...)
+    if (is.null(x@metadata$verdict) && !is.null(x@metadata$halves)) {
+        return(.halvesVerdict(x@metadata$halves))
+    }
     if (is.null(x@metadata$verdict)) {
         return(.verdict("One network for all cells: nothing was tested.", NA))
     }

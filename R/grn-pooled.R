@@ -115,6 +115,7 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
         fit$scores <- fit$scores * fit$reliability
     }
     fit$cells <- .cellsOfBoth(prepared$values, view$tf + 1L)
+    fit$halves <- .halvesReport(model, centred, key, threads)
     .estimatorNetwork(model, prepared, fit, key,
         proc.time()[["elapsed"]] - start, centred$report
     )
@@ -190,7 +191,7 @@ setMethod("inferGRN", c("GRNParam", "missing"),
         choice = .choiceOf(param),
         model = .paramName(param), estimator = class(param)[[1L]],
         settings = .paramSettings(param), sign = sign, cells = fit$cells,
-        reliability = fit$reliability, targets = targets,
+        reliability = fit$reliability, halves = fit$halves, targets = targets,
         seed = .keyText(key), engine = .engineText(),
         species = prepared$report$species, coverage = prepared$report,
         prior = .priorUse(fit$prior), priorEvidence = fit$prior,

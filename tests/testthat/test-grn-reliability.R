@@ -32,7 +32,9 @@ test_that("coincidences of rare genes are told from correlation", {
     y[2, ] <- y[1, ] + y[2, ]
     expect_gt(.edgeReliability(y, 1:2)[1, 2], 0.95)
     expect_identical(.cellsOfBoth(sparse, 1:2),
-        tcrossprod(x[1:2, ] > 0, x > 0) + 0L
+        structure(as.integer(tcrossprod(x[1:2, ] > 0, x > 0)),
+            dim = c(2L, 120L)
+        )
     )
 })
 
