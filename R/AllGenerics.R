@@ -102,6 +102,20 @@ setGeneric("cellData", function(x) {
     standardGeneric("cellData")
 })
 
+#' @rdname topRegulators
+#' @export
+setGeneric("topRegulators", function(x, ...) {
+    force(x)
+    standardGeneric("topRegulators")
+})
+
+#' @rdname stateNetwork
+#' @export
+setGeneric("stateNetwork", function(x, ...) {
+    force(x)
+    standardGeneric("stateNetwork")
+})
+
 #' @rdname cellNetwork
 #' @export
 setGeneric("cellNetwork", function(x, ...) {

@@ -143,6 +143,9 @@ setMethod("[", c("CellGRN", "ANY", "missing", "ANY"),
 ## have been taken before.
 .takeCells <- function(x, at) {
     x@expression <- x@expression[, at, drop = FALSE]
+    if (!is.null(x@metadata$block)) {
+        x@metadata$block <- x@metadata$block[at]
+    }
     x@cellData <- x@cellData[at, , drop = FALSE]
     x@cells <- x@cells[at]
     x

@@ -132,6 +132,9 @@ setMethod("regulonActivity", "SingleCellExperiment", function(x, grn, ...,
 #' @export
 setMethod("regulonActivity", "ANY", function(x, grn, ...,
     name = "regulons") {
+    if (.isPath(x)) {
+        return(regulonActivity(.cellsOf(x), grn, ..., name = name))
+    }
     if (.kindOf(x) == "Seurat") {
         .checkText(name, "name")
         full <- .activityFor(x, grn, ...)
@@ -187,12 +190,28 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
     full
 }
 
-## Cells read as inferGRN() reads them, on the network's genes.
 .pooledActivity <- function(x, grn, method = c("targets", "strength"),
-    top = 50, signed = TRUE, ..., assay.type = NULL, symbols = NULL,
-    species = grn@metadata$species, alreadyNormalised = NULL,
-    threads = NULL) {
+    top = 50, signed = TRUE, ..., threads = NULL) {
+    read <- .pooledCells(x, grn, ...)
+    out <- .matrixActivity(read$values, grn, method, top, signed)
+    if (!is.null(colnames(x))) {
+        out <- out[, match(colnames(x), colnames(out)), drop = FALSE]
+        colnames(out) <- colnames(x)
+    }
+    out
+}
+
+## Cells read as inferGRN() reads them, on the network's genes: list(values:
+## log-normalised, genes x cells; cells, their names; cellData; columns of `x`
+## that they are; total, how many `x` has). A matrix is taken as it is.
+.pooledCells <- function(x, grn, ..., assay.type = NULL, symbols = NULL,
+    species = grn@metadata$species, alreadyNormalised = NULL) {
     .noDots(...)
+    if (.kindOf(x) == "matrix") {
+        all <- seq_len(ncol(x))
+        return(list(values = x[.genesOf(x, grn), , drop = FALSE], cells = all,
+            cellData = NULL, columns = all, total = ncol(x)))
+    }
     how <- .inputArgs(assay.type, symbols, species, tfNames(grn), 0,
         genes = geneNames(grn), alreadyNormalised = alreadyNormalised,
         preprocess = list(minCells = 0)
@@ -200,12 +219,20 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
     prepared <- .networkCells(x, how, FALSE)
     values <- prepared$values
     dimnames(values) <- list(prepared$labels, prepared$cells)
-    out <- .matrixActivity(values, grn, method, top, signed)
-    if (!is.null(colnames(x))) {
-        out <- out[, match(colnames(x), colnames(out)), drop = FALSE]
-        colnames(out) <- colnames(x)
+    list(values = values, cells = prepared$cells, cellData = prepared$cellData,
+        columns = prepared$columns, total = ncol(x))
+}
+
+## Rows of `values` that are the network's genes, in their order.
+.genesOf <- function(values, grn) {
+    at <- match(geneNames(grn), rownames(values))
+    if (anyNA(at)) {
+        .stopArgument("x", "lacks genes of the network: ",
+            .some(geneNames(grn)[is.na(at)]), "; row names must be those of ",
+            "geneNames(grn)."
+        )
     }
-    out
+    at
 }
 
 ## values: log-normalised expression, genes x cells.
@@ -215,14 +242,7 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
     method <- .activityMethod(method)
     top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
     .checkFlag(signed, "signed")
-    at <- match(geneNames(grn), rownames(values))
-    if (anyNA(at)) {
-        .stopArgument("x", "lacks genes of the network: ",
-            .some(geneNames(grn)[is.na(at)]), "; row names must be those of ",
-            "geneNames(grn)."
-        )
-    }
-    values <- .asSparse(values[at, , drop = FALSE])
+    values <- .asSparse(values[.genesOf(values, grn), , drop = FALSE])
     sign <- if (signed) grn@metadata$sign
     weight <- .regulonWeights(grn@scores, sign, method, top)
     out <- if (method == "strength") {

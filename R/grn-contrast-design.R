@@ -76,6 +76,10 @@
     if (!is.null(block)) {
         all <- seq_along(cellNames(x))
         b <- as.character(.cellGroups(x, block, all, "block"))[at]
+        if (length(unique(stats::na.omit(b))) < 2L) {
+            message("'block' has one value among the cells compared: cells ",
+                "are permuted as without it")
+        }
         used <- .contrastBlocks(b, y)
         at <- at[used$keep]
         y <- y[used$keep]

@@ -10,7 +10,8 @@
 #' `z`, `p`, `q`; for a [StateGRN-class] of all its cells, with at most 2,000
 #' TFs x (1 + states), also `pNoise` and `qNoise`.
 #'
-#' `regulators`, lowest p first: `TF`; of its activity the means `ref` and
+#' `regulators`, those that differ otherwise than random genes (lowest `pSets`)
+#' first: `TF`; of its activity the means `ref` and
 #' `level`, `effect`, `low`, `high`, `z`, `p`, `q`; `pSets`, `qSets`;
 #' `strength` and `expression` (differences), each with `...Low`, `...High`,
 #' `...P`, `...Q`.
@@ -20,7 +21,8 @@
 #' for `activity`, `strength` and `expression`: `tested`, `found` (q < 0.05),
 #' `null` and `nullMost` (mean and most found with permuted labels), `p` (of the
 #' mean z^2 over all, among the permutations); for edges also `beyondNoise` (q
-#' and qNoise < 0.05), under `regulators` also `sets` (q of pSets < 0.05). It
+#' and qNoise < 0.05), under `regulators` also `sets` (q of pSets < 0.05);
+#' `pooled`, states among those compared that have the pooled network. It
 #' holds when regulators differ otherwise than random genes, or edges by more
 #' than noise and permuted labels.
 #'
@@ -80,6 +82,10 @@ setClass("GRNContrast", contains = "CausewayReport")
     )
     text <- paste0(f$level, " against ", f$ref, ": ",
         paste(lead, collapse = "; "), " (q < 0.05)")
+    if (length(f$pooled) && !f$noVariation) {
+        text <- c(text, paste0("! Compared are also states with the pooled ",
+            "network: ", .some(f$pooled, 6L), "."))
+    }
     if (f$noVariation) {
         text <- c(text, paste("! Per-cell variation wasn't distinguishable",
             "from the pooled network: all cells have the same."))
@@ -113,7 +119,7 @@ setMethod(".showBody", "GRNContrast", function(x) {
             "or batches give 'block')"), "\n", sep = ""
     )
     .showTop(x@tables$regulators, "regulators", c("TF", "effect", "low",
-        "high", "q", "qSets", "expression"))
+        "high", "qSets", "q", "expression"))
     if (any(x@tables$edges$effect != 0)) {
         .showTop(x@tables$edges, "edges", intersect(c("Gene1", "Gene2", "ref",
             "level", "effect", "q", "qNoise"), names(x@tables$edges)))

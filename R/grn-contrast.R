@@ -113,8 +113,8 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
         facts$regulators <- regulators$found
     }
     facts$signed <- signed
-    facts$noVariation <- methods::is(x, "StateGRN") &&
-        !x@verdict$distinguishable
+    facts$noVariation <- .sharedNetwork(x, design$at)
+    facts$pooled <- .pooledAmong(x, design$at)
     .report("GRNContrast", .contrastVerdict(facts), list(edges = edges$table,
         regulators = regulators$table), facts, .keyText(key))
 })
@@ -251,7 +251,8 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
         pSets = sets, qSets = stats::p.adjust(sets, "BH"),
         part("strength", "strength"), part("expression", "expression")
     )
-    table <- table[order(table$p, -abs(table$z)), ]
+    ## half of all genes may differ: first what differs otherwise than they do
+    table <- table[order(table$pSets, table$p, -abs(table$z)), ]
     rownames(table) <- NULL
     found <- lapply(tests, `[[`, "found")
     found$sets <- sum(table$qSets < 0.05)

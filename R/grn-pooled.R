@@ -62,7 +62,8 @@
 #'   `reliability` (matrices, see [edgeTable()]), `choice`, `targets`
 #'   (data.frame: gene, and for trees the number grown and the out-of-bag R2),
 #'   `seed`, `engine`, `species`, `coverage`, `preprocessing`, `seconds`,
-#'   `centring` (list: centred, states, the gate's gain), and with a prior
+#'   `centring` (list: centred, states, the gate's gain), `block` (its levels),
+#'   and with a prior
 #'   `priorEvidence` (list: edges, given, strength, gain, nullGain, evidence;
 #'   see [GRNParam-class]). An ordinary R object: `saveRDS()` keeps it,
 #'   [writeGRN()] writes its edges.
@@ -87,8 +88,8 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     assay.type = NULL, symbols = NULL, species = NULL, tfs = NULL,
     cells = NULL, nTargets = NULL, keep = NULL, genes = NULL,
     centre = NULL, alreadyNormalised = NULL, preprocess = list(),
-    seed = NULL, threads = NULL, assay = NULL, reliability = TRUE,
-    verbose = TRUE) {
+    seed = NULL, threads = NULL, assay = NULL, block = NULL,
+    reliability = TRUE, verbose = TRUE) {
     .checkFlag(verbose, "verbose")
     .checkFlag(reliability, "reliability")
     if (!is.null(centre)) {
@@ -98,6 +99,7 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
         genes, alreadyNormalised, preprocess, assay
     )
     prepared <- .networkCells(x, how, verbose, cells)
+    block <- .blockOf(prepared, block, verbose)
     key <- .newKey(seed)
     threads <- .threads(threads)
     .say(verbose, "Network by ", .paramName(model), ": ",
@@ -105,7 +107,9 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
         " genes, ", .count(ncol(prepared$values), "cell"), "."
     )
     start <- proc.time()[["elapsed"]]
-    centred <- .centreStates(prepared, model, centre, key, threads, verbose)
+    centred <- .centreStates(.lessBlocks(prepared, block), model, centre, key,
+        threads, verbose
+    )
     model <- .settleWeights(model, prepared, centred$report, verbose)
     view <- .estimatorView(centred$prepared)
     view$verbose <- verbose
@@ -116,9 +120,11 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     }
     fit$cells <- .cellsOfBoth(prepared$values, view$tf + 1L)
     fit$halves <- .halvesReport(model, centred, key, threads)
-    .estimatorNetwork(model, prepared, fit, key,
+    out <- .estimatorNetwork(model, prepared, fit, key,
         proc.time()[["elapsed"]] - start, centred$report
     )
+    out@metadata$block <- levels(block)
+    out
 })
 
 #' @rdname inferGRN-pooled

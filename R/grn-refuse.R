@@ -4,6 +4,7 @@
 #'   writeGRN,ANY,ANY-method plotGRN,ANY-method toIgraph,ANY-method
 #'   contrastGRN,ANY-method
 #'   nullGRN,ANY-method saveGRN,ANY,ANY-method memberships,ANY-method
+#'   stateNetwork,ANY-method topRegulators,ANY-method
 #'   evaluateGRN,ANY,ANY-method evaluateGRN,ANY-method
 #'   saveGRN,ANY-method writeGRN,ANY-method
 #'   tfNames,ANY-method geneNames,ANY-method cellNames,ANY-method
@@ -96,6 +97,10 @@ setMethod("saveGRN", c("ANY", "ANY"), function(x, file, ...) {
 
 setMethod("memberships", "ANY", function(x) .refuseStates(x))
 
+setMethod("topRegulators", "ANY", function(x, ...) .refuseNetwork(x))
+
+setMethod("stateNetwork", "ANY", function(x, ...) .refuseStates(x))
+
 setMethod("verdict", "ANY", function(x, ...) {
     .stopArgument("x", "must be a result that has a verdict: networks of ",
         "states, delays or a report; it is a ", class(x)[[1L]], "."
@@ -115,12 +120,6 @@ setMethod("verdict", "ANY", function(x, ...) {
 #' @examples
 #' try(stateVerdict(exampleGRN()))
 #' @name renamedFunctions
-#' @export
-stateNetwork <- function(...) {
-    .renamedFunction("stateNetwork(x, state)", "cellNetwork(x, state = state)")
-}
-
-#' @rdname renamedFunctions
 #' @export
 stateVerdict <- function(...) {
     .renamedFunction("stateVerdict(x)", "verdict(x)")

@@ -21,7 +21,12 @@
 #' @slot cellData `DataFrame` with one row per cell.
 #' @slot verdict list: `distinguishable`, `reason`, `gain` (nats), `nullGain`,
 #'   `variation` (median coefficient of variation), `a`, `rho`, `centred`,
-#'   `gateGain`, `components`, `silhouette`.
+#'   `gateGain`, `components`, `silhouette`; where labels were given also
+#'   `states`, a data.frame with a row per label: `state`, `cells`, the shares
+#'   of held-out variance `explainedPooled` and `explained` (by its own
+#'   network), `a` (prior variance of its departure), `gain` (nats) and
+#'   `nullGain` (largest with permuted labels), `why` it has the pooled
+#'   network, `departs`; and `explained`, by the pooled network over all.
 #' @slot metadata list: where it comes from.
 #' @param x,object a `StateGRN`.
 #' @param i cells: numbers, names, or a logical vector.
@@ -147,10 +152,12 @@ setMethod("show", "StateGRN", function(object) {
     cat("  states: ", .preview(colnames(object@memberships)),
         if (v$centred) "; centred" else "; not centred", "\n", sep = ""
     )
-    cat("  a ", v$a, ", rho ", v$rho, "; differences of slopes may also come ",
+    cat("  a ", v$a, if (!is.na(v$rho)) paste0(", rho ", v$rho),
+        "; differences of slopes may also come ",
         "from noise and saturation;\n  cells within a state aren't resolved\n",
         sep = ""
     )
+    .catStates(v)
     cat("Go on with edgeTable(), poolGRN(), regulonActivity(), ",
         "switchingEdges(), evaluateGRN()\n", sep = ""
     )
@@ -199,6 +206,68 @@ setMethod("cellNetwork", "StateGRN", function(x, cell, ..., state = NULL,
     scores <- .nameScores(.mixedScores(x, w), x)
     if (signed) scores else abs(scores)
 })
+
+#' The network of one state
+#'
+#' As a [PooledGRN-class], which all verbs of networks take: [edgeTable()],
+#' [plotGRN()], [evaluateGRN()], [writeGRN()], [regulonActivity()]. States that
+#' were given (`PerCellGRNParam(states = )`) always have one: where the cells
+#' don't support a network of their own it is the pooled one, and says so.
+#'
+#' @param x a [StateGRN-class].
+#' @param state one state, by its name or number.
+#' @param ... not used.
+#' @return A [PooledGRN-class] with signs. `metadata(x)$departs` is FALSE where
+#'   it is the pooled network; `metadata(x)$state` the name; `verdict(x)` says
+#'   why.
+#' @section Errors: an unknown state; an `x` that has no states.
+#' @seealso [cellNetwork()] for the matrix, [topRegulators()], [contrastGRN()]
+#' @examples
+#' cells <- simulateCells(nCells = 600, nGenes = 90, nTFs = 10, seed = 1)
+#' grn <- inferGRN(cells, PerCellGRNParam(states = "context", nPerm = 3),
+#'     seed = 1, verbose = FALSE)
+#' one <- stateNetwork(grn, "context1")
+#' one
+#' edgeTable(one, top = 3)
+#' @rdname stateNetwork
+#' @aliases stateNetwork,StateGRN-method
+#' @export
+setMethod("stateNetwork", "StateGRN", function(x, state, ...) {
+    .noDots(...)
+    .given(state, "state", "a state, by its name or number")
+    w <- .oneState(x, state)
+    k <- which(w == 1)
+    name <- colnames(x@memberships)[[k]]
+    signed <- cellNetwork(x, state = k, signed = TRUE)
+    sign <- sign(signed)
+    storage.mode(sign) <- "integer"
+    meta <- x@metadata
+    meta[c("sign", "state", "departs")] <- list(sign, name,
+        .stateDeparts(x@verdict, k))
+    meta$drawn <- if (grepl("^state", name)) name else paste("state", name)
+    meta$verdict <- .oneVerdict(x, k, name)
+    PooledGRN(abs(signed), nCells = sum(x@memberships[, k]), metadata = meta)
+})
+
+## Has state k a network of its own?
+.stateDeparts <- function(v, k) {
+    v$distinguishable && (is.null(v$states) || v$states$departs[[k]])
+}
+
+.oneVerdict <- function(x, k, name) {
+    v <- x@verdict
+    if (!v$distinguishable || is.null(v$states)) {
+        return(verdict(x)[c("text", "holds", "help")])
+    }
+    s <- v$states[k, ]
+    if (!s$departs) {
+        return(.verdict(paste0("State ", name, " has the pooled network: ",
+            s$why, "."), FALSE, help = .labelHelp(s)))
+    }
+    .verdict(sprintf(paste0("State %s has a network of its own: it explains ",
+        "%.1f%% of held-out variance, the pooled one %.1f%%."), name,
+        100 * s$explained, 100 * s$explainedPooled), TRUE, help = "")
+}
 
 ## Memberships of a cell that is wholly in one state.
 .oneState <- function(x, state) {

@@ -19,13 +19,7 @@
 ## Is the variation between states more than that of permuted states?
 .stateVerdict <- function(pooled, slope, fit, tf, s, size) {
     at <- fit$numbers
-    weight <- abs(pooled)
-    weight[cbind(seq_along(tf), tf)] <- NA
-    strong <- which(weight >= stats::quantile(weight, 0.94, na.rm = TRUE) &
-        weight > 0)
-    flat <- matrix(slope, length(pooled))[strong, , drop = FALSE]
-    spread <- sqrt(rowMeans((flat - rowMeans(flat))^2))
-    variation <- if (length(strong)) median(spread / weight[strong]) else 0
+    variation <- .slopeVariation(pooled, slope, tf)
     tried <- fit$silhouette[s$low:s$high + 1L]
     top <- if (all(is.na(tried))) NA_real_ else max(tried, na.rm = TRUE)
     reason <- if (at[["states"]] < 2) {
@@ -53,6 +47,17 @@
     )
 }
 
+## Median over the strongest 6% of edges of the spread of slopes over states.
+.slopeVariation <- function(pooled, slope, tf) {
+    weight <- abs(pooled)
+    weight[cbind(seq_along(tf), tf)] <- NA
+    strong <- which(weight >= stats::quantile(weight, 0.94, na.rm = TRUE) &
+        weight > 0)
+    flat <- matrix(slope, length(pooled))[strong, , drop = FALSE]
+    spread <- sqrt(rowMeans((flat - rowMeans(flat))^2))
+    if (length(strong)) stats::median(spread / weight[strong]) else 0
+}
+
 ## What would help where states aren't distinguishable.
 .verdictHelp <- function(v) {
     if (v$distinguishable) {
@@ -78,6 +83,8 @@
             "centre = FALSE leaves the means in, and so the differences of ",
             "level between states. "
         )
+    } else if (!is.null(v$states)) {
+        .labelHelp(v$states)
     } else if (grepl("^no separate states", v$reason)) {
         "States that are known can be given (states = ). "
     } else ""
@@ -86,7 +93,25 @@
     )
 }
 
+## Elsewhere 240 cells of a type were enough, and 50 deeply sequenced ones.
+.labelHelp <- function(states) {
+    small <- states$state[states$cells < 100]
+    paste0("More cells of a state, or deeper ones, help",
+        if (length(small)) paste0(" (under 100 have ", .some(small, 4L), ")"),
+        "; so do fewer TFs ('tfs', 'maxTFs'). "
+    )
+}
+
 .verdictText <- function(v) {
+    paste0(.variationText(v), if (isTRUE(v$confounded)) paste0(
+        "; no block has cells of two states, so what differs between states ",
+        "can't be told from what differs between blocks"))
+}
+
+.variationText <- function(v) {
+    if (v$distinguishable && !is.null(v$states)) {
+        return(.labelText(v))
+    }
     if (v$distinguishable) {
         sprintf(paste0("Per-cell variation is distinguishable from the ",
             "pooled network (evidence gain %.1f nats; permuted states at ",
@@ -96,5 +121,40 @@
         paste0("Per-cell variation is not distinguishable from the pooled ",
             "network: ", v$reason
         )
+    }
+}
+
+## Which states have networks of their own.
+.labelText <- function(v) {
+    s <- v$states
+    own <- s$state[s$departs]
+    unseen <- s$state[s$departs & !(s$gain > pmax(0, s$nullGain))]
+    paste0("Per-cell variation is distinguishable from the pooled network ",
+        if (all(s$departs)) "in all " else paste0("in ", length(own), " of "),
+        nrow(s), " states", if (!all(s$departs)) paste0(" (",
+            .some(own, 6L), "); the others have the pooled network"),
+        "; within states TFs explain ",
+        sprintf("%.1f%%", 100 * max(0, v$explained)), " of held-out variance",
+        if (length(unseen)) paste0("; fitted alone, ", .some(unseen, 6L),
+            " would not differ")
+    )
+}
+
+## The table of states, for show().
+.catStates <- function(v) {
+    if (is.null(v$states)) {
+        return(invisible())
+    }
+    s <- v$states
+    shown <- data.frame(state = s$state, cells = s$cells,
+        pooled = sprintf("%.3f", s$explainedPooled),
+        own = sprintf("%.3f", s$explained),
+        network = ifelse(s$departs, "its own", paste0("pooled: ", s$why))
+    )
+    cat("Held-out variance explained by the pooled network and by a state's ",
+        "own:\n", sep = "")
+    print(head(shown, 20L), row.names = FALSE, right = FALSE)
+    if (nrow(s) > 20L) {
+        cat("  ... and ", nrow(s) - 20L, " more, verdict(x)$states\n", sep = "")
     }
 }

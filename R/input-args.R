@@ -19,8 +19,9 @@
 #' @param x the cells, genes in rows: a SingleCellExperiment,
 #'   SummarizedExperiment, Seurat object (version 3 to 5),
 #'   MultiAssayExperiment, matrix, dgCMatrix or any other class of Matrix,
-#'   DelayedMatrix, or a matrix of BPCells. A data.frame is not taken:
-#'   `as.matrix()` makes a matrix of it.
+#'   DelayedMatrix, or a matrix of BPCells; or the path of a file that
+#'   [openCells()] reads (`.h5ad`, `.h5mu`, 10x `.h5` or folder, `.loom`). A
+#'   data.frame is not taken: `as.matrix()` makes a matrix of it.
 #' @param assay.type name or number of the assay (Seurat: name of the layer);
 #'   `NULL`: `"counts"`, else the first.
 #' @param assay the assay of a Seurat object, the experiment of a
@@ -51,6 +52,12 @@
 #'   Otherwise cells are scaled to one total and log1p-transformed. `NULL`: by
 #'   the assay's name: yes for `"logcounts"` and the like and Seurat's layer
 #'   `"data"`, unless its values are whole numbers.
+#' @param block donors, batches or other blocks whose differences aren't to be
+#'   taken for regulation: a column of `colData(x)` or a value per cell, none
+#'   missing. The mean of its block is taken off every gene of a cell, after
+#'   normalisation and before anything else. What differs between blocks in
+#'   other ways stays; so does nothing of what differs between states where a
+#'   state is a block. `NULL`: none.
 #' @param preprocess named list that changes `minGenes`, `minCells`, `maxMt`,
 #'   `dropQC` (leave out mitochondrial, ribosomal and haemoglobin genes?),
 #'   `target` (total of a cell), and `sanitize` (non-finite values to 0 instead
@@ -59,7 +66,7 @@
 #' @return Nothing: this is a page on arguments.
 #' @section Errors: an empty, transposed or unnamed `x`, names of genes or cells
 #'   that are missing or given twice, values that are missing, infinite or
-#'   negative, cells without counts, a file or a data.frame as `x`; each names
+#'   negative, cells without counts, a data.frame as `x`; each names
 #'   the argument, the value and what to do.
 #' @seealso [inferGRN()], [trainModel()], [preprocess()], [estimateTau()]
 #' @name cellInput

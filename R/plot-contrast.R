@@ -5,8 +5,9 @@
 #' @param x a [GRNContrast-class].
 #' @param which `"regulators"`: the effect on each regulator with its 95%
 #'   interval; `"edges"`: effect against |z| of all edges tested.
-#' @param top regulators drawn, or edges named: those of the lowest p. NULL:
-#'   20 regulators, 10 edges.
+#' @param top regulators drawn, those that differ most otherwise than random
+#'   genes (by strength: of the lowest p), or edges named. NULL: 20 regulators,
+#'   10 edges.
 #' @param tfs NULL, or the TFs to draw (regulators) or to name the edges of.
 #' @param measure for regulators: `"activity"` or `"strength"`.
 #' @param title NULL: one that gives the verdict.
@@ -120,8 +121,12 @@ plot.GRNContrast <- function(x, y, ...) plotContrast(x, ...)
         sets[] <- TRUE
     }
     t$sets <- sets
-    t <- if (is.null(tfs)) head(t[order(t$p, -abs(t$effect)), ], top) else
+    lead <- if (measure == "activity") t$pSets else t$p
+    t <- if (is.null(tfs)) {
+        head(t[order(lead, t$p, -abs(t$effect)), ], top)
+    } else {
         t[t$TF %in% tfs, ]
+    }
     t$TF <- factor(t$TF, t$TF[order(t$effect)])
     t$call <- .qClass(t$q)
     .data <- ggplot2::.data

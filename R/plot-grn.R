@@ -69,7 +69,7 @@ setMethod("plotGRN", "StateGRN", function(x, tfs = NULL, top = 60,
             call. = FALSE
         )
     }
-    plotGRN(.stateNetwork(x, state), tfs = tfs, top = top, ...)
+    plotGRN(stateNetwork(x, state), tfs = tfs, top = top, ...)
 })
 
 #' @rdname plotGRN
@@ -85,18 +85,6 @@ setMethod("plotGRN", "matrix", function(x, tfs = NULL, top = 60, ...) {
     PooledGRN(abs(x), metadata = list(...,
         sign = if (any(sign < 0L, na.rm = TRUE)) sign
     ))
-}
-
-## The network of one state, to be drawn.
-.stateNetwork <- function(x, state) {
-    name <- colnames(x@memberships)[which(.oneState(x, state) == 1)]
-    signed <- cellNetwork(x, state = state, signed = TRUE)
-    out <- .networkOfMatrix(signed,
-        verdict = verdict(x)[c("text", "holds", "help")],
-        drawn = if (grepl("^state", name)) name else paste("state", name)
-    )
-    out@metadata$sign <- sign(signed)
-    out
 }
 
 ## The `top` strongest edges of `tfs`, with column sign (0: not known).

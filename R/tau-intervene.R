@@ -41,7 +41,9 @@
 #'   share of cells in each displacement class; `direction`: what was used.
 #' @section Errors: a fit that isn't identifiable; neither or both of `gene`
 #'   and `direction`; a gene without signal; a direction of another length.
-#' @seealso [estimateTau()], [validateTau()], [plotFlow()]
+#' @seealso [estimateTau()], [validateTau()], [plotFlow()]; for what perturbing
+#'   genes does to expression, without delays: [fitPerturbation()] (learnt from a
+#'   screen), [evaluatePerturbation()] (a network's edges against one)
 #' @references Pearl (2009) Causality, chapter 3, for do-interventions.
 #' @examples
 #' x <- simulateMultiome(nCells = 800, nGenes = 80, seed = 1)

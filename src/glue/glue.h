@@ -183,6 +183,21 @@ SEXP cw_r_disk_free(SEXP path);
         {"cw_r_h5_write", (DL_FUNC)&cw_r_h5_write, 5}, {"cw_r_h5_read", (DL_FUNC)&cw_r_h5_read, 4},                    \
         {"cw_r_disk_free", (DL_FUNC)&cw_r_disk_free, 1}
 
+/* ---- files of cells (r_cells.c) --------------------------------------------------------------------------------- */
+SEXP cw_r_h5_plugins(SEXP folder);
+SEXP cw_r_h5_look(SEXP path, SEXP name);
+SEXP cw_r_h5_values(SEXP path, SEXP name, SEXP member);
+SEXP cw_r_h5_put(SEXP path, SEXP steps, SEXP fresh);
+SEXP cw_r_cells_check(SEXP path, SEXP layout);
+SEXP cw_r_cells_read(SEXP path, SEXP layout, SEXP cells, SEXP place);
+SEXP cw_r_cells_offsets(SEXP path, SEXP layout, SEXP first, SEXP n);
+
+#define CW_CELLS_ENTRIES                                                                                               \
+    {"cw_r_h5_plugins", (DL_FUNC)&cw_r_h5_plugins, 1}, {"cw_r_h5_look", (DL_FUNC)&cw_r_h5_look, 2},                    \
+        {"cw_r_h5_values", (DL_FUNC)&cw_r_h5_values, 3}, {"cw_r_h5_put", (DL_FUNC)&cw_r_h5_put, 3},                    \
+        {"cw_r_cells_check", (DL_FUNC)&cw_r_cells_check, 2}, {"cw_r_cells_read", (DL_FUNC)&cw_r_cells_read, 4},        \
+        {"cw_r_cells_offsets", (DL_FUNC)&cw_r_cells_offsets, 4}
+
 /* ---- pooled estimators (r_estimators.c) ------------------------------------------------------------------------ */
 SEXP cw_r_forest(SEXP x, SEXP tf, SEXP target, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_forest_forecast(SEXP sizes, SEXP options);
@@ -199,10 +214,14 @@ SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads);
 /* ---- networks per cell state, simulated cells (r_ridge.c) ---------------------------------------------------------- */
 SEXP cw_r_percell(SEXP view, SEXP tf, SEXP w, SEXP point, SEXP grids, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_centre(SEXP view, SEXP tf, SEXP grids, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_labels(SEXP view, SEXP tf, SEXP label, SEXP labels, SEXP train, SEXP grid, SEXP own, SEXP keep,
+                 SEXP threads);
+SEXP cw_r_labels_forecast(SEXP sizes);
 SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads);
 
 #define CW_RIDGE_ENTRIES                                                                                               \
     {"cw_r_percell", (DL_FUNC)&cw_r_percell, 8}, {"cw_r_centre", (DL_FUNC)&cw_r_centre, 6},                            \
+        {"cw_r_labels", (DL_FUNC)&cw_r_labels, 9}, {"cw_r_labels_forecast", (DL_FUNC)&cw_r_labels_forecast, 1},        \
         {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
 
 /* ---- simulated chromatin and RNA (r_multiome.c) ----------------------------------------------------------------- */
@@ -235,6 +254,23 @@ SEXP cw_r_null_degrees(SEXP use, SEXP positive, SEXP tfs, SEXP threads);
 #define CW_GENES_ENTRIES                                                                                               \
     {"cw_r_gene_sums", (DL_FUNC)&cw_r_gene_sums, 1}, {"cw_r_gene_excess", (DL_FUNC)&cw_r_gene_excess, 3},              \
         {"cw_r_null_degrees", (DL_FUNC)&cw_r_null_degrees, 4}
+
+/* ---- perturbations (r_pert.c) ----------------------------------------------------------------------------------- */
+SEXP cw_r_effects_add(SEXP sums, SEXP groups, SEXP cells, SEXP centre, SEXP threads);
+SEXP cw_r_effects_project(SEXP cells, SEXP centre, SEXP weight, SEXP threads);
+SEXP cw_r_dense_product(SEXP a, SEXP b, SEXP plain, SEXP threads);
+SEXP cw_r_pert_fit(SEXP data, SEXP train, SEXP perm, SEXP threads);
+SEXP cw_r_pert_predict(SEXP data, SEXP fit, SEXP train, SEXP test, SEXP threads);
+SEXP cw_r_pert_crossval(SEXP data, SEXP fold, SEXP perm, SEXP threads);
+SEXP cw_r_gaussian_map(SEXP from, SEXP to, SEXP threads);
+SEXP cw_r_screen(SEXP options, SEXP key, SEXP threads);
+
+#define CW_PERT_ENTRIES                                                                                                \
+    {"cw_r_effects_add", (DL_FUNC)&cw_r_effects_add, 5}, {"cw_r_effects_project", (DL_FUNC)&cw_r_effects_project, 4},  \
+        {"cw_r_dense_product", (DL_FUNC)&cw_r_dense_product, 4}, {"cw_r_pert_fit", (DL_FUNC)&cw_r_pert_fit, 4},        \
+        {"cw_r_pert_predict", (DL_FUNC)&cw_r_pert_predict, 5},                                                         \
+        {"cw_r_pert_crossval", (DL_FUNC)&cw_r_pert_crossval, 4},                                                       \
+        {"cw_r_gaussian_map", (DL_FUNC)&cw_r_gaussian_map, 3}, {"cw_r_screen", (DL_FUNC)&cw_r_screen, 3}
 
 /* ---- rankings, nulls, shifts (r_ranking.c) ---------------------------------------------------------------------- */
 SEXP cw_r_rank_sort(SEXP score);

@@ -1,6 +1,7 @@
 /* r_ridge.c: networks per cell state, and simulated cells. */
 #include "glue.h"
 
+#include "../engine/stats/labels.h"
 #include "../engine/stats/percell.h"
 #include "../engine/sim/simulate.h"
 
@@ -138,6 +139,47 @@ SEXP cw_r_centre(SEXP view_, SEXP tf, SEXP grids, SEXP options, SEXP key, SEXP t
     out = cw_glue_return(ctx, out);
     if (!centred) SET_VECTOR_ELT(out, 0, R_NilValue);
     return out;
+}
+
+/* label: 0-based integers (cells), `labels` of them; train: integers, 0 for cells that are held out, or NULL; grid:
+ * doubles; own: how many of them, the first, serve the labels; keep: are the slopes of labels wanted? -> list: pooled (genes, tfs), slope (genes, tfs, labels) or empty, sd
+ * (tfs, labels), label (labels, 5: a, gain, and held-out sums of squares: all, less the pooled network's, less the
+ * label's), numbers: a and gain of the pooled network. */
+SEXP cw_r_labels(SEXP view_, SEXP tf, SEXP label, SEXP labels, SEXP train, SEXP grid, SEXP own, SEXP keep,
+                 SEXP threads)
+{
+    view v = as_view(view_);
+    int64_t tfs = Rf_xlength(tf), k = Rf_asInteger(labels), kept = Rf_asLogical(keep) == TRUE ? k : 0;
+    if (TYPEOF(tf) != INTSXP || TYPEOF(label) != INTSXP || Rf_xlength(label) != v.cells || TYPEOF(grid) != REALSXP ||
+        k < 1 || Rf_asInteger(own) < 0 || Rf_asInteger(own) > Rf_xlength(grid) ||
+         !(Rf_isNull(train) || (TYPEOF(train) == INTSXP && Rf_xlength(train) == v.cells)))
+        Rf_error("internal error: TFs, labels or a grid of the wrong type or length");
+    const cw_glue_part parts[] = {{"pooled", REALSXP, tfs * v.genes, -1}, {"slope", REALSXP, kept * tfs * v.genes, -1},
+                                  {"sd", REALSXP, tfs, k},                {"label", REALSXP, k, 5},
+                                  {"numbers", REALSXP, 2, -1}};
+    SEXP out = PROTECT(cw_glue_make(5, parts));
+    double *to[5];
+    for (int n = 0; n < 5; n++) to[n] = REAL(VECTOR_ELT(out, n));
+    cw_labels r = {.pooled = to[0], .slope = kept ? to[1] : NULL, .sd = to[2],
+                   .label_a = to[3], .label_gain = to[3] + k, .total = to[3] + 2 * k,
+                   .rest_pooled = to[3] + 3 * k, .rest = to[3] + 4 * k};
+    const int32_t *of = INTEGER(label), *used = Rf_isNull(train) ? NULL : INTEGER(train);
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    float *x = cw_glue_dense(ctx, v.p, v.i, v.x, v.genes, v.cells, 0);
+    if (ctx->status == CW_OK && cw_labels_within(ctx, x, of, v.cells, v.genes, k) == CW_OK)
+        cw_labels_fit(ctx, &r, x, INTEGER(tf), of, used, REAL(grid), Rf_xlength(grid), Rf_asInteger(own),
+                      v.cells, v.genes, tfs, k);
+    to[4][0] = r.a, to[4][1] = r.gain;
+    cw_free(ctx, x);
+    return cw_glue_return(ctx, out);
+}
+
+/* Bytes of working memory of cw_r_labels: sizes cells, genes, tfs. */
+SEXP cw_r_labels_forecast(SEXP sizes)
+{
+    if (TYPEOF(sizes) != REALSXP || Rf_xlength(sizes) != 3) Rf_error("internal error: sizes are three numbers");
+    const double *s = REAL(sizes);
+    return Rf_ScalarReal(4 * s[0] * s[1] + (double)cw_labels_bytes((int64_t)s[1], (int64_t)s[2]));
 }
 
 #define SIM(member, name, max) CW_SET_DOUBLE(cw_simulate_options, member, name, NULL, NAN, 0, max, 0, NULL)

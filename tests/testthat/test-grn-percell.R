@@ -226,7 +226,6 @@ test_that("names that arguments had before are refused", {
     expect_error(RidgeGRNParam(nulls = 3), "now called 'nPerm'")
     expect_error(poolGRN(fitted, groups = "context"), "now called 'group'")
     expect_error(edgeTable(fitted, 1, top = 3, sign = TRUE), "called 'signed'")
-    expect_error(stateNetwork(fitted, 1), "cellNetwork\\(x, state = state\\)")
     expect_error(stateVerdict(fitted), "verdict\\(x\\)")
     expect_s4_class(PerCellGRNParam(), "GRNParam")
 })
