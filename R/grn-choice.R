@@ -56,7 +56,9 @@
 ## that centred expression holds for a network over none; and the share of what
 ## repeats in halves of the cells that must still do so when centred. Set on
 ## simulations, and on control and stimulated PBMC, where it must stay closed.
-.centreGate <- list(cells = 300, genes = 80, gain = 5e-4, repeats = 1 / 3)
+.centreGate <- list(cells = 300, genes = 80, gain = 5e-4, repeats = 1 / 3,
+    variance = c(0.001, 0.003, 0.01)
+)
 
 ## Cells less the means of their states, standardised, where the gate or the
 ## caller says so; and what was done.
@@ -191,8 +193,9 @@
             part <- prepared
             part$values <- v[, sort(at), drop = FALSE]
             view <- .estimatorView(part)
-            .estimate(RidgeGRNParam(), view, key, threads)$scores *
-                .edgeReliability(view$genes, view$tf + 1L)
+            .estimate(RidgeGRNParam(.centreGate$variance), view, key,
+                threads
+            )$scores * .edgeReliability(view$genes, view$tf + 1L)
         })
         .sharedTop(fits[[1L]], fits[[2L]])
     }, 0)
