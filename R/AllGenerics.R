@@ -327,4 +327,12 @@ setGeneric("embedATAC", function(x, ...) {
     standardGeneric("embedATAC")
 })
 
+#' @rdname embedText
+#' @export
+setGeneric("embedText", function(x, model, ...) {
+    force(x)
+    .given(model, "model", "an encoder of texts, as loadModel() gives")
+    standardGeneric("embedText")
+})
+
 ## ---- end of the encoders' block -----------------------------------------------

@@ -161,15 +161,16 @@ SEXP cw_r_place_swap(SEXP a, SEXP b);
         {"cw_r_place_commit", (DL_FUNC)&cw_r_place_commit, 3}, {"cw_r_place_sync", (DL_FUNC)&cw_r_place_sync, 1},      \
         {"cw_r_place_swap", (DL_FUNC)&cw_r_place_swap, 2}
 
-/* ---- files of weights (r_checkpoint.c) -------------------------------------------------------------------------- */
+/* ---- files of weights, texts (r_checkpoint.c, r_wordpiece.c) ---------------------------------------------------- */
 SEXP cw_r_checkpoint_inspect(SEXP path);
 SEXP cw_r_checkpoint_convert(SEXP from, SEXP to);
 SEXP cw_r_pickle_table(SEXP bytes);
+SEXP cw_r_wordpiece(SEXP vocab, SEXP lower, SEXP texts, SEXP pairs, SEXP most, SEXP how);
 
 #define CW_CHECKPOINT_ENTRIES                                                                                          \
     {"cw_r_checkpoint_inspect", (DL_FUNC)&cw_r_checkpoint_inspect, 1},                                                 \
         {"cw_r_checkpoint_convert", (DL_FUNC)&cw_r_checkpoint_convert, 2},                                             \
-        {"cw_r_pickle_table", (DL_FUNC)&cw_r_pickle_table, 1}
+        {"cw_r_pickle_table", (DL_FUNC)&cw_r_pickle_table, 1}, {"cw_r_wordpiece", (DL_FUNC)&cw_r_wordpiece, 6}
 
 /* ---- tables in HDF5 files (r_hdf5.c) --------------------------------------------------------------------------- */
 SEXP cw_r_h5_create(SEXP path, SEXP tables);
