@@ -139,8 +139,8 @@ for (k in c(96, 44)) {
 
 ## ---- networks and scores ---------------------------------------------------------
 
-methods <- list(default = NULL, pearson = CorGRNParam("pearson"),
-    spearman = CorGRNParam("spearman"), trees = TreeGRNParam()
+methods <- list(default = NULL, Pearson = CorGRNParam("pearson"),
+    Spearman = CorGRNParam("spearman"), trees = TreeGRNParam()
 )
 score <- function(name) {
     s <- sets[[name]]
@@ -165,12 +165,12 @@ score <- function(name) {
             return(NULL)
         }
         r <- setNames(e$auprcRatio, e$method)
-        best <- which.max(r[c("pearson", "spearman", "trees")])
+        best <- which.max(r[c("Pearson", "Spearman", "trees")])
         label <- names(s$references)[[i]]
         data.frame(set = paste(c(name, label), collapse = " "), kind = s$kind,
             chosen = s$chosen, choice = metadata(grn$default)$choice,
-            default = r[["model"]], pearson = r[["pearson"]],
-            spearman = r[["spearman"]], trees = r[["trees"]],
+            default = r[["model"]], pearson = r[["Pearson"]],
+            spearman = r[["Spearman"]], trees = r[["trees"]],
             above = e$modelAbove[match(names(best), e$method)]
         )
     })
