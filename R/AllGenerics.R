@@ -72,6 +72,16 @@ setGeneric("conditionTable", function(x, ...) {
 
 ## ---- end of the models' block ----------------------------------------------
 
+## ---- types of cells ---------------------------------------------------------
+
+#' @rdname annotateCells
+#' @export
+setGeneric("annotateCells", function(x, reference, ...) {
+    force(x)
+    .given(reference, "reference", "labelled cells, or what trainAnnotator() gives")
+    standardGeneric("annotateCells")
+})
+
 ## ---- networks (CellGRN, PooledGRN) ------------------------------------------
 
 #' @rdname CellGRN-class

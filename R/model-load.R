@@ -94,6 +94,10 @@ loadModel <- function(path, threads = NULL, strict = TRUE, module = NULL,
         )
     }
     path <- normalizePath(path)
+    annotator <- .loadAnnotator(path)
+    if (!is.null(annotator)) {
+        return(annotator)
+    }
     layout <- .encoderLayout(path)
     if (!is.null(layout)) {
         return(get(layout$load)(path, threads, strict, verbose))

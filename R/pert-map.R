@@ -209,7 +209,7 @@ setClass("PerturbationMap", contains = "CausewayReport")
         data.frame(perturbation = s$names[[p]], ratio = all,
             low = all - 1.96 * se, high = all + 1.96 * se,
             apart = 1 - min(1, max(0, all^2 * sum(a * b) /
-                max(sum(y * t), 1e-9)))
+                max(sum(y * t), 1e-9))), row.names = NULL
         )
     })
     out <- do.call(rbind, rows)

@@ -8,7 +8,7 @@
 ## of the pairs of seen genes held out); "truth" is the skill against cells in
 ## which every perturbation works. shuffled: the same with the network, terms and
 ## graph dealt to other genes. null: verdicts with side information permuted
-## beforehand and control co-expression left out; share of "no". papalexi: THP-1
+## beforehand over the genes (19 permutations each); share of "no". papalexi: THP-1
 ## ECCITE-seq, 25 genes, leave one out. yeast: transcription factor knock-outs
 ## in bulk, which have no control cells: effects share one reference, so a skill
 ## is an upper bound there. kang: interferon response of cell types left out
@@ -40,6 +40,7 @@ add <- function(part, group, table, seed = NA) {
     keep <- c("method", "skill", "low", "high", "rAll", "rTop", "rCentred",
         "direction", "discrimination", "truth")
     table$truth <- if (is.null(table$truth)) NA else table$truth
+    group <- sub(",", ":", group) # no comma in a csv without quotes
     out <- cbind(part = part, group = group, seed = seed, table[keep])
     print(out, digits = 2, row.names = FALSE)
     assign("rows", c(rows, list(out)), globalenv())
@@ -84,6 +85,21 @@ modelled <- function(s, known, folds, kernel = TRUE, direct = TRUE) {
         kernel, direct)$mean
 }
 
+## What there is so far, after every part.
+save <- function() {
+    if (!length(rows)) return(invisible())
+    all <- do.call(rbind, rows)
+    number <- vapply(all, is.numeric, NA)
+    all[number] <- lapply(all[number], round, 4)
+    hardware <- tryCatch(system2("sh", file.path(bench, "hardware.sh"),
+        stdout = TRUE), error = function(e) "hardware unknown")
+    con <- file(csv, "w")
+    writeLines(c(paste("#", sub("^# *", "", hardware)),
+        "# measured under load; no times here"), con)
+    utils::write.csv(all, con, row.names = FALSE, quote = FALSE)
+    close(con)
+}
+
 simulated <- function(seed, shuffle = FALSE) {
     x <- simulatePerturbations(seed = seed, truth = 300)
     k <- metadata(x)
@@ -125,6 +141,7 @@ simulated <- function(seed, shuffle = FALSE) {
 if ("sim" %in% parts) {
     for (seed in seq_len(seeds)) simulated(seed)
     simulated(1L, shuffle = TRUE)
+    save()
 }
 
 ## ---- verdicts where there is nothing to find --------------------------------
@@ -132,7 +149,8 @@ if ("sim" %in% parts) {
 if ("null" %in% parts) {
     n <- as.integer(option("nulls", "100"))
     no <- logical()
-    for (seed in seq_len(ceiling(n / 20))) {
+    first <- as.integer(option("first", "1"))
+    for (seed in first - 1L + seq_len(ceiling(n / 20))) {
         x <- simulatePerturbations(nPairs = 0, seed = 500 + seed)
         k <- metadata(x)
         fit <- fitPerturbation(x, "perturbation", network = k$network,
@@ -149,16 +167,17 @@ if ("null" %in% parts) {
             known$direct <- lapply(known$direct, function(D) D[p, ])
             d <- inside(".modelData")(e, known, s$perts, s$genes, 2L)
             one <- inside(".judgeSingles")(e, known, d, s$perts, s$genes,
-                list(folds = 10, nPerm = 99L, nBoot = 500L,
+                list(folds = 10, nPerm = 19L, nBoot = 200L,
                     key = c(seed, draw), threads = 2L, verbose = FALSE))
             no <- c(no, !(one$facts$p <= 0.05 && one$facts$gainLow > 0))
         }
         cat("no skill:", sum(no), "of", length(no), "\n")
+        rows$null <- data.frame(part = "null", group = "verdict no",
+            seed = length(no), method = "the model", skill = mean(no),
+            low = NA, high = NA, rAll = NA, rTop = NA, rCentred = NA,
+            direction = NA, discrimination = NA, truth = NA)
+        save()
     }
-    rows <- c(rows, list(data.frame(part = "null", group = "verdict no",
-        seed = length(no), method = "the model", skill = mean(no), low = NA,
-        high = NA, rAll = NA, rTop = NA, rCentred = NA, direction = NA,
-        discrimination = NA, truth = NA)))
 }
 
 ## ---- Papalexi ----------------------------------------------------------------
@@ -174,7 +193,8 @@ papalexi <- function() {
     ok <- top >= 5 & top > 0.5 * colSums(dense)
     target <- setNames(x$grna_target_data_frame$grna_target,
         x$grna_target_data_frame$grna_id)
-    label <- target[rownames(dense)[apply(dense, 2L, which.max)]]
+    label <- as.character(target)[match(rownames(dense), names(target))][
+        apply(dense, 2L, which.max)]
     label[label == "MARCH8"] <- "MARCHF8"
     m <- as(x$response_matrix, "CsparseMatrix")
     rownames(m)[rownames(m) == "MARCH8"] <- "MARCHF8"
@@ -222,6 +242,7 @@ if ("papalexi" %in% parts) {
         add("papalexi", "single, unseen", rbind(table, more[names(table)]),
             seed)
     }
+    save()
 }
 
 ## ---- yeast -------------------------------------------------------------------
@@ -264,11 +285,12 @@ if ("yeast" %in% parts) {
             genes)
         d <- inside(".modelData")(e, known, perts, genes, 2L)
         one <- inside(".judgeSingles")(e, known, d, perts, genes, list(
-            folds = 10, nPerm = 99L, nBoot = 500L, key = c(1, 1),
-            threads = 2L, verbose = TRUE))
+            folds = 10, nPerm = 19L, nBoot = 500L, key = c(1, 1),
+            threads = 2L, verbose = FALSE))
         print(unlist(one$facts), digits = 2)
         add("yeast", set, one$table)
     }
+    save()
 }
 
 ## ---- Kang --------------------------------------------------------------------
@@ -307,6 +329,7 @@ if ("kang" %in% parts) {
         seed = 1, method = s$method, skill = s$explained, low = s$energy,
         high = s$mmd, rAll = s$rAll, rTop = s$rTop, rCentred = s$wasserstein,
         direction = s$de, discrimination = NA, truth = NA)))
+    save()
 }
 
 ## ---- size --------------------------------------------------------------------
@@ -337,17 +360,4 @@ if ("size" %in% parts) {
     cat("seconds", time[["elapsed"]], "processor", time[["user.self"]], peak,
         "\n")
     print(fit@verdict$text)
-}
-
-if (length(rows)) {
-    all <- do.call(rbind, rows)
-    number <- vapply(all, is.numeric, NA)
-    all[number] <- lapply(all[number], round, 4)
-    hardware <- tryCatch(system2("sh", file.path(bench, "hardware.sh"),
-        stdout = TRUE), error = function(e) "hardware unknown")
-    con <- file(csv, "w")
-    writeLines(c(paste("#", sub("^# *", "", hardware)),
-        "# measured under load; no times here"), con)
-    utils::write.csv(all, con, row.names = FALSE, quote = FALSE)
-    close(con)
 }

@@ -130,6 +130,8 @@ ENGINE_SOURCES = \
   engine/stats/ridge.c \
   engine/stats/states.c \
   engine/stats/percell.c \
+  engine/stats/logistic.c \
+  engine/stats/celltype.c \
   engine/stats/labels.c \
   engine/tau/tau.c \
   engine/tau/tau_embed.c \
@@ -159,6 +161,7 @@ GLUE_SOURCES = \
   glue/r_cells.c \
   glue/r_estimators.c \
   glue/r_ridge.c \
+  glue/r_celltype.c \
   glue/r_multiome.c \
   glue/r_pert.c \
   glue/r_tau.c

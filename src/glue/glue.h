@@ -225,6 +225,18 @@ SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads);
         {"cw_r_labels", (DL_FUNC)&cw_r_labels, 9}, {"cw_r_labels_forecast", (DL_FUNC)&cw_r_labels_forecast, 1},        \
         {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
 
+/* ---- types of cells (r_celltype.c) ------------------------------------------------------------------------------- */
+SEXP cw_r_logistic(SEXP block, SEXP view, SEXP label, SEXP weight, SEXP start, SEXP options, SEXP threads);
+SEXP cw_r_cell_matrix(SEXP block, SEXP view, SEXP threads);
+SEXP cw_r_cell_sums(SEXP block, SEXP view, SEXP group, SEXP groups, SEXP threads);
+SEXP cw_r_cell_score(SEXP block, SEXP models, SEXP threads);
+SEXP cw_r_neighbour_means(SEXP point, SEXP landmark, SEXP value, SEXP k, SEXP threads);
+
+#define CW_CELLTYPE_ENTRIES                                                                                            \
+    {"cw_r_logistic", (DL_FUNC)&cw_r_logistic, 7}, {"cw_r_cell_matrix", (DL_FUNC)&cw_r_cell_matrix, 3},                \
+        {"cw_r_cell_sums", (DL_FUNC)&cw_r_cell_sums, 5}, {"cw_r_cell_score", (DL_FUNC)&cw_r_cell_score, 3},        \
+        {"cw_r_neighbour_means", (DL_FUNC)&cw_r_neighbour_means, 5}
+
 /* ---- simulated chromatin and RNA (r_multiome.c) ----------------------------------------------------------------- */
 SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads);
 

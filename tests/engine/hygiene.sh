@@ -80,7 +80,7 @@ say() {
 # as a whole. Only input-*.R ask for the class of the cells: everything else takes what these return.
 r=../../R tests=../testthat
 if [ -d $r ]; then
-  prefixes="input preprocess model grn tau plot report sim util embed annotate pert"
+  prefixes="input preprocess model grn tau plot report sim util embed annotate cells perturb pert"
   free="AllClasses AllGenerics causeway-package zzz"
   whole="badinput collect demo-data newcomer parity threads"
   names=$(cd $r && ls ./*.R | sed 's|^\./||; s/\.R$//')

@@ -17,7 +17,12 @@ test_that("a measured perturbation is found by its own effect", {
     expect_false(is.unsorted(-as.data.frame(r)$cosine))
     recall <- as.data.frame(r, "recall")
     expect_identical(recall$k, c(1L, 5L, 10L))
-    expect_true(all(recall$measured == 0))
+    expect_true(all(recall$model >= 0 & recall$model <= 1))
+    expect_gt(recall$model[[2L]], recall$chance[[2L]])
+    ## predictions that are all alike find nothing better than by chance
+    s <- fit@state
+    s$crossed[] <- 1
+    expect_true(all(causeway:::.recallOfSingles(s, "distance")$model == 0))
 })
 
 test_that("states may be cells, profiles or labels", {
