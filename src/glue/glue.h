@@ -18,6 +18,9 @@
  * memory. Create every SEXP before, for between enter and leave nothing may jump. `threads` 0: the default. */
 cw_ctx *cw_glue_enter(int threads);
 
+/* Whether the engine's lines on how far it is are printed; off again by cw_glue_leave. */
+void cw_glue_inform(int yes);
+
 /* Frees the context. If it holds an error, raises it: an interrupt as R's, anything else as a condition of class
  * causewayError. Everything taken from the context must be free by then. */
 void cw_glue_leave(cw_ctx *ctx);
