@@ -23,16 +23,16 @@ setClass("SFMParam", slots = c(
 #' [inferGRN()]. The weights live in the engine: copies of the object refer to
 #' the *same* model, so training one trains the other. A model put away with
 #' `saveRDS()` loses its weights; use [saveModel()] and [loadModel()].
-#' `FoundationModel` is what all models are; an `SFModel` is a structure
-#' foundation module.
+#' `FoundationModel` is what all models are; an `SFModel` is scCAFM's structure
+#' foundation module, an `EFModel` its embedding module (see [EFMParam()]).
 #'
 #' @slot ptr external pointer to the engine's model.
 #' @slot config list, the model's configuration under the published keys.
 #' @slot state environment: training history, position, seed, condition
 #'   table, source and load report.
-#' @slot vocab (`SFModel`) data.frame with columns `token_index`,
+#' @slot vocab (`SFModel`, `EFModel`) data.frame with columns `token_index`,
 #'   `gene_symbol`, `gene_id`; one record has `gene_id` `<pad>`.
-#' @slot tfs (`SFModel`) list of character vectors `human` and `mouse`: the
+#' @slot tfs (`SFModel`, `EFModel`) list of character vectors `human` and `mouse`: the
 #'   symbols taken for transcription factors.
 #' @param object,x a `FoundationModel`.
 #' @param ... not used.
@@ -49,17 +49,24 @@ setClass("SFMParam", slots = c(
 #' summary(model)
 #' head(modelTensors(model))
 #' @name FoundationModel-class
-#' @aliases FoundationModel SFModel-class SFModel
+#' @aliases FoundationModel SFModel-class SFModel EFModel-class EFModel
 #' @exportClass FoundationModel
 setClass("FoundationModel", contains = "VIRTUAL", slots = c(
     ptr = "externalptr", config = "list", state = "environment"
 ))
 
-#' @rdname FoundationModel-class
-#' @exportClass SFModel
-setClass("SFModel", contains = "FoundationModel", slots = c(
+## What scCAFM's two modules share: the genes they read, and their TFs.
+setClass("ScCAFMModel", contains = c("FoundationModel", "VIRTUAL"), slots = c(
     vocab = "data.frame", tfs = "list"
 ))
+
+#' @rdname FoundationModel-class
+#' @exportClass SFModel
+setClass("SFModel", contains = "ScCAFMModel")
+
+#' @rdname FoundationModel-class
+#' @exportClass EFModel
+setClass("EFModel", contains = "ScCAFMModel")
 
 ## Effendi as the engine holds it; what R knows of it is in the state (see
 ## .effendiNew).

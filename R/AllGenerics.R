@@ -72,6 +72,16 @@ setGeneric("conditionTable", function(x, ...) {
 
 ## ---- end of the models' block ----------------------------------------------
 
+## ---- types of cells ---------------------------------------------------------
+
+#' @rdname annotateCells
+#' @export
+setGeneric("annotateCells", function(x, reference, ...) {
+    force(x)
+    .given(reference, "reference", "labelled cells, or what trainAnnotator() gives")
+    standardGeneric("annotateCells")
+})
+
 ## ---- networks (CellGRN, PooledGRN) ------------------------------------------
 
 #' @rdname CellGRN-class
@@ -325,6 +335,14 @@ setGeneric("embedPeaks", function(x, ...) {
 setGeneric("embedATAC", function(x, ...) {
     force(x)
     standardGeneric("embedATAC")
+})
+
+#' @rdname embedText
+#' @export
+setGeneric("embedText", function(x, model, ...) {
+    force(x)
+    .given(model, "model", "an encoder of texts, as loadModel() gives")
+    standardGeneric("embedText")
 })
 
 ## ---- end of the encoders' block -----------------------------------------------

@@ -132,6 +132,9 @@ setMethod("regulonActivity", "SingleCellExperiment", function(x, grn, ...,
 #' @export
 setMethod("regulonActivity", "ANY", function(x, grn, ...,
     name = "regulons") {
+    if (.isPath(x)) {
+        return(regulonActivity(.cellsOf(x), grn, ..., name = name))
+    }
     if (.kindOf(x) == "Seurat") {
         .checkText(name, "name")
         full <- .activityFor(x, grn, ...)

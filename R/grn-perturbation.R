@@ -102,7 +102,9 @@ setClass("GRNPerturbation", contains = "CausewayReport")
 #'   target.
 #' @references The published measure: scCAFM,
 #'   <https://github.com/Catchxu/scCAFM>, `evaluate_perturbseq_grn()`.
-#' @seealso [evaluateGRN()], [nullGRN()], [stabilityGRN()]
+#' @seealso [evaluateGRN()], [nullGRN()], [stabilityGRN()];
+#'   [fitPerturbation()] to predict perturbations from a screen, [intervene()]
+#'   for what follows along a course with delays
 #' @examples
 #' cells <- simulateCells(nCells = 300, nGenes = 40, nTFs = 6, seed = 1)
 #' grn <- inferGRN(cells, CorGRNParam())

@@ -78,6 +78,7 @@ stabilityGRN <- function(x, model = NULL, nSeeds = 3, leaveOut = 0.5,
         )
     }
     .noBrackets(model, "model")
+    x <- .cellsOf(x)
     key <- .newKey(seed)
     job <- .stabilityJob(x, model, key, list(...))
     if (!is.null(top)) {

@@ -19,8 +19,9 @@
 #' @param x the cells, genes in rows: a SingleCellExperiment,
 #'   SummarizedExperiment, Seurat object (version 3 to 5),
 #'   MultiAssayExperiment, matrix, dgCMatrix or any other class of Matrix,
-#'   DelayedMatrix, or a matrix of BPCells. A data.frame is not taken:
-#'   `as.matrix()` makes a matrix of it.
+#'   DelayedMatrix, or a matrix of BPCells; or the path of a file that
+#'   [openCells()] reads (`.h5ad`, `.h5mu`, 10x `.h5` or folder, `.loom`). A
+#'   data.frame is not taken: `as.matrix()` makes a matrix of it.
 #' @param assay.type name or number of the assay (Seurat: name of the layer);
 #'   `NULL`: `"counts"`, else the first.
 #' @param assay the assay of a Seurat object, the experiment of a
@@ -65,7 +66,7 @@
 #' @return Nothing: this is a page on arguments.
 #' @section Errors: an empty, transposed or unnamed `x`, names of genes or cells
 #'   that are missing or given twice, values that are missing, infinite or
-#'   negative, cells without counts, a file or a data.frame as `x`; each names
+#'   negative, cells without counts, a data.frame as `x`; each names
 #'   the argument, the value and what to do.
 #' @seealso [inferGRN()], [trainModel()], [preprocess()], [estimateTau()]
 #' @name cellInput

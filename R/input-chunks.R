@@ -34,6 +34,12 @@
     if (methods::is(m, "indMatrix") || methods::is(m, "diagonalMatrix")) {
         m <- methods::as(m, "CsparseMatrix")
     }
+    if (.isDelayed(m)) {
+        inFile <- .fileColumns(m, columns, rows)
+        if (!is.null(inFile)) {
+            return(inFile)
+        }
+    }
     chunk <- if (is.null(rows)) {
         m[, columns, drop = FALSE]
     } else {
@@ -79,7 +85,11 @@
     if (methods::is(m, "dgCMatrix")) {
         return(list(columns))
     }
-    width <- max(1L, min(n, as.integer(bytes / (8 * max(1L, nrow(m))))))
+    width <- if (.isDelayed(m)) .fileWidth(m, bytes)
+    if (is.null(width)) {
+        width <- bytes / (8 * max(1L, nrow(m)))
+    }
+    width <- max(1L, as.integer(min(n, width)))
     split(columns, (seq_len(n) - 1L) %/% width)
 }
 

@@ -28,6 +28,7 @@
 ## of the one that holds the RNA, or NULL where that must be guessed; `what`
 ## and `arg`, for messages: what a part is called and which argument names it.
 .modalities <- function(x, arg = "x") {
+    x <- .cellsOf(x, arg)
     switch(.kindOf(x),
         SingleCellExperiment = .modalitiesSCE(x),
         SummarizedExperiment = list(parts = list(main = .partSE(x)),
@@ -226,17 +227,14 @@
         } else {
             paste0(" as.matrix(", arg, ") makes a matrix of it.")
         }
-    } else if (is.character(x) && length(x) == 1L && !is.na(x) &&
-        file.exists(x)) {
-        paste0(" Files aren't read here: read ", .show(x), " first.")
     } else if (inherits(x, "seurat")) {
         " SeuratObject::UpdateSeuratObject() makes a present one of it."
     } else if (methods::is(x, "eSet")) {
         paste0(" as(", arg, ", \"SummarizedExperiment\") makes one of it.")
     }
     .stopArgument(arg, "must be a SingleCellExperiment, a ",
-        "SummarizedExperiment, a Seurat object, a MultiAssayExperiment, or ",
-        "a matrix, dgCMatrix or DelayedMatrix with genes in rows; it is a ",
-        class, ".", remedy
+        "SummarizedExperiment, a Seurat object, a MultiAssayExperiment, ",
+        "a matrix, dgCMatrix or DelayedMatrix with genes in rows, or the ",
+        "path of a file (openCells()); it is a ", class, ".", remedy
     )
 }

@@ -86,7 +86,10 @@
         ids = prepared$tokens,
         values = .valuesRead(prepared, at),
         conditions = conditions[, at, drop = FALSE],
-        nonTF = prepared$nonTF, padding = NULL
+        nonTF = prepared$nonTF, padding = NULL,
+        order = if (!is.null(prepared$order))
+            prepared$order[, if (ncol(prepared$order) > 1L) at else
+                rep(1L, length(at)), drop = FALSE]
     )
 }
 

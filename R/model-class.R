@@ -62,7 +62,7 @@ setMethod("modelTensors", "FoundationModel", function(x, ...) {
 
 #' @rdname FoundationModel-class
 #' @export
-setMethod("conditionTable", "SFModel", function(x, ...) {
+setMethod("conditionTable", "ScCAFMModel", function(x, ...) {
     x@state$conditions
 })
 
@@ -133,8 +133,8 @@ setModelTensor <- function(model, name, value) {
 #' @param ... not used.
 #' @return `trainingHistory()`: a data.frame with one row per optimizer step
 #'   and columns `step`, `epoch` (from 1), the losses `elbo`, `prior`, `dag`,
-#'   `sparsity`, `total` (means over the step's batches, weighted as they enter
-#'   the total), `gradNorm` (before clipping), `lr`, `seconds` and `run`. A
+#'   `sparsity` (of an EFM: `id`, `expression`), `total` (means over the step's
+#'   batches, weighted as they enter the total), `gradNorm` (before clipping), `lr`, `seconds` and `run`. A
 #'   loss that is off is `NA`. `elbo` is per cell, summed over its genes; it
 #'   is the negative log of a density, so it may fall below 0.
 #'   `modelReport()`: `NULL` for a new model, else a list with `path`,
@@ -152,7 +152,7 @@ setMethod("trainingHistory", "FoundationModel", function(model,
     run <- match.arg(run)
     log <- model@state$log
     if (is.null(log)) {
-        log <- .emptyLog(0L)
+        log <- .emptyLog(0L, model)
     }
     log <- log[!is.na(log[, "step"]), , drop = FALSE]
     if (run == "last" && nrow(log)) {
@@ -172,15 +172,17 @@ setMethod("modelReport", "FoundationModel", function(model, ...) {
     model@state$report
 })
 
-.logColumns <- c(
-    "step", "epoch", "elbo", "prior", "dag", "sparsity", "total",
-    "gradNorm", "lr", "seconds", "run"
-)
+.logColumns <- lapply(list(
+    sfm = c("elbo", "prior", "dag", "sparsity"), efm = c("id", "expression")
+), function(losses) {
+    c("step", "epoch", losses, "total", "gradNorm", "lr", "seconds", "run")
+})
 
-.emptyLog <- function(n) {
-    matrix(NA_real_, n, length(.logColumns),
-        dimnames = list(NULL, .logColumns)
-    )
+## A record of n steps of the model (NULL: of an SFM).
+.emptyLog <- function(n, model = NULL) {
+    module <- if (is.null(model)) "sfm" else .moduleOf(model)
+    columns <- .logColumns[[if (is.null(module)) "sfm" else module]]
+    matrix(NA_real_, n, length(columns), dimnames = list(NULL, columns))
 }
 
 #' @rdname FoundationModel-class

@@ -49,7 +49,8 @@ setClass("HyenaModel", contains = "FoundationModel")
             !is.null(config$d_model) && is.list(config$layer) &&
                 !is.null(config$layer$l_max)
         }
-    )
+    ),
+    bert = list(files = "config.json", load = ".loadBert", fits = function(path) .isBert(path))
 )
 
 ## The layout of a folder, or NULL.

@@ -29,13 +29,16 @@
     )
 }
 
-.checkConfig <- function(config, file) {
-    good <- is.list(config) && is.list(config$sfm) && is.list(config$vgae)
-    need <- c("embed_dim", "num_heads", "num_layers", "num_factors")
+.checkConfig <- function(config, file, module = "sfm") {
+    sfm <- module == "sfm"
+    good <- is.list(config) && is.list(config[[module]]) &&
+        (!sfm || is.list(config$vgae))
+    need <- c("embed_dim", "num_heads", "num_layers", if (sfm) "num_factors")
     number <- function(x) is.numeric(x) && length(x) == 1L && x >= 1
-    if (!good || !all(vapply(config$sfm[need], number, logical(1)))) {
-        stop("'", file, "' must hold objects \"sfm\" (with ",
-            paste(need, collapse = ", "), ") and \"vgae\".",
+    if (!good || !all(vapply(config[[module]][need], number, logical(1)))) {
+        stop("'", file, "' must hold ", if (sfm) "objects" else "an object",
+            " \"", module, "\" (with ", paste(need, collapse = ", "), ")",
+            if (sfm) " and \"vgae\"", ".",
             call. = FALSE
         )
     }

@@ -1,21 +1,41 @@
 ## Model packages on disk: the published layout, its legacy forms, and the
 ## files that let training go on.
 
+.modules <- c("sfm", "efm")
+
+## Where a module's files are: structured, in models/, flat.
+.modulePaths <- function(module) {
+    places <- function(file) {
+        c(file.path("models", module, file), file.path("models", file), file)
+    }
+    list(config = places(paste0(module, "_config.json")),
+        weights = places(paste0(module, "_model.safetensors")),
+        trainState = file.path("models", module, "train_state.json"),
+        trainTensors = file.path("models", module, "train_state.safetensors")
+    )
+}
+
+.moduleOf <- function(model) {
+    switch(class(model)[[1L]], SFModel = "sfm", EFModel = "efm")
+}
+
+## The first module a folder has, NA where it has none.
+.packageModule <- function(path) {
+    for (module in .modules) {
+        if (!is.na(.firstFile(path, .modulePaths(module)$config))) {
+            return(module)
+        }
+    }
+    NA_character_
+}
+
 .packageFiles <- list(
-    config = c("models/sfm/sfm_config.json", "models/sfm_config.json",
-        "sfm_config.json"
-    ),
-    weights = c("models/sfm/sfm_model.safetensors",
-        "models/sfm_model.safetensors", "sfm_model.safetensors"
-    ),
     vocab = c("tokenizer/vocab.json", "models/vocab.json", "vocab.json"),
     conditions = c("tokenizer/cond_dict.json", "models/cond_dict.json",
         "cond_dict.json"
     ),
     human = c("resources/human_tfs.csv", "human_tfs.csv"),
-    mouse = c("resources/mouse_tfs.csv", "mouse_tfs.csv"),
-    trainState = c("models/sfm/train_state.json"),
-    trainTensors = c("models/sfm/train_state.safetensors")
+    mouse = c("resources/mouse_tfs.csv", "mouse_tfs.csv")
 )
 
 ## Further files that saveModel() writes.
@@ -33,10 +53,14 @@
 #' older layouts are tried: everything in `models/`, then everything in the
 #' folder itself. Every offset and size of the weights' file is checked before
 #' it is used. Files [saveModel()] adds let a training run go on. Folders of
-#' published encoders (scGPT, HyenaDNA) are recognised by what they hold, see
-#' [EncoderModel-class].
+#' published encoders are recognised by what they hold: scGPT and HyenaDNA, see
+#' [EncoderModel-class], BERT, see [BertModel-class], Geneformer, see
+#' [GeneformerModel-class]. Weights may be in any format that
+#' [inspectCheckpoint()] reads.
 #'
 #' @param path the package's folder.
+#' @param module of a package of scCAFM: `"sfm"` (structure) or `"efm"`
+#'   (embedding); `NULL`: the structure module where there is one.
 #' @param threads threads of the engine; `NULL`: option `causeway.threads`,
 #'   else at most 2.
 #' @param strict `TRUE`: tensors of the structure module that are missing or
@@ -57,7 +81,7 @@
 #' again <- loadModel(folder)
 #' modelReport(again)$layout
 #' @export
-loadModel <- function(path, threads = NULL, strict = TRUE,
+loadModel <- function(path, threads = NULL, strict = TRUE, module = NULL,
     verbose = interactive()) {
     .checkText(path, "path")
     .checkFlag(strict, "strict")
@@ -70,27 +94,42 @@ loadModel <- function(path, threads = NULL, strict = TRUE,
         )
     }
     path <- normalizePath(path)
+    annotator <- .loadAnnotator(path)
+    if (!is.null(annotator)) {
+        return(annotator)
+    }
     layout <- .encoderLayout(path)
     if (!is.null(layout)) {
         return(get(layout$load)(path, threads, strict, verbose))
     }
-    files <- lapply(.packageFiles, function(f) .firstFile(path, f))
+    module <- .chooseModule(path, module)
+    known <- c(.modulePaths(module), .packageFiles)
+    files <- lapply(known, function(f) .firstFile(path, f))
     for (need in c("config", "weights", "vocab")) {
         if (is.na(files[[need]])) {
             .stopArgument("path", "is \"", path, "\", which holds none of ",
-                paste(.packageFiles[[need]], collapse = ", "),
-                ": not an SFM package."
+                paste(known[[need]], collapse = ", "), ": not an ",
+                toupper(module), " package."
             )
         }
     }
+    files$module <- module
     parts <- .readPackage(files, path)
     model <- .buildModel(parts$config, parts$vocab, parts$tfs,
         rows = parts$rows, key = .newKey(0), threads = threads,
-        maxLength = 4096L
+        maxLength = 4096L, module = module
     )
     model@state$conditions <- parts$conditions
     loaded <- .engineLoad(model, .weightsFile(files))
     .finishLoad(model, loaded, files, path, parts, strict, verbose)
+}
+
+.chooseModule <- function(path, module) {
+    if (!is.null(module)) {
+        return(.oneOf(module, .modules, "module"))
+    }
+    found <- .packageModule(path)
+    if (is.na(found)) "sfm" else found
 }
 
 .firstFile <- function(path, candidates) {
@@ -101,7 +140,7 @@ loadModel <- function(path, threads = NULL, strict = TRUE,
 
 .readPackage <- function(files, path) {
     config <- .readJson(files$config, simplify = FALSE)
-    .checkConfig(config, files$config)
+    .checkConfig(config, files$config, files$module)
     vocab <- .checkVocab(.readJson(files$vocab), files$vocab)
     header <- .safetensorsHeader(files$weights)
     notes <- character()
@@ -130,7 +169,7 @@ loadModel <- function(path, threads = NULL, strict = TRUE,
         config = config, vocab = vocab,
         rows = as.integer(rows), conditions = conditions[!free, ],
         tfs = tfs$tfs, notes = c(notes, tfs$notes), layout = match(
-            files$weights, file.path(path, .packageFiles$weights)
+            files$weights, file.path(path, .modulePaths(files$module)$weights)
         )
     )
 }

@@ -39,11 +39,20 @@ setMethod("newModel", "SFMParam", function(param, x = NULL, genes = NULL,
     species = c("human", "mouse"), tfs = NULL, seed = NULL, threads = NULL,
     assay.type = NULL, symbols = NULL, minCells = 1, conditions = 64,
     assay = NULL, verbose = FALSE) {
-    threads <- .threads(threads)
-    conditions <- .checkNumber(conditions, "conditions", 4, 1e6, TRUE)
     if (identical(species, c("human", "mouse"))) {
         species <- NULL
     }
+    .newModule("sfm", param@config, param@maxLength, x, genes, species, tfs,
+        seed, threads, assay.type, symbols, minCells, conditions, assay,
+        verbose
+    )
+})
+
+## A new model of one of scCAFM's modules.
+.newModule <- function(module, config, maxLength, x, genes, species, tfs,
+    seed, threads, assay.type, symbols, minCells, conditions, assay, verbose) {
+    threads <- .threads(threads)
+    conditions <- .checkNumber(conditions, "conditions", 4, 1e6, TRUE)
     source <- .vocabSource(x, genes, species, assay.type, symbols, minCells,
         assay, verbose
     )
@@ -60,11 +69,11 @@ setMethod("newModel", "SFMParam", function(param, x = NULL, genes = NULL,
                 all(is.na(vocab$gene_symbol)))
         )
     }
-    .buildModel(param@config, vocab, tfs, rows = conditions,
+    .buildModel(config, vocab, tfs, rows = conditions,
         key = .newKey(seed), threads = threads,
-        maxLength = param@maxLength, species = source$species
+        maxLength = maxLength, species = source$species, module = module
     )
-})
+}
 
 #' @rdname newModel
 #' @aliases newModel,ANY-method
@@ -119,9 +128,9 @@ setMethod("newModel", "ANY", function(param, ...) {
 }
 
 .buildModel <- function(config, vocab, tfs, rows, key, threads,
-    maxLength, species = "human") {
-    .checkModelMemory(config, max(vocab$token_index) + rows + 1)
-    ptr <- .engineNew("sfm", c(.knownSettings(config, "sfm"), list(
+    maxLength, species = "human", module = "sfm") {
+    .checkModelMemory(config[[module]], max(vocab$token_index) + rows + 1)
+    ptr <- .engineNew(module, c(.knownSettings(config, module), list(
         vocab = max(vocab$token_index) + 1L, conditions = rows,
         pad = .padIndex(vocab)
     )), key, threads)
@@ -141,7 +150,7 @@ setMethod("newModel", "ANY", function(param, ...) {
     state$log <- NULL
     state$tokens <- NULL
     state$student <- NULL
-    new("SFModel",
+    new(c(sfm = "SFModel", efm = "EFModel")[[module]],
         ptr = ptr, config = config, vocab = vocab, tfs = tfs, state = state
     )
 }
@@ -158,8 +167,7 @@ setMethod("newModel", "ANY", function(param, ...) {
 }
 
 ## Weights alone, in 32 bits, before the engine asks for them.
-.checkModelMemory <- function(config, rows) {
-    s <- config$sfm
+.checkModelMemory <- function(s, rows) {
     d <- as.numeric(s$embed_dim)
     hidden <- s$backbone_mlp_hidden_dim
     hidden <- if (is.null(hidden)) 4 * d else as.numeric(hidden)

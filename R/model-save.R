@@ -24,9 +24,9 @@
 #' saveModel(newModel(SFMParam(), exampleCells(), seed = 1), folder)
 #' list.files(folder, recursive = TRUE)
 #' @rdname saveModel
-#' @aliases saveModel,SFModel-method
+#' @aliases saveModel,SFModel-method saveModel,EFModel-method
 #' @export
-setMethod("saveModel", "SFModel", function(model, dir,
+setMethod("saveModel", "ScCAFMModel", function(model, dir,
     overwrite = FALSE, ...) {
     .alive(model)
     .checkText(dir, "dir")
@@ -54,14 +54,16 @@ setMethod("saveModel", "SFModel", function(model, dir,
             "or say overwrite = TRUE."
         )
     }
-    if (is.na(.firstFile(dir, .packageFiles$config))) {
+    if (is.na(.packageModule(dir))) {
         .stopArgument("dir", "is \"", dir, "\", which exists and is not a ",
             "model package; it is left alone."
         )
     }
     foreign <- setdiff(
         list.files(dir, all.files = TRUE, recursive = TRUE),
-        c(unlist(.packageFiles), .otherFiles)
+        c(unlist(.packageFiles), unlist(lapply(.modules, .modulePaths)),
+            .otherFiles
+        )
     )
     foreign <- grep(paste0("^", .checkpointFolder, "/step-[0-9]+"), foreign,
         invert = TRUE, value = TRUE
@@ -76,12 +78,14 @@ setMethod("saveModel", "SFModel", function(model, dir,
 }
 
 .writePackage <- function(model, dir) {
-    for (sub in c("models/sfm", "tokenizer", "resources")) {
+    module <- .moduleOf(model)
+    files <- .modulePaths(module)
+    for (sub in c(dirname(files$config[[1L]]), "tokenizer", "resources")) {
         dir.create(file.path(dir, sub), recursive = TRUE)
     }
     at <- function(file) file.path(dir, file)
-    .writeLines(.configJson(model@config), at("models/sfm/sfm_config.json"))
-    .engineSave(model, at("models/sfm/sfm_model.safetensors"))
+    .writeLines(.configJson(model@config), at(files$config[[1L]]))
+    .engineSave(model, at(files$weights[[1L]]))
     .writeLines(.tableJson(model@vocab), at("tokenizer/vocab.json"))
     .writeSafetensor(at("tokenizer/vocab.safetensors"), "embeddings",
         modelTensor(model, .geneTensor(model))
@@ -94,7 +98,7 @@ setMethod("saveModel", "SFModel", function(model, dir,
             at(paste0("resources/", species, "_tfs.csv"))
         )
     }
-    .writeLines(.releaseJson(), at("release.json"))
+    .writeLines(.releaseJson(module), at("release.json"))
     .writeTrainState(model, dir)
     invisible()
 }
@@ -121,7 +125,8 @@ setMethod("saveModel", "SFModel", function(model, dir,
     jsonlite::toJSON(table, dataframe = "rows", na = "null", pretty = 1)
 }
 
-.releaseJson <- function() {
+.releaseJson <- function(module) {
+    files <- .modulePaths(module)
     .jsonText(list(
         schema_version = 1L,
         resources = list(
@@ -133,10 +138,9 @@ setMethod("saveModel", "SFModel", function(model, dir,
             vocab_tensors = "tokenizer/vocab.safetensors",
             condition_vocab = "tokenizer/cond_dict.json"
         ),
-        models = list(sfm = list(
-            config = "models/sfm/sfm_config.json",
-            weights = "models/sfm/sfm_model.safetensors"
-        )),
+        models = setNames(list(list(
+            config = files$config[[1L]], weights = files$weights[[1L]]
+        )), module),
         writer = paste("causeway", utils::packageVersion("causeway"))
     ))
 }

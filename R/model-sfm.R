@@ -107,15 +107,20 @@ SFMParam <- function(embedDim = NULL, layers = NULL, heads = NULL,
 }
 
 .checkParamPairs <- function(value, given) {
+    if (!is.null(given$topk) && value$topk > value$factors) {
+        .stopArgument("topk", "must not be above 'factors' (",
+            value$factors, "); it is ", value$topk, "."
+        )
+    }
+    .checkTrunk(value)
+}
+
+## What both of scCAFM's modules ask of the Transformer.
+.checkTrunk <- function(value) {
     if (value$embedDim %% value$heads != 0L) {
         .stopArgument("embedDim", "must be a multiple of 'heads' (",
             value$heads, "); it is ", value$embedDim,
             ". Change one of the two."
-        )
-    }
-    if (!is.null(given$topk) && value$topk > value$factors) {
-        .stopArgument("topk", "must not be above 'factors' (",
-            value$factors, "); it is ", value$topk, "."
         )
     }
     allowed <- c("none", "half", "interleaved")
@@ -138,24 +143,30 @@ SFMParam <- function(embedDim = NULL, layers = NULL, heads = NULL,
 ## The published key names in the published order, as the engine lists them.
 ## NULL stays (as null in the JSON file).
 .sfmConfig <- function(v) {
+    .moduleConfig(v, "sfm", c("sfm", "vgae"))
+}
+
+.moduleConfig <- function(v, class, parts) {
     v$useRotary <- v$rotary != "none"
     v$rotaryInterleaved <- v$rotary == "interleaved"
-    table <- .engineSettings("sfm")
-    part <- function(prefix) {
+    table <- .engineSettings(class)
+    part <- function(name) {
+        prefix <- paste0(name, ".")
         rows <- table[startsWith(table$name, prefix), ]
         values <- lapply(seq_len(nrow(rows)), function(i) {
             s <- rows[i, ]
             if (s$type == "text") {
                 return("fa2") # attention_backend
             }
-            if (s$argument %in% names(v) || s$argument == "mlpHidden") {
+            if (s$argument %in% names(v) ||
+                s$argument %in% c("mlpHidden", "headHidden")) {
                 return(v[[s$argument]])
             }
             if (s$type == "flag") s$default == 1 else s$default
         })
         setNames(values, substring(rows$name, nchar(prefix) + 1L))
     }
-    list(sfm = part("sfm."), vgae = part("vgae."))
+    lapply(setNames(nm = parts), part)
 }
 
 #' @rdname SFMParam

@@ -21,7 +21,7 @@
 
 .writeTrainState <- function(model, dir) {
     state <- model@state
-    at <- file.path(dir, "models/sfm")
+    at <- file.path(dir, "models", .moduleOf(model))
     .writeLines(.stateJson(state), file.path(at, "train_state.json"))
     if (is.null(state$run)) {
         return(invisible())
@@ -58,7 +58,7 @@
     points <- file.path(saving$dir, .checkpointFolder)
     last <- if (dir.exists(points)) .engineLatest(points)
     mine <- if (is.null(last)) {
-        !is.na(.firstFile(saving$dir, .packageFiles$config)) &&
+        !is.na(.packageModule(saving$dir)) &&
             !plan$goesOn
     } else {
         old <- .readState(.enginePair(last, .statePair), last)
@@ -128,7 +128,9 @@
         length(x$status) == 1L && (is.null(x$run) || is.list(x$run) &&
             number(x$run$step, 1L) && number(x$run$total, 1L)) &&
         (!length(x$history) || is.list(x$history) &&
-            all(.logColumns %in% names(x$history)))
+            any(vapply(.logColumns, function(columns) {
+                all(columns %in% names(x$history))
+            }, NA)))
     if (!good) {
         stop("'", file, "' is not the state of a training run that ",
             "saveModel() wrote. Remove it to load the weights without their ",
@@ -164,7 +166,10 @@
     state$student <- .checkReader(x$student, files$trainState)
     if (length(x$history)) {
         log <- do.call(cbind, lapply(x$history, as.numeric))
-        state$log <- log[, .logColumns, drop = FALSE]
+        columns <- Filter(function(columns) all(columns %in% colnames(log)),
+            .logColumns
+        )[[1L]]
+        state$log <- log[, columns, drop = FALSE]
     }
     if (!is.null(x$run) && !is.na(tensors)) {
         run <- x$run

@@ -1,6 +1,21 @@
 ## A training run: its plan, its steps, its record.
 
 .trainSettings <- function(s, width) {
+    s <- .runSettings(s, width)
+    if (!is.numeric(s$priorWeight) || length(s$priorWeight) != 2L ||
+        !all(is.finite(s$priorWeight)) || any(s$priorWeight < 0)) {
+        .stopArgument("priorWeight", "must be two numbers from 0 up, first ",
+            "and last; it is ", .show(s$priorWeight), "."
+        )
+    }
+    s$priorEdges <- .checkNumber(s$priorEdges, "priorEdges", 1, 1e7, TRUE)
+    .checkNumber(s$lambdaDag, "lambdaDag", 0)
+    .checkNumber(s$lambdaSparsity, "lambdaSparsity", 0)
+    s
+}
+
+## What every run is told.
+.runSettings <- function(s, width) {
     if (is.null(s$lr)) {
         s$lr <- if (width >= 512) 1e-4 else 1e-3
     }
@@ -11,21 +26,13 @@
     .checkNumber(s$warmup, "warmup", 0, 1)
     .checkNumber(s$minLrRatio, "minLrRatio", 0, 1)
     .checkNumber(s$clip, "clip", 0, open = TRUE)
-    if (!is.numeric(s$priorWeight) || length(s$priorWeight) != 2L ||
-        !all(is.finite(s$priorWeight)) || any(s$priorWeight < 0)) {
-        .stopArgument("priorWeight", "must be two numbers from 0 up, first ",
-            "and last; it is ", .show(s$priorWeight), "."
-        )
-    }
-    s$priorEdges <- .checkNumber(s$priorEdges, "priorEdges", 1, 1e7, TRUE)
-    .checkNumber(s$lambdaDag, "lambdaDag", 0)
-    .checkNumber(s$lambdaSparsity, "lambdaSparsity", 0)
     .checkNumber(s$conditionMask, "conditionMask", 0, 1)
     s
 }
 
+## arrange: what is done to the prepared cells of an EFM.
 .trainModel <- function(model, x, how, settings, epochs, prior, resume,
-    saving, seed, verbose) {
+    saving, seed, verbose, arrange = identity) {
     state <- model@state
     if (isTRUE(resume)) {
         if (is.null(state$run)) {
@@ -46,6 +53,7 @@
             "needs two or more."
         )
     }
+    prepared <- arrange(prepared)
     edges <- .priorTokens(prior, model@vocab)
     plan <- .planRun(model, prepared, settings, epochs, edges, resume, seed,
         verbose
@@ -68,8 +76,8 @@
     state$coverage <- prepared$report
     .say(verbose, "Training on ", ncol(prepared$values), " cells x ",
         nrow(prepared$values), " genes (", prepared$report$tfs, " TFs), ",
-        plan$epochs, " epochs, ", plan$total - plan$step, " steps; prior ",
-        plan$prior, "."
+        plan$epochs, " epochs, ", plan$total - plan$step, " steps",
+        if (is(model, "SFModel")) paste0("; prior ", plan$prior), "."
     )
     .saveRun(model)
     .runSteps(model, prepared, verbose)
@@ -99,9 +107,9 @@
 
 ## What tells one training set from another.
 .fingerprint <- function(prepared, edges) {
-    .hash(list(prepared$values, prepared$tokens, prepared$nonTF,
+    .hash(c(list(prepared$values, prepared$tokens, prepared$nonTF,
         prepared$conditions, edges
-    ))
+    ), if (!is.null(prepared$order)) list(prepared$order)))
 }
 
 ## The run to do: a new one, or the old one further on.
@@ -155,14 +163,20 @@
 ## The run as the engine is told it. DAG and sparsity act after the warm-up.
 .beginEngine <- function(model, plan, edges) {
     s <- plan$settings
+    optimizer <- list(
+        lr = s$lr, beta2 = 0.95, weightDecay = s$weightDecay,
+        clip = s$clip, totalSteps = as.double(plan$total),
+        warmupSteps = floor(plan$total * s$warmup),
+        minLrRatio = s$minLrRatio, delay = floor(plan$total * s$warmup)
+    )
+    if (is(model, "EFModel")) {
+        return(.engineBegin(model, "pretrain", optimizer,
+            weights = c(expression = s$lambdaExpression), key = plan$key
+        ))
+    }
     .engineBind(model, list(prior = edges))
     .engineBegin(model, "pretrain",
-        optimizer = list(
-            lr = s$lr, beta2 = 0.95, weightDecay = s$weightDecay,
-            clip = s$clip, totalSteps = as.double(plan$total),
-            warmupSteps = floor(plan$total * s$warmup),
-            minLrRatio = s$minLrRatio, delay = floor(plan$total * s$warmup)
-        ),
+        optimizer = optimizer,
         settings = list(priorEdges = s$priorEdges),
         weights = c(
             prior = if (plan$usePrior) s$priorWeight[[1L]] else 0,
@@ -181,7 +195,7 @@
         log <- log[!is.na(log[, "step"]), , drop = FALSE]
     }
     ## first what may fail for want of memory: then the old run is still whole
-    room <- rbind(log, .emptyLog(plan$total - plan$step))
+    room <- rbind(log, .emptyLog(plan$total - plan$step, model))
     keep <- state$trainFile
     if (plan$goesOn && is.null(keep)) {
         folder <- tempfile("causeway-train-")
@@ -286,21 +300,16 @@
     epoch <- as.integer(run$step %/% run$perEpoch)
     plan <- .epochPlan(state, prepared, epoch)
     cells <- .windowCells(plan$order, run$step %% run$perEpoch, s)
-    weight <- .priorWeightAt(s$priorWeight, epoch, run$epochs)
-    prior <- if (run$usePrior) c(prior = weight)
-    losses <- vapply(seq_along(cells), function(i) {
+    prior <- if (run$usePrior) {
+        c(prior = .priorWeightAt(s$priorWeight, epoch, run$epochs))
+    }
+    losses <- lapply(seq_along(cells), function(i) {
         batch <- .tokenBatch(prepared, cells[[i]], plan$conditions)
         step <- .engineMicro(model, batch, i - 1L, 1 / length(cells), prior)
-        w <- step$weighted
-        c(elbo = w[["reconstruction"]] + w[["kl"]],
-            w[c("prior", "dag", "sparsity")], total = step$total
-        )
-    }, numeric(5L))
-    losses <- rowMeans(losses)
-    off <- c(FALSE, !run$usePrior, s$lambdaDag == 0, s$lambdaSparsity == 0,
-        FALSE
-    )
-    losses[off] <- NA
+        .stepLosses(step)
+    })
+    losses <- rowMeans(do.call(cbind, losses))
+    losses[.lossesOff(names(losses), run)] <- NA
     suspendInterrupts({
         update <- .engineApply(model)
         .recordStep(state, epoch, losses, update,
@@ -308,6 +317,25 @@
         )
     })
     .lossText(losses)
+}
+
+## The record's losses of one batch: an SFM's two parts of the ELBO are one.
+.stepLosses <- function(step) {
+    w <- step$weighted
+    if ("kl" %in% names(w)) {
+        w <- c(elbo = w[["reconstruction"]] + w[["kl"]],
+            w[c("prior", "dag", "sparsity")]
+        )
+    }
+    c(w, total = step$total)
+}
+
+.lossesOff <- function(names, run) {
+    s <- run$settings
+    off <- c(prior = !run$usePrior, dag = isTRUE(s$lambdaDag == 0),
+        sparsity = isTRUE(s$lambdaSparsity == 0)
+    )
+    names %in% names(off)[off]
 }
 
 .windowCells <- function(order, window, s) {
@@ -331,11 +359,11 @@
     )
     state$run$step <- state$run$step + 1
     state$run$discarded <- state$run$discarded + discarded
-    off <- c(
-        DAG = update$dropped[["dag"]] != 0,
-        sparsity = update$dropped[["sparsity"]] != 0
-    )
-    state$run$disabled <- union(state$run$disabled, names(off)[off])
+    names <- c(dag = "DAG", sparsity = "sparsity")
+    off <- vapply(names(names), function(name) {
+        name %in% names(update$dropped) && update$dropped[[name]] != 0
+    }, NA)
+    state$run$disabled <- union(state$run$disabled, names[off])
     invisible()
 }
 

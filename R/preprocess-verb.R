@@ -107,6 +107,7 @@ preprocess <- function(x, flavor = c("seurat", "seurat_v3", "cell_ranger"),
         means = means, dispersions = dispersions
     ))
     .checkFlag(verbose, "verbose")
+    x <- .cellsOf(x)
     how <- .inputArgs(assay.type, symbols, species, tfs, assay = assay)
     input <- .readCells(x, how, verbose, strict = FALSE)
     input$symbols <- .knownSymbols(input, verbose)

@@ -129,10 +129,10 @@ simulateCells <- function(nCells = 2000, nGenes = 140, nTFs = 24,
 #' Of cells from [simulateCells()] their networks: an edge is active in a cell
 #' when it works in more than half of what the cell's context is made of, and
 #' its TF is on in more than half of it. Of cells from [simulateMultiome()] the
-#' delays of their genes.
+#' delays of their genes, from [simulatePerturbations()] the changes.
 #'
-#' @param x cells from [simulateCells()] or [simulateMultiome()], also a subset
-#'   of them.
+#' @param x cells from [simulateCells()], [simulateMultiome()] or
+#'   [simulatePerturbations()], also a subset of them.
 #' @param cell NULL for all cells, or one cell by number or name.
 #' @param switching if TRUE, only whether the edge works, whether or not its TF
 #'   is on.
@@ -141,7 +141,9 @@ simulateCells <- function(nCells = 2000, nGenes = 140, nTFs = 24,
 #'   genes. For cells from `simulateMultiome()`, where `cell` and `switching`
 #'   mean nothing, a data.frame with a row per gene of `x`: `gene`, `tau` (the
 #'   course is 10 long), `kind` (`on`, `off`, `pulse`, `flat`, `rnaOnly`,
-#'   `atacOnly`), `dynamic`, `kinetic`, `repressed`, `altered`. Stops when `x`
+#'   `atacOnly`), `dynamic`, `kinetic`, `repressed`, `altered`; for cells from
+#'   `simulatePerturbations()` a matrix, genes x perturbations, of changes of
+#'   the mean log-normalised value. Stops when `x`
 #'   has no record of a simulation or `cell` isn't one of its cells.
 #' @seealso [simulateCells()], [simulateMultiome()]
 #' @examples
@@ -155,11 +157,15 @@ simulatedTruth <- function(x, cell = NULL, switching = FALSE) {
     }
     if (is.null(truth)) {
         .stopArgument("x", "holds no simulation: it must come from ",
-            "simulateCells() or simulateMultiome()."
+            "simulateCells(), simulateMultiome() or ",
+            "simulatePerturbations()."
         )
     }
     if (identical(truth$kind, "multiome")) {
         return(.multiomeTruth(x))
+    }
+    if (identical(truth$kind, "screen")) {
+        return(.screenTruth(truth))
     }
     .checkFlag(switching, "switching")
     names <- colnames(x)

@@ -38,6 +38,7 @@ addTau <- function(x, fit, rna = NULL, name = "tau", force = FALSE, ...) {
     .checkCellsFirst(x, fit, "addTau(x, fit)")
     .checkText(name, "name")
     .checkFlag(force, "force")
+    x <- .cellsOf(x)
     if (.isExperiment(x)) {
         return(.tauIntoSE(x, fit, name, force))
     }

@@ -41,7 +41,9 @@
 #'   share of cells in each displacement class; `direction`: what was used.
 #' @section Errors: a fit that isn't identifiable; neither or both of `gene`
 #'   and `direction`; a gene without signal; a direction of another length.
-#' @seealso [estimateTau()], [validateTau()], [plotFlow()]
+#' @seealso [estimateTau()], [validateTau()], [plotFlow()]; for what perturbing
+#'   genes does to expression, without delays: [fitPerturbation()] (learnt from a
+#'   screen), [evaluatePerturbation()] (a network's edges against one)
 #' @references Pearl (2009) Causality, chapter 3, for do-interventions.
 #' @examples
 #' x <- simulateMultiome(nCells = 800, nGenes = 80, seed = 1)
@@ -137,9 +139,9 @@ intervene <- function(x, gene = NULL, direction = NULL, alpha = 1,
 ## puts it: each gene's chromatin curve read at its own delay.
 .predictedRna <- function(fit, points, threads) {
     f <- fit@fit
-    flow <- f[c("landmarks", "bandwidth", "velocity", "z", "size")]
-    kind <- match(fit@readout, c("delay", "kinetics"))
-    features <- .Call(cw_r_tau_features, unname(points), flow, f$grid, kind,
+    flow <- f[c("landmarks", "bandwidth", "velocity", "z", "size",
+        "trace")]
+    features <- .Call(cw_r_tau_features, unname(points), flow, f$grid, f$shape,
         threads
     )
     tau <- ifelse(is.finite(f$tau), f$tau, 0)

@@ -8,6 +8,7 @@ ENGINE_SOURCES = \
   engine/core/settings.c \
   engine/core/threads.c \
   engine/linalg/dense.c \
+  engine/linalg/positive.c \
   engine/linalg/fft.c \
   engine/io/place.c \
   engine/io/json.c \
@@ -23,6 +24,9 @@ ENGINE_SOURCES = \
   engine/io/csv.c \
   engine/io/vocab.c \
   engine/io/hdf5.c \
+  engine/io/h5_items.c \
+  engine/io/h5_cells.c \
+  engine/io/h5_write.c \
   engine/kernels/kernels.c \
   engine/kernels/ref/ref_matrix.c \
   engine/kernels/ref/ref_elementwise.c \
@@ -125,11 +129,23 @@ ENGINE_SOURCES = \
   engine/stats/ridge.c \
   engine/stats/states.c \
   engine/stats/percell.c \
+  engine/stats/logistic.c \
+  engine/stats/celltype.c \
   engine/stats/labels.c \
   engine/tau/tau.c \
+  engine/tau/tau_along.c \
+  engine/tau/tau_clock.c \
+  engine/tau/tau_counts.c \
   engine/tau/tau_embed.c \
   engine/tau/tau_flow.c \
+  engine/tau/tau_follow.c \
   engine/tau/tau_readout.c \
+  engine/pert/effects.c \
+  engine/pert/model.c \
+  engine/pert/transport.c \
+  engine/sim/screen.c \
+  engine/tau/tau_shape.c \
+  engine/tau/tau_steps.c \
   engine/sim/simulate.c \
   engine/sim/multiome.c
 
@@ -144,8 +160,12 @@ GLUE_SOURCES = \
   glue/r_ranking.c \
   glue/r_files.c \
   glue/r_checkpoint.c \
+  glue/r_wordpiece.c \
   glue/r_hdf5.c \
+  glue/r_cells.c \
   glue/r_estimators.c \
   glue/r_ridge.c \
+  glue/r_celltype.c \
   glue/r_multiome.c \
+  glue/r_pert.c \
   glue/r_tau.c

@@ -430,6 +430,23 @@ say("saved the model, loaded it again: largest difference of a score ",
 writeLines(utils::capture.output(utils::sessionInfo()),
     out("sessionInfo.txt")
 )
+## ---- the same through a file -----------------------------------------------
+
+cellsFile <- out("cells.h5ad")
+writeH5AD(regulonActivity(cells, grn), cellsFile, overwrite = TRUE,
+    verbose = FALSE
+)
+fromFile <- inferGRN(cellsFile, CorGRNParam(), assay.type = 1,
+    genes = geneNames(grn), tfs = tfNames(grn), verbose = FALSE
+)
+fromMemory <- inferGRN(cells, CorGRNParam(), assay.type = "fpkm",
+    genes = geneNames(grn), tfs = tfNames(grn), verbose = FALSE
+)
+say("wrote ", basename(cellsFile), ", ", round(file.size(cellsFile) / 2^20, 1),
+    " MB; correlations read from it differ from those in memory by ",
+    format(max(abs(as.matrix(fromFile) - as.matrix(fromMemory))))
+)
+
 ## ---- 8. delays from chromatin to RNA ---------------------------------------
 
 script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))

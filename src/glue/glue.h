@@ -164,15 +164,16 @@ SEXP cw_r_place_swap(SEXP a, SEXP b);
         {"cw_r_place_commit", (DL_FUNC)&cw_r_place_commit, 3}, {"cw_r_place_sync", (DL_FUNC)&cw_r_place_sync, 1},      \
         {"cw_r_place_swap", (DL_FUNC)&cw_r_place_swap, 2}
 
-/* ---- files of weights (r_checkpoint.c) -------------------------------------------------------------------------- */
+/* ---- files of weights, texts (r_checkpoint.c, r_wordpiece.c) ---------------------------------------------------- */
 SEXP cw_r_checkpoint_inspect(SEXP path);
 SEXP cw_r_checkpoint_convert(SEXP from, SEXP to);
 SEXP cw_r_pickle_table(SEXP bytes);
+SEXP cw_r_wordpiece(SEXP vocab, SEXP lower, SEXP texts, SEXP pairs, SEXP most, SEXP how);
 
 #define CW_CHECKPOINT_ENTRIES                                                                                          \
     {"cw_r_checkpoint_inspect", (DL_FUNC)&cw_r_checkpoint_inspect, 1},                                                 \
         {"cw_r_checkpoint_convert", (DL_FUNC)&cw_r_checkpoint_convert, 2},                                             \
-        {"cw_r_pickle_table", (DL_FUNC)&cw_r_pickle_table, 1}
+        {"cw_r_pickle_table", (DL_FUNC)&cw_r_pickle_table, 1}, {"cw_r_wordpiece", (DL_FUNC)&cw_r_wordpiece, 6}
 
 /* ---- tables in HDF5 files (r_hdf5.c) --------------------------------------------------------------------------- */
 SEXP cw_r_h5_create(SEXP path, SEXP tables);
@@ -185,6 +186,21 @@ SEXP cw_r_disk_free(SEXP path);
     {"cw_r_h5_create", (DL_FUNC)&cw_r_h5_create, 2}, {"cw_r_h5_shapes", (DL_FUNC)&cw_r_h5_shapes, 2},                  \
         {"cw_r_h5_write", (DL_FUNC)&cw_r_h5_write, 5}, {"cw_r_h5_read", (DL_FUNC)&cw_r_h5_read, 4},                    \
         {"cw_r_disk_free", (DL_FUNC)&cw_r_disk_free, 1}
+
+/* ---- files of cells (r_cells.c) --------------------------------------------------------------------------------- */
+SEXP cw_r_h5_plugins(SEXP folder);
+SEXP cw_r_h5_look(SEXP path, SEXP name);
+SEXP cw_r_h5_values(SEXP path, SEXP name, SEXP member);
+SEXP cw_r_h5_put(SEXP path, SEXP steps, SEXP fresh);
+SEXP cw_r_cells_check(SEXP path, SEXP layout);
+SEXP cw_r_cells_read(SEXP path, SEXP layout, SEXP cells, SEXP place);
+SEXP cw_r_cells_offsets(SEXP path, SEXP layout, SEXP first, SEXP n);
+
+#define CW_CELLS_ENTRIES                                                                                               \
+    {"cw_r_h5_plugins", (DL_FUNC)&cw_r_h5_plugins, 1}, {"cw_r_h5_look", (DL_FUNC)&cw_r_h5_look, 2},                    \
+        {"cw_r_h5_values", (DL_FUNC)&cw_r_h5_values, 3}, {"cw_r_h5_put", (DL_FUNC)&cw_r_h5_put, 3},                    \
+        {"cw_r_cells_check", (DL_FUNC)&cw_r_cells_check, 2}, {"cw_r_cells_read", (DL_FUNC)&cw_r_cells_read, 4},        \
+        {"cw_r_cells_offsets", (DL_FUNC)&cw_r_cells_offsets, 4}
 
 /* ---- pooled estimators (r_estimators.c) ------------------------------------------------------------------------ */
 SEXP cw_r_forest(SEXP x, SEXP tf, SEXP target, SEXP options, SEXP key, SEXP threads);
@@ -212,13 +228,26 @@ SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads);
         {"cw_r_labels", (DL_FUNC)&cw_r_labels, 9}, {"cw_r_labels_forecast", (DL_FUNC)&cw_r_labels_forecast, 1},        \
         {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
 
+/* ---- types of cells (r_celltype.c) ------------------------------------------------------------------------------- */
+SEXP cw_r_logistic(SEXP block, SEXP view, SEXP label, SEXP weight, SEXP start, SEXP options, SEXP threads);
+SEXP cw_r_cell_matrix(SEXP block, SEXP view, SEXP threads);
+SEXP cw_r_cell_sums(SEXP block, SEXP view, SEXP group, SEXP groups, SEXP threads);
+SEXP cw_r_cell_score(SEXP block, SEXP models, SEXP threads);
+SEXP cw_r_neighbour_means(SEXP point, SEXP landmark, SEXP value, SEXP k, SEXP threads);
+
+#define CW_CELLTYPE_ENTRIES                                                                                            \
+    {"cw_r_logistic", (DL_FUNC)&cw_r_logistic, 7}, {"cw_r_cell_matrix", (DL_FUNC)&cw_r_cell_matrix, 3},                \
+        {"cw_r_cell_sums", (DL_FUNC)&cw_r_cell_sums, 5}, {"cw_r_cell_score", (DL_FUNC)&cw_r_cell_score, 3},        \
+        {"cw_r_neighbour_means", (DL_FUNC)&cw_r_neighbour_means, 5}
+
 /* ---- simulated chromatin and RNA (r_multiome.c) ----------------------------------------------------------------- */
 SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads);
 
 #define CW_MULTIOME_ENTRIES {"cw_r_multiome", (DL_FUNC)&cw_r_multiome, 4}
 
 /* ---- chromatin-to-RNA delays (r_tau.c) ------------------------------------------------------------------------------- */
-SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP names, SEXP order, SEXP options, SEXP key,
+                  SEXP threads);
 SEXP cw_r_tau_readout(SEXP features, SEXP chromatin, SEXP rna, SEXP depth_a, SEXP depth_r, SEXP lambda, SEXP threads);
 SEXP cw_r_tau_features(SEXP points, SEXP flow, SEXP grid, SEXP readout, SEXP threads);
 SEXP cw_r_tau_posterior(SEXP deviance, SEXP grid, SEXP usable);
@@ -228,11 +257,28 @@ SEXP cw_r_tau_forecast(SEXP sizes, SEXP options);
 SEXP cw_r_tau_settings(void);
 
 #define CW_TAU_ENTRIES                                                                                                 \
-    {"cw_r_tau_fit", (DL_FUNC)&cw_r_tau_fit, 7}, {"cw_r_tau_readout", (DL_FUNC)&cw_r_tau_readout, 7},                  \
+    {"cw_r_tau_fit", (DL_FUNC)&cw_r_tau_fit, 9}, {"cw_r_tau_readout", (DL_FUNC)&cw_r_tau_readout, 7},                  \
         {"cw_r_tau_features", (DL_FUNC)&cw_r_tau_features, 5},                                                         \
         {"cw_r_tau_posterior", (DL_FUNC)&cw_r_tau_posterior, 3},                                                       \
         {"cw_r_tau_amortise", (DL_FUNC)&cw_r_tau_amortise, 5}, {"cw_r_tau_project", (DL_FUNC)&cw_r_tau_project, 3},    \
         {"cw_r_tau_forecast", (DL_FUNC)&cw_r_tau_forecast, 2}, {"cw_r_tau_settings", (DL_FUNC)&cw_r_tau_settings, 0}
+
+/* ---- perturbations (r_pert.c) ----------------------------------------------------------------------------------- */
+SEXP cw_r_effects_add(SEXP sums, SEXP groups, SEXP cells, SEXP centre, SEXP threads);
+SEXP cw_r_effects_project(SEXP cells, SEXP centre, SEXP weight, SEXP threads);
+SEXP cw_r_dense_product(SEXP a, SEXP b, SEXP plain, SEXP threads);
+SEXP cw_r_pert_fit(SEXP data, SEXP train, SEXP perm, SEXP threads);
+SEXP cw_r_pert_predict(SEXP data, SEXP fit, SEXP train, SEXP test, SEXP threads);
+SEXP cw_r_pert_crossval(SEXP data, SEXP fold, SEXP perm, SEXP threads);
+SEXP cw_r_gaussian_map(SEXP from, SEXP to, SEXP threads);
+SEXP cw_r_screen(SEXP options, SEXP key, SEXP threads);
+
+#define CW_PERT_ENTRIES                                                                                                \
+    {"cw_r_effects_add", (DL_FUNC)&cw_r_effects_add, 5}, {"cw_r_effects_project", (DL_FUNC)&cw_r_effects_project, 4},  \
+        {"cw_r_dense_product", (DL_FUNC)&cw_r_dense_product, 4}, {"cw_r_pert_fit", (DL_FUNC)&cw_r_pert_fit, 4},        \
+        {"cw_r_pert_predict", (DL_FUNC)&cw_r_pert_predict, 5},                                                         \
+        {"cw_r_pert_crossval", (DL_FUNC)&cw_r_pert_crossval, 4},                                                       \
+        {"cw_r_gaussian_map", (DL_FUNC)&cw_r_gaussian_map, 3}, {"cw_r_screen", (DL_FUNC)&cw_r_screen, 3}
 
 /* ---- rankings, nulls, shifts (r_ranking.c) ---------------------------------------------------------------------- */
 SEXP cw_r_rank_sort(SEXP score);

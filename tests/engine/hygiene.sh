@@ -51,7 +51,7 @@ forbid "the C library's random numbers" "$word(rand|srand|random|srandom|drand48
 forbid "setjmp" "$word(setjmp|longjmp|_setjmp|siglongjmp)[ \t]*\("
 
 # A file of a layer includes only its own layer and those that stand before it; glue is none of them.
-layers="core linalg io kernels autodiff nn models train stats tau sim"
+layers="core linalg io kernels autodiff nn models train stats tau pert sim"
 below=""
 for layer in $layers; do
   below="$below $layer"
@@ -80,7 +80,7 @@ say() {
 # as a whole. Only input-*.R ask for the class of the cells: everything else takes what these return.
 r=../../R tests=../testthat
 if [ -d $r ]; then
-  prefixes="input preprocess model grn tau plot report sim util embed annotate perturb"
+  prefixes="input preprocess model grn tau plot report sim util embed annotate cells perturb pert"
   free="AllClasses AllGenerics causeway-package zzz"
   whole="badinput collect demo-data newcomer parity threads"
   names=$(cd $r && ls ./*.R | sed 's|^\./||; s/\.R$//')

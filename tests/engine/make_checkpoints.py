@@ -13,7 +13,7 @@ import sys
 import zipfile
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 out = sys.argv[1]
 os.makedirs(out, exist_ok=True)
@@ -141,6 +141,18 @@ torch.save({"b.weight": x[1].clone()}, path("shard-2.bin"))
 with open(path("pytorch_model.bin.index.json"), "w") as f:
     f.write('{"metadata": {}, "weight_map": {"a.weight": "shard-1.bin", "b.weight": "shard-2.bin"}}\n')
 save_file({"a.weight": x, "b.weight": x[1].clone()}, path("pytorch_model.bin.index.json.safetensors"))
+
+# ---- published folders, from the golden cases: an encoder alone, its norms named in TensorFlow's way ----
+case = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../fixtures")
+bert = load_file(os.path.join(case, "bert_a/model.safetensors"))
+old = {k[5:].replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): v
+       for k, v in bert.items() if k.startswith("bert.")}
+old["embeddings.position_ids"] = torch.arange(20).reshape(1, 20)
+os.makedirs(os.path.join(case, "../../inst/extdata/bert"), exist_ok=True)
+torch.save(collections.OrderedDict(old), os.path.join(case, "../../inst/extdata/bert/pytorch_model.bin"))
+kcfm = load_file(os.path.join(case, "kcfm_bert_b/model.safetensors"))
+torch.save({part: {k[len(part) + 1:]: v for k, v in kcfm.items() if k.startswith(part + ".")}
+            for part in ("bert_state", "projection_state")}, os.path.join(case, "kcfm_bert_b/finetune_bert.pth"))
 
 # ---- what mindspore itself writes ----
 try:

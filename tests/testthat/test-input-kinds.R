@@ -62,7 +62,7 @@ test_that("what is no container is refused with what to do", {
     expect_error(.readCells(S4Vectors::DataFrame(m)), "as.matrix")
     file <- tempfile()
     file.create(file)
-    expect_error(.readCells(file), "Files aren't read here")
+    expect_error(.readCells(file), "is empty \\(0 bytes\\)")
     expect_error(.readCells(list(m)), "it is a list")
     expect_error(.readCells(m + 0i), "must hold numbers.*complex")
 })

@@ -495,9 +495,9 @@ static const char *source_name(void *file, int64_t i) { return cw_archive_at(fil
 
 static int source_shape(void *file, int64_t i, int64_t dim[CW_SOURCE_DIMS])
 {
-    const cw_stored *e = cw_archive_at(file, i);
-    memcpy(dim, e->dim, sizeof e->dim);
-    return e->ndim;
+    const cw_stored *entry = cw_archive_at(file, i);
+    for (int k = 0; k < entry->ndim; k++) dim[k] = entry->dim[k];
+    return entry->ndim;
 }
 
 static cw_status source_read(void *file, cw_ctx *ctx, int64_t i, float *out)

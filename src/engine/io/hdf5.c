@@ -1,5 +1,5 @@
 /* hdf5.c: see hdf5.h. */
-#include "hdf5.h"
+#include "hdf5_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,6 @@ cw_status cw_file_reserve(cw_ctx *ctx, const char *path)
 }
 
 #ifdef CW_HAVE_HDF5
-#include <hdf5.h>
 
 const char *cw_hdf5_version(void)
 {
@@ -44,15 +43,6 @@ const char *cw_hdf5_version(void)
     snprintf(text, sizeof text, "%u.%u.%u", major, minor, release);
     return text;
 }
-
-struct cw_h5 {
-    cw_ctx *ctx;
-    hid_t file;
-    int64_t bytes; /* of the file when it was opened for reading; 0: one being written */
-    /* the library's own way to report errors, put back at the end */
-    H5E_auto2_t report;
-    void *report_data;
-};
 
 /* ---- errors ----------------------------------------------------------------------------------------------------- */
 
@@ -76,7 +66,7 @@ static herr_t keep_reason(unsigned n, const H5E_error2_t *e, void *to)
     return 0;
 }
 
-static cw_status library_fail(cw_ctx *ctx, cw_status status, const char *what, const char *name)
+cw_status cw_h5_fail(cw_ctx *ctx, cw_status status, const char *what, const char *name)
 {
     reason why = {.text = "no reason given"};
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_reason, &why);
@@ -121,7 +111,7 @@ cw_h5 *cw_h5_create(cw_ctx *ctx, const char *path)
     if (!h) return NULL;
     hid_t access = access_list();
     h->file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    if (h->file < 0) library_fail(ctx, CW_ERR_IO, "can't create", path);
+    if (h->file < 0) cw_h5_fail(ctx, CW_ERR_IO, "can't create", path);
     H5Pclose(access);
     return h->file >= 0 ? h : give_up(ctx, h);
 }
@@ -138,7 +128,7 @@ cw_h5 *cw_h5_open(cw_ctx *ctx, const char *path, int write)
     h->bytes = (int64_t)info.st_size;
     hid_t access = access_list();
     h->file = H5Fopen(path, write ? H5F_ACC_RDWR : H5F_ACC_RDONLY, access);
-    if (h->file < 0) library_fail(ctx, CW_ERR_FORMAT, "can't read as HDF5", path);
+    if (h->file < 0) cw_h5_fail(ctx, CW_ERR_FORMAT, "can't read as HDF5", path);
     H5Pclose(access);
     return h->file >= 0 ? h : give_up(ctx, h);
 }
@@ -146,7 +136,7 @@ cw_h5 *cw_h5_open(cw_ctx *ctx, const char *path, int write)
 cw_status cw_h5_close(cw_ctx *ctx, cw_h5 *h)
 {
     if (!h) return ctx->status;
-    if (h->file >= 0 && H5Fclose(h->file) < 0) library_fail(ctx, CW_ERR_IO, "closing", "the file");
+    if (h->file >= 0 && H5Fclose(h->file) < 0) cw_h5_fail(ctx, CW_ERR_IO, "closing", "the file");
     H5Eset_auto2(H5E_DEFAULT, h->report, h->report_data);
     cw_free(ctx, h);
     return ctx->status;
@@ -205,17 +195,17 @@ cw_status cw_h5_make(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_shape 
     H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
     hid_t set = H5Dcreate2(h->file, name, type, space, links, create, H5P_DEFAULT);
     if (set < 0)
-        library_fail(ctx, CW_ERR_IO, "can't make the table", name);
+        cw_h5_fail(ctx, CW_ERR_IO, "can't make the table", name);
     else if (H5Dclose(set) < 0)
-        library_fail(ctx, CW_ERR_IO, "can't make the table", name);
+        cw_h5_fail(ctx, CW_ERR_IO, "can't make the table", name);
     H5Pclose(links), H5Pclose(create), H5Sclose(space), H5Tclose(type);
     return ctx->status;
 }
 
 /* Every step of the path must be a link within the file. */
-static int is_inside(hid_t file, const char *name)
+int cw_h5_is_inside(hid_t file, const char *name)
 {
-    char path[256];
+    char path[1024];
     if (strlen(name) >= sizeof path) return 0;
     for (size_t i = 1; i <= strlen(name); i++) {
         if (name[i] != '/' && name[i] != '\0') continue;
@@ -258,7 +248,7 @@ static int type_of(cw_h5_shape *shape, hid_t type)
 /* The table, open, and its shape, if it is one that can be read here; -1 otherwise. */
 static hid_t open_table(cw_h5_shape *shape, cw_h5 *h, const char *name)
 {
-    if (!is_inside(h->file, name)) return -1;
+    if (!cw_h5_is_inside(h->file, name)) return -1;
     hid_t access = H5Pcreate(H5P_DATASET_ACCESS);
     H5Pset_chunk_cache(access, 0, 0, 0); /* rows go straight to the file, and so do errors */
     hid_t set = H5Dopen2(h->file, name, access);
@@ -303,7 +293,7 @@ static void move_rows(cw_ctx *ctx, const char *name, hid_t set, const cw_h5_shap
     herr_t status = H5Sselect_hyperslab(space, H5S_SELECT_SET, from, NULL, count, NULL);
     if (status >= 0 && way == READ) status = H5Dread(set, type, memory, space, H5P_DEFAULT, rows);
     if (status >= 0 && way == WRITE) status = H5Dwrite(set, type, memory, space, H5P_DEFAULT, rows);
-    if (status < 0) library_fail(ctx, CW_ERR_IO, way == READ ? "reading table" : "writing table", name);
+    if (status < 0) cw_h5_fail(ctx, CW_ERR_IO, way == READ ? "reading table" : "writing table", name);
     H5Sclose(memory), H5Sclose(space);
 }
 
@@ -332,7 +322,7 @@ static cw_status move_all(cw_ctx *ctx, void *rows, cw_h5 *h, const char *name, c
         cw_poll(ctx);
     }
     H5Tclose(memory);
-    if (H5Dclose(set) < 0) library_fail(ctx, CW_ERR_IO, "closing table", name);
+    if (H5Dclose(set) < 0) cw_h5_fail(ctx, CW_ERR_IO, "closing table", name);
     return ctx->status;
 }
 

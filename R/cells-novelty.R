@@ -1,0 +1,263 @@
+## Is a cell of a type that the reference lacks? And which could it be?
+##
+## Two scores, both high for cells like a reference type: the cosine to the
+## nearest centroid over the median of that type's own cells; and the distance
+## to the overall Gaussian less that to the nearest class (relative
+## Mahalanobis, in discriminant space). Their mean rank is averaged over a
+## cell's 15 neighbours in the query's own 20 principal components, on the
+## query's own most dispersed genes: an unknown type's genes are not among the
+## reference's markers.
+
+.noveltyGenes <- 1000L
+.noveltyCells <- 5000L
+
+## What scores cells of a query. `query$block` holds the cells that stand for
+## it; `share`: of each type among its calls.
+.noveltyModel <- function(ref, query, share) {
+    genes <- .topGenes(ref$f, .noveltyGenes)
+    moments <- .pickMoments(ref$moments, genes)
+    share <- 0.5 * share + 0.5 / ref$K
+    share[moments$n == 0] <- 0
+    m <- .weightedMoments(moments, share / sum(share))
+    sd <- m$sd + .sdFloor(m$sd)
+    own <- .queryMoments(query, .view(genes), ref$threads)
+    r <- query$block$cells / (query$block$cells + 20)
+    z <- .cellMatrix(ref$block, ref, .view(genes, mean = m$mean, sd = sd),
+        ref$threads)
+    unit <- .unitCells(z)
+    centre <- .unitCells(rowsum(unit, ref$y) /
+        as.vector(table(ref$y)))
+    present <- as.integer(rownames(centre))
+    cosine <- tcrossprod(unit, centre)
+    own_cos <- vapply(seq_along(present), function(j) {
+        stats::median(cosine[ref$y == present[[j]], j])
+    }, 0)
+    space <- .ldaSpace(z, ref$y, ref$K)
+    space$means <- space$means[present, , drop = FALSE]
+    white <- sweep(z, 2L, space$centre) %*% space$rotation
+    list(view = .view(genes, mean = m$mean + r * (own$mean - m$mean),
+        sd = exp((1 - r) * log(sd) + r * log(own$sd + .sdFloor(m$sd)))),
+        centre = centre, ownCosine = own_cos, space = space,
+        middle = colMeans(white), overall = solve(stats::cov(white) +
+            1e-6 * diag(ncol(white))), own = .ownSpace(query, ref$threads),
+        present = present)
+}
+
+.unitCells <- function(x) {
+    x <- x - rowMeans(x)
+    x / (sqrt(rowSums(x^2)) + 1e-8)
+}
+
+## The query's own geometry: view and directions.
+.ownSpace <- function(query, threads) {
+    all <- .view(seq_along(query$rows))
+    m <- .queryMoments(query, all, threads)
+    spread <- m$sd^2 / (m$mean + 0.1)
+    spread[m$sd <= 0] <- -Inf
+    genes <- head(order(-spread), min(.noveltyGenes, sum(m$sd > 0)))
+    m <- list(mean = m$mean[genes], sd = m$sd[genes])
+    view <- .zView(genes, m)
+    z <- .cellMatrix(query$block, query, view, threads)
+    list(view = view, rotation = .principal(sweep(z, 2L, colMeans(z)), 20L))
+}
+
+## list(raw = cells x 2 (cosine, relative Mahalanobis), point = cells x dims)
+.noveltyOf <- function(model, block, data, threads) {
+    z <- .cellMatrix(block, data, model$view, threads)
+    cosine <- tcrossprod(.unitCells(z), model$centre)
+    best <- max.col(cosine, "first")
+    cosine <- cosine[cbind(seq_along(best), best)] / model$ownCosine[best]
+    white <- sweep(z, 2L, model$space$centre) %*% model$space$rotation
+    M <- model$space$means
+    d <- outer(rowSums(white^2), rowSums(M^2), "+") - 2 * tcrossprod(white, M)
+    away <- sweep(white, 2L, model$middle)
+    list(raw = cbind(cosine, rowSums((away %*% model$overall) * away) -
+            apply(d, 1L, min)),
+        point = .cellMatrix(block, data, model$own$view, threads) %*%
+            model$own$rotation)
+}
+
+## Mean over the nearest landmarks of values (landmarks x v).
+.smoothOver <- function(point, landmark, value, threads, k = 15L) {
+    k <- min(k, max(3L, nrow(landmark) %/% 10L), nrow(landmark))
+    t(.Call(cw_r_neighbour_means, t(point), t(landmark), t(value),
+        as.integer(k), threads)$mean)
+}
+
+## Share of `among` (sorted) that is at most x.
+.shareBelow <- function(x, among) findInterval(x, among) / length(among)
+
+## ---- a query ---------------------------------------------------------------
+
+## list(score, p (per cell), findable, groups, similarity): score is 1 less the smoothed mean rank
+## among the query's cells (of these that stand for it); p the share of the
+## reference's held-out cells that are at least as unlike, by the same scores
+## ranked among these.
+.queryNovelty <- function(annotator, ref, query, o, group) {
+    null <- .heldOutNovelty(annotator, ref, o)
+    at <- .spreadCells(query$n, .noveltyCells)
+    query$block <- .typeBlock(query, at)
+    guess <- .classify(ref, query, annotator@models$nGenes, "guess",
+        annotator@models$guess)$logp
+    small <- .capped(ref, o)
+    model <- .noveltyModel(small, query, tabulate(.callsOf(guess), ref$K) /
+        length(at))
+    marks <- .noveltyOf(model, query$block, query, o$threads)
+    value <- .noveltyValues(marks$raw, marks$raw, null$raw)
+    smooth <- lapply(.columnRanges(query$matrix), function(columns) {
+        part <- if (length(at) == query$n && length(columns) == query$n)
+            marks else .noveltyOf(model, .typeBlock(query, columns), query,
+            o$threads)
+        .smoothOver(part$point, marks$point, value, o$threads)
+    })
+    smooth <- do.call(rbind, smooth)
+    p <- .upperP(1 - smooth[, 2L], null$score)
+    c(list(score = 1 - smooth[, 1L], p = p, findable = null$findable),
+        .novelGroups(group, 1 - smooth[, 2L], p, at, null$score, model,
+            query, annotator@reference$types, o))
+}
+
+## A row per group: cells, share at p < .05, mean novelty, and whether that is
+## above what 95% of the reference's held-out cells have; and the cosine of the
+## mean profile of its unlike cells (all, where there are none) with the types'.
+.novelGroups <- function(group, score, p, at, null, model, query, types, o) {
+    each <- split(seq_along(group), group)
+    z <- .unitCells(.cellMatrix(query$block, query, model$view, o$threads))
+    odd <- p[at] < 0.05
+    profile <- vapply(names(each), function(name) {
+        own <- group[at] == name & !is.na(group[at])
+        use <- if (any(own & odd)) own & odd else own
+        colMeans(z[use, , drop = FALSE])
+    }, numeric(ncol(z)))
+    similarity <- tcrossprod(.unitCells(t(profile)), model$centre)
+    dimnames(similarity) <- list(names(each), types[model$present])
+    limit <- stats::quantile(null, 0.95, names = FALSE)
+    mean_of <- function(v) vapply(each, function(i) mean(v[i]), 0)
+    groups <- data.frame(group = names(each), cells = lengths(each),
+        unlike = mean_of(p < 0.05), novelty = mean_of(score),
+        row.names = NULL)
+    groups$unknown <- groups$novelty > limit
+    groups$nearest <- types[model$present][max.col(similarity, "first")]
+    list(groups = groups, similarity = similarity)
+}
+
+## Mean ranks (0 to 1) among the query's landmarks, and among the reference's
+## held-out cells.
+.noveltyValues <- function(raw, landmarks, held) {
+    rank <- function(among) {
+        rowMeans(cbind(.shareBelow(raw[, 1L], sort(among[, 1L])),
+            .shareBelow(raw[, 2L], sort(among[, 2L]))))
+    }
+    cbind(rank(landmarks), rank(held))
+}
+
+.upperP <- function(x, null) {
+    n <- length(null)
+    (1 + n - findInterval(x, sort(null), left.open = TRUE)) / (1 + n)
+}
+
+## At most 5,000 cells, evenly over types.
+.capped <- function(ref, o) {
+    at <- unname(.capCells(ref$y, max(20L, .noveltyCells %/% ref$K),
+        .anyOrder(length(ref$y), o$key, 4)))
+    if (length(at) == length(ref$y)) ref else .subReference(ref, at)
+}
+
+## ---- the reference's own held-out cells ------------------------------------
+
+## list(raw, score (smoothed novelty), findable): whole blocks (or random
+## cells) held out in turn.
+.heldOutNovelty <- function(annotator, ref, o) {
+    small <- .heldOutCells(ref, annotator@reference$block, o)
+    s <- small$ref
+    fold <- small$few
+    parts <- lapply(sort(unique(fold)), function(j) {
+        .foldNovelty(s, fold, j, o)
+    })
+    raw <- do.call(rbind, lapply(parts, `[[`, "raw"))
+    score <- unlist(lapply(parts, function(p) {
+        value <- .noveltyValues(p$raw, p$raw, raw)[, 2L, drop = FALSE]
+        1 - .smoothOver(p$point, p$point, value, o$threads)
+    }))
+    list(raw = raw, score = score, findable = .findable(s, fold, o))
+}
+
+## Scores of a held-out part; `without`: a type to leave out of the rest.
+.foldNovelty <- function(s, fold, j, o, without = 0L) {
+    train <- .subReference(s, which(fold != j & s$y != without))
+    query <- .subQuery(s, which(fold == j))
+    centroid <- .scoreBlock(query$block, query, list(.modelCentroid(train,
+        300L)), o$threads)[[1L]]
+    centroid[, train$moments$n == 0] <- -Inf
+    model <- .noveltyModel(train, query, tabulate(.callsOf(centroid), s$K) /
+        query$n)
+    .noveltyOf(model, query$block, query, o$threads)
+}
+
+.mostFindable <- 25L
+
+## Per type of at least 8 cells in the first held-out part: the area under the
+## curve of novelty for its cells had it been missing. The 25 largest types.
+.findable <- function(s, fold, o) {
+    held <- s$y[fold == 1L]
+    n <- tabulate(held, s$K)
+    tried <- head(order(-n)[sort(n, decreasing = TRUE) >= 8L], .mostFindable)
+    if (s$K < 3L || !length(tried)) {
+        return(NULL)
+    }
+    area <- vapply(tried, function(k) {
+        part <- .foldNovelty(s, fold, 1L, o, without = k)
+        value <- .noveltyValues(part$raw, part$raw, part$raw)[, 1L,
+            drop = FALSE]
+        score <- 1 - .smoothOver(part$point, part$point, value, o$threads)
+        .auroc(score[held == k], score[held != k])
+    }, 0)
+    out <- data.frame(type = s$types[tried], cells = n[tried], auroc = area)
+    out[order(out$auroc), , drop = FALSE]
+}
+
+## ---- for users -------------------------------------------------------------
+
+#' How unlike every type of the reference are cells?
+#'
+#' The score of [annotateCells()] for cells of types that the reference lacks.
+#'
+#' @details
+#' Two measures are ranked and averaged: the cosine to the nearest type's
+#' centroid over the median of that type's own cells, and the Mahalanobis
+#' distance to the nearest type less that to all cells together. The mean rank
+#' is averaged over 15 neighbours in the 20 principal components of the cells'
+#' own most dispersed genes. `score` ranks among the cells given; `p` compares
+#' with held-out cells of the reference, and is too small where batches differ.
+#'
+#' A missing type is found only if it is unlike every other: siblings are
+#' absorbed silently. `as.data.frame(labels, which = "findable")` says which of
+#' the reference's own types would have been found.
+#'
+#' @param x labels of [annotateCells()], or cells as it takes them.
+#' @param ... for cells: `reference` and what else [annotateCells()] takes.
+#' @return A data.frame: `cell`, `label` (the nearest type), `score` (0 to 1,
+#'   high: unlike), `p`.
+#' @section Errors: labels that were made with `novelty = FALSE`.
+#' @seealso [rankNovelTypes()]
+#' @examples
+#' cells <- exampleCells(180)
+#' labels <- annotateCells(cells, cells[, cells$time < 0.7], "group",
+#'     nPerm = 3, seed = 1)
+#' head(noveltyScore(labels))
+#' @export
+noveltyScore <- function(x, ...) {
+    if (!methods::is(x, "CellLabels")) {
+        x <- annotateCells(x, ..., novelty = TRUE)
+    } else {
+        .noDots(...)
+    }
+    cells <- x@tables$cells
+    if (is.null(cells$novelty)) {
+        .stopArgument("x", "was made with novelty = FALSE; say novelty = TRUE ",
+            "in annotateCells()."
+        )
+    }
+    data.frame(cell = cells$cell, label = cells$label, score = cells$novelty,
+        p = cells$noveltyP)
+}

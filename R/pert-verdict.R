@@ -1,0 +1,256 @@
+## Does side information predict unseen perturbations? Cross-validation, null,
+## and the sentences.
+
+## Unseen singles. list: `n`, `at`, `table`, `model`, `none` (scores), `facts`,
+## `spread` (per readout, how far off predictions are in their own unit).
+.judgeSingles <- function(e, known, data, perts, genes, job) {
+    at <- which(lengths(perts) == 1L)
+    out <- list(n = length(at), at = integer(), spread = rep(1, nrow(e$Y)))
+    if (length(at) < 6L) {
+        return(out)
+    }
+    fold <- .foldsOf(length(at), job$folds, job$key, 10L)
+    folds <- lapply(seq_len(max(fold)), function(k) {
+        list(train = at[fold != k], test = at[fold == k])
+    })
+    p <- .crossBaselines(e, known, perts, genes, folds)
+    cross <- function(side) {
+        .crossPredict(data, e, known, perts, genes, folds, job$threads, side,
+            side)
+    }
+    none <- cross(FALSE)
+    full <- if (length(known$kernels) || length(known$direct)) {
+        cross(TRUE)
+    } else none
+    base <- p[["mean perturbed"]]
+    p[["no side information"]] <- none$mean
+    p[["the model"]] <- full$mean
+    scores <- .scoreAll(p, e, base, at)
+    if (!is.null(e$R1)) {
+        scores[["half of the cells"]] <- .scoreAll(list(e$R1), e, base, at,
+            e$R2)[[1L]]
+    }
+    null <- .sideNull(data, perts, genes, at, fold, job)
+    out[c("at", "model", "none", "spread")] <- list(at, scores[["the model"]],
+        scores[["no side information"]], .spreadOf(e, full, at))
+    out$table <- .scoreTable(scores, job$key, job$nBoot)
+    out$facts <- .singleFacts(e, scores, null, job)
+    out$names <- names(perts)[at]
+    out$crossed <- full$mean
+    out
+}
+
+## Skill with the side information of the genes permuted, everything refitted;
+## list(skill, null).
+.sideNull <- function(data, perts, genes, at, fold, job) {
+    use <- rep(-1L, length(perts))
+    use[at] <- fold - 1L
+    mean <- unlist(lapply(seq_len(max(fold)), function(k) {
+        .meanErrors(data, at[fold == k], at[fold != k], perts, genes)
+    }))
+    skill <- function(perm) {
+        error <- .Call(cw_r_pert_crossval, data, use, perm, job$threads)
+        1 - sum(error[at]) / sum(mean)
+    }
+    observed <- skill(NULL)
+    if (is.null(data$kernel) && data$directs == 0) {
+        return(list(skill = observed, null = rep(observed, job$nPerm)))
+    }
+    moved <- match(unlist(perts[at]), genes)
+    bar <- .progressStart("permutations of side information", job$nPerm,
+        job$verbose)
+    on.exit(.progressDone(bar))
+    null <- vapply(seq_len(job$nPerm), function(b) {
+        perm <- seq_along(genes)
+        perm[moved] <- moved[.shuffled(length(moved), job$key, 1000L + b)]
+        .progressTick(bar, b)
+        skill(perm - 1L)
+    }, 0)
+    list(skill = observed, null = null)
+}
+
+## Squared errors of the mean effect of `train` for the single perturbations
+## `test`, own genes left out; from the inner products.
+.meanErrors <- function(data, test, train, perts, genes) {
+    square <- mean(data$yy[train, train])
+    own <- match(unlist(perts[test]), genes)
+    off <- data$ownT[cbind(own, test)] -
+        rowMeans(data$ownY[own, train, drop = FALSE])
+    off[is.na(off)] <- 0
+    data$tt[test] - 2 * colMeans(data$ty[train, test, drop = FALSE]) + square -
+        off^2
+}
+
+## How far off, per readout, in units of what the model thinks; shrunken to all.
+.spreadOf <- function(e, full, at) {
+    z <- (e$T[, at, drop = FALSE] - full$mean[, at, drop = FALSE])^2 /
+        rep(full$variance[at] + 1 / e$n[at] + 1 / e$nControl[[2L]],
+            each = nrow(e$T))
+    sqrt((rowSums(z) + 5 * mean(z)) / (length(at) + 5))
+}
+
+.singleFacts <- function(e, scores, null, job) {
+    s <- scores[["the model"]]
+    none <- scores[["no side information"]]
+    n <- nrow(s)
+    gain <- .bootInterval(n, function(i) .skill(s[i, ], none$mse[i]), job$key,
+        51L, job$nBoot)
+    p <- (1 + sum(null$null >= null$skill - 1e-12)) / (1 + length(null$null))
+    interval <- .bootInterval(n, function(i) .skill(s[i, ]), job$key, 50L,
+        job$nBoot)
+    list(skill = .skill(s), skillLow = interval[[1L]],
+        skillHigh = interval[[2L]], gain = .skill(s, none$mse),
+        gainLow = gain[[1L]], gainHigh = gain[[2L]], p = p,
+        null95 = stats::quantile(null$null, 0.95, names = FALSE),
+        nPerm = length(null$null),
+        attainable = 1 - sum(s$noise) / sum(s$mseMean),
+        withEffect = if (!is.null(e$R1)) sum(colMeans(e$R1 * e$R2) >
+            colMeans(e$se2))
+    )
+}
+
+## ---- pairs -----------------------------------------------------------------
+
+## Pairs with 2, 1 and 0 genes seen: of genes, 30% are held out, three times; of
+## pairs of seen genes, each of five folds. A pair is scored in the first split
+## that makes it one of a group.
+.pairSplits <- function(perts, genes, key) {
+    pairs <- which(lengths(perts) == 2L)
+    single <- unlist(perts[lengths(perts) == 1L])
+    both <- pairs[vapply(perts[pairs], function(g) all(g %in% single), NA)]
+    out <- list("pair, 2 seen" = list(), "pair, 1 seen" = list(),
+        "pair, 0 seen" = list())
+    if (length(both) >= 5L) {
+        fold <- .foldsOf(length(both), 5L, key, 20L)
+        out[[1L]] <- lapply(seq_len(5L), function(k) {
+            list(train = setdiff(seq_along(perts), both[fold == k]),
+                test = both[fold == k])
+        })
+    }
+    done <- list(integer(), integer())
+    for (r in seq_len(3L)) {
+        hold <- genes[.shuffled(length(genes), key, 20L + r)]
+        hold <- hold[seq_len(round(0.3 * length(genes)))]
+        unseen <- vapply(perts, function(g) sum(g %in% hold), 0L)
+        for (k in 1:2) {
+            test <- setdiff(pairs[unseen[pairs] == k], done[[k]])
+            if (length(test) && sum(unseen == 0L) >= 6L) {
+                out[[k + 1L]] <- c(out[[k + 1L]], list(list(
+                    train = which(unseen == 0L), test = test)))
+                done[[k]] <- c(done[[k]], test)
+            }
+        }
+    }
+    Filter(length, out)
+}
+
+.judgePairs <- function(e, known, data, perts, genes, job) {
+    splits <- .pairSplits(perts, genes, job$key)
+    if (!length(splits)) {
+        return(NULL)
+    }
+    out <- do.call(rbind, lapply(names(splits), function(g) {
+        folds <- splits[[g]]
+        at <- unlist(lapply(folds, `[[`, "test"))
+        scores <- .splitScores(e, known, data, perts, genes, folds, at,
+            job$threads)
+        cbind(group = g, perturbations = length(at), .scoreTable(scores,
+            job$key, job$nBoot))
+    }))
+    rownames(out) <- NULL
+    out
+}
+
+## Baselines, the model without and with side information, over some folds.
+.splitScores <- function(e, known, data, perts, genes, folds, at, threads) {
+    p <- .crossBaselines(e, known, perts, genes, folds)
+    cross <- function(kernel, direct) {
+        .crossPredict(data, e, known, perts, genes, folds, threads, kernel,
+            direct)$mean
+    }
+    p[["no side information"]] <- cross(FALSE, FALSE)
+    p[["the model"]] <- cross(TRUE, TRUE)
+    .scoreAll(p, e, p[["mean perturbed"]], at)
+}
+
+## ---- sentences -------------------------------------------------------------
+
+.screenVerdict <- function(single, final, known) {
+    if (is.null(single$table)) {
+        return(.verdict(c(paste0("Can't say whether unseen perturbations are ",
+            "predicted: ", .count(single$n, "single perturbation"),
+            ", 6 are needed to leave some out."),
+            "Predictions are shrunken sums of what was measured."
+        ), holds = NA, skill = NA_real_))
+    }
+    f <- single$facts
+    yes <- f$p <= 0.05 && isTRUE(f$gainLow > 0)
+    text <- c(
+        if (yes) "Predicts unseen perturbations: yes." else paste0(
+            "Predicts unseen perturbations: no. Use measured perturbations ",
+            "only; for others the shrunken mean effect is given."),
+        sprintf(paste0("Skill over the mean effect %.2f [%.2f, %.2f] (a ",
+            "perfect prediction: %.2f); gain over no side information %.2f ",
+            "[%.2f, %.2f]; side information permuted: 95%% below %.2f, ",
+            "p = %.2g."),
+            f$skill, f$skillLow, f$skillHigh, f$attainable, f$gain, f$gainLow,
+            f$gainHigh, f$null95, f$p),
+        .otherScores(single$table), .baselineSentence(single$table),
+        .helpedSentence(single), .sideSentence(final, known)
+    )
+    .verdict(text, holds = yes, skill = f$skill, gain = f$gain, p = f$p)
+}
+
+.otherScores <- function(t) {
+    of <- function(m) t[t$method == m, ]
+    better <- of("the model")[c("rTop", "direction", "discrimination")] -
+        of("mean perturbed")[c("rTop", "direction", "discrimination")]
+    up <- better > 0.02
+    names <- c("correlation on the 20 strongest genes", "direction",
+        "discrimination")
+    if (all(up)) {
+        return("The other scores improve on the mean effect, too.")
+    }
+    paste0("Only the squared error says so of: ", paste(names[!up],
+        collapse = ", "), ", which ", if (sum(!up) > 1L) "don't" else "doesn't",
+        " improve on the mean effect.")
+}
+
+.baselineSentence <- function(t) {
+    printed <- t[!t$method %in% c("the model", "half of the cells"), ]
+    best <- printed[which.max(printed$skill), ]
+    sprintf("Best baseline: %s, skill %.2f.%s", best$method, best$skill,
+        if (any(t$method == "half of the cells")) sprintf(
+            " Half of the cells predict the other half with %.2f.",
+            t$skill[t$method == "half of the cells"]) else "")
+}
+
+.helpedSentence <- function(single) {
+    change <- (single$none$mse - single$model$mse) / single$none$mse
+    order <- order(-change)
+    name <- function(at) paste0(single$names[at], " (", sprintf("%+.2f",
+        change[at]), ")", collapse = ", ")
+    up <- utils::head(order[change[order] > 0.05], 4L)
+    down <- utils::head(rev(order)[rev(change[order]) < -0.05], 4L)
+    text <- c(if (length(up)) paste("helped most:", name(up)),
+        if (length(down)) paste("hurt:", name(down)))
+    if (length(text)) {
+        paste0("Of the error without side information, ",
+            paste(text, collapse = "; "), ".")
+    }
+}
+
+.sideSentence <- function(final, known) {
+    has <- known$has[-1L]
+    if (!length(has)) {
+        return("There is no side information on the perturbed genes.")
+    }
+    alpha <- final$alpha[final$alpha != 0]
+    paste0("Side information (genes of ", nrow(has), "): ",
+        paste(names(has), vapply(has, sum, 0L), collapse = ", "), ". Direct ",
+        "profiles: ", if (length(alpha)) paste(names(alpha), sprintf("%.2f",
+            alpha), collapse = ", ") else "none", ". Prior variance: ",
+        paste(sprintf("%s %.0f%%", c("mean", "similarity", "own",
+            "interaction"), 100 * final$share)[final$share > 0],
+            collapse = ", "), ".")
+}

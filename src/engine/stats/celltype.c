@@ -1,0 +1,204 @@
+/* celltype.c: see celltype.h. */
+#include "celltype.h"
+
+#include "../core/threads.h"
+#include "../kernels/kernels.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum { TILE = 128 }; /* cells that a thread looks at together */
+
+static cw_status check(cw_ctx *ctx, const cw_cell_block *block, const cw_cell_view *view)
+{
+    if (ctx->status != CW_OK) return ctx->status;
+    if (view->genes < 1 || block->cells < 0) return cw_fail(ctx, CW_ERR_SHAPE, "cells: a view without genes");
+    for (int64_t r = 0; r < block->rows; r++)
+        if (view->to[r] >= view->genes)
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "cells: row %lld is gene %d of %lld", (long long)r, view->to[r],
+                           (long long)view->genes);
+    for (int64_t c = 0; block->total && c < block->cells; c++)
+        if (!(block->total[c] > 0.0) || !isfinite(block->total[c]))
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "cells: cell %lld has the total %g", (long long)c, block->total[c]);
+    return CW_OK;
+}
+
+/* A value of the block as the view shows it, before `unit` and means; 0 stays 0. `factor`: 1e4 / total. */
+static double lifted(const cw_cell_block *block, const cw_cell_view *view, double value, double factor)
+{
+    if (!block->total) return view->linear ? expm1(value) : value;
+    return view->linear ? factor * value : log1p(factor * value);
+}
+
+/* One cell as the view shows it, into v (genes). */
+static void show(float *v, const cw_cell_block *block, const cw_cell_view *view, int64_t cell)
+{
+    memset(v, 0, (size_t)view->genes * sizeof *v);
+    double factor = block->total ? 1e4 / block->total[cell] : 0.0;
+    for (int e = block->start[cell]; e < block->start[cell + 1]; e++) {
+        int32_t g = view->to[block->row[e]];
+        if (g < 0) continue;
+        v[g] = (float)lifted(block, view, block->value[e], factor);
+    }
+    if (view->unit) {
+        double sum = 0.0, square = 0.0;
+        for (int64_t g = 0; g < view->genes; g++) sum += v[g];
+        double mean = sum / (double)view->genes;
+        for (int64_t g = 0; g < view->genes; g++) square += (v[g] - mean) * (v[g] - mean);
+        double scale = 1.0 / (sqrt(square) + 1e-8);
+        for (int64_t g = 0; g < view->genes; g++) v[g] = (float)((v[g] - mean) * scale);
+    }
+    for (int64_t g = 0; view->mean && g < view->genes; g++)
+        v[g] = (float)fmin(fmax((v[g] - view->mean[g]) * view->scale[g], -view->clip), view->clip);
+}
+
+cw_status cw_cell_matrix(cw_ctx *ctx, float *x, const cw_cell_block *block, const cw_cell_view *view)
+{
+    if (check(ctx, block, view) != CW_OK) return ctx->status;
+#pragma omp parallel for num_threads(ctx->threads) schedule(dynamic, TILE)
+    for (int64_t c = 0; c < block->cells; c++) show(x + c * view->genes, block, view, c);
+    return cw_poll(ctx);
+}
+
+/* Adds a cell's values and squares: what isn't stored is 0, where nothing moves it. */
+static void add_sparse(double *sum, double *square, const cw_cell_block *block, const cw_cell_view *view, int64_t cell)
+{
+    double factor = block->total ? 1e4 / block->total[cell] : 0.0;
+    for (int e = block->start[cell]; e < block->start[cell + 1]; e++) {
+        int32_t g = view->to[block->row[e]];
+        if (g < 0) continue;
+        double value = (float)lifted(block, view, block->value[e], factor);
+        sum[g] += value;
+        square[g] += value * value;
+    }
+}
+
+static void add_dense(double *sum, double *square, const float *v, int64_t genes)
+{
+    for (int64_t g = 0; g < genes; g++) {
+        double value = v[g];
+        sum[g] += value;
+        square[g] += value * value;
+    }
+}
+
+cw_status cw_cell_sums(cw_ctx *ctx, double *sum, double *square, const cw_cell_block *block, const cw_cell_view *view,
+                       const int32_t *group, int64_t groups)
+{
+    if (check(ctx, block, view) != CW_OK) return ctx->status;
+    int dense = view->unit || view->mean;
+    float *v = cw_alloc(ctx, TILE * (dense ? view->genes : 1), sizeof *v);
+    for (int64_t at = 0; v && at < block->cells && cw_poll(ctx) == CW_OK; at += TILE) {
+        int64_t n = block->cells - at < TILE ? block->cells - at : TILE;
+#pragma omp parallel for num_threads(ctx->threads) schedule(static) if (dense)
+        for (int64_t c = 0; c < (dense ? n : 0); c++) show(v + c * view->genes, block, view, at + c);
+        for (int64_t c = 0; c < n; c++) {
+            int64_t k = group[at + c];
+            if (k < 0) continue;
+            if (k >= groups) {
+                cw_fail(ctx, CW_ERR_ARGUMENT, "cells: cell %lld is of group %lld", (long long)(at + c), (long long)k);
+                break;
+            }
+            if (dense) add_dense(sum + k * view->genes, square + k * view->genes, v + c * view->genes, view->genes);
+            else add_sparse(sum + k * view->genes, square + k * view->genes, block, view, at + c);
+        }
+    }
+    cw_free(ctx, v);
+    return ctx->status;
+}
+
+/* score (classes) + b -> log softmax into logp */
+static void log_softmax(double *logp, const float *score, const double *b, int64_t classes)
+{
+    double most = -DBL_MAX, sum = 0.0;
+    for (int64_t k = 0; k < classes; k++) {
+        logp[k] = score[k] + b[k];
+        most = fmax(most, logp[k]);
+    }
+    for (int64_t k = 0; k < classes; k++) sum += exp(logp[k] - most);
+    for (int64_t k = 0; k < classes; k++) logp[k] -= most + log(sum);
+}
+
+cw_status cw_cell_score(cw_ctx *ctx, double *logp, const cw_cell_block *block, const cw_cell_view *view,
+                        const double *B, const double *b, int64_t classes)
+{
+    if (check(ctx, block, view) != CW_OK) return ctx->status;
+    if (classes < 1) return cw_fail(ctx, CW_ERR_SHAPE, "cells: no classes");
+    int64_t each = TILE * (view->genes + classes), tiles = (block->cells + TILE - 1) / TILE;
+    float *w = cw_alloc(ctx, classes * view->genes, sizeof *w), *room = cw_alloc(ctx, ctx->threads * each, sizeof *room);
+    for (int64_t j = 0; w && j < classes * view->genes; j++) w[j] = (float)B[j];
+    if (ctx->status == CW_OK) {
+        int stop = 0;
+#pragma omp parallel for num_threads(ctx->threads) schedule(dynamic)
+        for (int64_t t = 0; t < tiles; t++) {
+            cw_watch watch = cw_watch_here(ctx, &stop);
+            if (cw_watch_stop(&watch)) continue;
+            int64_t at = t * TILE, n = block->cells - at < TILE ? block->cells - at : TILE;
+            float *v = room + cw_thread_number() * each, *score = v + TILE * view->genes;
+            for (int64_t c = 0; c < n; c++) show(v + c * view->genes, block, view, at + c);
+            cw_exec ex = {1};
+            ctx->kernels->gemm(&ex, score, classes, v, view->genes, 0, w, view->genes, 1, 1.0f, 0.0f, n, classes,
+                               view->genes);
+            for (int64_t c = 0; c < n; c++) log_softmax(logp + (at + c) * classes, score + c * classes, b, classes);
+        }
+    }
+    cw_free(ctx, room);
+    cw_free(ctx, w);
+    return ctx->status;
+}
+
+/* The k smallest of near (n), ascending, as places; a tie keeps the earlier. */
+static void nearest(int64_t *at, float *best, const float *near, int64_t n, int64_t k)
+{
+    int64_t have = 0;
+    for (int64_t j = 0; j < n; j++) {
+        if (have == k && !(near[j] < best[k - 1])) continue;
+        int64_t to = have < k ? have++ : k - 1;
+        for (; to > 0 && best[to - 1] > near[j]; to--) best[to] = best[to - 1], at[to] = at[to - 1];
+        best[to] = near[j], at[to] = j;
+    }
+}
+
+cw_status cw_neighbour_means(cw_ctx *ctx, double *mean, const float *point, const float *landmark, const double *value,
+                             int64_t k, int64_t cells, int64_t landmarks, int64_t dims, int64_t values)
+{
+    if (ctx->status != CW_OK) return ctx->status;
+    if (k < 1 || k > landmarks || dims < 1)
+        return cw_fail(ctx, CW_ERR_SHAPE, "neighbours: %lld of %lld landmarks in %lld dimensions", (long long)k,
+                       (long long)landmarks, (long long)dims);
+    int64_t each = TILE * landmarks + k, tiles = (cells + TILE - 1) / TILE;
+    float *room = cw_alloc(ctx, ctx->threads * each, sizeof *room);
+    float *square = cw_calloc(ctx, landmarks, sizeof *square);
+    int64_t *place = cw_alloc(ctx, ctx->threads * k, sizeof *place);
+    if (ctx->status == CW_OK) {
+        for (int64_t j = 0; j < landmarks; j++)
+            for (int64_t d = 0; d < dims; d++) square[j] += landmark[j * dims + d] * landmark[j * dims + d];
+        int stop = 0;
+#pragma omp parallel for num_threads(ctx->threads) schedule(dynamic)
+        for (int64_t t = 0; t < tiles; t++) {
+            cw_watch watch = cw_watch_here(ctx, &stop);
+            if (cw_watch_stop(&watch)) continue;
+            int64_t first = t * TILE, n = cells - first < TILE ? cells - first : TILE;
+            float *near = room + cw_thread_number() * each, *best = near + TILE * landmarks;
+            int64_t *at = place + cw_thread_number() * k;
+            cw_exec ex = {1};
+            /* |a - b|^2 less |a|^2, which is the same for all landmarks */
+            ctx->kernels->gemm(&ex, near, landmarks, point + first * dims, dims, 0, landmark, dims, 1, -2.0f, 0.0f, n,
+                               landmarks, dims);
+            for (int64_t c = 0; c < n; c++) {
+                for (int64_t j = 0; j < landmarks; j++) near[c * landmarks + j] += square[j];
+                nearest(at, best, near + c * landmarks, landmarks, k);
+                for (int64_t v = 0; v < values; v++) {
+                    double sum = 0.0;
+                    for (int64_t j = 0; j < k; j++) sum += value[at[j] * values + v];
+                    mean[(first + c) * values + v] = sum / (double)k;
+                }
+            }
+        }
+    }
+    cw_free(ctx, place);
+    cw_free(ctx, square);
+    cw_free(ctx, room);
+    return ctx->status;
+}

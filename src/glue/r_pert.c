@@ -1,0 +1,284 @@
+/* r_pert.c: .Call entry points for perturbations: sums over groups of cells, the model of their effects, transport
+ * between two sets of cells, simulated screens. R's matrices of readouts x perturbations are the engine's
+ * (perturbations, readouts). */
+#include "glue.h"
+
+#include "../engine/linalg/dense.h"
+#include "../engine/pert/effects.h"
+#include "../engine/pert/model.h"
+#include "../engine/pert/transport.h"
+#include "../engine/sim/screen.h"
+
+#include <string.h>
+
+/* The doubles, or integers, of list element `name`, which must be `length` long; NULL for R_NilValue. */
+static const double *reals(SEXP list, const char *name, double length)
+{
+    SEXP x = cw_glue_get(list, name);
+    if (Rf_isNull(x)) return NULL;
+    if (TYPEOF(x) != REALSXP || (double)Rf_xlength(x) != length)
+        Rf_error("internal error: '%s' must hold %.0f doubles", name, length);
+    return REAL(x);
+}
+
+static const int32_t *whole(SEXP x, const char *name, double length, double below)
+{
+    if (TYPEOF(x) != INTSXP || (double)Rf_xlength(x) != length)
+        Rf_error("internal error: '%s' must hold %.0f integers", name, length);
+    for (R_xlen_t i = 0; i < Rf_xlength(x); i++)
+        if (INTEGER(x)[i] < -1 || INTEGER(x)[i] >= below)
+            Rf_error("internal error: %s[%.0f] is %d", name, (double)i + 1, INTEGER(x)[i]);
+    return INTEGER(x);
+}
+
+/* ---- effects ----------------------------------------------------------------------------------------------------- */
+
+/* cells: list(p, i, x, genes, cells, scale, group, batch), group and batch from 0, group -1: left out. */
+static cw_cells_view as_cells(SEXP list, int64_t groups, int64_t batches)
+{
+    double genes = cw_glue_number(list, "genes", -1), cells = cw_glue_number(list, "cells", -1);
+    if (!(genes >= 1 && cells >= 0)) Rf_error("internal error: a view of cells without its size");
+    SEXP p = cw_glue_get(list, "p"), i = cw_glue_get(list, "i"), x = cw_glue_get(list, "x");
+    cw_glue_need_columns(p, i, x, (int64_t)genes, (int64_t)cells);
+    cw_cells_view v = {.start = INTEGER(p), .at = INTEGER(i), .x = REAL(x), .cells = (int64_t)cells,
+                       .genes = (int64_t)genes, .scale = reals(list, "scale", cells)};
+    v.group = whole(cw_glue_get(list, "group"), "group", cells, (double)groups);
+    v.batch = whole(cw_glue_get(list, "batch"), "batch", cells, (double)batches);
+    for (int64_t c = 0; c < v.cells; c++)
+        if (v.batch[c] < 0) Rf_error("internal error: a cell without a batch");
+    return v;
+}
+
+/* sums: list(sum, square), each genes x groups, or NULL with `groups` a number; centre: genes x batches. -> the sums
+ * with the cells of this block added. */
+SEXP cw_r_effects_add(SEXP sums, SEXP groups_, SEXP cells, SEXP centre, SEXP threads)
+{
+    int64_t groups = (int64_t)Rf_asReal(groups_), batches = Rf_ncols(centre);
+    if (groups < 1 || TYPEOF(centre) != REALSXP) Rf_error("internal error: groups or centres");
+    cw_cells_view v = as_cells(cells, groups, batches);
+    if (Rf_nrows(centre) != v.genes) Rf_error("internal error: centres of other genes");
+    if (Rf_isNull(sums)) {
+        const cw_glue_part parts[] = {{"sum", REALSXP, v.genes, groups}, {"square", REALSXP, v.genes, groups}};
+        sums = PROTECT(cw_glue_make(2, parts));
+    } else {
+        sums = PROTECT(MAYBE_SHARED(sums) ? Rf_duplicate(sums) : sums);
+        for (int k = 0; k < 2; k++) {
+            SEXP one = VECTOR_ELT(sums, k);
+            if (TYPEOF(one) != REALSXP || (int64_t)Rf_xlength(one) != v.genes * groups)
+                Rf_error("internal error: sums");
+            if (MAYBE_SHARED(one)) SET_VECTOR_ELT(sums, k, Rf_duplicate(one));
+        }
+    }
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    cw_effects_add(ctx, REAL(VECTOR_ELT(sums, 0)), REAL(VECTOR_ELT(sums, 1)), &v, REAL(centre), groups);
+    return cw_glue_return(ctx, sums);
+}
+
+/* weight: genes x groups. -> a number per cell */
+SEXP cw_r_effects_project(SEXP cells, SEXP centre, SEXP weight, SEXP threads)
+{
+    int64_t groups = Rf_ncols(weight), batches = Rf_ncols(centre);
+    if (TYPEOF(centre) != REALSXP || TYPEOF(weight) != REALSXP) Rf_error("internal error: centres or weights");
+    cw_cells_view v = as_cells(cells, groups, batches);
+    if (Rf_nrows(centre) != v.genes || Rf_nrows(weight) != v.genes) Rf_error("internal error: weights of other genes");
+    SEXP out = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)v.cells));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    cw_effects_project(ctx, REAL(out), &v, REAL(centre), REAL(weight), groups, batches);
+    return cw_glue_return(ctx, out);
+}
+
+/* a (g x p), b (g x q) -> t(a) b (p x q); with `plain` a (g x p), b (p x q) -> a b (g x q). The same numbers for any
+ * number of threads, whatever BLAS R has. */
+SEXP cw_r_dense_product(SEXP a, SEXP b, SEXP plain, SEXP threads)
+{
+    if (TYPEOF(a) != REALSXP || TYPEOF(b) != REALSXP || !Rf_isMatrix(a) || !Rf_isMatrix(b))
+        Rf_error("internal error: products are of matrices of doubles");
+    int direct = Rf_asLogical(plain) == 1;
+    int64_t g = Rf_nrows(a), p = Rf_ncols(a), q = Rf_ncols(b);
+    if (Rf_nrows(b) != (direct ? p : g)) Rf_error("internal error: matrices that don't fit together");
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)(direct ? g : p), (int)q));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    if (direct) cw_dense_product(ctx->threads, REAL(out), REAL(b), 0, REAL(a), 0, 0.0, q, g, p);
+    else cw_dense_product(ctx->threads, REAL(out), REAL(b), 0, REAL(a), 1, 0.0, q, p, g);
+    return cw_glue_return(ctx, out);
+}
+
+/* ---- the model --------------------------------------------------------------------------------------------------- */
+
+/* A list with the members of cw_pert_data; arrays in R's order have the engine's dimensions reversed. */
+static cw_pert_data as_data(SEXP list)
+{
+    double P = cw_glue_number(list, "perts", -1), N = cw_glue_number(list, "genes", -1);
+    double K = cw_glue_number(list, "directs", -1), G = cw_glue_number(list, "readouts", -1);
+    if (!(P >= 1 && N >= 1 && K >= 0 && K <= CW_PERT_DIRECTS && G >= 1)) Rf_error("internal error: sizes of the model");
+    cw_pert_data d = {.perts = (int64_t)P, .genes = (int64_t)N, .directs = (int64_t)K, .readouts = (int64_t)G};
+    SEXP start = cw_glue_get(list, "start"), member = cw_glue_get(list, "member");
+    d.start = whole(start, "start", P + 1, 2147483647.0);
+    for (int64_t p = 0; p < d.perts; p++)
+        if (d.start[0] != 0 || d.start[p + 1] <= d.start[p]) Rf_error("internal error: a perturbation without genes");
+    d.member = whole(member, "member", d.start[d.perts], N);
+    for (int64_t i = 0; i < d.start[d.perts]; i++)
+        if (d.member[i] < 0) Rf_error("internal error: a gene that is none");
+    d.cells = reals(list, "cells", P);
+    d.controls = cw_glue_number(list, "controls", 0);
+    d.kernel = reals(list, "kernel", N * N);
+    d.yy = reals(list, "yy", P * P);
+    d.yd = reals(list, "yd", K * P * N);
+    d.dd = reals(list, "dd", K * K * N * N);
+    d.ty = reals(list, "ty", P * P);
+    d.tt = reals(list, "tt", P);
+    d.td = reals(list, "td", K * P * N);
+    d.own_y = reals(list, "ownY", P * N);
+    d.own_t = reals(list, "ownT", P * N);
+    d.own_d = reals(list, "ownD", K * N * N);
+    if (!d.cells) Rf_error("internal error: no numbers of cells");
+    return d;
+}
+
+static void need_products(const cw_pert_data *d, int scores)
+{
+    if (!d->yy || !d->yd || !d->dd || (scores && (!d->ty || !d->tt || !d->td || !d->own_y || !d->own_t || !d->own_d)))
+        Rf_error("internal error: products are missing");
+}
+
+static const int32_t *indices(SEXP x, const char *name, int64_t below)
+{
+    const int32_t *at = whole(x, name, (double)Rf_xlength(x), (double)below);
+    for (R_xlen_t i = 0; i < Rf_xlength(x); i++)
+        if (at[i] < 0) Rf_error("internal error: %s below 0", name);
+    return at;
+}
+
+static const int32_t *as_perm(SEXP perm, const cw_pert_data *d)
+{
+    if (Rf_isNull(perm)) return NULL;
+    if (Rf_xlength(perm) != d->genes) Rf_error("internal error: a permutation of other genes");
+    return indices(perm, "perm", d->genes);
+}
+
+/* train, perm: from 0. -> list(alpha, theta, share, other = c(c, loglik, rounds)) */
+SEXP cw_r_pert_fit(SEXP data, SEXP train, SEXP perm, SEXP threads)
+{
+    cw_pert_data d = as_data(data);
+    need_products(&d, 0);
+    const int32_t *at = indices(train, "train", d.perts), *permuted = as_perm(perm, &d);
+    const cw_glue_part parts[] = {{"alpha", REALSXP, d.directs, -1}, {"theta", REALSXP, CW_PERT_PARTS, -1},
+                                  {"share", REALSXP, CW_PERT_PARTS, -1}, {"other", REALSXP, 3, -1}};
+    SEXP out = PROTECT(cw_glue_make(4, parts));
+    cw_pert_fit f = {0};
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    if (cw_pert_fit_model(ctx, &f, &d, at, Rf_xlength(train), permuted) == CW_OK) {
+        memcpy(REAL(VECTOR_ELT(out, 0)), f.alpha, (size_t)d.directs * sizeof(double));
+        memcpy(REAL(VECTOR_ELT(out, 1)), f.theta, sizeof f.theta);
+        memcpy(REAL(VECTOR_ELT(out, 2)), f.share, sizeof f.share);
+        const double other[] = {f.c, f.loglik, f.rounds};
+        memcpy(REAL(VECTOR_ELT(out, 3)), other, sizeof other);
+    }
+    return cw_glue_return(ctx, out);
+}
+
+/* fit: list(theta, other) of the above. -> list(weight = train x test, variance) */
+SEXP cw_r_pert_predict(SEXP data, SEXP fit, SEXP train, SEXP test, SEXP threads)
+{
+    cw_pert_data d = as_data(data);
+    const int32_t *from = indices(train, "train", d.perts), *to = indices(test, "test", d.perts);
+    cw_pert_fit f = {.c = reals(fit, "other", 3)[0]};
+    memcpy(f.theta, reals(fit, "theta", CW_PERT_PARTS), sizeof f.theta);
+    int64_t n = Rf_xlength(train), m = Rf_xlength(test);
+    const cw_glue_part parts[] = {{"weight", REALSXP, n, m}, {"variance", REALSXP, m, -1}};
+    SEXP out = PROTECT(cw_glue_make(2, parts));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    cw_pert_predict(ctx, REAL(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)), &d, &f, from, n, to, m);
+    return cw_glue_return(ctx, out);
+}
+
+/* fold: from 0, -1: not used. -> squared error of each perturbation, NA where it is not used */
+SEXP cw_r_pert_crossval(SEXP data, SEXP fold, SEXP perm, SEXP threads)
+{
+    cw_pert_data d = as_data(data);
+    need_products(&d, 1);
+    const int32_t *at = whole(fold, "fold", (double)d.perts, (double)d.perts), *permuted = as_perm(perm, &d);
+    SEXP out = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)d.perts));
+    for (int64_t p = 0; p < d.perts; p++) REAL(out)[p] = NA_REAL;
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    cw_pert_crossval(ctx, REAL(out), &d, at, d.perts, permuted);
+    return cw_glue_return(ctx, out);
+}
+
+/* ---- transport --------------------------------------------------------------------------------------------------- */
+
+/* from, to: values x cells. -> list(from, to: means; map: A as R multiplies values with it; shrunk) */
+SEXP cw_r_gaussian_map(SEXP from, SEXP to, SEXP threads)
+{
+    if (TYPEOF(from) != REALSXP || TYPEOF(to) != REALSXP || Rf_nrows(from) != Rf_nrows(to))
+        Rf_error("internal error: two sets of cells with as many values are needed");
+    int64_t d = Rf_nrows(from);
+    const cw_glue_part parts[] = {{"from", REALSXP, d, -1}, {"to", REALSXP, d, -1}, {"map", REALSXP, d, d},
+                                  {"shrunk", REALSXP, 2, -1}};
+    SEXP out = PROTECT(cw_glue_make(4, parts));
+    double *shrunk = REAL(VECTOR_ELT(out, 3));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    double *S = cw_alloc(ctx, 2 * d * d, sizeof *S);
+    if (S) {
+        cw_shrunk_covariance(ctx, REAL(VECTOR_ELT(out, 0)), S, shrunk, REAL(from), Rf_ncols(from), d);
+        cw_shrunk_covariance(ctx, REAL(VECTOR_ELT(out, 1)), S + d * d, shrunk + 1, REAL(to), Rf_ncols(to), d);
+        if (ctx->status == CW_OK) cw_gaussian_map(ctx, REAL(VECTOR_ELT(out, 2)), S, S + d * d, d);
+    }
+    cw_free(ctx, S);
+    return cw_glue_return(ctx, out);
+}
+
+/* ---- simulated screens ------------------------------------------------------------------------------------------- */
+
+static void set_ints(SEXP out, int at, const int32_t *from, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++) INTEGER(VECTOR_ELT(out, at))[k] = from[k];
+}
+
+static void set_bytes(SEXP out, int at, const uint8_t *from, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++) INTEGER(VECTOR_ELT(out, at))[k] = from[k];
+}
+
+static void set_floats(SEXP out, int at, const float *from, int64_t n)
+{
+    for (int64_t k = 0; k < n; k++) REAL(VECTOR_ELT(out, at))[k] = from[k];
+}
+
+/* -> list, matrices in R's order (genes x ...): see screen.h; counts as a matrix genes x cells of integers. The
+ * number of cells is known only when it is done, so the simulation lives on while R makes room. */
+SEXP cw_r_screen(SEXP options, SEXP key, SEXP threads)
+{
+    enum { WIRING, NETWORK, TERM, GRAPH, WORKS, STRESS, FIRST, SECOND, OF, HIT, COUNTS, TRUTH, PARTS };
+    cw_screen_options o;
+    cw_glue_settings(options, cw_screen_settings, &o);
+    o.key = cw_glue_key(key);
+    int64_t R = (CW_SCREEN_SIGNALS + CW_SCREEN_FACTORS) * o.pathways, G = R + o.targets, P = R + o.pairs;
+    int64_t most = o.controls + P * o.cells_high;
+    if ((double)most * (double)G > 2147483647.0) Rf_error("more than 2^31 counts; ask for fewer cells or genes.");
+    const cw_glue_part parts[] = {
+        {"wiring", REALSXP, G, R}, {"network", REALSXP, G, R}, {"term", INTSXP, CW_SCREEN_TERMS * o.pathways, R},
+        {"graph", INTSXP, R, R}, {"works", REALSXP, R, -1}, {"stress", REALSXP, G, -1}, {"first", INTSXP, P, -1},
+        {"second", INTSXP, P, -1}, {"of", INTSXP, most, -1}, {"hit", INTSXP, 2, most}, {"counts", INTSXP, G, most},
+        {"truth", REALSXP, G, o.truth > 0 ? P : 0}};
+    SEXP out = PROTECT(cw_glue_make(PARTS, parts));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    cw_screen s;
+    if (cw_screen_simulate(ctx, &s, &o) == CW_OK) {
+        set_floats(out, WIRING, s.wiring, R * G);
+        set_floats(out, NETWORK, s.network, R * G);
+        set_bytes(out, TERM, s.term, R * CW_SCREEN_TERMS * o.pathways);
+        set_bytes(out, GRAPH, s.graph, R * R);
+        memcpy(REAL(VECTOR_ELT(out, WORKS)), s.works, (size_t)R * sizeof(double));
+        memcpy(REAL(VECTOR_ELT(out, STRESS)), s.stress, (size_t)G * sizeof(double));
+        set_ints(out, FIRST, s.first, P);
+        set_ints(out, SECOND, s.second, P);
+        set_ints(out, OF, s.of, s.cells);
+        for (int64_t c = s.cells; c < most; c++) INTEGER(VECTOR_ELT(out, OF))[c] = NA_INTEGER;
+        set_bytes(out, HIT, s.hit, 2 * s.cells);
+        set_ints(out, COUNTS, s.counts, s.cells * G);
+        if (s.truth) memcpy(REAL(VECTOR_ELT(out, TRUTH)), s.truth, (size_t)(P * G) * sizeof(double));
+    }
+    cw_screen_free(ctx, &s);
+    return cw_glue_return(ctx, out);
+}

@@ -1,0 +1,345 @@
+/* test_pert.c: effects are the sums they are said to be, the model is the one of its equations, maps are optimal, and
+ * simulated screens have the effects they were given. */
+#include "test.h"
+
+#include "linalg/dense.h"
+#include "linalg/positive.h"
+#include "pert/effects.h"
+#include "pert/model.h"
+#include "pert/transport.h"
+#include "sim/draws.h"
+#include "sim/screen.h"
+
+static cw_ctx *new_ctx(int threads)
+{
+    cw_ctx *ctx = cw_ctx_new(NULL);
+    ctx->threads = threads;
+    return ctx;
+}
+
+/* A random positive definite matrix. */
+static void positive(double *A, int64_t n, draws *d)
+{
+    double *B = malloc(sizeof *B * (size_t)(n * n));
+    for (int64_t k = 0; k < n * n; k++) B[k] = normal(d);
+    cw_dense_product(1, A, B, 0, B, 1, 0.0, n, n, n);
+    for (int64_t i = 0; i < n; i++) A[i * n + i] += 1.0;
+    free(B);
+}
+
+static void test_positive(void)
+{
+    enum { N = 37 };
+    draws d = draws_new(3, 0, 0);
+    double A[N * N], L[N * N], inverse[N * N], one[N * N], value[N], *room = malloc(sizeof *room * 10000);
+    positive(A, N, &d);
+    memcpy(L, A, sizeof L);
+    CHECK(cw_positive_factor(L, N) == 0, "no factor");
+    cw_positive_inverse(inverse, L, N);
+    cw_dense_product(1, one, A, 0, inverse, 0, 0.0, N, N, N);
+    double worst = 0, sum = 0;
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < N; j++) worst = fmax(worst, fabs(one[i * N + j] - (i == j)));
+    CHECK(worst < 1e-9, "A times its inverse is off by %g", worst);
+    memcpy(one, A, sizeof one);
+    if (room && cw_dense_eigen_room(N) < 10000 && cw_dense_eigen(value, one, room, N, 1) == 0)
+        for (int i = 0; i < N; i++) sum += log(value[i]);
+    CHECK(fabs(sum - cw_positive_logdet(L, N)) < 1e-8, "log determinant %g, not %g", cw_positive_logdet(L, N), sum);
+    A[0] = -1;
+    CHECK(cw_positive_factor(A, N) == -1, "a factor of what is not positive");
+    A[0] = NAN;
+    CHECK(cw_positive_factor(A, N) == -1, "a factor of NaN");
+    free(room);
+}
+
+/* Sums against the dense ones, on one and on three threads. */
+static void test_effects(void)
+{
+    enum { CELLS = 23, GENES = 7, GROUPS = 4, BATCHES = 2 };
+    draws d = draws_new(5, 0, 0);
+    int32_t start[CELLS + 1] = {0}, at[CELLS * GENES], group[CELLS], batch[CELLS];
+    double x[CELLS * GENES], scale[CELLS], centre[BATCHES * GENES], want[2][GROUPS * GENES] = {{0}},
+                                                                                     weight[GROUPS * GENES];
+    double along[CELLS] = {0}, out[CELLS];
+    for (int k = 0; k < BATCHES * GENES; k++) centre[k] = unit(&d);
+    for (int k = 0; k < GROUPS * GENES; k++) weight[k] = normal(&d);
+    for (int c = 0, n = 0; c < CELLS; c++) {
+        group[c] = (int32_t)below(&d, GROUPS + 1) - 1, batch[c] = (int32_t)below(&d, BATCHES), scale[c] = unit(&d);
+        for (int g = 0; g < GENES; g++) {
+            double count = unit(&d) < .5 ? (double)below(&d, 9) : 0.0;
+            if (count > 0.0) at[n] = g, x[n++] = count;
+            double v = log1p(count * scale[c]) - centre[batch[c] * GENES + g];
+            if (group[c] < 0) continue;
+            want[0][group[c] * GENES + g] += v, want[1][group[c] * GENES + g] += v * v;
+            along[c] += weight[group[c] * GENES + g] * v;
+        }
+        start[c + 1] = n;
+    }
+    cw_cells_view v = {start, at, x, CELLS, GENES, scale, group, batch};
+    for (int threads = 1; threads < 4; threads += 2) {
+        cw_ctx *ctx = new_ctx(threads);
+        double sum[GROUPS * GENES] = {0}, square[GROUPS * GENES] = {0}, worst = 0;
+        CHECK(cw_effects_add(ctx, sum, square, &v, centre, GROUPS) == CW_OK, "%s", ctx->text);
+        for (int k = 0; k < GROUPS * GENES; k++)
+            worst = fmax(worst, fmax(fabs(sum[k] - want[0][k]), fabs(square[k] - want[1][k])));
+        CHECK(worst < 1e-12, "sums off by %g", worst);
+        CHECK(cw_effects_project(ctx, out, &v, centre, weight, GROUPS, BATCHES) == CW_OK, "%s", ctx->text);
+        worst = 0;
+        for (int c = 0; c < CELLS; c++) worst = fmax(worst, fabs(out[c] - along[c]));
+        CHECK(worst < 1e-12, "projections off by %g", worst);
+        cw_ctx_free(ctx);
+    }
+}
+
+/* A has to carry S0 to S1: A S0 A = S1, and be symmetric. */
+static void test_transport(void)
+{
+    enum { D = 9, N = 60 };
+    cw_ctx *ctx = new_ctx(1);
+    draws d = draws_new(7, 0, 0);
+    double from[D * D], to[D * D], A[D * D], B[D * D], C[D * D], worst = 0, skew = 0, mean[D], S[D * D], x[N * D],
+                                                                 shrunk;
+    positive(from, D, &d);
+    positive(to, D, &d);
+    CHECK(cw_gaussian_map(ctx, A, from, to, D) == CW_OK, "%s", ctx->text);
+    cw_dense_product(1, B, A, 0, from, 0, 0.0, D, D, D);
+    cw_dense_product(1, C, B, 0, A, 0, 0.0, D, D, D);
+    for (int k = 0; k < D * D; k++) worst = fmax(worst, fabs(C[k] - to[k]));
+    for (int i = 0; i < D; i++)
+        for (int j = 0; j < D; j++) skew = fmax(skew, fabs(A[i * D + j] - A[j * D + i]));
+    CHECK(worst < 1e-8 && skew < 1e-8, "A S0 A off by %g, A skewed by %g", worst, skew);
+    /* shrinkage is complete where all directions are alike, slight where one stands out */
+    for (int k = 0; k < N * D; k++) x[k] = normal(&d) * (k % D == 0 ? 20.0 : 1.0) + 3.0;
+    CHECK(cw_shrunk_covariance(ctx, mean, S, &shrunk, x, N, D) == CW_OK, "%s", ctx->text);
+    CHECK(shrunk > 0 && shrunk < .1 && S[0] > 100 * S[D + 1], "shrunk by %g, %g and %g", shrunk, S[0], S[D + 1]);
+    CHECK(cw_shrunk_covariance(ctx, mean, S, &shrunk, x, 1, D) == CW_ERR_ARGUMENT, "a covariance of one cell");
+    cw_ctx_clear(ctx);
+    from[0] = NAN;
+    CHECK(cw_gaussian_map(ctx, A, from, to, D) == CW_ERR_NUMERIC, "a map of NaN");
+    CHECK(ctx->memory.bytes == 0, "%lld bytes left", (long long)ctx->memory.bytes);
+    cw_ctx_free(ctx);
+}
+
+/* ---- the model --------------------------------------------------------------------------------------------------- */
+
+enum { GENES = 12, PERTS = 20, READOUTS = 150, DIRECTS = 2 };
+
+typedef struct problem {
+    double Y[PERTS * READOUTS], T[PERTS * READOUTS], D[DIRECTS * GENES * READOUTS], K[GENES * GENES];
+    double yy[PERTS * PERTS], ty[PERTS * PERTS], tt[PERTS], yd[DIRECTS * PERTS * GENES], td[DIRECTS * PERTS * GENES];
+    double dd[DIRECTS * DIRECTS * GENES * GENES], own_y[PERTS * GENES], own_t[PERTS * GENES];
+    double own_d[DIRECTS * GENES * GENES], cells[PERTS];
+    int32_t start[PERTS + 1], member[2 * PERTS];
+    cw_pert_data data;
+} problem;
+
+static double dot(const double *a, const double *b)
+{
+    double sum = 0;
+    for (int g = 0; g < READOUTS; g++) sum += a[g] * b[g];
+    return sum;
+}
+
+/* 12 singles, 8 pairs; effects with a direct part, a similarity, noise. Gene i is readout i but for the last 2. */
+static void make(problem *p, double direct)
+{
+    draws d = draws_new(11, 0, 0);
+    double *u = calloc(GENES * READOUTS, sizeof *u), shared[READOUTS];
+    for (int g = 0; g < READOUTS; g++) shared[g] = normal(&d);
+    for (int k = 0; k < DIRECTS * GENES * READOUTS; k++) p->D[k] = normal(&d);
+    for (int i = 0; i < GENES; i++)
+        for (int j = 0; j < GENES; j++) p->K[i * GENES + j] = i == j ? 1.0 : i / 3 == j / 3 ? .7 : 0.0;
+    for (int i = 0; i < GENES; i += 3) {
+        double common[READOUTS];
+        for (int g = 0; g < READOUTS; g++) common[g] = normal(&d);
+        for (int k = i; k < i + 3; k++)
+            for (int g = 0; g < READOUTS; g++)
+                u[k * READOUTS + g] =
+                    .4 * shared[g] + .8 * common[g] + .4 * normal(&d) + direct * p->D[k * READOUTS + g];
+    }
+    for (int q = 0, n = 0; q < PERTS; q++) {
+        p->start[q] = n;
+        p->member[n++] = (int32_t)(q % GENES);
+        if (q >= GENES) p->member[n++] = (int32_t)((q + 5) % GENES);
+        p->start[q + 1] = n;
+        p->cells[q] = 20 + 10 * q;
+        for (int g = 0; g < READOUTS; g++) {
+            double sum = 0;
+            for (int32_t m = p->start[q]; m < n; m++) sum += u[p->member[m] * READOUTS + g];
+            sum *= q >= GENES ? .8 : 1.0;
+            p->Y[q * READOUTS + g] = sum + normal(&d) / sqrt(p->cells[q]);
+            p->T[q * READOUTS + g] = sum + normal(&d) / sqrt(p->cells[q]);
+        }
+    }
+    for (int a = 0; a < PERTS; a++) {
+        p->tt[a] = dot(p->T + a * READOUTS, p->T + a * READOUTS);
+        for (int b = 0; b < PERTS; b++) {
+            p->yy[a * PERTS + b] = dot(p->Y + a * READOUTS, p->Y + b * READOUTS);
+            p->ty[a * PERTS + b] = dot(p->T + a * READOUTS, p->Y + b * READOUTS);
+        }
+        for (int i = 0; i < GENES; i++) {
+            p->own_y[a * GENES + i] = i < GENES - 2 ? p->Y[a * READOUTS + i] : NAN;
+            p->own_t[a * GENES + i] = i < GENES - 2 ? p->T[a * READOUTS + i] : NAN;
+            for (int k = 0; k < DIRECTS; k++) {
+                const double *D = p->D + (k * GENES + i) * READOUTS;
+                p->yd[(k * PERTS + a) * GENES + i] = dot(p->Y + a * READOUTS, D);
+                p->td[(k * PERTS + a) * GENES + i] = dot(p->T + a * READOUTS, D);
+            }
+        }
+    }
+    for (int k = 0; k < DIRECTS; k++)
+        for (int i = 0; i < GENES; i++)
+            for (int j = 0; j < GENES; j++) {
+                const double *D = p->D + (k * GENES + i) * READOUTS;
+                p->own_d[(k * GENES + i) * GENES + j] = D[j];
+                for (int l = 0; l < DIRECTS; l++)
+                    p->dd[((k * DIRECTS + l) * GENES + i) * GENES + j] = dot(D, p->D + (l * GENES + j) * READOUTS);
+            }
+    p->data = (cw_pert_data){.perts = PERTS,
+                             .genes = GENES,
+                             .directs = DIRECTS,
+                             .readouts = READOUTS,
+                             .start = p->start,
+                             .member = p->member,
+                             .cells = p->cells,
+                             .controls = 500,
+                             .kernel = p->K,
+                             .yy = p->yy,
+                             .yd = p->yd,
+                             .dd = p->dd,
+                             .ty = p->ty,
+                             .tt = p->tt,
+                             .td = p->td,
+                             .own_y = p->own_y,
+                             .own_t = p->own_t,
+                             .own_d = p->own_d};
+    free(u);
+}
+
+/* Prediction for perturbation q, readout by readout, from weights and alpha. */
+static void predict(double *out, const problem *p, const cw_pert_fit *f, const double *weight, const int32_t *train,
+                    int n, int q)
+{
+    for (int g = 0; g < READOUTS; g++) {
+        out[g] = 0;
+        for (int a = -1; a < n; a++) {
+            int r = a < 0 ? q : train[a];
+            double direct = 0;
+            for (int k = 0; k < DIRECTS; k++)
+                for (int32_t m = p->start[r]; m < p->start[r + 1]; m++)
+                    direct += f->alpha[k] * p->D[(k * GENES + p->member[m]) * READOUTS + g];
+            out[g] += a < 0 ? (r >= GENES ? f->c : 1.0) * direct : weight[a] * (p->Y[r * READOUTS + g] - direct);
+        }
+    }
+}
+
+/* Errors by inner products are those of the predictions themselves; the direct profile that is there is found, the
+ * other is not; parts that are not there get nothing; a permutation of nothing changes nothing. */
+static void test_model(void)
+{
+    problem *p = malloc(sizeof *p);
+    int32_t fold[PERTS], same[GENES], moved[GENES];
+    double error[PERTS], again[PERTS], null[PERTS];
+    make(p, .5);
+    for (int q = 0; q < PERTS; q++) fold[q] = q % 4;
+    for (int i = 0; i < GENES; i++) same[i] = i, moved[i] = (i + 4) % GENES;
+    cw_ctx *ctx = new_ctx(3);
+    CHECK(cw_pert_crossval(ctx, error, &p->data, fold, 4, NULL) == CW_OK, "%s", ctx->text);
+    CHECK(cw_pert_crossval(ctx, null, &p->data, fold, 4, moved) == CW_OK, "%s", ctx->text);
+    ctx->threads = 1;
+    CHECK(cw_pert_crossval(ctx, again, &p->data, fold, 4, same) == CW_OK, "%s", ctx->text);
+    CHECK(memcmp(error, again, sizeof error) == 0, "threads or a permutation of nothing changed the errors");
+    double worst = 0, sum[2] = {0};
+    for (int k = 0; k < 4; k++) {
+        int32_t train[PERTS], test[PERTS], n = 0, m = 0;
+        for (int q = 0; q < PERTS; q++)
+            if (fold[q] == k) test[m++] = q;
+            else train[n++] = q;
+        cw_pert_fit f;
+        double weight[PERTS * PERTS], variance[PERTS], out[READOUTS];
+        CHECK(cw_pert_fit_model(ctx, &f, &p->data, train, n, NULL) == CW_OK, "%s", ctx->text);
+        CHECK(fabs(f.alpha[0] - .5) < .1 && fabs(f.alpha[1]) < .1, "alpha %g, %g", f.alpha[0], f.alpha[1]);
+        CHECK(f.theta[CW_PERT_KERNEL] > 0 && f.c < 1, "weight of the kernel %g, c %g", f.theta[CW_PERT_KERNEL], f.c);
+        CHECK(cw_pert_predict(ctx, weight, variance, &p->data, &f, train, n, test, m) == CW_OK, "%s", ctx->text);
+        for (int t = 0; t < m; t++) {
+            int q = test[t];
+            predict(out, p, &f, weight + t * n, train, n, q);
+            double want = 0;
+            for (int g = 0; g < READOUTS; g++) {
+                int own = 0;
+                for (int32_t i = p->start[q]; i < p->start[q + 1]; i++)
+                    own |= p->member[i] == g && p->member[i] < GENES - 2;
+                if (!own) want += pow(p->T[q * READOUTS + g] - out[g], 2);
+            }
+            worst = fmax(worst, fabs(want - error[q]) / want);
+            sum[0] += error[q], sum[1] += null[q];
+            CHECK(variance[t] > 0, "variance %g", variance[t]);
+        }
+    }
+    CHECK(worst < 1e-8, "errors differ from those of the predictions by %g", worst);
+    CHECK(sum[0] < .7 * sum[1], "error %g, with permuted side information %g", sum[0], sum[1]);
+    p->data.kernel = NULL;
+    cw_pert_fit f;
+    int32_t all[GENES];
+    for (int i = 0; i < GENES; i++) all[i] = i;
+    CHECK(cw_pert_fit_model(ctx, &f, &p->data, all, GENES, NULL) == CW_OK, "%s", ctx->text);
+    CHECK(f.theta[CW_PERT_KERNEL] == 0 && f.theta[CW_PERT_PAIR] == 0, "parts that are not there");
+    CHECK(cw_pert_fit_model(ctx, &f, &p->data, all, 1, NULL) == CW_ERR_ARGUMENT, "one perturbation");
+    cw_ctx_clear(ctx);
+    p->yy[0] = NAN;
+    CHECK(cw_pert_fit_model(ctx, &f, &p->data, all, GENES, NULL) == CW_ERR_NUMERIC, "NaN taken");
+    CHECK(ctx->memory.bytes == 0, "%lld bytes left", (long long)ctx->memory.bytes);
+    cw_ctx_free(ctx);
+    free(p);
+}
+
+/* ---- screens ----------------------------------------------------------------------------------------------------- */
+
+static void test_screen(void)
+{
+    cw_screen_options o = cw_screen_defaults();
+    o.pathways = 3, o.targets = 40, o.pairs = 8, o.cells_low = 30, o.cells_high = 50, o.controls = 100, o.truth = 60;
+    o.key = 4;
+    cw_ctx *ctx = new_ctx(3), *alone = new_ctx(1);
+    cw_screen s, t;
+    CHECK(cw_screen_simulate(ctx, &s, &o) == CW_OK, "%s", ctx->text);
+    CHECK(cw_screen_simulate(alone, &t, &o) == CW_OK, "%s", alone->text);
+    CHECK(s.regulators == 18 && s.genes == 58 && s.perts == 26 && s.cells == t.cells, "%lld", (long long)s.cells);
+    CHECK(memcmp(s.counts, t.counts, sizeof *s.counts * (size_t)(s.cells * s.genes)) == 0, "threads changed counts");
+    CHECK(memcmp(s.truth, t.truth, sizeof *s.truth * (size_t)(s.perts * s.genes)) == 0, "threads changed the truth");
+    double total = 0, hit = 0, own = 0, works = 0;
+    for (int64_t k = 0; k < s.cells * s.genes; k++) total += s.counts[k];
+    CHECK(fabs(log(total / (double)s.cells / o.depth)) < .2, "%g counts a cell", total / (double)s.cells);
+    int64_t n = 0;
+    for (int64_t c = 0; c < s.cells; c++) {
+        if (s.of[c] < 0) CHECK(!s.hit[2 * c] && !s.hit[2 * c + 1], "a control cell is changed");
+        if (s.of[c] >= 0) hit += s.hit[2 * c], works += s.works[s.first[s.of[c]]], n++;
+    }
+    CHECK(fabs(hit - works) / (double)n < .05, "works in %g of the cells, not %g", hit / (double)n, works / (double)n);
+    for (int64_t p = 0; p < s.regulators; p++) own += s.truth[p * s.genes + p] < 0;
+    CHECK(own >= 17, "%g of 18 perturbed genes fall", own);
+    for (int64_t p = s.regulators; p < s.perts; p++)
+        CHECK(s.first[p] < s.second[p] && s.second[p] < s.regulators, "pair %lld", (long long)p);
+    for (int64_t g = s.regulators; g < s.genes; g++)
+        if (s.gate[2 * g] >= 0)
+            CHECK(s.wiring[s.gate[2 * g] * s.genes + g] != 0 && s.wiring[s.gate[2 * g + 1] * s.genes + g] != 0,
+                  "a gate without its edges");
+    cw_screen_free(ctx, &s);
+    cw_screen_free(alone, &t);
+    o.pairs = 400;
+    CHECK(cw_screen_simulate(ctx, &s, &o) == CW_ERR_ARGUMENT, "more pairs than there are");
+    cw_screen_free(ctx, &s);
+    CHECK(ctx->memory.bytes == 0 && alone->memory.bytes == 0, "bytes left");
+    cw_ctx_free(ctx);
+    cw_ctx_free(alone);
+}
+
+int main(void)
+{
+    test_positive();
+    test_effects();
+    test_transport();
+    test_model();
+    test_screen();
+    return test_end();
+}

@@ -1,0 +1,69 @@
+## annotateCells(): labels, blocks, containers, lost genes, one type only.
+
+test_that("cells get their types, probabilities and sets", {
+    d <- as.data.frame(simulatedLabels())
+    truth <- simulatedTypes(seed = 2)$cell_type
+    expect_identical(d$cell, colnames(simulatedTypes(seed = 2)))
+    expect_gt(mean(d$label == truth), 0.85)
+    expect_true(all(d$probability > 1 / 3 & d$probability <= 1))
+    inside <- mapply(function(set, t) t %in% set, strsplit(d$set, "|",
+        fixed = TRUE), truth)
+    expect_gt(mean(inside), 0.85)
+    expect_true(all(d$broad == d$label | d$broad == "unassigned"))
+    expect_true(all((d$broad == "unassigned") == (d$probability < 0.8)))
+})
+
+test_that("a matrix, logs and file-backed blocks give the same labels", {
+    a <- simulatedAnnotator()
+    x <- simulatedTypes(seed = 2)
+    want <- as.data.frame(simulatedLabels())$label
+    m <- SingleCellExperiment::counts(x)
+    go <- function(x) as.data.frame(annotateCells(x, a, novelty = FALSE,
+        seed = 1, verbose = FALSE))$label
+    expect_identical(go(as.matrix(m)), want)
+    expect_identical(go(DelayedArray::DelayedArray(m)), want)
+    logs <- log1p(1e4 * sweep(as.matrix(m), 2, colSums(m), "/"))
+    expect_identical(go(logs), want)
+    expect_identical(go(m[160:1, ]), want)
+    many <- m[, rep(seq_len(120), 40)] # more than one block
+    colnames(many) <- paste0("c", seq_len(4800))
+    many <- matrix(go(many), 120)
+    expect_true(all(many == many[, 1]))
+})
+
+test_that("genes that are missing make it train anew, and say so", {
+    x <- simulatedTypes(seed = 2)
+    expect_message(l <- annotateCells(x[1:100, ], simulatedAnnotator(),
+        novelty = FALSE, seed = 1), "training anew")
+    expect_identical(l@facts$genes, 100L)
+    expect_gt(mean(as.data.frame(l)$label == x$cell_type), 0.85)
+    expect_error(annotateCells(x[1:20, ], simulatedAnnotator()),
+        "share 20 genes")
+})
+
+test_that("a lopsided query is told, with the centroids beside", {
+    x <- simulatedTypes(seed = 2)
+    l <- annotateCells(x[, x$cell_type == "T"], simulatedAnnotator(),
+        novelty = FALSE, seed = 1, verbose = FALSE)
+    expect_true(l@facts$lopsided)
+    expect_match(paste(verdict(l)$text, collapse = " "), "calls pile up")
+    expect_gt(mean(as.data.frame(l)$centroid == "T"), 0.85)
+    few <- annotateCells(x[, 1:30], simulatedAnnotator(), novelty = FALSE,
+        seed = 1, verbose = FALSE)
+    expect_match(paste(verdict(few)$text, collapse = " "),
+        "Fewer than 50 cells")
+})
+
+test_that("a reference of cells, an ontology, and other methods", {
+    cells <- simulatedTypes(25)
+    x <- simulatedTypes(10, seed = 2)
+    l <- annotateCells(x, cells, nPerm = 3, method = "centroid",
+        ontology = bloodOntology(), terms = bloodTerms, novelty = FALSE,
+        level = 0.95, seed = 1, verbose = FALSE)
+    d <- as.data.frame(l)
+    expect_gt(mean(d$label == x$cell_type), 0.85)
+    expect_identical(unname(bloodTerms[d$label]), d$term)
+    up <- d$broad != d$label & d$broad != "unassigned"
+    expect_true(all(d$broad[up] %in% bloodOntology()@names))
+    expect_match(paste(verdict(l)$text, collapse = " "), "aren't calibrated")
+})

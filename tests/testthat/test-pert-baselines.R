@@ -1,0 +1,37 @@
+## The baselines on effects small enough to follow.
+
+Y <- matrix(c(1, 0, 0, 1, 2, 2, 3, 3), 2)
+perts <- list("A", "B", "C", c("A", "B"))
+genes <- c("A", "B", "C", "D")
+K <- diag(4)
+K[4, 2] <- K[2, 4] <- 0.9
+K[4, 1] <- K[1, 4] <- 0.2
+
+test_that("each predicts what its name says", {
+    all <- c(perts, list("D", c("A", "D")))
+    expect_identical(causeway:::.noChange(Y, 1:3), matrix(0, 2, 3))
+    expect_equal(causeway:::.meanPerturbed(Y, 1:3, 1)[, 1], c(1, 1))
+    expect_equal(causeway:::.additiveEffect(Y, all, 1:3, 4:6),
+        cbind(c(1, 1), c(1, 1), c(2, 1)))
+    expect_equal(causeway:::.nearestEffect(Y, all, 1:4, 5, K, genes)[, 1],
+        Y[, 2])
+    expect_equal(causeway:::.nearestEffect(Y, all, 1:4, 4, K, genes)[, 1],
+        Y[, 4])
+})
+
+test_that("the bilinear ridge solves its equations", {
+    set.seed(2)
+    Y <- matrix(rnorm(200), 20)
+    perts <- as.list(letters[1:10])
+    K <- crossprod(matrix(rnorm(120), 12)) / 12
+    E <- causeway:::.kernelAxes(K)
+    got <- causeway:::.bilinear(Y, perts, 1:8, 9:10, E, letters[1:10])
+    b <- rowMeans(Y[, 1:8])
+    u <- svd(Y[, 1:8] - b)
+    G <- u$u[, 1:7] %*% diag(u$d[1:7]) / sqrt(8)
+    e <- eigen(K, symmetric = TRUE)
+    E <- e$vectors %*% diag(sqrt(pmax(e$values, 0)))
+    W <- solve(crossprod(G) + 0.1 * diag(7), t(G) %*% (Y[, 1:8] - b) %*%
+        E[1:8, ]) %*% solve(crossprod(E[1:8, ]) + 0.1 * diag(10))
+    expect_equal(got, G %*% W %*% t(E[9:10, ]) + b, tolerance = 1e-6)
+})

@@ -1,0 +1,52 @@
+## Labels of perturbed cells.
+
+genes <- c("KLF1", "BAK1", "STAT1", "NKX2-5", "HLA-A", "TP53", "FOXG1")
+read <- function(labels, ...) {
+    out <- parsePerturbations(labels, genes = genes, ...)
+    out[match(labels, out$label), ]
+}
+
+test_that("the ways that screens are published in are read", {
+    same <- c("KLF1+BAK1", "BAK1_KLF1", "KLF1;BAK1", "KLF1, BAK1",
+        "KLF1|BAK1", "ctrl+KLF1+BAK1", "KLF1_BAK1", "KLF1+BAK1+KLF1")
+    expect_identical(read(same)$perturbation, rep("BAK1+KLF1", 8L))
+    expect_identical(read(same)$kind, rep("pair", 8L))
+    one <- c("KLF1", "KLF1+ctrl", "ctrl_KLF1", "KLF1_2", "KLF1-g1", "KLF1g2",
+        "KLF1_sg10", "KLF1_ACGTACGTACGTACGTACGT", "klf1", "KLF1.3")
+    expect_identical(read(one)$perturbation, rep("KLF1", 10L))
+    expect_identical(read(one)$guide[4:8], c("2", "g1", "g2", "sg10",
+        "ACGTACGTACGTACGTACGT"))
+    none <- c("control", "ctrl", "non-targeting", "NT", "NTC_3", "NegCtrl0",
+        "ctrl+ctrl", "Non_Targeting", "scrambled", "safe-targeting-2")
+    expect_identical(read(none)$kind, rep("control", 10L))
+    expect_identical(read(c("NKX2-5", "HLA-A", "FOXG1"))$perturbation,
+        c("NKX2-5", "HLA-A", "FOXG1"))
+    expect_identical(read("KLF1+BAK1+TP53")$kind, "set")
+})
+
+test_that("genes that aren't measured are still genes", {
+    out <- read(c("ABC9", "KLF1+ABC9", "ABC9_g1"))
+    expect_identical(out$perturbation, c("ABC9", "ABC9+KLF1", "ABC9"))
+    expect_identical(out$measured, c(0L, 1L, 0L))
+})
+
+test_that("what can be read in two ways is asked about", {
+    expect_error(read("ABC_DEF"), "two ways.*gene ABC_DEF.*ABC and DEF")
+    expect_identical(read("ABC_DEF", sep = "_")$perturbation, "ABC+DEF")
+    expect_identical(read("ABC_DEF", sep = "+")$perturbation, "ABC_DEF")
+    both <- c(genes, "KLF1_2")
+    expect_error(parsePerturbations("KLF1_2", genes = both),
+        "the gene KLF1_2.*a guide of KLF1")
+    expect_identical(parsePerturbations("KLF1_2", genes = both,
+        guides = FALSE)$perturbation, "KLF1_2")
+})
+
+test_that("control labels may be named", {
+    out <- read(c("mock", "KLF1", "NT"), control = "mock")
+    expect_identical(out$kind, c("control", "single", "single"))
+    expect_error(read("KLF1", control = "mock"), "control.*mock.*KLF1")
+    expect_error(parsePerturbations(1:3), "labels")
+    expect_error(parsePerturbations("A", control = 3), "control")
+    out <- parsePerturbations(c("KLF1", "KLF1", NA, ""), genes = genes)
+    expect_identical(out$cells, 2L)
+})
