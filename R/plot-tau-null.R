@@ -21,8 +21,7 @@ plotTauNull <- function(x, fit = NULL, title = NULL, ...) {
 }
 
 .nullPanels <- c(lead = "lead: held-out genes\nwith chromatin ahead",
-    gain = "gain of a delay\n(deviance per held-out gene)",
-    heterogeneity = "heterogeneity of delays\n(deviance per gene)",
+    reliability = "reliability of\ngenes' differences",
     concord = "concordance of\nchromatin and RNA", usable = "usable genes",
     axes = "shared axes"
 )

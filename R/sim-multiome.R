@@ -1,7 +1,7 @@
 ## Cells with chromatin and RNA, and a known delay between them in each gene.
 
-.topologies <- c("linear", "bifurcation", "loop", "clusters")
-.lagModes <- c("delay", "kinetic", "mixed")
+.topologies <- c("linear", "bifurcation", "loop", "clusters", "exit")
+.lagModes <- c("delay", "kinetic", "mixed", "both")
 
 .multiomeNulls <- c("none", "zeroDelay", "shuffledPairing", "permutedLinks",
     "resting"
@@ -13,7 +13,8 @@
 #'
 #' Cells lie along a course; every gene's chromatin opens, closes or pulses
 #' somewhere along it, and its RNA follows after the gene's own delay tau:
-#' either shifted by tau, or as first-order kinetics with time constant tau.
+#' shifted by tau, as first-order kinetics with time constant tau, or both in
+#' turn, tau then being the sum (the total lag).
 #' Some genes stay flat, or move in one modality only. RNA counts are negative
 #' binomial at log-normal library sizes with dropout; every gene has several
 #' peaks, some of which follow it and some of which are constant, and there are
@@ -26,10 +27,13 @@
 #'   each) and 5 distal ones per 3 genes, about 2,000 for 300 genes. A number
 #'   must hold the peaks of the genes; the others are distal.
 #' @param topology the course: `"linear"`; `"bifurcation"`: forks at 4 of 10,
-#'   30% of the cells are on the trunk; `"loop"`; or `"clusters"`: six resting
-#'   states without any movement.
-#' @param mode how RNA follows: `"delay"`, `"kinetic"`, or `"mixed"` (half of
-#'   the genes each).
+#'   30% of the cells are on the trunk; `"loop"`; `"exit"`: a loop that 30% of
+#'   the cells have left at 6 of 10; or `"clusters"`: resting `states` without
+#'   any movement.
+#' @param mode how RNA follows: `"delay"`, `"kinetic"`, `"mixed"` (half of the
+#'   genes each), or `"both"`: every gene waits, then responds by kinetics; 20
+#'   to 80% of its lag are kinetics.
+#' @param states number of resting states, 1 to 12.
 #' @param depth `"realistic"` (median gene 1.5 counts per cell when fully on),
 #'   `"low"` (0.25 of the counts, 0.35 of the peaks' opening rate), or
 #'   one or two numbers to multiply the realistic depth of RNA and chromatin
@@ -55,6 +59,9 @@
 #' @param dropout share of counts lost, 0 to 1.
 #' @param libraryRna,libraryAtac log-normal standard deviations of the
 #'   cells' depths.
+#' @param deepCells,deepFactor,deepIn so many cells, the first ones, have
+#'   `deepFactor` times their counts in `deepIn`, `"rna"` or `"chromatin"`, as
+#'   a few doublets or unfiltered cells may.
 #' @param profiles if TRUE, the noise-free course of every gene in every cell
 #'   is kept too: dense assays `chromatin` and `rate`, 0 to 1.
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
@@ -64,9 +71,10 @@
 #' @return A `SingleCellExperiment` with assay `counts` (dgCMatrix, genes x
 #'   cells) and `altExp(x, "ATAC")` with assay `counts` (dgCMatrix of 0 and 1,
 #'   peaks x cells; names such as `chr1:1000-1500`). `colData`: `time` (0 to
-#'   10; NA when resting), `branch` (`trunk`, `A`, `B`; `state1` to `state6`
-#'   when resting; `course` otherwise) and `condition` if `altered` asks for
-#'   it. `rowData`: `trueTau` (in the first condition or branch), `kind`,
+#'   10; NA when resting), `branch` (`trunk`, `A`, `B`; `loop`, `exit`;
+#'   `state1`, ... when resting; `course` otherwise) and `condition` if `altered` asks for
+#'   it. `rowData`: `trueTau` (in the first condition or branch), its parts
+#'   `trueDelay` and `trueKinetics`, `kind`,
 #'   `dynamic` (chromatin and RNA really change over these cells), `kinetic`,
 #'   `repressed`, `altered`. `metadata(x)`: `links`, a data.frame `gene`,
 #'   `peak`; `genes`, a data.frame `gene`, `chr`, `start`, `end`, `strand`,
@@ -88,22 +96,24 @@
 #' head(S4Vectors::metadata(x)$links)
 #' @export
 simulateMultiome <- function(nCells = 3000, nGenes = 300, nPeaks = NULL,
-    topology = c("linear", "bifurcation", "loop", "clusters"),
-    mode = c("delay", "kinetic", "mixed"), depth = "realistic",
-    null = c(
+    topology = c("linear", "bifurcation", "loop", "clusters", "exit"),
+    mode = c("delay", "kinetic", "mixed", "both"), states = 6,
+    depth = "realistic", null = c(
         "none", "zeroDelay", "shuffledPairing", "permutedLinks", "resting"
     ),
     tauMedian = 0.8, tauSpread = 0.6, tauBounds = c(0.1, 2.5),
     peaksPerGene = c(3, 7), hill = 0, modulation = 0,
     density = c("uniform", "uneven"), repressed = 0, altered = 0,
     alteredFactor = 2, alteredIn = c("condition", "branch"), dispersion = 3,
-    dropout = 0.1, libraryRna = 0.35, libraryAtac = 0.4, profiles = FALSE,
+    dropout = 0.1, libraryRna = 0.35, libraryAtac = 0.4, deepCells = 0,
+    deepFactor = 100, deepIn = c("rna", "chromatin"), profiles = FALSE,
     seed = NULL, threads = NULL) {
     o <- list(
         nCells = .checkNumber(nCells, "nCells", 1, 1e7, TRUE),
         nGenes = .checkNumber(nGenes, "nGenes", 1, 1e5, TRUE),
         topology = .oneOf(topology, .topologies, "topology"),
         mode = .oneOf(mode, .lagModes, "mode"),
+        states = .checkNumber(states, "states", 1, 12, TRUE),
         null = .oneOf(null, .multiomeNulls, "null"),
         depth = .multiomeDepth(depth),
         peaksPerGene = .twoNumbers(peaksPerGene, "peaksPerGene", 1, 1000, TRUE),
@@ -124,7 +134,10 @@ simulateMultiome <- function(nCells = 3000, nGenes = 300, nPeaks = NULL,
         ),
         dropout = .checkNumber(dropout, "dropout", 0, 1),
         libraryRna = .checkNumber(libraryRna, "libraryRna", 0, 10),
-        libraryAtac = .checkNumber(libraryAtac, "libraryAtac", 0, 10)
+        libraryAtac = .checkNumber(libraryAtac, "libraryAtac", 0, 10),
+        deepCells = .checkNumber(deepCells, "deepCells", 0, 1e7, TRUE),
+        deepFactor = .checkNumber(deepFactor, "deepFactor", 1, 1e6, TRUE),
+        deepIn = .oneOf(deepIn, c("rna", "chromatin"), "deepIn")
     )
     o$nPeaks <- .multiomePeaks(nPeaks, o)
     o <- .multiomeAgrees(o)
@@ -202,7 +215,7 @@ simulateMultiome <- function(nCells = 3000, nGenes = 300, nPeaks = NULL,
     list(
         cells = o$nCells, genes = o$nGenes, peaks = o$nPeaks,
         peaksLow = o$peaksPerGene[[1L]], peaksHigh = o$peaksPerGene[[2L]],
-        topology = o$topology, lag = o$mode, spoil = spoils[[o$null]],
+        topology = o$topology, states = o$states, lag = o$mode, spoil = spoils[[o$null]],
         alteredBranch = o$alteredIn == "branch",
         depthRna = o$depth[[1L]], depthAtac = o$depth[[2L]],
         median = o$tauMedian, spread = o$tauSpread, low = o$tauBounds[[1L]],
@@ -214,8 +227,9 @@ simulateMultiome <- function(nCells = 3000, nGenes = 300, nPeaks = NULL,
     )
 }
 
-## Gene bodies of 10 kb far from each other; a gene's peaks lie within 50 kb of
-## it, distal ones farther than 150 kb from any gene.
+## Gene bodies of 10 kb far from each other; a gene's first peak lies at its
+## start (at an odd number, so that no two peaks have one name), the others
+## within 50 kb of it, distal ones farther than 150 kb from any gene.
 .multiomePlaces <- function(linked, nGenes) {
     peaks <- length(linked)
     distal <- is.na(linked)
@@ -233,7 +247,10 @@ simulateMultiome <- function(nCells = 3000, nGenes = 300, nPeaks = NULL,
     )
     most <- max(c(1, nth))
     at[distal] <- (seq_len(sum(distal)) - 1) %% nGenes + 1
-    from <- start[at] - 45e3 + floor(100e3 / most) * (nth - 1)
+    from <- start[at] - 45e3 + 2 * floor(50e3 / most) * (nth - 1)
+    promoter <- !distal & nth == 1
+    from[promoter] <- start[at[promoter]] +
+        ifelse(at[promoter] %% 2 == 1, -251, 1e4 - 251)
     from[distal] <- start[at[distal]] + 180e3 +
         1e3 * ((seq_len(sum(distal)) - 1) %/% nGenes)
     list(
@@ -258,20 +275,30 @@ simulateMultiome <- function(nCells = 3000, nGenes = 300, nPeaks = NULL,
     dense <- function(x) {
         matrix(x, o$nGenes, dimnames = list(genes, cells))
     }
-    assays <- list(counts = sparse(s$rna, genes))
+    deep <- function(m, where) {
+        if (o$deepCells < 1 || o$deepIn != where) {
+            return(m)
+        }
+        last <- m@p[min(o$deepCells, ncol(m)) + 1L]
+        m@x[seq_len(last)] <- m@x[seq_len(last)] * o$deepFactor
+        m
+    }
+    assays <- list(counts = deep(sparse(s$rna, genes), "rna"))
     if (length(s$chromatin)) {
         assays$chromatin <- dense(s$chromatin)
         assays$rate <- dense(s$rate)
     }
     atac <- SingleCellExperiment::SingleCellExperiment(
-        assays = list(counts = sparse(s$atac, places$peaks))
+        assays = list(counts = deep(sparse(s$atac, places$peaks),
+            "chromatin"))
     )
     known <- which(!is.na(linked))
     SingleCellExperiment::SingleCellExperiment(
         assays = assays, altExps = list(ATAC = atac),
         mainExpName = "RNA",
         rowData = S4Vectors::DataFrame(
-            trueTau = s$tau, kind = .genePatterns[s$pattern + 1L],
+            trueTau = s$tau, trueDelay = s$tau * (1 - s$share),
+            trueKinetics = s$tau * s$share, kind = .genePatterns[s$pattern + 1L],
             dynamic = s$dynamic == 1L, kinetic = s$kinetic == 1L,
             repressed = s$repressed == 1L, altered = s$altered == 1L
         ),
@@ -297,6 +324,7 @@ simulateMultiome <- function(nCells = 3000, nGenes = 300, nPeaks = NULL,
     branch <- switch(o$topology,
         clusters = paste0("state", s$branch + 1L),
         bifurcation = c("trunk", "A", "B")[s$branch + 1L],
+        exit = ifelse(s$branch == 2L, "exit", "loop"),
         rep("course", length(cells))
     )
     data <- S4Vectors::DataFrame(

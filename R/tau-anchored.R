@@ -6,14 +6,28 @@
     list(p = m@p, i = m@i, x = m@x, rows = nrow(m), columns = ncol(m))
 }
 
+## Cells, genes and peaks go to the engine in the order of their names (C
+## locale) and come back in their own: results don't depend on how the data
+## were sorted.
 .fitAnchored <- function(input, options, key, threads) {
+    names <- list(cells = enc2utf8(input$cells), genes = enc2utf8(input$genes),
+        peaks = enc2utf8(input$peaks)
+    )
+    by <- lapply(names, order, method = "radix")
     links <- list(
-        gene = match(input$links$gene, input$genes) - 1L,
-        peak = match(input$links$peak, input$peaks) - 1L
+        gene = match(input$links$gene, input$genes[by$genes]) - 1L,
+        peak = match(input$links$peak, input$peaks[by$peaks]) - 1L
     )
+    by$links <- order(links$gene, links$peak)
+    links <- lapply(links, function(x) x[by$links])
+    embedding <- lapply(input$embedding, function(e) {
+        if (is.null(e)) NULL else e[by$cells, , drop = FALSE]
+    })
     fit <- .Call(cw_r_tau_fit, .sparseView(input$atac), .sparseView(input$rna),
-        links, input$embedding, options, key, threads
+        links, if (length(embedding)) embedding, names,
+        lapply(by[names(names)], function(x) x - 1L), options, key, threads
     )
+    fit <- .ownOrder(fit, lapply(by, order))
     perGene <- c("chromatin", "rna", "smoothChromatin", "smoothRna",
         "fittedChromatin", "fittedRna"
     )
@@ -23,6 +37,33 @@
     fit$genes <- input$genes
     fit$peaks <- input$peaks
     fit$options <- options
+    fit
+}
+
+## A fit in the order of names -> in the order of the data. `to`: the place of
+## each cell, gene, peak and link in the order of names.
+.ownOrder <- function(fit, to) {
+    row <- function(m, by) if (is.matrix(m)) m[by, , drop = FALSE] else m[by]
+    column <- function(m, by) m[, by, drop = FALSE]
+    turn <- function(fit, names, how, by) {
+        for (name in names) {
+            if (length(fit[[name]])) {
+                fit[[name]] <- how(fit[[name]], by)
+            }
+        }
+        fit
+    }
+    fit <- turn(fit, c("embedding", "metacell"), row, to$cells)
+    fit <- turn(fit, "peakWeight", row, to$links)
+    fit <- turn(fit, c("chromatin", "rna", "smoothChromatin", "smoothRna",
+        "fittedChromatin", "fittedRna", "weight", "deviance"), column, to$genes)
+    fit <- turn(fit, c("signalChromatin", "signalRna", "correlation", "usable",
+        "repressed", "alpha", "beta", "tau", "sd", "low", "high", "mode",
+        "rim", "rimShare", "flowVariance", "clockVariance"), row, to$genes)
+    fit$baselines <- turn(fit$baselines, names(fit$baselines), row, to$genes)
+    own <- c("loading", "weight", "centre")
+    fit$projectAtac <- turn(fit$projectAtac, own, row, to$peaks)
+    fit$projectRna <- turn(fit$projectRna, own, row, to$genes)
     fit
 }
 
@@ -52,10 +93,8 @@
     fit$counts <- .geneCounts(input, fit$peakWeight)
     fit$rnaEmbedding <- input$embedding$rna
     table <- .tauTable(fit, input)
-    verdict <- .tauVerdict(list(
-        axes = fit$axes, usable = sum(fit$usable, na.rm = TRUE),
-        concord = fit$concord, lead = fit$lead, leadZ = fit$leadZ,
-        gain = fit$gain, heterogeneity = fit$heterogeneity
+    verdict <- .tauVerdict(c(list(usable = sum(fit$usable, na.rm = TRUE)),
+        fit[setdiff(.tauNumbers, "usable")]
     ))
     links <- input$links
     links$weight <- as.numeric(fit$peakWeight)
@@ -71,6 +110,8 @@
         genes = input$genes, cells = input$cells, cellData = input$cellData,
         metadata = list(
             engine = .engineText(), seed = .keyText(key), settings = options,
+            shape = stats::setNames(fit$shape, .tauShapes),
+            capped = .cappedCounts(fit$capped),
             coverage = .tauCoverage(input, fit),
             baselines = .tauBaselines(table, fit),
             seconds = proc.time()[["elapsed"]] - started
@@ -104,6 +145,29 @@
         peaks = length(input$peaks),
         peaksLinked = length(unique(input$links$peak)),
         links = nrow(input$links)
+    )
+}
+
+.tauShapes <- c("delay", "between", "kinetics")
+
+## What the engine capped: values, and cells thinned, of both modalities.
+.cappedCounts <- function(n) {
+    if (is.null(n)) {
+        n <- numeric(4)
+    }
+    stats::setNames(as.integer(n),
+        c("rnaValues", "rnaCells", "chromatinValues", "chromatinCells")
+    )
+}
+
+.cappedText <- function(n) {
+    if (!any(n > 0)) {
+        return(NULL)
+    }
+    paste0(n[["rnaCells"]] + n[["chromatinCells"]], " profiles of cells ",
+        "deeper than 10 times the median were thinned, ",
+        n[["rnaValues"]] + n[["chromatinValues"]], " values above 10 times ",
+        "their feature's 99% point cut"
     )
 }
 
@@ -200,17 +264,19 @@
     }
     e <- embedding
     e[!known, ] <- 0
-    am <- .Call(cw_r_tau_amortise, fit$deviance[[fit$readout]], fit$grid, use,
-        unname(e), matrix(0, 0L, ncol(e))
+    am <- .Call(cw_r_tau_amortise, fit$deviance, fit$grid, use, unname(e),
+        matrix(0, 0L, ncol(e))
     )
     fit$amortised <- c(am, list(embedding = embedding, plain =
         fit[c("tau", "sd", "low", "high")]))
     tau <- am$tau[use]
-    ## the posterior is near log-normal: its interval from mean and sd
-    s <- sqrt(log1p((am$sd[use] / tau)^2))
+    ## the posterior is near log-normal: its interval from mean and sd, with
+    ## the errors of flow and clock
+    more <- fit$flowVariance[use] + fit$clockVariance[use]
+    s <- sqrt(log1p((am$sd[use] / tau)^2) + ifelse(is.na(more), 0, more))
     m <- log(tau) - s^2 / 2
     fit$tau[use] <- tau
-    fit$sd[use] <- am$sd[use]
+    fit$sd[use] <- tau * sqrt(expm1(s^2))
     fit$low[use] <- exp(m - stats::qnorm(0.95) * s)
     fit$high[use] <- exp(m + stats::qnorm(0.95) * s)
     fit

@@ -35,7 +35,11 @@
 }
 
 ## Error of the scale found on simulations with known delays, beyond chance.
-.clockBias <- c(delay = 0.25, kinetics = 0.35)
+.clockBias <- function(shape) {
+    kinetics <- if (length(shape) == 3L && all(is.finite(shape)))
+        sum(shape * c(0, 0.5, 1)) else 0
+    0.25 + 0.1 * kinetics
+}
 
 ## The clock of metacells is smoothed on the basis and read back along the
 ## flow. Cells of one state differ in clock time: their share of the variance
@@ -71,7 +75,7 @@
             ncol(now)
         )) / r,
         spread = scale * (1 / r - r) / 2,
-        systematic = scale * .clockBias[[fit$readout]]
+        systematic = scale * .clockBias(fit$shape)
     )
 }
 
@@ -84,6 +88,6 @@
     if (fit$readout == "delay") {
         return(fit$features)
     }
-    flow <- fit[c("landmarks", "bandwidth", "velocity", "z", "size")]
-    .Call(cw_r_tau_features, fit$z, flow, fit$grid, 1L, threads)
+    flow <- fit[c("landmarks", "bandwidth", "velocity", "z", "size", "trace")]
+    .Call(cw_r_tau_features, fit$z, flow, fit$grid, c(1, 0, 0), threads)
 }

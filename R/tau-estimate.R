@@ -8,7 +8,8 @@
 #' @details
 #' The default method (`"anchored"`) reads a gene's RNA as its own linked
 #' chromatin, seen back along the flow of cell states:
-#' r(z) = alpha + beta c(phi_-tau(z)). Cell states are what chromatin and RNA
+#' r(z) = alpha + beta c(phi_-t(z)), averaged over t with a kernel of mean tau:
+#' a delay, first-order kinetics, or a delay followed by kinetics. Cell states are what chromatin and RNA
 #' share; the flow comes from where RNA lies behind chromatin over all genes,
 #' without a pseudotime or a root. Every fit is judged before it is shown: see
 #' [TauFit-class] for the verdict and what it needs. Delays are identified up
@@ -48,9 +49,10 @@
 #'   with the data (row ranges, or the annotation of a ChromatinAssay).
 #' @param window bases, as for [linkPeaks()].
 #' @param method `"anchored"` or `"effendi"`.
-#' @param readout `"delay"` (RNA repeats chromatin later), `"kinetics"` (RNA
-#'   approaches chromatin at rate 1/tau) or `"auto"`: the one that fits better
-#'   over all genes.
+#' @param readout shape of the lag: `"delay"` (RNA repeats chromatin later),
+#'   `"kinetics"` (RNA approaches chromatin at rate 1/tau) or `"auto"`: both and
+#'   what lies between, each weighed by what the genes say. tau is the total
+#'   lag in any case.
 #' @param embedding NULL, or list with parts `rna` and `atac`: matrices (cells
 #'   x dimensions) or names of reductions, in place of principal components
 #'   and LSI.
@@ -95,15 +97,15 @@
 #'   (Hotelling 1936, Biometrika 28, 321-377). The method is described in the
 #'   package's vignette on methods.
 #' @examples
-#' x <- simulateMultiome(nCells = 600, nGenes = 100, seed = 1)
+#' x <- simulateMultiome(nCells = 1200, nGenes = 120, seed = 1)
 #' links <- S4Vectors::metadata(x)$links
 #' fit <- estimateTau(x, links = links, seed = 1)
 #' fit
-#' head(tau(fit))
+#' head(tau(fit, force = TRUE))
 #' x <- addTau(x, fit)
 #'
 #' # the same cells with their chromatin exchanged: the verdict must refuse
-#' null <- simulateMultiome(nCells = 600, nGenes = 100, seed = 1,
+#' null <- simulateMultiome(nCells = 1200, nGenes = 120, seed = 1,
 #'     null = "shuffledPairing"
 #' )
 #' estimateTau(null, links = links, seed = 1)

@@ -44,6 +44,7 @@ setMethod("show", "TauFit", function(object) {
     t <- .tauThresholds
     table <- x@table
     count <- function(n) if (is.null(n) || is.na(n)) "not computed" else n
+    capped <- .cappedText(x@metadata$capped)
     c(
         .readoutLine(x),
         .field("usable genes", count(v$usable), " of ", length(x@genes),
@@ -51,31 +52,58 @@ setMethod("show", "TauFit", function(object) {
             " reported (sd < 0.4, not rim)"
         ),
         .field("shared axes", count(v$axes), " (needed ", t[["axes"]], ")"),
-        .field("lead", mark(v$lead, 2L, "0.70", v$lead >= t[["lead"]]), ", z ",
-            mark(v$leadZ, 1L, "4", v$leadZ >= t[["leadZ"]])
-        ),
-        .field("gain", mark(v$gain, 1L, "> 0", v$gain > 0)),
-        .field("heterogeneity", mark(v$heterogeneity, 1L, "1.5",
-            v$heterogeneity >= t[["heterogeneity"]]
-        )),
         .field("concordance", mark(v$concord, 2L, "0.70",
             v$concord >= t[["concord"]]
         )),
+        .field("lead", mark(v$lead, 2L, "0.70", v$lead >= t[["lead"]]), ", z ",
+            mark(v$leadZ, 1L, "4", v$leadZ >= t[["leadZ"]])
+        ),
+        .field("-> follows", if (isTRUE(v$follows)) "RNA follows chromatin" else
+            "RNA isn't seen to follow chromatin"),
+        .reliabilityLines(v, mark),
+        if (length(capped)) .field("capped", capped),
         .baselineLine(x),
         if (isTRUE(v$identifiable)) .extremeLines(x)
     )
 }
 
+## Meant for fits whose RNA follows chromatin; shown for the others without
+## what it would mean.
+.reliabilityLines <- function(v, mark) {
+    rel <- v$reliability
+    c(
+        .field("reliability", mark(rel, 2L, "0.40",
+            rel >= .tauThresholds[["reliability"]]
+        ), if (isTRUE(v$follows)) {
+            paste0("; expected rank correlation ", .fixed(v$expected, 2L))
+        }),
+        .field("gain", .numberOr(v$gain, 1L), "; heterogeneity ",
+            .numberOr(v$heterogeneity, 1L), " (no thresholds)"
+        )
+    )
+}
+
+.numberOr <- function(x, digits) {
+    if (is.null(x) || is.na(x)) "not computed" else .fixed(x, digits)
+}
+
 .readoutLine <- function(x) {
     what <- c(
-        delay = "delay (RNA repeats chromatin later)",
-        kinetics = "kinetics (RNA approaches chromatin at rate 1/tau)"
+        delay = "a delay (RNA repeats chromatin later)",
+        kinetics = "kinetics (RNA approaches chromatin at rate 1/tau)",
+        auto = "total lag"
     )
     known <- length(x@readout) == 1L && x@readout %in% names(what)
-    flow <- any(is.finite(x@table$tau))
-    .field("readout", if (known && flow) what[[x@readout]] else
+    shape <- x@metadata$shape
+    .field("readout", if (known && any(is.finite(x@table$tau))) {
+        paste0(what[[x@readout]], if (x@readout == "auto" && length(shape)) {
+            paste0("; shapes: ", paste0(names(shape), " ",
+                .fixed(shape, 2L), collapse = ", "
+            ))
+        })
+    } else {
         "none: no flow could be estimated"
-    )
+    })
 }
 
 ## Spearman of the estimate with each baseline over usable genes.

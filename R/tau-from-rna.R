@@ -165,6 +165,23 @@ scRNAToTau <- function(x, fit, embedding = NULL, assay.type = NULL,
     for (column in c("sd", "low", "high")) {
         table[[column]][use] <- post[[column]]
     }
+    .widened(table, f)
+}
+
+## Errors of flow and clock, which new RNA doesn't lessen, in sd and interval.
+.widened <- function(table, f) {
+    more <- f$flowVariance + f$clockVariance
+    if (!length(more)) {
+        return(table)
+    }
+    more[is.na(more)] <- 0
+    at <- pmax(table$tau, 0.04)
+    arm <- function(end) {
+        sqrt(log(pmax(end, 0.04) / at)^2 + stats::qnorm(0.95)^2 * more)
+    }
+    table$low <- at * exp(-arm(table$low))
+    table$high <- at * exp(arm(table$high))
+    table$sd <- sqrt(table$sd^2 + at^2 * more)
     table
 }
 

@@ -139,9 +139,9 @@ intervene <- function(x, gene = NULL, direction = NULL, alpha = 1,
 ## puts it: each gene's chromatin curve read at its own delay.
 .predictedRna <- function(fit, points, threads) {
     f <- fit@fit
-    flow <- f[c("landmarks", "bandwidth", "velocity", "z", "size")]
-    kind <- match(fit@readout, c("delay", "kinetics"))
-    features <- .Call(cw_r_tau_features, unname(points), flow, f$grid, kind,
+    flow <- f[c("landmarks", "bandwidth", "velocity", "z", "size",
+        "trace")]
+    features <- .Call(cw_r_tau_features, unname(points), flow, f$grid, f$shape,
         threads
     )
     tau <- ifelse(is.finite(f$tau), f$tau, 0)

@@ -12,10 +12,16 @@
 #'
 #' Sequence names must be the same in peaks and genes (`"chr1"` and `"1"`
 #' aren't): this is checked first.
-#' Nothing here can see whether both come from the same genome build: that is
-#' for you to make sure. Between builds most places shift by less than the
-#' window, so most links stay, some are wrong, and neither a message nor the
-#' concordance in the verdict of [estimateTau()] need say so.
+#' Whether both come from the same genome build is told by the promoters: the
+#' share of genes with a peak within 500 bases of their start is compared with
+#' the mean share at places 20, 50 and 100 kb to both sides. With the right
+#' build the ratio is high (13.7 on A549 cells, hg19 peaks and genes), with the
+#' other one near 1 (1.8 with genes of hg38). Below 3 (and from 200 genes on)
+#' there is a warning. Between builds most places shift by less than the
+#' window, so most links stay and some are wrong: the verdict of
+#' [estimateTau()] can't be trusted to see it, because the genes left to it
+#' are those whose links happen to be right. Peaks that avoid promoters by
+#' design look the same.
 #'
 #' @param x the peaks: a character vector of names, a `GRanges`, or a
 #'   container as for [estimateTau()] (then only genes of its RNA are linked).
@@ -136,8 +142,42 @@ linkPeaks <- function(x, genes, window = 1e5, upstream = NULL,
     )
 }
 
+## Share of gene starts near a peak, over the share of places beside them: near
+## 1 when peaks and genes are of two builds. NA where nothing can be said.
+.buildRatio <- function(peaks, genes) {
+    genes <- genes[genes$chr %in% peaks$chr, , drop = FALSE]
+    genes <- genes[!duplicated(genes$gene), , drop = FALSE]
+    if (nrow(genes) < 200L) {
+        return(NA_real_)
+    }
+    start <- ifelse(genes$strand < 0, genes$end, genes$start)
+    near <- function(shift) {
+        at <- list(chr = genes$chr, start = start + shift - 500,
+            end = start + shift + 500
+        )
+        length(unique(.overlaps(at, peaks)$query)) / nrow(genes)
+    }
+    beside <- mean(vapply(c(-1, 1) %o% c(2e4, 5e4, 1e5), near, 0))
+    here <- near(0)
+    if (beside > 0) here / beside else if (here > 0) Inf else NA_real_
+}
+
+.checkBuild <- function(peaks, genes) {
+    ratio <- .buildRatio(peaks, genes)
+    if (isTRUE(ratio < 3)) {
+        warning("peaks and genes don't seem to be of one genome build: peaks ",
+            "lie at the starts of genes only ", .fixed(ratio, 1L), " times as ",
+            "often as beside them (3 is the least expected). Take coordinates ",
+            "of the build that the peaks were called on.",
+            call. = FALSE
+        )
+    }
+    invisible(ratio)
+}
+
 .linkRanges <- function(peaks, genes, reach, verbose) {
     .checkSequences(peaks, genes, verbose)
+    .checkBuild(peaks, genes)
     left <- genes$start - ifelse(genes$strand < 0, reach$down, reach$up)
     right <- genes$end + ifelse(genes$strand < 0, reach$up, reach$down)
     pairs <- .overlaps(

@@ -21,8 +21,8 @@
 #' @param verbose say how long it will take, and after every run how far it is.
 #' @return `tauNull()`: a data.frame with a row for the data and one per run:
 #'   `data` (`observed`, `pairing`, `links`), `run`, `identifiable` and the
-#'   verdict's numbers `axes`, `usable`, `concord`, `lead`, `leadZ`, `gain`,
-#'   `heterogeneity`; NaN where a run had too few usable genes for them.
+#'   verdict's numbers `axes`, `usable`, `concord`, `lead`, `leadZ`,
+#'   `reliability`, `gain`, `heterogeneity`; NaN where a run had too few usable genes for them.
 #'   Its attribute `verdict` is that of the fit.
 #'   `plotTauNull()`: a `ggplot` of it, a panel per number, with the
 #'   threshold of the verdict; the panels say what each null must fail.
@@ -31,8 +31,8 @@
 #'   `axes` and `usable` must be below their thresholds; nothing else can be
 #'   estimated. With other genes' peaks (`"links"`) cells still share axes, and
 #'   some genes happen to agree: `axes` and `usable` may pass, `concord` and
-#'   `lead` must fail. `gain` and `heterogeneity` of wrong links may be large:
-#'   alone they show nothing. `plotTauNull()` marks the panels accordingly.
+#'   `lead` must fail. `reliability`, `gain` and `heterogeneity` of wrong links
+#'   may be large: alone they show nothing. `plotTauNull()` marks the panels accordingly.
 #' @section Errors: `x` isn't what the fit was made from (its genes or peaks are
 #'   missing); a fit of another method.
 #' @seealso [estimateTau()], [validateTau()], [TauFit-class] for what the
@@ -76,8 +76,8 @@ tauNull <- function(x, fit, nPerm = 3, what = c("pairing", "links"),
     out
 }
 
-.verdictNumbers <- c("axes", "usable", "concord", "lead", "leadZ", "gain",
-    "heterogeneity"
+.verdictNumbers <- c("axes", "usable", "concord", "lead", "leadZ",
+    "reliability", "gain", "heterogeneity"
 )
 
 .verdictRow <- function(v) {

@@ -81,7 +81,15 @@ predictTau <- function(x, genes = NULL, embedding = NULL, folds = 5,
             call. = FALSE
         )
     }
-    structure(.logNormalTable(genes, from$newTau, from$newSd),
+    ## errors of flow and clock are those of the fit's own genes
+    more <- stats::median(fit@fit$flowVariance + fit@fit$clockVariance,
+        na.rm = TRUE
+    )
+    if (is.null(fit@fit$flowVariance) || !is.finite(more)) {
+        more <- 0
+    }
+    sd <- sqrt(from$newSd^2 + from$newTau^2 * more)
+    structure(.logNormalTable(genes, from$newTau, sd),
         heldOut = held, shuffled = null, r2 = from$r2
     )
 }
@@ -135,7 +143,7 @@ predictTau <- function(x, genes = NULL, embedding = NULL, folds = 5,
 }
 
 .amortise <- function(fit, use, own, new) {
-    .Call(cw_r_tau_amortise, fit@fit$deviance[[fit@readout]], fit@fit$grid,
+    .Call(cw_r_tau_amortise, fit@fit$deviance, fit@fit$grid,
         use, unname(own), unname(new)
     )
 }

@@ -6,9 +6,11 @@
 ## accuracy: simulateMultiome(), 3,000 cells x 300 genes x about 2,000 peaks,
 ## fresh seeds from 3001 on; Spearman with the true delays over dynamic genes
 ## ("rho"), over those reported ("reported"), beside both baselines along the
-## fit's own time axis (cross-correlation, switch-time difference), and whether
-## the verdict was "identifiable". nulls: data without delays to find; the
-## verdict must be "not identifiable". speed: elapsed and CPU seconds of
+## fit's own time axis (cross-correlation, switch-time difference), the share of
+## true total lags inside the 90% intervals ("coverage": usable genes that
+## change, unit by the median) and the verdict's numbers. nulls: data without
+## delays to rank, equal delays of all genes and 3 to 8 resting states among
+## them; the verdict must be "not identifiable". speed: elapsed and CPU seconds of
 ## estimateTau() alone on 2 threads and the peak of resident memory beyond what
 ## was there before; one size doubled at a time. Run it on a quiet machine.
 
@@ -33,10 +35,20 @@ spearman <- function(a, b, use) {
     stats::cor(a[use], b[use], method = "spearman")
 }
 
+coverage <- function(table, truth) {
+    use <- table$usable & truth$dynamic & truth$tau > 0
+    unit <- exp(stats::median(log(table$tau[use])) -
+        stats::median(log(truth$tau[use])))
+    mean(table$low[use] <= truth$tau[use] * unit &
+        table$high[use] >= truth$tau[use] * unit)
+}
+
 ## One simulation, one line.
 judge <- function(topology, mode, depth, null, seed) {
+    states <- if (null == "resting") 3 + seed %% 6 else 6
     x <- simulateMultiome(topology = topology, mode = mode, depth = depth,
-        null = null, seed = seed
+        null = if (null == "equal") "none" else null, states = states,
+        tauSpread = if (null == "equal") 0 else 0.6, seed = seed
     )
     seconds <- system.time(
         fit <- estimateTau(x, links = linksOf(x), seed = seed, threads = 2,
@@ -60,10 +72,12 @@ judge <- function(topology, mode, depth, null, seed) {
         switchTime = spearman(raw$baselines$switchTime, truth$tau,
             truth$dynamic
         ),
-        readout = fit@readout, usable = sum(table$usable),
+        coverage = coverage(table, truth), usable = sum(table$usable),
         reported = sum(table$reported), rim = sum(raw$rim, na.rm = TRUE),
-        axes = v$axes, concord = v$concord, lead = v$lead, gain = v$gain,
-        heterogeneity = v$heterogeneity, identifiable = v$identifiable,
+        axes = v$axes, concord = v$concord, lead = v$lead, leadZ = v$leadZ,
+        follows = v$follows, reliability = v$reliability,
+        expected = v$expected, kinetics = sum(raw$shape * c(0, 0.5, 1)),
+        identifiable = v$identifiable,
         elapsed = seconds[["elapsed"]],
         cpu = seconds[["user.self"]] + seconds[["sys.self"]]
     )
@@ -119,8 +133,8 @@ write <- function(table, suffix) {
 
 if (part %in% c("accuracy", "all")) {
     write(over(expand.grid(
-        topology = c("linear", "loop", "bifurcation"),
-        mode = c("delay", "kinetic"), depth = c("realistic", "low"),
+        topology = c("linear", "loop", "bifurcation", "exit"),
+        mode = c("delay", "kinetic", "both"), depth = c("realistic", "low"),
         null = "none", seed = seeds, stringsAsFactors = FALSE
     )), "accuracy")
 }
@@ -128,7 +142,9 @@ if (part %in% c("nulls", "all")) {
     write(over(expand.grid(
         topology = c("linear", "bifurcation", "loop"), mode = "delay",
         depth = "realistic",
-        null = c("zeroDelay", "shuffledPairing", "permutedLinks", "resting"),
+        null = c("equal", "zeroDelay", "shuffledPairing", "permutedLinks",
+            "resting"
+        ),
         seed = seeds, stringsAsFactors = FALSE
     )), "nulls")
 }

@@ -134,13 +134,19 @@ ENGINE_SOURCES = \
   engine/stats/celltype.c \
   engine/stats/labels.c \
   engine/tau/tau.c \
+  engine/tau/tau_along.c \
+  engine/tau/tau_clock.c \
+  engine/tau/tau_counts.c \
   engine/tau/tau_embed.c \
   engine/tau/tau_flow.c \
+  engine/tau/tau_follow.c \
   engine/tau/tau_readout.c \
   engine/pert/effects.c \
   engine/pert/model.c \
   engine/pert/transport.c \
   engine/sim/screen.c \
+  engine/tau/tau_shape.c \
+  engine/tau/tau_steps.c \
   engine/sim/simulate.c \
   engine/sim/multiome.c
 

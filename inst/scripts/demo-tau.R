@@ -37,7 +37,7 @@ local({
     ## data. A course that forks needs more of them: with 1,200 cells its delays
     ## had Spearman 0.45 to 0.68 with the truth in four runs, no better than
     ## cross-correlation; with 3,000 cells and 300 genes 0.76 in one.)
-    cells <- simulateMultiome(nCells = 1200, nGenes = 150, seed = seed)
+    cells <- simulateMultiome(nCells = 2000, nGenes = 200, seed = seed)
     open <- assay(altExp(cells, "ATAC"))
     tell(ncol(cells), " cells, ", nrow(cells), " genes, ", nrow(open),
         " peaks; per cell ", round(mean(colSums(counts(cells)))), " RNA counts",
@@ -116,7 +116,7 @@ local({
     ## ---- 4. where it must refuse -------------------------------------------
 
     ## Every cell keeps its RNA and gets the chromatin of another cell.
-    shuffled <- simulateMultiome(nCells = 1200, nGenes = 150,
+    shuffled <- simulateMultiome(nCells = 2000, nGenes = 200,
         null = "shuffledPairing", seed = seed
     )
     refused <- estimateTau(shuffled, links = links, seed = seed)

@@ -18,6 +18,9 @@
  * memory. Create every SEXP before, for between enter and leave nothing may jump. `threads` 0: the default. */
 cw_ctx *cw_glue_enter(int threads);
 
+/* Whether the engine's lines on how far it is are printed; off again by cw_glue_leave. */
+void cw_glue_inform(int yes);
+
 /* Frees the context. If it holds an error, raises it: an interrupt as R's, anything else as a condition of class
  * causewayError. Everything taken from the context must be free by then. */
 void cw_glue_leave(cw_ctx *ctx);
@@ -243,7 +246,8 @@ SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads);
 #define CW_MULTIOME_ENTRIES {"cw_r_multiome", (DL_FUNC)&cw_r_multiome, 4}
 
 /* ---- chromatin-to-RNA delays (r_tau.c) ------------------------------------------------------------------------------- */
-SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP names, SEXP order, SEXP options, SEXP key,
+                  SEXP threads);
 SEXP cw_r_tau_readout(SEXP features, SEXP chromatin, SEXP rna, SEXP depth_a, SEXP depth_r, SEXP lambda, SEXP threads);
 SEXP cw_r_tau_features(SEXP points, SEXP flow, SEXP grid, SEXP readout, SEXP threads);
 SEXP cw_r_tau_posterior(SEXP deviance, SEXP grid, SEXP usable);
@@ -253,7 +257,7 @@ SEXP cw_r_tau_forecast(SEXP sizes, SEXP options);
 SEXP cw_r_tau_settings(void);
 
 #define CW_TAU_ENTRIES                                                                                                 \
-    {"cw_r_tau_fit", (DL_FUNC)&cw_r_tau_fit, 7}, {"cw_r_tau_readout", (DL_FUNC)&cw_r_tau_readout, 7},                  \
+    {"cw_r_tau_fit", (DL_FUNC)&cw_r_tau_fit, 9}, {"cw_r_tau_readout", (DL_FUNC)&cw_r_tau_readout, 7},                  \
         {"cw_r_tau_features", (DL_FUNC)&cw_r_tau_features, 5},                                                         \
         {"cw_r_tau_posterior", (DL_FUNC)&cw_r_tau_posterior, 3},                                                       \
         {"cw_r_tau_amortise", (DL_FUNC)&cw_r_tau_amortise, 5}, {"cw_r_tau_project", (DL_FUNC)&cw_r_tau_project, 3},    \

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { RNA, ATAC, TAU, PATTERN, KINETIC, REPRESSED, ALTERED, BRANCH_OF, DYNAMIC, GENE_OF, LINKED, FOLLOWS, TIME, BRANCH,
+enum { RNA, ATAC, TAU, SHARE, PATTERN, KINETIC, REPRESSED, ALTERED, BRANCH_OF, DYNAMIC, GENE_OF, LINKED, FOLLOWS, TIME, BRANCH,
        GROUP, PARTNER, CHROMATIN, RATE, FIELDS };
 
 static int *ints(SEXP out, int at) { return INTEGER(VECTOR_ELT(out, at)); }
@@ -21,6 +21,7 @@ static void copy_out(SEXP out, SEXP counts, SEXP bits, const cw_multiome *m, con
     memcpy(INTEGER(counts), m->rna, (size_t)values * sizeof *m->rna);
     memcpy(RAW(bits), m->open, (size_t)(o->cells * ((m->peaks + 7) / 8)));
     memcpy(REAL(VECTOR_ELT(out, TAU)), m->tau, (size_t)o->genes * sizeof *m->tau);
+    memcpy(REAL(VECTOR_ELT(out, SHARE)), m->share, (size_t)o->genes * sizeof *m->share);
     memcpy(REAL(VECTOR_ELT(out, TIME)), m->time, (size_t)o->cells * sizeof *m->time);
     const uint8_t *of_genes[] = {m->pattern, m->kinetic, m->repressed, m->altered, m->branch_of, m->dynamic};
     for (int n = 0; n < 6; n++) set_bytes(out, PATTERN + n, of_genes[n], o->genes);
@@ -88,9 +89,9 @@ static SEXP columns_of_bits(const uint8_t *bits, int64_t total, int64_t cells, i
  * over peaks may be longer than `peaks`. */
 SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads)
 {
-    static const char *const names[] = {"rna", "atac", "tau", "pattern", "kinetic", "repressed", "altered", "branchOf",
-                                        "dynamic", "geneOf", "linked", "follows", "time", "branch", "group", "partner",
-                                        "chromatin", "rate", "peaks"};
+    static const char *const names[] = {"rna",      "atac",   "tau",    "share",   "pattern", "kinetic",   "repressed",
+                                        "altered",  "branchOf", "dynamic", "geneOf", "linked", "follows",  "time",
+                                        "branch",   "group",  "partner", "chromatin", "rate", "peaks"};
     cw_multiome_options o;
     cw_glue_settings(options, cw_multiome_settings, &o);
     o.key = cw_glue_key(key);
@@ -106,7 +107,7 @@ SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads)
     for (int n = TAU; n < FIELDS; n++) {
         int64_t length = n <= DYNAMIC ? o.genes : n <= FOLLOWS ? most : n <= PARTNER ? o.cells : 0;
         if (n >= CHROMATIN && wanted) length = o.cells * o.genes;
-        int real = n == TAU || n == TIME || n >= CHROMATIN;
+        int real = n == TAU || n == SHARE || n == TIME || n >= CHROMATIN;
         SET_VECTOR_ELT(out, n, Rf_allocVector(real ? REALSXP : INTSXP, (R_xlen_t)length));
     }
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));

@@ -138,7 +138,6 @@ static void put_cells(SEXP out, const cw_tau *t)
     put(out, "embedding", turned(t->shared.z, t->N, d));
     put(out, "shared", numbers(t->shared.cor, t->shared.count));
     put(out, "nullShared", Rf_ScalarReal(t->shared.null));
-    put(out, "axes", Rf_ScalarInteger((int)t->shared.above));
     put(out, "projectAtac", projection_list(&t->axes_a, &t->shared));
     put(out, "projectRna", projection_list(&t->axes_r, &t->shared));
     SEXP label = Rf_allocVector(INTSXP, (R_xlen_t)t->N);
@@ -175,7 +174,8 @@ static void put_genes(SEXP out, const cw_tau *t)
     put(out, "weight", matrix(t->weight, J, G));
     const struct { const char *name; const double *x; } rows[] = {
         {"alpha", t->alpha}, {"beta", t->beta}, {"tau", t->tau},   {"sd", t->sd},
-        {"low", t->low},     {"high", t->high}, {"mode", t->mode}, {"rimShare", t->rim}};
+        {"low", t->low},     {"high", t->high}, {"mode", t->mode}, {"rimShare", t->rim},
+        {"flowVariance", t->var_flow}, {"clockVariance", t->var_clock}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) put(out, rows[i].name, numbers(rows[i].x, G));
     SEXP rim = Rf_allocVector(LGLSXP, (R_xlen_t)G);
     put(out, "rim", rim);
@@ -184,81 +184,40 @@ static void put_genes(SEXP out, const cw_tau *t)
 
 static void put_readout(SEXP out, const cw_tau *t)
 {
-    static const char *const kinds[] = {"delay", "kinetics"}, *const lines[] = {"xcorr", "switchTime"};
+    static const char *const kinds[] = {"auto", "delay", "kinetics"}, *const lines[] = {"xcorr", "switchTime"};
     const cw_tau_verdict *v = &t->verdict;
     put(out, "grid", numbers(t->grid, t->T));
+    put(out, "trace", numbers(t->trace, t->R));
     put(out, "prior", numbers(t->prior, t->T));
-    put(out, "readout", Rf_mkString(kinds[t->readout == CW_TAU_KINETICS]));
+    put(out, "readout", Rf_mkString(kinds[t->readout]));
+    put(out, "shape", numbers(t->share, CW_TAU_SHAPES));
     put(out, "features", cube(t->features, t->T, t->flow.M, t->flow.J));
-    SEXP deviance = cw_glue_list(2, kinds);
-    put(out, "deviance", deviance);
-    put(deviance, "delay", matrix(t->dev_delay, t->T, t->G));
-    put(deviance, "kinetics", matrix(t->dev_kinetics, t->T, t->G));
+    put(out, "deviance", matrix(t->dev, t->T, t->G));
+    put(out, "capped", Rf_allocVector(REALSXP, 4));
+    const double capped[] = {(double)t->capped_r.values, (double)t->capped_r.cells, (double)t->capped_a.values,
+                             (double)t->capped_a.cells};
+    memcpy(REAL(cw_glue_get(out, "capped")), capped, sizeof capped);
     SEXP baselines = cw_glue_list(2, lines);
     put(out, "baselines", baselines);
     put(baselines, "xcorr", numbers(t->xcorr, t->G));
     put(baselines, "switchTime", numbers(t->switch_time, t->G));
     const struct { const char *name; double x; } single[] = {
-        {"concord", v->concord}, {"lead", v->lead}, {"leadZ", v->lead_z}, {"gain", v->gain}, {"gainZ", v->gain_z},
-        {"heterogeneity", v->heterogeneity}, {"devianceDifference", v->deviance_kinetics - v->deviance_delay}};
+        {"axes", v->axes}, {"usableHalf", v->usable_half}, {"lead", v->lead}, {"leadZ", v->lead_z},
+        {"concord", v->concord}, {"spread", v->spread}, {"clock", v->clock}, {"reliability", v->reliability},
+        {"gain", v->gain}, {"gainZ", v->gain_z}, {"heterogeneity", v->heterogeneity}};
     for (size_t i = 0; i < sizeof single / sizeof *single; i++) put(out, single[i].name, Rf_ScalarReal(single[i].x));
 }
 
 static SEXP fit_list(const cw_tau *t)
 {
-    static const char *const names[] = {"embedding",
-                                        "shared",
-                                        "nullShared",
-                                        "axes",
-                                        "projectAtac",
-                                        "projectRna",
-                                        "metacell",
-                                        "size",
-                                        "z",
-                                        "zDenoised",
-                                        "depthChromatin",
-                                        "depthRna",
-                                        "landmarks",
-                                        "bandwidth",
-                                        "velocity",
-                                        "velocityScale",
-                                        "time",
-                                        "rimMetacells",
-                                        "chromatin",
-                                        "rna",
-                                        "smoothChromatin",
-                                        "smoothRna",
-                                        "fittedChromatin",
-                                        "fittedRna",
-                                        "signalChromatin",
-                                        "signalRna",
-                                        "correlation",
-                                        "usable",
-                                        "repressed",
-                                        "peakWeight",
-                                        "grid",
-                                        "deviance",
-                                        "prior",
-                                        "readout",
-                                        "features",
-                                        "weight",
-                                        "alpha",
-                                        "beta",
-                                        "tau",
-                                        "sd",
-                                        "low",
-                                        "high",
-                                        "mode",
-                                        "rim",
-                                        "rimShare",
-                                        "concord",
-                                        "lead",
-                                        "leadZ",
-                                        "gain",
-                                        "gainZ",
-                                        "heterogeneity",
-                                        "devianceDifference",
-                                        "baselines"};
+    static const char *const names[] = {
+        "embedding", "shared", "nullShared", "axes", "projectAtac", "projectRna", "metacell", "size", "z",
+        "zDenoised", "depthChromatin", "depthRna", "landmarks", "bandwidth", "velocity", "velocityScale", "time",
+        "rimMetacells", "chromatin", "rna", "smoothChromatin", "smoothRna", "fittedChromatin", "fittedRna",
+        "signalChromatin", "signalRna", "correlation", "usable", "repressed", "peakWeight", "grid", "deviance",
+        "prior", "readout", "features", "weight", "alpha", "beta", "tau", "sd", "low", "high", "mode", "rim",
+        "rimShare", "concord", "lead", "leadZ", "gain", "gainZ", "heterogeneity", "baselines", "trace", "shape",
+        "capped", "usableHalf", "spread", "clock", "reliability", "flowVariance", "clockVariance"};
     SEXP out = PROTECT(cw_glue_list((int)(sizeof names / sizeof *names), names));
     put_cells(out, t);
     put_genes(out, t);
@@ -288,10 +247,52 @@ static void release(SEXP ptr)
     cw_ctx_free(ctx);
 }
 
-/* atac, rna: list(p, i, x, rows, columns), features x cells; links: list(gene, peak) from 0; embedding: NULL or
- * list(atac, rna), each NULL or cells x axes; options: see cw_tau_settings. -> see fit_list; `features` and both deviances
- * are NULL where there is no flow or the readout was not asked for. */
-SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options, SEXP key, SEXP threads)
+/* order (n) from 0, of one kind of names: a vector of whole numbers, each once. */
+static const int32_t *order_of(SEXP order, const char *what, int64_t n)
+{
+    SEXP x = cw_glue_get(order, what);
+    if (x == R_NilValue) return NULL;
+    if (TYPEOF(x) != INTSXP || (int64_t)Rf_xlength(x) != n) Rf_error("internal error: the order of the %s", what);
+    int64_t sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (INTEGER(x)[i] < 0 || INTEGER(x)[i] >= n) Rf_error("internal error: the order of the %s", what);
+        sum += INTEGER(x)[i] - i;
+    }
+    if (sum) Rf_error("internal error: the order of the %s", what);
+    return INTEGER(x);
+}
+
+/* Ids of the names in that order, in the context's memory; NULL without names. */
+static uint64_t *ids_of(cw_ctx *ctx, SEXP names, const char *what, const int32_t *order, int64_t n)
+{
+    SEXP x = names == R_NilValue ? R_NilValue : cw_glue_get(names, what);
+    if (x == R_NilValue || !order) return NULL;
+    uint64_t *id = cw_alloc(ctx, n, sizeof *id);
+    for (int64_t i = 0; id && i < n; i++) id[i] = cw_tau_id(CHAR(STRING_ELT(x, order[i])));
+    return id;
+}
+
+static int sorted(const int32_t *order, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (order[i] != i) return 0;
+    return 1;
+}
+
+/* The counts in that order, unless they stand so. */
+static void arrange(cw_arena *arena, cw_counts *x, const int32_t *cell, const int32_t *row)
+{
+    const cw_counts given = *x;
+    if (!cell || !row || (sorted(cell, x->cells) && sorted(row, x->rows))) return;
+    cw_tau_arrange(arena, x, &given, cell, row);
+}
+
+/* atac, rna: list(p, i, x, rows, columns), features x cells; names: NULL, or list(cells, genes, peaks) of texts, and
+ * order: the same of whole numbers from 0, in which they are worked on and everything is given back; links: list(gene,
+ * peak) from 0 and embedding: NULL or list(atac, rna), each NULL or cells x axes, both in that order already; options:
+ * see cw_tau_settings. -> see fit_list; `features` and `deviance` are NULL where there is no flow. */
+SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP names, SEXP order, SEXP options, SEXP key,
+                  SEXP threads)
 {
     SEXP gene = cw_glue_get(links, "gene"), peak = cw_glue_get(links, "peak");
     SEXP own_a = cw_glue_get(embedding, "atac"), own_r = cw_glue_get(embedding, "rna");
@@ -303,6 +304,16 @@ SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options,
     if (own_r != R_NilValue && Rf_nrows(real_matrix(own_r, "an embedding")) != x.rna.cells)
         Rf_error("internal error: the RNA's embedding has other cells");
     x.gene = INTEGER(gene), x.peak = INTEGER(peak), x.links = (int64_t)Rf_xlength(gene);
+    const char *const kinds[] = {"cells", "genes", "peaks"};
+    const int64_t count[] = {x.rna.cells, x.rna.rows, x.atac.rows};
+    const int32_t *by[3] = {NULL};
+    for (int i = 0; i < 3 && order != R_NilValue; i++) {
+        SEXP name = cw_glue_get(names, kinds[i]);
+        by[i] = order_of(order, kinds[i], count[i]);
+        if (by[i] && (TYPEOF(name) != STRSXP || (int64_t)Rf_xlength(name) != count[i]))
+            Rf_error("internal error: the names of the %s", kinds[i]);
+    }
+    if (x.atac.cells != x.rna.cells) by[0] = NULL; /* the engine says so */
     cw_tau_options o;
     cw_glue_settings(options, cw_tau_settings, &o);
     o.key = cw_glue_key(key);
@@ -311,8 +322,11 @@ SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options,
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
     double *ea = own_a == R_NilValue ? NULL : by_rows(ctx, own_a),
            *er = own_r == R_NilValue ? NULL : by_rows(ctx, own_r);
+    uint64_t *id[3];
+    for (int i = 0; i < 3; i++) id[i] = ids_of(ctx, names, kinds[i], by[i], count[i]);
     kept *k = cw_calloc(ctx, 1, sizeof *k);
     if (!k || ctx->status != CW_OK) {
+        for (int i = 0; i < 3; i++) cw_free(ctx, id[i]);
         cw_free(ctx, k), cw_free(ctx, er), cw_free(ctx, ea);
         cw_glue_leave(ctx);
         return R_NilValue; /* not reached */
@@ -322,7 +336,12 @@ SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP options,
     x.atac_embedding = ea, x.rna_embedding = er;
     x.atac_axes = ea ? Rf_ncols(own_a) : 0, x.rna_axes = er ? Rf_ncols(own_r) : 0;
     k->arena = cw_arena_new(ctx);
-    if (k->arena) cw_tau_fit(k->arena, &k->tau, &x, &o);
+    x.cell_id = id[0], x.gene_id = id[1], x.peak_id = id[2];
+    if (k->arena) {
+        arrange(k->arena, &x.rna, by[0], by[1]), arrange(k->arena, &x.atac, by[0], by[2]);
+        cw_tau_fit(k->arena, &k->tau, &x, &o);
+    }
+    for (int i = 0; i < 3; i++) cw_free(ctx, id[i]);
     cw_free(ctx, er), cw_free(ctx, ea);
     if (ctx->status != CW_OK) { /* pause raises: no memory may wait for the finalizer */
         cw_arena_free(k->arena);
@@ -373,7 +392,7 @@ SEXP cw_r_tau_readout(SEXP features, SEXP chromatin, SEXP rna, SEXP depth_a, SEX
     if (arena && F && cw_tau_lagfree_new(arena, &f, G, M) == CW_OK) {
         cw_tau_lagfree_fit(arena, &f, REAL(chromatin), REAL(rna), REAL(depth_a), REAL(depth_r), F, shrink, J);
         cw_tau_profile(arena, REAL(cw_glue_get(out, "deviance")), REAL(cw_glue_get(out, "beta")),
-                       REAL(cw_glue_get(out, "alpha")), put_w, F, F, &f, NULL, shrink, G, T, J);
+                       REAL(cw_glue_get(out, "alpha")), put_w, F, F, &f, NULL, shrink, 4, G, T, J);
         for (int64_t g = 0; ctx->status == CW_OK && g < G; g++) {
             REAL(cw_glue_get(out, "signalChromatin"))[g] = f.signal_a[g];
             REAL(cw_glue_get(out, "signalRna"))[g] = f.signal_r[g];
@@ -388,29 +407,31 @@ SEXP cw_r_tau_readout(SEXP features, SEXP chromatin, SEXP rna, SEXP depth_a, SEX
     return out;
 }
 
-/* points: n x d; flow: list(landmarks, bandwidth, velocity, z, size) as cw_r_tau_fit gives them; readout: 1 delay, 2
- * kinetics. -> array grid points x n x landmarks */
-SEXP cw_r_tau_features(SEXP points, SEXP flow, SEXP grid, SEXP readout, SEXP threads)
+/* points: n x d; flow: list(landmarks, bandwidth, velocity, z, size, trace) as cw_r_tau_fit gives them; shape: shares of
+ * the shapes. -> array grid points x n x landmarks */
+SEXP cw_r_tau_features(SEXP points, SEXP flow, SEXP grid, SEXP shape, SEXP threads)
 {
     SEXP l = real_matrix(cw_glue_get(flow, "landmarks"), "landmarks"), z = real_matrix(cw_glue_get(flow, "z"), "z");
     SEXP v = real_matrix(cw_glue_get(flow, "velocity"), "velocity"), size = cw_glue_get(flow, "size");
     int64_t n = Rf_nrows(real_matrix(points, "points")), d = Rf_ncols(points), J = Rf_nrows(l), M = Rf_nrows(z);
-    int64_t T = (int64_t)Rf_xlength(grid);
+    SEXP trace = cw_glue_get(flow, "trace");
+    int64_t T = (int64_t)Rf_xlength(grid), R = (int64_t)Rf_xlength(trace);
+    need_numbers(shape, CW_TAU_SHAPES, "shape"), need_numbers(trace, R, "trace");
     if (Rf_ncols(l) != d || Rf_ncols(z) != d || Rf_ncols(v) != d || Rf_nrows(v) != J)
         Rf_error("internal error: points and flow have different axes");
     need_numbers(size, M, "size"), need_numbers(grid, T, "grid");
-    cw_tau_flow f = {.M = M, .J = J, .d = d, .size = REAL(size), .bandwidth = cw_glue_number(flow, "bandwidth", NAN)};
-    if (!(f.bandwidth > 0.0) || T < 2) Rf_error("internal error: a flow without bandwidth, or a grid of one point");
+    cw_tau_flow f = {.M = M, .J = J, .d = d, .size = REAL(size), .bandwidth = cw_glue_number(flow, "bandwidth", NAN),
+                     .pull = CW_TAU_PULL};
+    if (!(f.bandwidth > 0.0) || T < 2 || R < 2) Rf_error("internal error: a flow without bandwidth, or a grid of one point");
     SEXP out = PROTECT(Rf_alloc3DArray(REALSXP, (int)T, (int)n, (int)J));
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
     cw_arena *arena = cw_arena_new(ctx);
     double *p = by_rows(ctx, points), *own = cw_alloc(ctx, T * n * J, sizeof *own),
-           *raw = cw_alloc(ctx, T * n * J, sizeof *raw);
+           *raw = cw_alloc(ctx, R * n * J, sizeof *raw);
     f.landmark = by_rows(ctx, l), f.z = by_rows(ctx, z), f.velocity = by_rows(ctx, v);
     if (ctx->status == CW_OK) {
-        int slow = Rf_asInteger(readout) == 2;
-        cw_tau_backtrace(arena, slow ? raw : own, NULL, NULL, p, &f, REAL(grid), T, n);
-        if (slow) cw_tau_kinetics(arena, own, raw, REAL(grid), T, n * J);
+        cw_tau_backtrace(arena, raw, NULL, NULL, p, &f, REAL(trace), R, n);
+        cw_tau_answer(arena, own, raw, REAL(shape), REAL(grid), T, REAL(trace), R, n * J);
         for (int64_t t = 0; t < T; t++)
             for (int64_t i = 0; i < n; i++)
                 for (int64_t j = 0; j < J; j++) REAL(out)[t + T * (i + n * j)] = own[(t * n + i) * J + j];

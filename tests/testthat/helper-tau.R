@@ -63,7 +63,10 @@ tauAnswer <- function(input, metacells = 20) {
         grid = grid, features = features, size = rep(11.5, metacells),
         rimMetacells = seq_len(metacells) <= 8,
         axes = 3L, usable = rep(TRUE, g), concord = 0.9, lead = 0.85,
-        leadZ = 7, gain = 12, heterogeneity = 4, readout = "delay",
+        leadZ = 7, usableHalf = 25, reliability = 0.7, spread = 0.5,
+        clock = 0.1, gain = 12, heterogeneity = 4, readout = "delay",
+        shape = c(1, 0, 0), flowVariance = rep(0.01, g),
+        clockVariance = rep(0.01, g),
         tau = tau, sd = rep(0.2, g), low = tau - 0.3, high = tau + 0.3,
         mode = tau, beta = rep(1, g), alpha = rep(0, g), rim = rep(FALSE, g),
         signalChromatin = rep(200, g), signalRna = rep(300, g),
@@ -111,7 +114,7 @@ simulatedFit <- function(name, ...) {
 
 ## Identifiable delays; a quarter of the genes slower in one condition.
 alteredTau <- function() {
-    simulatedFit("altered", nCells = 1500, nGenes = 110, altered = 0.25,
+    simulatedFit("altered", nCells = 2200, nGenes = 180, altered = 0.25,
         seed = 5
     )
 }
@@ -152,7 +155,7 @@ tauInput <- function(nCells = 400, nGenes = 60, seed = 11) {
 }
 
 fitTau <- function(d, options = list(), embedding = NULL, threads = 1L) {
-    .Call(cw_r_tau_fit, d$atac, d$rna, d$links, embedding, options, c(1, 2),
-        threads
+    .Call(cw_r_tau_fit, d$atac, d$rna, d$links, embedding, NULL, NULL, options,
+        c(1, 2), threads
     )
 }

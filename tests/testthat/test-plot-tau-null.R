@@ -3,8 +3,8 @@ madeNull <- function() {
     structure(data.frame(data = c("observed", "pairing", "links"), run = 1L,
         identifiable = c(TRUE, FALSE, FALSE), axes = c(3, 0, 3),
         usable = c(60, 1, 40), concord = c(0.9, 0.1, 0.4),
-        lead = c(0.9, NaN, 0.6), leadZ = c(6, NaN, 2), gain = c(5, NaN, -1),
-        heterogeneity = c(3, NaN, 1)
+        lead = c(0.9, NaN, 0.6), leadZ = c(6, NaN, 2),
+        reliability = c(0.7, NaN, 0.5), gain = c(5, NaN, -1), heterogeneity = c(3, NaN, 1)
     ), verdict = "Delays are identifiable.")
 }
 
@@ -33,8 +33,8 @@ test_that("panels say which nulls must fail them", {
     expect_identical(role("^shared axes", "links"), "permuted, may pass")
     expect_identical(role("^concordance", "links"), "permuted, must fail")
     expect_identical(role("^lead", "links"), "permuted, must fail")
-    expect_identical(role("^gain", "links"), "permuted, may pass")
-    expect_identical(role("^gain", "data"), "the data")
+    expect_identical(role("^reliability", "links"), "permuted, may pass")
+    expect_identical(role("^reliability", "data"), "the data")
     expect_true(any(grepl("links must fail", long$panel)))
     wrong <- madeNull()
     wrong$concord[[3L]] <- 0.9

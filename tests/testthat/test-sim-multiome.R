@@ -145,3 +145,42 @@ test_that("the engine refuses options that it doesn't know", {
     expect_error(draw(list(topology = "tree")), "it may be one of: linear")
     expect_error(draw(list(dropout = 2)), "'dropout' is 2")
 })
+
+test_that("lags of both kinds, exits, states and deep cells are as asked", {
+    both <- simulateMultiome(60, 40, mode = "both", seed = 2)
+    truth <- SummarizedExperiment::rowData(both)
+    expect_equal(truth$trueDelay + truth$trueKinetics, truth$trueTau)
+    share <- truth$trueKinetics / truth$trueTau
+    expect_true(all(share >= 0.2 & share <= 0.8))
+    ## the RNA's mean lag is the total one, whatever its shape
+    course <- function(mode) {
+        x <- simulateMultiome(4000, 40, mode = mode, profiles = TRUE, seed = 2)
+        on <- which(SummarizedExperiment::rowData(x)$kind == "on")
+        rate <- SummarizedExperiment::assay(x, "rate")[on, ]
+        rowMeans(rate)
+    }
+    expect_lt(max(abs(course("both") - course("delay"))), 0.05)
+    delay <- simulateMultiome(60, 40, seed = 2)
+    expect_identical(SummarizedExperiment::rowData(delay)$trueKinetics,
+        rep(0, 40)
+    )
+    exit <- simulateMultiome(500, 40, topology = "exit", profiles = TRUE,
+        seed = 2
+    )
+    out <- exit$branch == "exit"
+    expect_true(mean(out) > 0.2 && mean(out) < 0.4)
+    expect_true(all(exit$time[out] >= 6) && min(exit$time[!out]) < 1)
+    rest <- simulateMultiome(300, 20, null = "resting", states = 9, seed = 2)
+    expect_setequal(rest$branch, paste0("state", 1:9))
+    deep <- simulateMultiome(60, 40, seed = 2, deepCells = 2, deepFactor = 50,
+        deepIn = "chromatin"
+    )
+    counts <- function(x) {
+        SummarizedExperiment::assay(SingleCellExperiment::altExp(x))
+    }
+    expect_equal(as.matrix(counts(deep))[, 1:2],
+        50 * as.matrix(counts(delay))[, 1:2]
+    )
+    expect_identical(counts(deep)[, 3:60], counts(delay)[, 3:60])
+    expect_error(simulateMultiome(10, 5, states = 13), "states")
+})

@@ -3,7 +3,7 @@ fit <- made$fit
 usable <- made$usable
 
 test_that("delays are read from RNA alone", {
-    rna <- simulateMultiome(nCells = 1500, nGenes = 110, altered = 0.25,
+    rna <- simulateMultiome(nCells = 2200, nGenes = 180, altered = 0.25,
         seed = 5
     )
     rna <- SingleCellExperiment::removeAltExps(rna)
@@ -15,7 +15,7 @@ test_that("delays are read from RNA alone", {
     expect_true(all(is.na(d$tau[!as.data.frame(fit)$usable])))
     few <- scRNAToTau(rna[-(1:30), ], fit)
     expect_true(all(is.na(few$tau[match(rownames(rna)[1:30], few$gene)])))
-    expect_error(scRNAToTau(rna[1:20, ], fit), "20 of the 110 genes")
+    expect_error(scRNAToTau(rna[1:20, ], fit), "20 of the 180 genes")
     other <- rna
     rownames(other) <- paste0("Q", rownames(rna))
     expect_error(scRNAToTau(other, fit), "holds 0 of the")

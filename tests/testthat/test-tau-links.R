@@ -73,3 +73,17 @@ test_that("links of the real 10x data are found again", {
     expect_gt(sum(out), 10)
     expect_gt(mean(sign(pairs$distance[out]) == sign(pairs$known[out])), 0.95)
 })
+
+test_that("another genome build is told by the starts of genes", {
+    x <- simulateMultiome(20, 220, seed = 1)
+    genes <- S4Vectors::metadata(x)$genes
+    peaks <- rownames(SingleCellExperiment::altExp(x))
+    expect_silent(linkPeaks(peaks, genes))
+    expect_gt(.buildRatio(.peakTable(peaks), .geneTable(genes, NULL, FALSE)), 3)
+    other <- genes
+    other$start <- genes$start + 37000
+    other$end <- genes$end + 37000
+    expect_warning(linkPeaks(peaks, other), "one genome build")
+    ## too few genes say nothing
+    expect_silent(linkPeaks(peaks, other[1:150, ]))
+})

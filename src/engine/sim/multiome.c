@@ -1,7 +1,7 @@
 /* multiome.c: see multiome.h. */
 #include "multiome.h"
 
-#include "draws.h"
+#include "../core/draws.h"
 
 #include <math.h>
 #include <string.h>
@@ -60,13 +60,15 @@ static double shape(int pattern, const course *c, double t)
     }
 }
 
-/* a_g(t) on one path of the course (0, or 0 and 1 after a fork) */
+/* a_g(t) on one path of the course (0, or 0 and 1 after a fork; 1 also leaves a loop at its exit) */
 static double chromatin_at(const cw_multiome *m, const work *w, const cw_multiome_options *o, int64_t g, int64_t path,
                            double t)
 {
     const course *c = w->course + g;
     int pattern = m->pattern[g];
-    if (o->topology == CW_TOPOLOGY_LOOP) {
+    int exit = o->topology == CW_TOPOLOGY_EXIT;
+    if (o->topology == CW_TOPOLOGY_LOOP || (exit && !m->branch_of[g])) {
+        if (exit && path == 1) t = fmin(t, CW_MULTIOME_EXIT); /* the loop's genes stay as they were on leaving */
         if (pattern == CW_PATTERN_FLAT || pattern == CW_PATTERN_RNA_ONLY) return .5;
         double b = bell(t, c->on, c->bump);
         return pattern == CW_PATTERN_OFF ? 1.0 - b : b;
@@ -82,8 +84,10 @@ static double drive_at(const cw_multiome *m, const work *w, const cw_multiome_op
 {
     const course *c = w->course + g;
     if (m->pattern[g] == CW_PATTERN_ATAC_ONLY) return .5;
+    if (m->pattern[g] == CW_PATTERN_RNA_ONLY && o->topology == CW_TOPOLOGY_EXIT && path == 1)
+        t = fmin(t, CW_MULTIOME_EXIT);
     if (m->pattern[g] == CW_PATTERN_RNA_ONLY)
-        return o->topology == CW_TOPOLOGY_LOOP ? bell(t, c->rna_on, c->bump) : rise((t - c->rna_on) / c->width);
+        return o->topology == CW_TOPOLOGY_LOOP || o->topology == CW_TOPOLOGY_EXIT ? bell(t, c->rna_on, c->bump) : rise((t - c->rna_on) / c->width);
     double a = chromatin_at(m, w, o, g, path, t);
     if (o->hill > 0.0) {
         double half = pow(.5, o->hill), x = pow(a, o->hill);
@@ -107,9 +111,10 @@ static void respond(work *w, const cw_multiome *m, const cw_multiome_options *o,
         int64_t path = v % w->paths, group = v / w->paths;
         double tau = delay_of(m, o, g, path, group);
         if (!m->kinetic[g] || !(tau > 0.0)) continue;
-        double keep = exp(-STEP / tau), r = drive_at(m, w, o, g, path, -LENGTH);
+        double keep = exp(-STEP / (m->share[g] * tau)), wait = (1.0 - m->share[g]) * tau;
+        double r = drive_at(m, w, o, g, path, -LENGTH - wait);
         for (int64_t n = 1 - POINTS; n < POINTS; n++) {
-            r = (1.0 - keep) * drive_at(m, w, o, g, path, (double)n * STEP) + keep * r;
+            r = (1.0 - keep) * drive_at(m, w, o, g, path, (double)n * STEP - wait) + keep * r;
             if (n >= 0) to[n] = (float)r;
         }
     }
@@ -166,9 +171,14 @@ static int64_t draw_gene(cw_multiome *m, work *w, const cw_multiome_options *o, 
         m->branch_of[g] = (uint8_t)branch;
         if (branch) c->on = late;
         c->off = c->on + last;
+    } else if (o->topology == CW_TOPOLOGY_EXIT && branch == 2) {
+        m->branch_of[g] = 2;
+        c->on = CW_MULTIOME_EXIT + (late - FORK_AT) * (LENGTH - CW_MULTIOME_EXIT) / (LENGTH - FORK_AT);
+        c->off = c->on + last;
     }
     double coin = unit(&d);
-    m->kinetic[g] = o->lag == CW_LAG_KINETICS || (o->lag == CW_LAG_MIXED && coin < .5);
+    m->kinetic[g] = o->lag == CW_LAG_KINETICS || o->lag == CW_LAG_BOTH || (o->lag == CW_LAG_MIXED && coin < .5);
+    m->share[g] = o->lag == CW_LAG_BOTH ? .2 + .6 * coin : m->kinetic[g];
     m->repressed[g] = unit(&d) < o->repressed;
     m->altered[g] = unit(&d) < o->altered;
     int64_t peaks = o->peaks_low + below(&d, o->peaks_high - o->peaks_low + 1);
@@ -203,13 +213,16 @@ static void draw_cell(cw_multiome *m, work *w, const cw_multiome_options *o, int
     m->branch[i] = 0;
     m->time[i] = place * LENGTH;
     if (o->topology == CW_TOPOLOGY_RESTING) {
-        m->branch[i] = (uint8_t)(state * CW_MULTIOME_STATES);
+        m->branch[i] = (uint8_t)(state * (double)o->states);
         m->time[i] = 0.0;
     } else if (o->topology == CW_TOPOLOGY_FORK) {
         int trunk = coin < .3;
         m->time[i] = trunk ? place * FORK_AT : FORK_AT + place * (LENGTH - FORK_AT);
         m->branch[i] = trunk ? 0 : side < .5 ? 1 : 2;
         if (o->altered > 0.0 && o->altered_branch) m->group[i] = m->branch[i] == 2;
+    } else if (o->topology == CW_TOPOLOGY_EXIT) {
+        m->branch[i] = coin < .3 ? 2 : 0;
+        if (m->branch[i]) m->time[i] = CW_MULTIOME_EXIT + place * (LENGTH - CW_MULTIOME_EXIT);
     } else if (o->uneven > 0.0) {
         int early = coin < .5;
         double x = gamma_draw(&d, early ? 1.2 : 4.0), y = gamma_draw(&d, early ? 3.0 : 1.5);
@@ -291,8 +304,9 @@ const cw_setting cw_multiome_settings[] = {
     CW_SET_INT(O, peaks, "peaks", NULL, 0, 0, 2147483647, "number of peaks; 0: of the genes, and 5 distal per 3 genes"),
     CW_SET_INT(O, peaks_low, "peaks_low", "peaksLow", 3, 1, 1000, "fewest peaks of a gene"),
     CW_SET_INT(O, peaks_high, "peaks_high", "peaksHigh", 7, 1, 1000, "most peaks of a gene"),
-    CW_SET_CHOICE(O, topology, "topology", NULL, CW_TOPOLOGY_LINEAR, "linear bifurcation loop clusters", "the course"),
-    CW_SET_CHOICE(O, lag, "lag", NULL, CW_LAG_DELAY, "delay kinetic mixed", "how RNA follows chromatin"),
+    CW_SET_CHOICE(O, topology, "topology", NULL, CW_TOPOLOGY_LINEAR, "linear bifurcation loop clusters exit", "the course"),
+    CW_SET_INT(O, states, "states", NULL, 6, 1, CW_MULTIOME_STATES, "resting states"),
+    CW_SET_CHOICE(O, lag, "lag", NULL, CW_LAG_DELAY, "delay kinetic mixed both", "how RNA follows chromatin"),
     CW_SET_CHOICE(O, spoil, "spoil", NULL, CW_SPOIL_NOTHING, "nothing delay pairing links", "what a null takes away"),
     CW_SET_DOUBLE(O, depth_rna, "depth_rna", "depthRna", 1, 0, 1e9, 1, "times the realistic depth of RNA"),
     CW_SET_DOUBLE(O, depth_atac, "depth_atac", "depthAtac", 1, 0, 1e9, 1, "times the realistic depth of chromatin"),
@@ -351,7 +365,8 @@ static cw_status check(cw_ctx *ctx, const cw_multiome_options *o)
     }
     for (int i = 0; i < 6; i++) good = good && positive[i] > 0.0 && isfinite(positive[i]);
     good = good && o->high * o->factor <= LENGTH && o->topology >= CW_TOPOLOGY_LINEAR &&
-           o->topology <= CW_TOPOLOGY_RESTING && o->lag >= CW_LAG_DELAY && o->lag <= CW_LAG_MIXED &&
+           o->topology <= CW_TOPOLOGY_EXIT && o->lag >= CW_LAG_DELAY && o->lag <= CW_LAG_BOTH && o->states >= 1 &&
+           o->states <= CW_MULTIOME_STATES &&
            o->spoil >= CW_SPOIL_NOTHING && o->spoil <= CW_SPOIL_LINKS;
     return good ? CW_OK
                 : cw_fail(ctx, CW_ERR_ARGUMENT, "simulation: a share, spread, depth or delay is out of its range");
@@ -359,7 +374,7 @@ static cw_status check(cw_ctx *ctx, const cw_multiome_options *o)
 
 void cw_multiome_free(cw_ctx *ctx, cw_multiome *m)
 {
-    void *all[] = {m->tau,   m->pattern, m->kinetic, m->repressed, m->altered, m->branch_of, m->dynamic,
+    void *all[] = {m->tau,   m->share,   m->pattern, m->kinetic, m->repressed, m->altered, m->branch_of, m->dynamic,
                    m->gene_of, m->linked, m->follows, m->time,     m->branch,  m->group,     m->partner,
                    m->rna,   m->open,    m->opened,  m->chromatin, m->rate};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) cw_free(ctx, all[i]);
@@ -375,9 +390,10 @@ static void work_free(cw_ctx *ctx, work *w)
 static cw_status take_genes(cw_ctx *ctx, cw_multiome *m, work *w, const cw_multiome_options *o)
 {
     int64_t n = o->genes, peaks = cw_multiome_most_peaks(o);
-    w->paths = o->topology == CW_TOPOLOGY_FORK ? 2 : 1;
+    w->paths = o->topology == CW_TOPOLOGY_FORK || o->topology == CW_TOPOLOGY_EXIT ? 2 : 1;
     w->variants = w->paths * (o->altered > 0.0 && !o->altered_branch ? 2 : 1);
     m->tau = cw_alloc(ctx, n, sizeof *m->tau);
+    m->share = cw_alloc(ctx, n, sizeof *m->share);
     m->pattern = cw_alloc(ctx, n, 1);
     m->kinetic = cw_alloc(ctx, n, 1);
     m->repressed = cw_alloc(ctx, n, 1);

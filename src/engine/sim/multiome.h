@@ -1,8 +1,9 @@
 /* multiome.h: cells with chromatin and RNA, in which every gene's RNA follows its chromatin with a known delay.
  *
- * Cells lie on a course: a line, a line that forks, a loop, or six resting states without any movement. Each gene's
- * chromatin opens, closes or pulses somewhere along it, stays flat, or moves in one modality only:
- *   a_g(t) in [0, 1],   RNA r_g(t) = drive_g(t - tau_g)  (delay),  or tau_g dr/dt = drive_g - r  (kinetics),
+ * Cells lie on a course: a line, a line that forks, a loop, a loop with an exit, or resting states without any movement.
+ * Each gene's chromatin opens, closes or pulses somewhere along it, stays flat, or moves in one modality only:
+ *   a_g(t) in [0, 1],   RNA: s tau_g dr/dt = drive_g(t - (1 - s) tau_g) - r
+ * s = 0: a delay; s = 1: kinetics; between: both, the total lag is tau_g in any case;
  *   drive_g = a_g, or a saturating or repressive function of it, or its own course.
  * RNA counts: Poisson with gamma noise at log-normal library sizes, then dropout. Chromatin: several peaks per gene,
  * open or not in a cell, some following the gene and some constant, and distal peaks that belong to no gene. The
@@ -16,9 +17,10 @@
 #include "../core/settings.h"
 
 typedef enum cw_topology {
-    CW_TOPOLOGY_LINEAR = 0, CW_TOPOLOGY_FORK, CW_TOPOLOGY_LOOP, CW_TOPOLOGY_RESTING
+    CW_TOPOLOGY_LINEAR = 0, CW_TOPOLOGY_FORK, CW_TOPOLOGY_LOOP, CW_TOPOLOGY_RESTING, CW_TOPOLOGY_EXIT
 } cw_topology;
-typedef enum cw_lag { CW_LAG_DELAY = 0, CW_LAG_KINETICS, CW_LAG_MIXED } cw_lag;
+/* MIXED: half of the genes each; BOTH: every gene has some of both */
+typedef enum cw_lag { CW_LAG_DELAY = 0, CW_LAG_KINETICS, CW_LAG_MIXED, CW_LAG_BOTH } cw_lag;
 typedef enum cw_pattern { /* of a gene */
     CW_PATTERN_ON = 0, CW_PATTERN_OFF, CW_PATTERN_PULSE, CW_PATTERN_FLAT, CW_PATTERN_RNA_ONLY, CW_PATTERN_ATAC_ONLY
 } cw_pattern;
@@ -34,6 +36,7 @@ typedef struct cw_multiome_options {
     int64_t peaks; /* all of them; 0: those of the genes and 5 distal ones per 3 genes */
     int64_t peaks_low, peaks_high; /* peaks of a gene, drawn from this range */
     cw_topology topology;
+    int64_t states;    /* of CW_TOPOLOGY_RESTING, up to CW_MULTIOME_STATES */
     cw_lag lag;
     cw_spoil spoil;
     double depth_rna, depth_atac; /* times the realistic depth (1.5 counts per gene at the median) */
@@ -51,7 +54,7 @@ typedef struct cw_multiome_options {
 typedef struct cw_multiome {
     int64_t peaks;
     /* genes */
-    double *tau;
+    double *tau, *share; /* total lag; share of it that is kinetics */
     uint8_t *pattern, *kinetic, *repressed, *altered;
     uint8_t *branch_of; /* the branch a gene moves in; 0: both */
     uint8_t *dynamic;   /* both chromatin and RNA really change over the cells (by > .3 of the range) */
@@ -60,8 +63,8 @@ typedef struct cw_multiome {
     int32_t *linked;  /* (peaks) the gene it is said to belong to, -1: none; differs under CW_SPOIL_LINKS */
     uint8_t *follows; /* (peaks) it follows its gene's (a distal one: some gene's) chromatin; else constant */
     /* cells */
-    double *time;     /* 0 to 10; of resting cells 0 */
-    uint8_t *branch;  /* 0 trunk, 1, 2; of resting cells the state, 0 to 5 */
+    double *time;     /* 0 to 10, on the exit CW_MULTIOME_EXIT to 10; of resting cells 0 */
+    uint8_t *branch;  /* 0 trunk or loop, 1, 2 (the exit); of resting cells the state, from 0 */
     uint8_t *group;   /* 0 or 1, see `altered` */
     int64_t *partner; /* the cell whose chromatin is shown in this cell's place */
     /* data */
@@ -71,7 +74,7 @@ typedef struct cw_multiome {
     float *chromatin, *rate; /* (cells, genes) a and r, only if wanted; NULL otherwise */
 } cw_multiome;
 
-enum { CW_MULTIOME_LENGTH = 10, CW_MULTIOME_STATES = 6 };
+enum { CW_MULTIOME_LENGTH = 10, CW_MULTIOME_EXIT = 6, CW_MULTIOME_STATES = 12 };
 
 /* The page's 3,000 cells x 300 genes, delays of median .8. */
 extern const cw_setting cw_multiome_settings[]; /* all but the key */

@@ -2,7 +2,7 @@
 #include "simulate.h"
 
 #include "../core/threads.h"
-#include "draws.h"
+#include "../core/draws.h"
 
 #include <math.h>
 #include <stdlib.h>

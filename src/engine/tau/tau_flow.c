@@ -1,5 +1,5 @@
 /* tau_flow.c: metacells, gene chromatin, and the flow of cell state. See tau.h. */
-#include "tau.h"
+#include "tau_steps.h"
 
 #include "../linalg/dense.h"
 #include "../core/rng.h"
@@ -25,19 +25,6 @@ static double dot(const double *a, const double *b, int64_t n)
     double sum = 0.0;
     for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
     return sum;
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* Median of x (n), which is sorted. */
-static double median(double *x, int64_t n)
-{
-    qsort(x, (size_t)n, sizeof *x, compare);
-    return 0.5 * (x[(n - 1) / 2] + x[n / 2]);
 }
 
 /* ---- k-means ----------------------------------------------------------------------------------------------------- */
@@ -371,7 +358,7 @@ static void pull(double *z, double step, double *room, const cw_tau_flow *f)
     for (int64_t i = 0; i < d; i++) z[i] += step * (gap[i] - along * v[i] / length);
 }
 
-/* z back by time h: midpoint rule, then a pull of .2 / SUBSTEPS. room: max(M, J) + 3 d */
+/* z back by time h: midpoint rule, then the pull. room: max(M, J) + 3 d */
 static void step_back(double *z, double h, double *room, const cw_tau_flow *f)
 {
     int64_t d = f->d;
@@ -380,7 +367,7 @@ static void step_back(double *z, double h, double *room, const cw_tau_flow *f)
     for (int64_t i = 0; i < d; i++) half[i] = z[i] - 0.5 * h * v[i];
     field(v, b, half, f);
     for (int64_t i = 0; i < d; i++) z[i] -= h * v[i];
-    pull(z, 0.2 / SUBSTEPS, room, f);
+    pull(z, fmin(f->pull * h, 1.0), room, f);
 }
 
 cw_status cw_tau_backtrace(cw_arena *arena, double *F, double *path, double *denoised, const double *point,
@@ -408,27 +395,6 @@ cw_status cw_tau_backtrace(cw_arena *arena, double *F, double *path, double *den
     }
     cw_arena_give(arena, all);
     return ctx->status;
-}
-
-cw_status cw_tau_kinetics(cw_arena *arena, double *out, const double *F, const double *grid, int64_t T, int64_t n)
-{
-    cw_ctx *ctx = cw_arena_ctx(arena);
-    double *K = cw_arena_take(arena, T * T * (int64_t)sizeof *K);
-    if (ctx->status != CW_OK) return ctx->status;
-    memset(K, 0, (size_t)(T * T) * sizeof *K);
-    K[0] = 1.0;
-    for (int64_t k = 1; k < T; k++) {
-        double sum = 0.0, *w = K + k * T;
-        for (int64_t t = 0; t < T; t++) w[t] = exp(-grid[t] / grid[k]);
-        w[0] *= 0.5;
-        /* what lies beyond the grid sits at its oldest point */
-        w[T - 1] = 0.5 * w[T - 1] + w[T - 1] * grid[k] / (grid[1] - grid[0]);
-        for (int64_t t = 0; t < T; t++) sum += w[t];
-        for (int64_t t = 0; t < T; t++) w[t] /= sum;
-    }
-    cw_dense_product(ctx->threads, out, K, 0, F, 0, 0.0, T, n, T);
-    cw_arena_give(arena, K);
-    return cw_poll(ctx);
 }
 
 /* ---- velocity ---------------------------------------------------------------------------------------------------- */
@@ -587,7 +553,7 @@ cw_status cw_tau_velocity(cw_arena *arena, double *vl, double *v, double *tau, c
         derivative(dd, &l, v, ctx->threads);
         regress(sums, lag, flow, dd);
         for (int64_t i = 0; i < n; i++) sorted[i] = tau[i] = fmax(sums[i] / fmax(sums[n + i], 1e-9), 0.05);
-        double middle = median(sorted, n);
+        double middle = cw_tau_median(sorted, n);
         for (int64_t i = 0; i < n; i++) tau[i] = fmin(fmax(tau[i] / middle, 0.1), 4.0);
     }
     local_give(arena, &l);
@@ -615,12 +581,7 @@ static cw_status lag_of(cw_arena *arena, cw_tau_lag *out, const cw_tau_lag *lag,
     return CW_OK;
 }
 
-static void lag_give(cw_arena *arena, cw_tau_lag *l)
-{
-    cw_arena_give(arena, l->weight), cw_arena_give(arena, l->m), cw_arena_give(arena, l->D);
-}
-
-cw_status cw_tau_lead(cw_arena *arena, double *lead, double *vl, int32_t *half, const cw_tau_lag *lag,
+cw_status cw_tau_lead(cw_arena *arena, double *lead, double *vl, int32_t *halves, const cw_tau_lag *lag,
                       const cw_tau_flow *flow, const double *B0, const int32_t *near, int64_t k, int64_t iterations,
                       int64_t splits, uint64_t key)
 {
@@ -635,7 +596,7 @@ cw_status cw_tau_lead(cw_arena *arena, double *lead, double *vl, int32_t *half, 
     for (int64_t s = 0; s < splits; s++) {
         cw_rng_permutation(order, n, cw_rng_stream(key, CW_RNG_SHUFFLE, (uint64_t)s, USE_SPLIT));
         for (int64_t i = 0; i < n; i++) gene[i] = (int32_t)order[i];
-        if (s == 0) memcpy(half, gene, (size_t)n * sizeof *half);
+        if (halves) memcpy(halves + s * n, gene, (size_t)n * sizeof *halves);
         for (int way = 0; way < 2; way++) {
             int64_t cut = n / 2, leads = 0;
             const int32_t *from = way ? gene + cut : gene, *held = way ? gene : gene + cut;
@@ -649,8 +610,8 @@ cw_status cw_tau_lead(cw_arena *arena, double *lead, double *vl, int32_t *half, 
             regress(sums, &test, flow, dd);
             for (int64_t i = 0; i < n_held; i++) leads += sums[i] > 0.0;
             total += (double)leads / (double)n_held;
-            if (s == 0) memcpy(vl + way * Jd, own, (size_t)Jd * sizeof *vl);
-            lag_give(arena, &test), lag_give(arena, &train);
+            if (vl) memcpy(vl + (2 * s + way) * Jd, own, (size_t)Jd * sizeof *vl);
+            cw_tau_lag_give(arena, &test), cw_tau_lag_give(arena, &train);
         }
     }
     *lead = total / (double)(2 * splits);
@@ -670,7 +631,7 @@ cw_status cw_tau_arrival(cw_arena *arena, double *time, const cw_tau_flow *flow,
     if (ctx->status != CW_OK) return ctx->status;
     memset(A, 0, (size_t)(M * M) * sizeof *A);
     for (int64_t m = 0; m < M; m++) speed[m] = dot(v + m * d, v + m * d, d), time[m] = 0.0;
-    double usual = median(speed, M);
+    double usual = cw_tau_median(speed, M);
     for (int64_t m = 0; m < M; m++)
         for (int64_t q = 0; q < k; q++) {
             int64_t o = near[m * k + q];

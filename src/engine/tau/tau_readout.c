@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANES = 8, TILE = 64, ROUNDS = 4, SUMS = 8, PRIOR_STEPS = 60, REACH = 6, EM_STEPS = 30, RIDGES = 22 };
+enum { LANES = 8, TILE = 64, SUMS = 8, PRIOR_STEPS = 60, SHAPE_STEPS = 40, REACH = 6, EM_STEPS = 30, RIDGES = 22 };
 #define SIGNAL_LEAST 60.0
 #define CORRELATION_LEAST 0.2
 
@@ -231,15 +231,15 @@ static void products(lane out, const lane *a, const lane *b, int64_t J)
         for (int g = 0; g < LANES; g++) out[g] += a[j][g] * b[j][g];
 }
 
-/* Alternates w and (alpha, beta) ROUNDS times from the lag-free start; then -2 log likelihood + lambda |w|^2. */
-static void profile_lanes(lanes *s, double lambda, int64_t J)
+/* Alternates w and (alpha, beta) `rounds` times from the lag-free start; then -2 log likelihood + lambda |w|^2. */
+static void profile_lanes(lanes *s, double lambda, int rounds, int64_t J)
 {
     lane kw, b1, by, k0w, yw, ww;
     for (int g = 0; g < LANES; g++) {
         s->beta[g] = s->sign[g] * clip(s->beta_start[g], 0.1, 10.0);
         s->alpha[g] = s->mr_start[g] - s->beta[g] * s->ma[g];
     }
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 0; round < rounds; round++) {
         solve_lanes(s, lambda, J);
         quadratic(kw, (const lane *)s->K1, (const lane *)s->w, J);
         products(b1, (const lane *)s->w, (const lane *)s->bs, J);
@@ -315,6 +315,7 @@ typedef struct profile {
     const cw_tau_lagfree *f;
     const int32_t *gene;
     double lambda;
+    int rounds;
     int64_t n, T, J;
 } profile;
 
@@ -354,7 +355,7 @@ static void profile_tile(const profile *p, tile *t, const double *F, const doubl
             load(s.K0, t->K0 + g0 * P, P, n, P), load(s.K1, t->K1 + g0 * P, P, n, P);
             load(s.y0, t->y0 + g0 * J, J, n, J), load(s.y1, t->y1 + g0 * J, J, n, J);
             load(s.bs, t->bs + g0 * J, J, n, J);
-            profile_lanes(&s, p->lambda, J);
+            profile_lanes(&s, p->lambda, p->rounds, J);
             for (int64_t g = 0; g < n; g++) {
                 int64_t to = (i0 + g0 + g) * p->T + k;
                 int known = f->counted[gene_of(p, i0 + g0 + g)];
@@ -367,14 +368,14 @@ static void profile_tile(const profile *p, tile *t, const double *F, const doubl
 }
 
 cw_status cw_tau_profile(cw_arena *arena, double *dev, double *beta, double *alpha, double *w, const double *F,
-                         const double *F0, const cw_tau_lagfree *f, const int32_t *gene, double lambda, int64_t n,
-                         int64_t T, int64_t J)
+                         const double *F0, const cw_tau_lagfree *f, const int32_t *gene, double lambda, int rounds,
+                         int64_t n, int64_t T, int64_t J)
 {
     cw_ctx *ctx = cw_arena_ctx(arena);
     if (ctx->status != CW_OK) return ctx->status;
     int64_t M = f->M, P = J * (J + 1) / 2, d = (int64_t)sizeof(double), room = 2 * TILE * (M + P) + 3 * TILE * J;
     int64_t lanes_room = LANES * (3 * P + 4 * J);
-    profile p = {dev, beta, alpha, w, f, gene, lambda, n, T, J};
+    profile p = {dev, beta, alpha, w, f, gene, lambda, rounds, n, T, J};
     double *S0 = cw_arena_take(arena, M * P * d), *S = cw_arena_take(arena, T * M * P * d);
     double *all = cw_arena_take(arena, ctx->threads * (room + lanes_room + LANES) * d);
     if (ctx->status != CW_OK) return ctx->status;
@@ -418,40 +419,71 @@ static void normalised(double *p, const double *dev, const double *log_prior, in
     for (int64_t k = 0; k < T; k++) p[k] /= sum;
 }
 
-cw_status cw_tau_prior(cw_arena *arena, double *prior, const double *dev, const uint8_t *usable, int64_t G, int64_t T)
+/* x (T) smoothed with sd 2 bins, the ends repeated, to sum 1: out */
+static void smooth(double *out, const double *x, int64_t T)
+{
+    double kernel[2 * REACH + 1], sum = 0.0;
+    for (int i = -REACH; i <= REACH; i++) kernel[i + REACH] = exp(-0.5 * (i / 2.0) * (i / 2.0));
+    for (int64_t k = 0; k < T; k++) {
+        out[k] = 0.0;
+        for (int i = -REACH; i <= REACH; i++) {
+            int64_t at = k + i < 0 ? 0 : k + i >= T ? T - 1 : k + i;
+            out[k] += kernel[i + REACH] * x[at];
+        }
+        sum += out[k];
+    }
+    for (int64_t k = 0; k < T; k++) out[k] /= sum;
+}
+
+/* EM over p(s) p(T), s one of `shapes` (share 0: not one of them). dev (shapes, G, T). */
+static cw_status em_prior(cw_arena *arena, double *prior, double *share, const double *dev, const uint8_t *usable,
+                          int steps, int64_t shapes, int64_t G, int64_t T)
 {
     cw_ctx *ctx = cw_arena_ctx(arena);
-    int64_t d = (int64_t)sizeof(double);
-    double *L = cw_arena_take(arena, G * T * d), *next = cw_arena_take(arena, T * d), kernel[2 * REACH + 1], all = 0.0;
+    int64_t d = (int64_t)sizeof(double), n = 0;
+    double *L = cw_arena_take(arena, G * shapes * T * d), *next = cw_arena_take(arena, (T + shapes) * d);
     if (ctx->status != CW_OK) return ctx->status;
-    int64_t n = 0;
-    for (int i = -REACH; i <= REACH; i++) all += kernel[i + REACH] = exp(-0.5 * (i / 2.0) * (i / 2.0));
     for (int64_t g = 0; g < G; g++) {
-        if (!usable[g] || !isfinite(dev[g * T])) continue;
-        double least = least_of(dev + g * T, T);
-        for (int64_t k = 0; k < T; k++) L[n * T + k] = exp(-0.5 * (dev[g * T + k] - least));
+        double least = INFINITY;
+        for (int64_t s = 0; s < shapes; s++)
+            if (share[s] > 0.0) least = fmin(least, least_of(dev + (s * G + g) * T, T));
+        if (!usable[g] || !isfinite(least)) continue;
+        for (int64_t i = 0; i < shapes * T; i++)
+            L[n * shapes * T + i] =
+                share[i / T] > 0.0 ? exp(-0.5 * (dev[(i / T * G + g) * T + i % T] - least)) : 0.0;
         n++;
     }
     for (int64_t k = 0; k < T; k++) prior[k] = 1.0 / (double)T;
-    for (int step = 0; n > 0 && step < PRIOR_STEPS; step++) {
-        double sum = 0.0;
-        memset(next, 0, (size_t)T * sizeof *next);
+    for (int step = 0; n > 0 && step < steps; step++) {
+        double sum = 0.0, *mass = next + T;
+        memset(next, 0, (size_t)(T + shapes) * sizeof *next);
         for (int64_t g = 0; g < n; g++) {
-            double one = dot(L + g * T, prior, T);
-            for (int64_t k = 0; one > 0.0 && k < T; k++) next[k] += L[g * T + k] * prior[k] / one;
-        }
-        for (int64_t k = 0; k < T; k++) {
-            prior[k] = 0.0;
-            for (int i = -REACH; i <= REACH; i++) { /* the ends are repeated */
-                int64_t at = k + i < 0 ? 0 : k + i >= T ? T - 1 : k + i;
-                prior[k] += kernel[i + REACH] / all * next[at];
+            double one = 0.0;
+            for (int64_t s = 0; s < shapes; s++) one += share[s] * dot(L + (g * shapes + s) * T, prior, T);
+            for (int64_t i = 0; one > 0.0 && i < shapes * T; i++) {
+                double p = share[i / T] * L[g * shapes * T + i] * prior[i % T] / one;
+                next[i % T] += p, mass[i / T] += p;
             }
-            sum += prior[k];
         }
-        for (int64_t k = 0; k < T; k++) prior[k] /= sum;
+        for (int64_t s = 0; s < shapes; s++)
+            sum += share[s] = share[s] > 0.0 ? fmax(mass[s] / (double)n, 1e-4) : 0.0;
+        for (int64_t s = 0; s < shapes; s++) share[s] /= sum;
+        smooth(prior, next, T);
     }
     cw_arena_give(arena, next), cw_arena_give(arena, L);
     return cw_poll(ctx);
+}
+
+cw_status cw_tau_prior(cw_arena *arena, double *prior, const double *dev, const uint8_t *usable, int64_t G, int64_t T)
+{
+    double one = 1.0;
+    return em_prior(arena, prior, &one, dev, usable, PRIOR_STEPS, 1, G, T);
+}
+
+cw_status cw_tau_shape_prior(cw_arena *arena, double *prior, double *share, const double *dev, const uint8_t *usable,
+                             int64_t G, int64_t T)
+{
+    return em_prior(arena, prior, share, dev, usable, SHAPE_STEPS, CW_TAU_SHAPES, G, T);
 }
 
 /* Where the distribution p on the grid reaches `level`, each point's mass spread evenly over its cell. */

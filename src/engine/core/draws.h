@@ -2,7 +2,7 @@
 #ifndef CW_DRAWS_H
 #define CW_DRAWS_H
 
-#include "../core/rng.h"
+#include "rng.h"
 
 #include <math.h>
 
