@@ -108,7 +108,7 @@
         return(FALSE)
     }
     used <- colSums(x@memberships[at, , drop = FALSE]) > 0
-    !x@verdict$distinguishable || .perLabel(x) &&
+    !x@verdict$distinguishable || !is.null(x@verdict$states) &&
         !any(x@verdict$states$departs[used])
 }
 
@@ -157,7 +157,7 @@
 
 ## States of these cells that have the pooled network while others don't.
 .pooledAmong <- function(x, at) {
-    if (!methods::is(x, "StateGRN") || !.perLabel(x)) {
+    if (!methods::is(x, "StateGRN") || is.null(x@verdict$states)) {
         return(character())
     }
     used <- colSums(x@memberships[at, , drop = FALSE]) > 0

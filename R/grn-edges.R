@@ -48,7 +48,8 @@
     unknown <- setdiff(targets, known)
     if (length(unknown)) {
         .stopArgument("targets", "has names that aren't genes of the network: ",
-            .some(unknown), "; see geneNames()."
+            .some(unknown), "; see geneNames(). inferGRN(keep = ) reads genes ",
+            "that it left out."
         )
     }
 }
@@ -72,7 +73,10 @@
 #' @return A data.frame with the columns `Gene1` (the TF), `Gene2` (the
 #'   target) and `score`, highest score first within a network; when more than
 #'   one cell is asked for, `cell_id` comes before them and cells keep the
-#'   order asked for. Stops when the table would have more than 2^31 - 1 rows
+#'   order asked for. Of a network that [inferGRN()] estimates without a model
+#'   also `cells`, in how many cells both ends are seen, and `reliability`, the
+#'   factor by which the score was lowered because it rests on few cells (see
+#'   [inferGRN-pooled]). Stops when the table would have more than 2^31 - 1 rows
 #'   ([writeGRN()] has no such limit).
 #' @seealso [writeGRN()] for files, [poolGRN()] for means over cells.
 #' @examples
@@ -175,6 +179,12 @@ setMethod("edgeTable", "PooledGRN", function(x, threshold = NULL, top = NULL,
     edges <- .matrixEdges(x@scores, filter, self)
     if (signed) {
         edges$sign <- edgeSign(x, edges)
+    }
+    at <- cbind(match(edges$Gene1, tfNames(x)), match(edges$Gene2,
+        geneNames(x)
+    ))
+    for (name in c("cells", "reliability")) {
+        edges[[name]] <- x@metadata[[name]][at]
     }
     edges
 })

@@ -58,6 +58,15 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
     grow <- function(genes) {
         .Call(cw_r_forest, x, view$tf, genes - 1L, options, key, threads)
     }
+    ## some genes only: the others have no trees
+    if (!is.null(view$targets)) {
+        part <- grow(view$targets)
+        importance <- matrix(0, length(view$tf), n)
+        importance[, view$targets] <- part$importance
+        grown <- r2 <- numeric(n)
+        grown[view$targets] <- part$grown
+        return(list(importance = importance, grown = grown, r2 = r2))
+    }
     ## what takes long is grown in ten parts, to say how far it is; every gene
     ## has its own random numbers, so the trees are the same
     work <- as.numeric(n) * trees * min(view$dim[[1L]], s$sampleSize)
@@ -105,6 +114,7 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
 setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
     x <- view[c("dim", "p", "i", "x")]
     s <- param@settings
+    s$variance <- .priorGrid(s$variance, length(view$tf))
     known <- if (nrow(s$prior)) .knownEdges(s$prior, view)
     sizes <- c(view$dim, length(view$tf), 0, length(s$variance))
     if (!is.null(known)) {
@@ -227,20 +237,37 @@ setMethod(".estimate", "CorGRNParam", function(param, view, key, threads) {
 
 setMethod(".estimate", "CombinedGRNParam", function(param, view, key,
     threads) {
-    fits <- lapply(param@settings$estimators, .estimate, view = view, key = key,
-        threads = threads
-    )
-    ridge <- vapply(param@settings$estimators, methods::is, logical(1),
-        class2 = "RidgeGRNParam"
-    )
-    from <- if (any(ridge)) which(ridge)[[1L]] else 1L
-    weights <- .weightsOf(param) / sum(.weightsOf(param))
-    scores <- Map(function(fit, w) fit$scores^w, fits, weights)
+    parts <- param@settings$estimators
+    fits <- lapply(parts, .estimate, view = view, key = key, threads = threads)
+    is <- function(class) vapply(parts, methods::is, NA, class2 = class)
+    weights <- .weightsOf(param)
+    ## the sign of the ridge, unless a correlation counts for more
+    ridge <- which(is("RidgeGRNParam"))
+    from <- c(ridge, which(is("CorGRNParam")), 1L)[[1L]]
+    if (any(is("CorGRNParam")) && max(weights[is("CorGRNParam")]) >
+        weights[[from]]) {
+        from <- which(is("CorGRNParam"))[[1L]]
+    }
     targets <- Filter(Negate(is.null), lapply(fits, `[[`, "targets"))
     list(
-        scores = Reduce(`*`, scores),
+        scores = .combineScores(lapply(fits, `[[`, "scores"), param, view),
         sign = fits[[from]]$sign,
         targets = if (length(targets)) do.call(cbind, targets),
-        prior = fits[[from]]$prior
+        prior = if (length(ridge)) fits[[ridge[[1L]]]]$prior
     )
 })
+
+## The weighted geometric mean, and what the target's largest correlation adds.
+.combineScores <- function(scores, param, view) {
+    weights <- .weightsOf(param)
+    total <- sum(weights)
+    out <- Reduce(`*`, Map(function(s, w) s^(w / total), scores, weights))
+    by <- param@settings$byTarget
+    if (is.null(by) || by == 0) {
+        return(out)
+    }
+    at <- view$tf + 1L
+    r <- abs(.correlations(view$genes, at, "pearson"))
+    r[cbind(seq_along(at), at)] <- 0
+    sweep(out, 2L, apply(r, 2L, max)^(by / total), `*`)
+}

@@ -10,7 +10,11 @@
 #' `early`, `earlyRatio`, each TF's targets ranked among its own candidates.
 #' TFs without a positive are left out, `auroc` is NA for a TF without a
 #' negative; TFs with few positives have wild ratios: weigh them by
-#' `positives`. Its facts are `candidates`, `positives`, `positiveRate`, `tfs`,
+#' `positives`; and `popularity`, one or two rows per method: of the `top`
+#' highest candidates how many are `known`, how many are `expected` in random
+#' networks that keep how many known targets every factor and how many known
+#' factors every gene has (maximum entropy), `z`, and `auprcOverDegree`, AUPRC
+#' over that of such networks. Its facts are `candidates`, `positives`, `positiveRate`, `tfs`,
 #' `genes`, `referenceEdges`, `unknownGenes`, `lostEdges`, `selfEdges`,
 #' `duplicates`, `candidateSet` (in words), `split` (what a held-out reference
 #' was split by, or NA), `nBoot`, `nCells`. It holds when the model is above
@@ -201,8 +205,10 @@ setMethod("evaluateGRN", c("PooledGRN", "ANY"), function(x, reference,
         cbind(method = m, runs[[m]]$byTF)
     }))
     table <- do.call(rbind, rows)
-    .report("GRNEvaluation", .evaluationVerdict(table), list(
-        methods = table, TF = if (is.null(byTF)) data.frame() else byTF
+    popular <- .popularity(scores, set, threads)
+    .report("GRNEvaluation", .evaluationVerdict(table, popular), list(
+        methods = table, TF = if (is.null(byTF)) data.frame() else byTF,
+        popularity = if (is.null(popular)) data.frame() else popular
     ), c(set$facts, nBoot = nBoot, nCells = pooled@nCells), .keyText(key))
 }
 
@@ -282,6 +288,7 @@ setMethod(".showBody", "GRNEvaluation", function(x) {
         )
     }
     .catEvaluationTable(x@tables$methods)
+    .catPopularity(x@tables$popularity)
     if (!any(c("pearson", "spearman") %in% x@tables$methods$method)) {
         cat("No correlations beside it: a pooled network needs 'expression' ",
             "for them.\n", sep = ""
@@ -315,8 +322,23 @@ setMethod(".showBody", "GRNEvaluation", function(x) {
     )
 }
 
-## The model against random rankings and against the best other method.
-.evaluationVerdict <- function(t) {
+## Beside popularity: a network that knows nothing of regulation and ranks
+## well-studied factors and genes high finds as many.
+.catPopularity <- function(p) {
+    if (is.null(p) || !nrow(p)) {
+        return(invisible())
+    }
+    cat("Known edges in the highest, and expected from popularity alone:\n")
+    shown <- data.frame(p["method"], top = p$top, known = p$known,
+        expected = sprintf("%.1f", p$expected), z = sprintf("%.1f", p$z),
+        `AUPRC over it` = sprintf("%.2f", p$auprcOverDegree),
+        check.names = FALSE
+    )
+    print(shown, row.names = FALSE)
+}
+
+## The model against random rankings, popularity and the best other method.
+.evaluationVerdict <- function(t, popular = NULL) {
     model <- t[t$method == "model", ]
     if (nrow(model) == 0L) {
         return(.verdict(paste0("AUPRC ratios: ", paste(t$method,
@@ -339,9 +361,17 @@ setMethod(".showBody", "GRNEvaluation", function(x) {
     )
     chance <- nrow(random) > 0L && model$auprc <= random$auprcHigh
     beaten <- nrow(best) > 0L && best$auprc >= model$auprc
+    mine <- popular[popular$method == "model", ]
+    if (NROW(mine)) {
+        text <- c(text, paste0(.popularLine(mine), "."))
+        if (!chance && mine$z[[nrow(mine)]] < 2) {
+            text <- c(paste("! Known edges are no more frequent than the",
+                "popularity of factors and genes alone makes them."), text)
+        }
+    }
     if (chance) {
-        text <- c(text,
-            "! The model can't be told from a random ranking here.")
+        text <- c("! The model can't be told from a random ranking here.",
+            text)
     }
     if (beaten) {
         text <- c(text, paste0("! The model does not beat ", best$method,

@@ -16,7 +16,11 @@
 #'
 #' Against permuted expression, q is the rate of edges whose genes are *not
 #' associated at all*; a discovery is an association, and most associations
-#' in real data are indirect. On permuted data p is uniform. On
+#' in real data are indirect. The null keeps what factors share among
+#' themselves and permutes targets, so that p is uniform for targets that
+#' nothing explains (ridge, 20 collinear factors, 2 seeds: p < .05 in .041 and
+#' .049 of their edges); of targets that some factors explain, the other
+#' factors' p are too large for the ridge (.01 to .02). On
 #' [simulateCells()] (1,000 cells, 100 genes, 15 TFs, means of 3 seeds) the
 #' share of edges at q < 0.1 that are no regulation was .74 to .85 in four
 #' contexts, .36 to .57 in one context, and .13 to .28 (finding .16 to .24 of

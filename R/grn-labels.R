@@ -34,8 +34,9 @@
         sum(!prepared$nonTF) * (1 + count) > .jointWidth
     alone <- count == 1L || isFALSE(s$centre)
     joint <- if (!wide || alone) {
-        .sayStates(prepared, s, verbose)
-        .stateObject(prepared, .fitStates(prepared, s, key, threads), s, key)
+        long <- .sayStates(prepared, s, verbose)
+        .stateObject(prepared, .fitStates(prepared, s, key, threads, long), s,
+            key)
     }
     if (alone) {
         return(joint)
@@ -165,11 +166,10 @@
     label <- s$label
     states <- fit$states
     if (!is.null(joint) && joint@verdict$distinguishable) {
-        states$departs <- TRUE
-        states$why <- ""
-        joint@verdict$states <- states
-        joint@verdict$explained <- fit$explained
-        return(joint)
+        joint <- .jointLabels(joint, states, fit$explained)
+        if (any(joint@verdict$states$departs)) {
+            return(joint)
+        }
     }
     v <- prepared$values
     size <- c(cells = ncol(v), genes = nrow(v))
@@ -209,6 +209,23 @@
     fit <- .estimate(RidgeGRNParam(variance = grid), .estimatorView(prepared),
         key, threads)
     unname(fit$scores * fit$sign)
+}
+
+## The joint model's networks for the labels that held-out cells support by
+## more than permuted labels do, the pooled one for the others.
+.jointLabels <- function(joint, states, explained) {
+    seen <- states$gain > pmax(0, states$nullGain, na.rm = TRUE)
+    states$departs <- states$cells >= 10L & !is.na(seen) & seen
+    states$why[!states$departs & !nzchar(states$why)] <-
+        "permuted labels do as well"
+    states$why[states$departs] <- ""
+    for (k in which(!states$departs)) {
+        joint@slope[, , k] <- joint@pooled
+        joint@sd[, k] <- 1
+    }
+    joint@verdict$states <- states
+    joint@verdict$explained <- explained
+    joint
 }
 
 .labelReason <- function(explained) {

@@ -85,22 +85,44 @@
     view <- fit$view
     job$observed <- job$x@scores
     job$draw <- function(i) {
-        drawn <- .Call(cw_r_null_permute, view[c("dim", "p", "i", "x")],
-            group$of, group$n, job$key, i
-        )
-        null <- view
-        null$i <- drawn$i
-        null$x <- drawn$x
-        null$genes <- Matrix::t(Matrix::sparseMatrix(i = drawn$i, p = view$p,
-            x = drawn$x, dims = view$dim, index1 = FALSE
-        ))
         key <- c(job$key[[1L]], (job$key[[2L]] + i) %% 2^32)
-        .estimateFrozen(param, null, key, job$threads, fit$frozen)[fit$rows,
+        .nullScores(param, view, group, job, i, key, fit$frozen)[fit$rows,
             fit$columns, drop = FALSE
         ]
     }
     job$facts <- list(estimator = .paramName(param), groups = group$n)
     job
+}
+
+## Scores with every target's cells in random order and the factors as they
+## are, so that what the factors share among themselves stays: permuted as well,
+## they would have lost it, and slopes of a null would be too small. A factor is
+## permuted where it is a target only.
+.nullScores <- function(param, view, group, job, i, key, frozen) {
+    null <- .nullView(view, group, job, i)
+    scores <- .estimateFrozen(param, null, key, job$threads, frozen)
+    scores <- scores[, null$targets, drop = FALSE]
+    scores[cbind(seq_along(view$tf), view$tf + 1L)] <- 0
+    scores
+}
+
+## The factors as they are, then all genes with their cells permuted.
+.nullView <- function(view, group, job, i) {
+    drawn <- .Call(cw_r_null_permute, view[c("dim", "p", "i", "x")],
+        group$of, group$n, job$key, i
+    )
+    matrixOf <- function(i, x) {
+        Matrix::sparseMatrix(i = i, p = view$p, x = x, dims = view$dim,
+            index1 = FALSE
+        )
+    }
+    at <- view$tf + 1L
+    own <- matrixOf(view$i, view$x)[, at, drop = FALSE]
+    all <- cbind(own, matrixOf(drawn$i, drawn$x))
+    list(dim = dim(all), p = all@p, i = all@i, x = all@x,
+        tf = seq_along(at) - 1L, genes = Matrix::t(all),
+        targets = length(at) + seq_len(view$dim[[2L]])
+    )
 }
 
 ## The estimator's settings of a network, as recorded by inferGRN().
@@ -137,13 +159,13 @@
 
 .rebuildParam <- function(class, s) {
     if (class == "CombinedGRNParam") {
-        parts <- s[!names(s) %in% "weights"]
+        parts <- s[!names(s) %in% c("weights", "byTarget")]
         kinds <- vapply(parts, function(p) {
             if ("variance" %in% names(p)) "RidgeGRNParam" else
                 if ("trees" %in% names(p)) "TreeGRNParam" else "CorGRNParam"
         }, "")
         return(CombinedGRNParam(unname(Map(.rebuildParam, kinds, parts)),
-            s$weights
+            s$weights, if (is.null(s$byTarget)) 0 else s$byTarget
         ))
     }
     ## a prior that the evidence rejected is as none
@@ -213,18 +235,27 @@
     }
     partial <- is("CorGRNParam", function(p) p@settings$method == "partial")
     list(variance = variance, lambda = if (partial)
-        .shrinkage(Matrix::t(view$genes), view$tf + 1L)
+        .shrinkage(Matrix::t(view$genes), view$tf + 1L),
+        reliability = !is.null(x@metadata$reliability)
     )
 }
 
-## Scores of an estimator with given shrinkage.
+## Scores of an estimator with given shrinkage, times their reliability where
+## the observed network's were.
 .estimateFrozen <- function(param, view, key, threads, frozen) {
+    scores <- .scoresFrozen(param, view, key, threads, frozen)
+    if (isTRUE(frozen$reliability)) {
+        scores <- scores * .edgeReliability(view$genes, view$tf + 1L)
+    }
+    scores
+}
+
+.scoresFrozen <- function(param, view, key, threads, frozen) {
     if (is(param, "CombinedGRNParam")) {
-        weights <- .weightsOf(param) / sum(.weightsOf(param))
-        parts <- Map(function(p, w) {
-            .estimateFrozen(p, view, key, threads, frozen)^w
-        }, param@settings$estimators, weights)
-        return(Reduce(`*`, parts))
+        parts <- lapply(param@settings$estimators, .scoresFrozen, view = view,
+            key = key, threads = threads, frozen = frozen
+        )
+        return(.combineScores(parts, param, view))
     }
     if (is(param, "CorGRNParam") && param@settings$method == "partial") {
         at <- view$tf + 1L

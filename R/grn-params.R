@@ -38,9 +38,12 @@
 #' given all other TFs, from correlations shrunken after Schaefer and Strimmer.
 #'
 #' `CombinedGRNParam()`: the weighted geometric mean of the scores of several
-#' estimators; by default trees and ridge, with weights 9 and 1 or, where
-#' expression is centred on cell states (see [inferGRN-pooled]), 1 and 1. Both
-#' were chosen on simulations and small real sets.
+#' estimators, times the `byTarget`-th power (over the sum of the weights) of
+#' the largest absolute correlation of the target with a factor. Importances of
+#' trees say how one target's factors share it, not whether anything explains
+#' it; where many targets are mostly noise, that is what tells edges apart. By
+#' default trees, ridge and Pearson correlation, with weights that depend on
+#' the data, see [inferGRN-pooled].
 #'
 #' The sign of an edge is that of the ridge slope where there is one, of the
 #' (partial) correlation otherwise; [edgeSign()] gives it.
@@ -59,7 +62,8 @@
 #'   watched (0: never stop early).
 #' @param byTrees multiply a gene's scores by its number of trees, as
 #'   GRNBoost2 does? Otherwise they add up to 1.
-#' @param variance prior variances of the slopes to choose from.
+#' @param variance prior variances of the slopes to choose from; NULL: 0.001,
+#'   0.003, 0.01, and with more than 24 TFs these times 24 / TFs as well.
 #' @param prior NULL, or edges believed beforehand: a data.frame with columns
 #'   `Gene1` (TF) and `Gene2`, such as [priorNetwork()] gives.
 #' @param strength numbers of 1 or more to choose from, see Details; 1, no use
@@ -67,7 +71,8 @@
 #' @param nPerm priors of the null; 0: the highest evidence decides.
 #' @param estimators list of two or more of the objects above.
 #' @param weights a number above 0 for each estimator; NULL: equal, but for the
-#'   default estimators as in Details.
+#'   default estimators by the data, see [inferGRN-pooled].
+#' @param byTarget see Details; 0: all targets alike.
 #' @param object a parameter object.
 #' @param ... not used.
 #' @return Objects of classes `TreeGRNParam`, `RidgeGRNParam`, `CorGRNParam`
@@ -172,11 +177,11 @@ TreeGRNParam <- function(method = c("extratrees", "boosting"), trees = NULL,
 
 #' @rdname GRNParam-class
 #' @export
-RidgeGRNParam <- function(variance = c(0.001, 0.003, 0.01), prior = NULL,
+RidgeGRNParam <- function(variance = NULL, prior = NULL,
     strength = c(1, 3, 10, 30), nPerm = 8, ...) {
     .noDots(..., renamed = c(nulls = "nPerm"))
-    if (!is.numeric(variance) || !length(variance) ||
-        !all(is.finite(variance)) || any(variance <= 0)) {
+    if (!is.null(variance) && (!is.numeric(variance) || !length(variance) ||
+        !all(is.finite(variance)) || any(variance <= 0))) {
         .stopArgument("variance", "must be numbers above 0; it is ",
             .show(variance), "."
         )
@@ -188,7 +193,8 @@ RidgeGRNParam <- function(variance = c(0.001, 0.003, 0.01), prior = NULL,
         )
     }
     new("RidgeGRNParam", settings = list(
-        variance = as.numeric(variance), prior = .checkPrior(prior),
+        variance = if (!is.null(variance)) as.numeric(variance),
+        prior = .checkPrior(prior),
         strength = sort(unique(c(1, as.numeric(strength)))),
         nPerm = .checkNumber(nPerm, "nPerm", 0, 1000, TRUE)
     ))
@@ -225,9 +231,9 @@ CorGRNParam <- function(method = c("pearson", "spearman", "partial")) {
 #' @rdname GRNParam-class
 #' @export
 CombinedGRNParam <- function(estimators = list(
-        TreeGRNParam(), RidgeGRNParam()
-    ), weights = NULL) {
-    byCentring <- is.null(weights) && missing(estimators)
+        TreeGRNParam(), RidgeGRNParam(), CorGRNParam()
+    ), weights = NULL, byTarget = 0) {
+    byData <- is.null(weights) && missing(estimators) && missing(byTarget)
     simple <- function(e) {
         methods::is(e, "GRNParam") && !methods::is(e, "CombinedGRNParam") &&
             !methods::is(e, "PerCellGRNParam")
@@ -250,22 +256,16 @@ CombinedGRNParam <- function(estimators = list(
         )
     }
     new("CombinedGRNParam", settings = list(estimators = estimators,
-        weights = if (byCentring) numeric() else as.numeric(weights)
+        weights = if (byData) numeric() else as.numeric(weights),
+        byTarget = .checkNumber(byTarget, "byTarget", 0)
     ))
 }
 
-## The default's weights depend on whether expression was centred on states.
+## The weights of the default depend on the data, see grn-choice.R; those of
+## its estimators that count for nothing are not run.
 .weightsOf <- function(param) {
     weights <- param@settings$weights
-    if (length(weights)) weights else c(9, 1)
-}
-
-.settleWeights <- function(param, centred) {
-    if (methods::is(param, "CombinedGRNParam") &&
-        !length(param@settings$weights)) {
-        param@settings$weights <- if (centred) c(1, 1) else c(9, 1)
-    }
-    param
+    if (length(weights)) weights else .defaultWeights$trees
 }
 
 setMethod(".paramName", "TreeGRNParam", function(param) {
@@ -296,7 +296,7 @@ setMethod(".paramSettings", "RidgeGRNParam", function(param) {
 })
 setMethod(".paramSettings", "CombinedGRNParam", function(param) {
     c(lapply(param@settings$estimators, .paramSettings),
-        list(weights = .weightsOf(param))
+        list(weights = .weightsOf(param), byTarget = param@settings$byTarget)
     )
 })
 

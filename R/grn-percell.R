@@ -44,9 +44,10 @@
 #' variance than the pooled network, by more than 0.005 and than with any of
 #' `nPerm` permutations of the labels; all others have the pooled network.
 #' That is centred on the labels if one of them departs, or by `gate`. Where
-#' TFs x (1 + labels) is at most 1,000 the joint model above is tried first, and
-#' taken where it is distinguishable: it shares between labels what they have
-#' in common, which matters for shallow cells. `centre = FALSE` is the joint
+#' TFs x (1 + labels) is at most 1,000 the joint model above is tried first. If
+#' it is distinguishable its networks are taken, for it shares between labels
+#' what they have in common; there a label departs if held-out cells show it
+#' by more than permuted labels, however little. `centre = FALSE` is the joint
 #' model alone. `rho` is of the joint model, `a` of it and of a pooled network
 #' that isn't centred.
 #'
@@ -157,7 +158,7 @@ setMethod(".paramSettings", "PerCellGRNParam", function(param) {
 #'
 #' @inheritParams cellInput
 #' @param model a [PerCellGRNParam()].
-#' @param nTargets most variable genes read beside the TFs; `NULL`: 2,000;
+#' @param nTargets variable genes read beside the TFs; `NULL`: 1,000;
 #'   `Inf`: all.
 #' @param maxTFs most variable TFs used at most; cost grows with the cube of
 #'   TFs x (1 + states).
@@ -188,7 +189,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     .checkFlag(verbose, "verbose")
     maxTFs <- .checkNumber(maxTFs, "maxTFs", 1, whole = TRUE)
     how <- .inputArgs(assay.type, symbols, species, tfs, nTargets, keep,
-        genes, alreadyNormalised, preprocess, assay, default = 2000
+        genes, alreadyNormalised, preprocess, assay
     )
     prepared <- .networkCells(x, how, verbose, total = "median")
     prepared <- .limitTFs(prepared, maxTFs, verbose)
@@ -198,8 +199,8 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     key <- .newKey(seed)
     threads <- .threads(threads)
     object <- if (is.null(s$label)) {
-        .sayStates(prepared, s, verbose)
-        .stateObject(fitted, .fitStates(fitted, s, key, threads), s, key)
+        long <- .sayStates(prepared, s, verbose)
+        .stateObject(fitted, .fitStates(fitted, s, key, threads, long), s, key)
     } else {
         .labelNetworks(fitted, s, key, threads, verbose)
     }
@@ -214,7 +215,8 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     object
 })
 
-## What is about to be done, how large it is, and about how long it takes.
+## What is about to be done, how large it is, and about how long it takes. TRUE
+## where that is long enough to say in between how far it is.
 .sayStates <- function(prepared, s, verbose) {
     n <- ncol(prepared$values)
     genes <- nrow(prepared$values)
@@ -232,6 +234,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
         .count(s$nPerm, "permutation"), "; about ",
         .duration(max(1, work / .workPerSecond)), " or less."
     )
+    isTRUE(verbose) && work / .workPerSecond > 10
 }
 
 ## Multiplications a second that the forecasts of time count on: one slow core.
@@ -328,7 +331,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     t(point) + 0
 }
 
-.fitStates <- function(prepared, s, key, threads) {
+.fitStates <- function(prepared, s, key, threads, loud = FALSE) {
     v <- prepared$values
     tf <- which(!prepared$nonTF)
     width <- length(tf) * (1 + if (is.null(s$w)) s$high else nrow(s$w))
@@ -342,7 +345,8 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
         as.numeric(c(ncol(v), nrow(v), length(tf), states, length(s$rho))),
         threads
     ), "networks per state")
-    grids <- list(a = .priorGrid(s$a, length(tf)), rho = s$rho)
+    grids <- list(a = .priorGrid(s$a, length(tf)), rho = s$rho,
+        verbose = as.numeric(loud))
     options <- list(nPerm = as.numeric(s$nPerm),
         low = as.numeric(s$low), high = as.numeric(s$high),
         neighbours = as.numeric(s$neighbours), nullGenes = 500,

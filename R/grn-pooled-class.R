@@ -157,8 +157,12 @@ setMethod("[", c("PooledGRN", "ANY", "ANY", "ANY"),
         column <- union(match(tfs[row], genes), column)
         column <- if (missing(j)) sort(column) else column
         x@scores <- x@scores[row, column, drop = FALSE]
-        if (!is.null(x@metadata$sign)) {
-            x@metadata$sign <- x@metadata$sign[row, column, drop = FALSE]
+        for (name in c("sign", "cells", "reliability")) {
+            if (!is.null(x@metadata[[name]])) {
+                x@metadata[[name]] <- x@metadata[[name]][row, column,
+                    drop = FALSE
+                ]
+            }
         }
         if (is.data.frame(x@metadata$targets)) {
             x@metadata$targets <- x@metadata$targets[
@@ -218,6 +222,9 @@ plot.PooledGRN <- function(x, y, ...) plotGRN(x, ...)
 #' @export
 setMethod("verdict", "PooledGRN", function(x, ...) {
     .noDots(...)
+    if (is.null(x@metadata$verdict) && !is.null(x@metadata$halves)) {
+        return(.halvesVerdict(x@metadata$halves))
+    }
     if (is.null(x@metadata$verdict)) {
         return(.verdict("One network for all cells: nothing was tested.", NA))
     }

@@ -4,16 +4,40 @@
 #'
 #' With a [GRNParam-class] as `model`, or with none, [inferGRN()] estimates
 #' one network for all cells from their expression alone. Without a model it
-#' is `CombinedGRNParam()`: the weighted geometric mean of the importance in
-#' extremely randomised trees and the absolute slope of the evidence ridge.
+#' is `CombinedGRNParam()`: a weighted geometric mean of the importance in
+#' extremely randomised trees, the absolute slope of the evidence ridge and the
+#' absolute correlation.
 #'
-#' Where cells fall into well-separated states, most of what correlates does so
-#' because states differ, and a network within states is much better; on other
-#' data removing the states' means ruins it. So `CombinedGRNParam()` centres
-#' expression on states (see [PerCellGRNParam()]) only with 500 cells and 80
-#' genes, and when the centred data hold more than 0.0005 nats of evidence per
-#' entry for a network over none; `centre` decides otherwise. The gate was set
-#' on simulations. `metadata(grn)$centring` says what was done.
+#' **Which genes.** Factors and targets must be seen in 10 cells and a hundredth
+#' of all (of fewer than 40 cells in a quarter); `keep` overrides that, and so
+#' does a list of at most 100 `tfs`. Factors left out are said, and kept in
+#' `metadata(x)$coverage$tfsBelow`. Targets are the `nTargets` genes of highest
+#' excess deviance: how much better a gene's counts are fitted by themselves
+#' than by a constant share of every cell's total, less what Poisson counts
+#' would have; without counts of highest variance less its trend. Where `x`
+#' names variable genes (Seurat's VariableFeatures, `rowSubset()`,
+#' [preprocess()]) and neither `genes` nor `nTargets` is given, it is those.
+#'
+#' **Reliability.** Between genes seen in few cells a few coincidences make a
+#' high correlation. The tail of a correlation under permutation is that of a
+#' Pearson III variable with skewness skew(factor) skew(target) / sqrt(cells);
+#' scores are multiplied by its normal quantile over z = |r| sqrt(cells - 1),
+#' at most 1. [edgeTable()] has the factor and in how many cells both ends are
+#' seen.
+#'
+#' **What the default does.** By the data, `metadata(x)$choice`: `"counts"`,
+#' where at least a tenth of the values are zeros and 30 genes are read:
+#' trees^2.7 x ridge^.3 x |Pearson r|^10 x (largest |r| of the target)^10, to
+#' the power 1/13; `"trees"` otherwise: trees^9 x ridge, to the power 1/10;
+#' `"states"`, where expression is centred on cell states (see
+#' [PerCellGRNParam()]): trees x ridge x |r|^3, to the power 1/5. It is centred
+#' with 300 cells and 80 genes, when the centred data hold more than 0.0005
+#' nats of evidence per entry for a network over none, and the ridge's highest
+#' edges repeat in halves of the cells at least a third as often as uncentred;
+#' never where a column of `colData(x)` says that cells are a time course.
+#' `centre` decides otherwise; `metadata(x)$centring` says what was done. Chosen
+#' on BEELINE's simulations, hESC and mEF; tested on mESC after LIF withdrawal,
+#' mES, SERGIO, [simulateCells()]; see `vignette("numbers")`.
 #'
 #' @inheritParams cellInput
 #' @param model a [GRNParam-class]; missing: `CombinedGRNParam()`.
@@ -22,17 +46,20 @@
 #'   genes.
 #' @param centre remove the means of cell states first? NULL: by the gate above
 #'   for `CombinedGRNParam()`, no for the others.
-#' @param preprocess see [cellInput]; cells are never filtered here, genes seen
-#'   in fewer than `minCells` (3) cells are left out, `target` is 10,000.
+#' @param preprocess see [cellInput]; cells are never filtered here, `target`
+#'   is 10,000; `minCells` replaces the floor below.
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
 #'   whole number. Only trees and the search for states (`centre`) use random
 #'   numbers.
 #' @param threads threads of the engine; `NULL`: option `causeway.threads`,
 #'   else at most 2. Results don't depend on it.
+#' @param reliability multiply scores by their reliability, see below? FALSE:
+#'   the estimator's own.
 #' @param ... not used.
 #' @return A [PooledGRN-class], TFs x genes, self edges 0; constant genes have
 #'   no edges. Its `metadata()` holds `model` (the estimator's name),
-#'   `settings`, `sign` (matrix of -1, 0, 1; see [edgeSign()]), `targets`
+#'   `settings`, `sign` (matrix of -1, 0, 1; see [edgeSign()]), `cells` and
+#'   `reliability` (matrices, see [edgeTable()]), `choice`, `targets`
 #'   (data.frame: gene, and for trees the number grown and the out-of-bag R2),
 #'   `seed`, `engine`, `species`, `coverage`, `preprocessing`, `seconds`,
 #'   `centring` (list: centred, states, the gate's gain), `block` (its levels),
@@ -61,8 +88,10 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     assay.type = NULL, symbols = NULL, species = NULL, tfs = NULL,
     cells = NULL, nTargets = NULL, keep = NULL, genes = NULL,
     centre = NULL, alreadyNormalised = NULL, preprocess = list(),
-    seed = NULL, threads = NULL, assay = NULL, block = NULL, verbose = TRUE) {
+    seed = NULL, threads = NULL, assay = NULL, block = NULL,
+    reliability = TRUE, verbose = TRUE) {
     .checkFlag(verbose, "verbose")
+    .checkFlag(reliability, "reliability")
     if (!is.null(centre)) {
         .checkFlag(centre, "centre")
     }
@@ -74,64 +103,29 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     key <- .newKey(seed)
     threads <- .threads(threads)
     .say(verbose, "Network by ", .paramName(model), ": ",
-        .count(prepared$report$tfs, "TF"), " x ", nrow(prepared$values), " genes, ",
-        .count(ncol(prepared$values), "cell"), "."
+        .count(prepared$report$tfs, "TF"), " x ", nrow(prepared$values),
+        " genes, ", .count(ncol(prepared$values), "cell"), "."
     )
     start <- proc.time()[["elapsed"]]
-    centred <- .centreStates(.lessBlocks(prepared, block), model, centre, key, threads, verbose)
-    model <- .settleWeights(model, centred$report$centred)
+    centred <- .centreStates(.lessBlocks(prepared, block), model, centre, key,
+        threads, verbose
+    )
+    model <- .settleWeights(model, prepared, centred$report, verbose)
     view <- .estimatorView(centred$prepared)
     view$verbose <- verbose
     fit <- .estimate(model, view, key, threads)
+    if (reliability) {
+        fit$reliability <- .edgeReliability(view$genes, view$tf + 1L)
+        fit$scores <- fit$scores * fit$reliability
+    }
+    fit$cells <- .cellsOfBoth(prepared$values, view$tf + 1L)
+    fit$halves <- .halvesReport(model, centred, key, threads)
     out <- .estimatorNetwork(model, prepared, fit, key,
         proc.time()[["elapsed"]] - start, centred$report
     )
     out@metadata$block <- levels(block)
     out
 })
-
-## Cells less the means of their states, standardised, where the gate or the
-## caller says so; and what was done.
-.centreStates <- function(prepared, model, centre, key, threads, verbose) {
-    v <- prepared$values
-    asked <- !is.null(centre)
-    use <- if (asked) centre else methods::is(model, "CombinedGRNParam") &&
-        ncol(v) >= 500L && nrow(v) >= 80L
-    report <- list(centred = FALSE)
-    need <- 40 * length(v)
-    if (use && need > .memoryLimit()) {
-        text <- paste0(ncol(v), " cells x ", nrow(v), " genes need about ",
-            .bytes(need), " of memory to be centred on states"
-        )
-        if (asked) {
-            .stopArgument("centre", "is TRUE, but ", text, "; take fewer ",
-                "cells or genes."
-            )
-        }
-        message("not centred: ", text)
-        use <- FALSE
-    }
-    if (!use || ncol(v) < 3L) {
-        return(list(prepared = prepared, report = report))
-    }
-    view <- list(p = v@p, i = v@i, x = v@x, genes = as.numeric(nrow(v)),
-        cells = as.numeric(ncol(v))
-    )
-    fit <- .Call(cw_r_centre, view, which(!prepared$nonTF) - 1L, list(
-        a = .priorGrid(NULL, sum(!prepared$nonTF)), rho = 0.1
-    ), list(low = 2, high = min(8, ncol(v) - 1), neighbours = 30,
-        centring = if (asked) "always" else "gated", gateCells = 500,
-        gateGenes = 80, gateGain = 5e-4
-    ), key, threads)
-    report <- list(centred = !is.null(fit$values), states = fit$numbers[[1L]],
-        gain = fit$numbers[[3L]]
-    )
-    if (report$centred) {
-        .say(verbose, "Expression is centred on ", report$states, " states.")
-        prepared$values <- .asSparse(fit$values)
-    }
-    list(prepared = prepared, report = report)
-}
 
 #' @rdname inferGRN-pooled
 #' @export
@@ -190,15 +184,20 @@ setMethod("inferGRN", c("GRNParam", "missing"),
     dimnames(fit$scores) <- names
     sign <- fit$sign
     storage.mode(sign) <- "integer"
-    dimnames(sign) <- names
+    dimnames(sign) <- dimnames(fit$cells) <- names
+    if (!is.null(fit$reliability)) {
+        dimnames(fit$reliability) <- names
+    }
     targets <- data.frame(gene = prepared$labels)
     if (!is.null(fit$targets)) {
         targets <- cbind(targets, fit$targets)
     }
     .warnNoScores(fit$scores)
     PooledGRN(fit$scores, nCells = ncol(prepared$values), metadata = list(
+        choice = .choiceOf(param),
         model = .paramName(param), estimator = class(param)[[1L]],
-        settings = .paramSettings(param), sign = sign, targets = targets,
+        settings = .paramSettings(param), sign = sign, cells = fit$cells,
+        reliability = fit$reliability, halves = fit$halves, targets = targets,
         seed = .keyText(key), engine = .engineText(),
         species = prepared$report$species, coverage = prepared$report,
         prior = .priorUse(fit$prior), priorEvidence = fit$prior,

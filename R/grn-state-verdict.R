@@ -128,15 +128,12 @@
 .labelText <- function(v) {
     s <- v$states
     own <- s$state[s$departs]
-    unseen <- s$state[s$departs & !(s$gain > pmax(0, s$nullGain))]
     paste0("Per-cell variation is distinguishable from the pooled network ",
         if (all(s$departs)) "in all " else paste0("in ", length(own), " of "),
         nrow(s), " states", if (!all(s$departs)) paste0(" (",
             .some(own, 6L), "); the others have the pooled network"),
         "; within states TFs explain ",
-        sprintf("%.1f%%", 100 * max(0, v$explained)), " of held-out variance",
-        if (length(unseen)) paste0("; fitted alone, ", .some(unseen, 6L),
-            " would not differ")
+        sprintf("%.1f%%", 100 * max(0, v$explained)), " of held-out variance"
     )
 }
 

@@ -20,6 +20,12 @@
 #' @param object a [CellGRN-class], [StateGRN-class] or [PooledGRN-class].
 #' @param expression for a [PooledGRN-class], which holds none: genes x cells,
 #'   log-normalised, row names as genes; without it correlations are left out.
+#' @param reference for a [PooledGRN-class]: known edges, as for
+#'   [evaluateGRN()]; they are counted among the highest edges beside what the
+#'   popularity of factors and genes alone would give.
+#' @param group for a [PooledGRN-class]: a label (such as the type) of each
+#'   cell of `expression`; the share of the variance within labels that factors
+#'   explain in cells held out is told.
 #' @param top edges compared with each baseline; more than a tenth of all
 #'   possible edges is cut to that.
 #' @param sampleCells cells for the between-cell share and (at most 10 of
@@ -95,7 +101,7 @@ setMethod("summary", "StateGRN", function(object, top = 1000,
 #' @rdname GRNSummary-class
 #' @export
 setMethod("summary", "PooledGRN", function(object, top = 1000,
-    expression = NULL, ...) {
+    expression = NULL, reference = NULL, group = NULL, ...) {
     .noDots(...)
     top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
     s <- object@scores
@@ -109,14 +115,46 @@ setMethod("summary", "PooledGRN", function(object, top = 1000,
         }
         expression <- .asSparse(expression)[at, , drop = FALSE]
     }
+    group <- .summaryGroup(group, expression)
     .summaryReport(c(
         list(
             size = c(cells = object@nCells, tfs = nrow(s), genes = ncol(s)),
             metadata = object@metadata
         ),
-        .pooledParts(object, expression, top)
+        .pooledParts(object, expression, top),
+        .knownParts(object, reference, expression),
+        if (!is.null(group)) list(within = .withinExplained(expression,
+            match(rownames(s), colnames(s)), group, c(0, 0), .threads()
+        ))
     ))
 })
+
+.summaryGroup <- function(group, expression) {
+    if (is.null(group)) {
+        return(NULL)
+    }
+    if (is.null(expression) || length(group) != ncol(expression) ||
+        anyNA(group)) {
+        .stopArgument("group", "must have a label per cell of 'expression', ",
+            "none missing; it has length ", length(group), "."
+        )
+    }
+    group
+}
+
+## Known edges of `reference` against popularity, of the network and, where
+## expression is at hand, of Pearson correlation.
+.knownParts <- function(object, reference, expression) {
+    if (is.null(reference)) {
+        return(NULL)
+    }
+    .refuseFiltered(object, "object")
+    set <- .candidates(object@scores, reference, "reference TFs")
+    scores <- .methodScores(object@scores, set,
+        c("model", if (!is.null(expression)) "pearson"), expression
+    )
+    list(popularity = .popularity(scores, set, .threads()))
+}
 
 .summaryReport <- function(parts) {
     tables <- c("overlap", "topEdges")
@@ -141,6 +179,12 @@ setMethod(".showBody", "GRNSummary", function(x) {
         cat("Share of score variance between cells: ",
             .percent(p$betweenCells), " (", p$sampledCells, " cells)\n",
             sep = ""
+        )
+    }
+    .catPopularity(p$popularity)
+    if (!is.null(p$within)) {
+        cat("Share of the variance within labels that factors explain in ",
+            "cells held out: ", .percent(p$within), "\n", sep = ""
         )
     }
     cat("Whether edges are true isn't known from this: see evaluateGRN().\n")
@@ -219,6 +263,17 @@ setMethod(".showBody", "GRNSummary", function(x) {
         paste("! The networks are nearly the same in all cells: use the",
             "pooled one.")
     })
+    known <- p$popularity[p$popularity$method == "model", ]
+    line <- if (NROW(known)) paste0(.popularLine(known), ".")
+    doubt <- c(if (NROW(known) && known$z[[nrow(known)]] < 2) {
+        paste("! Known edges are no more frequent than the popularity of",
+            "factors and genes alone makes them.")
+    }, if (!is.null(p$within) && !is.na(p$within) && p$within < 0.01) {
+        paste0("! Within labels factors explain ", .percent(p$within),
+            " of the variance in cells held out: no network is seen there.")
+    }, doubt)
+    halves <- p$metadata$halves
+    line <- c(line, if (!is.null(halves)) paste0(.halvesText(halves), "."))
     lead <- if (!is.null(states)) {
         text <- .verdictText(states)
         paste0(toupper(substr(text, 1L, 1L)), substring(text, 2L), ".")
@@ -226,5 +281,6 @@ setMethod(".showBody", "GRNSummary", function(x) {
         paste0("TF + gene marginals explain ", .percent(p$marginalShare),
             " of the scores' variance; the rest may be edges.")
     }
-    .verdict(c(lead, doubt), holds = !length(doubt))
+    text <- c(doubt, lead, line)
+    .verdict(text[nzchar(text)], holds = !length(doubt))
 }

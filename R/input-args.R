@@ -37,10 +37,10 @@
 #'   species ([tfCatalogue()]), or symbols or identifiers as the rows of `x`
 #'   have them, a data.frame with a column `TF`, or a list with `human` and/or
 #'   `mouse` of either.
-#' @param nTargets variable genes beside the factors; `NULL`: the verb's own
-#'   number, see there; `Inf`: all genes.
+#' @param nTargets variable genes beside the factors; `NULL`: 1,000, or those
+#'   that `x` names (see [inferGRN-pooled]); `Inf`: all genes.
 #' @param keep names of genes to read beside the factors and variable genes,
-#'   given as `genes` are.
+#'   however few cells they are seen in; given as `genes` are.
 #' @param genes exactly the genes to read: their names; or one string that
 #'   names a column of flags of `rowData(x)` (as `"highly_variable"`), an entry
 #'   of `metadata(x)` with names of genes, or `"VariableFeatures"`: the
@@ -92,6 +92,7 @@ NULL
     list(
         assay.type = assay.type, assay = assay, symbols = symbols,
         species = species, tfs = tfs,
+        asked = !is.null(nTargets),
         nTargets = .checkTargets(if (is.null(nTargets)) default else nTargets),
         keep = .checkGenes(keep, "keep"), genes = .checkGenes(genes, "genes"),
         tokens = tokens, alreadyNormalised = alreadyNormalised,

@@ -145,8 +145,13 @@ tfCatalogue <- function(species = c("human", "mouse")) {
     .warnSpecies(how$species, how$tfs, input)
     input <- .symbolsOfEnsembl(input, verbose)
     input$tfs <- .tfSymbols(how$tfs, input)
+    input$fewTfs <- !is.null(how$tfs) && !.isTfList(how$tfs) &&
+        length(.tfVector(how$tfs)) <= .shortList
     input
 }
+
+## So many factors given one by one are a choice; a catalogue has more.
+.shortList <- 100L
 
 ## Names of factors for an input: symbols, where the caller gave identifiers
 ## those of their rows (the identifier where a row has no symbol). None of them
@@ -166,7 +171,7 @@ tfCatalogue <- function(species = c("human", "mouse")) {
         .stopNoTfs(tfs, input, symbols)
     }
     lost <- tfs[!there]
-    if (length(lost) && length(tfs) <= 100L) {
+    if (length(lost) && length(tfs) <= .shortList) {
         warning("'tfs' names ", length(lost), " of ", length(tfs), " that ",
             "aren't among the genes of 'x': ", .some(lost), "; they are left ",
             "out. reconcileGenes() brings names up to date.",

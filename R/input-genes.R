@@ -234,3 +234,12 @@
         if (length(input$variable)) "; \"VariableFeatures\" is known"
     )
 }
+
+## Places among `rows` of the variable genes that the object names; NULL: none.
+.knownVariable <- function(input, match, rows, variable) {
+    if (!length(variable)) {
+        return(NULL)
+    }
+    at <- match(.namedRows(input, match, variable), rows)
+    unique(at[!is.na(at)])
+}

@@ -29,8 +29,17 @@
     s <- how$preprocess
     ## Two genes seen in the same one cell only correlate perfectly: genes
     ## seen in fewer than three are left out.
-    if (is.null(s$minCells)) {
+    ## Factors and targets must be seen in more (.cellFloor), unless the caller
+    ## says in how many.
+    own <- s$minCells
+    if (is.null(own)) {
         s$minCells <- 3
+    }
+    variable <- if (is.null(how$genes) && !how$asked) input$variable
+    if (length(variable)) {
+        .say(verbose, "Targets are the ", length(variable), " variable genes ",
+            "that 'x' names; nTargets = chooses anew."
+        )
     }
     if (total == "median" && is.null(s$target) &&
         !isTRUE(how$alreadyNormalised)) {
@@ -41,7 +50,9 @@
     }
     prepared <- .preprocess(input, vocab, input$tfs, "infer",
         nTargets = how$nTargets, genes = how$genes, keep = how$keep,
-        preprocess = s, logged = how$alreadyNormalised, verbose = verbose
+        preprocess = s, logged = how$alreadyNormalised, verbose = verbose,
+        floor = if (is.null(own)) .cellFloor else function(n) own,
+        variable = variable
     )
     prepared$conditions <- matrix(0L, 0L, length(prepared$cells))
     prepared <- .pickCells(prepared, pick)

@@ -109,7 +109,8 @@ setMethod("plotGRN", "matrix", function(x, tfs = NULL, top = 60, ...) {
     unknown <- setdiff(tfs, known)
     if (length(unknown)) {
         .stopArgument(arg, "has names that aren't TFs of the network: ",
-            .some(unknown), "; see tfNames()."
+            .some(unknown), "; see tfNames(). inferGRN(keep = ) reads genes ",
+            "that it left out."
         )
     }
 }

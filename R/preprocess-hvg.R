@@ -1,32 +1,5 @@
 ## Moments of genes, and the variable ones by dispersion as in scanpy.
 
-## Totals per cell and, of the values scaled to `target`, the sum and the sum
-## of squares per gene; with `logged` the values are log1p ones already.
-.normalisedMoments <- function(m, rows, columns, target, logged, sanitize) {
-    total <- numeric(length(columns))
-    sum <- square <- numeric(length(rows))
-    at <- 0L
-    for (part in .columnChunks(m, columns)) {
-        x <- .columnChunk(m, part, rows)
-        if (sanitize) {
-            x <- .sanitize(x)
-        }
-        here <- at + seq_along(part)
-        at <- at + length(part)
-        if (logged) {
-            x@x <- expm1(x@x)
-            total[here] <- 1
-        } else {
-            total[here] <- Matrix::colSums(x)
-            x <- .scaleColumns(x, target / .nonZero(total[here]))
-        }
-        sum <- sum + Matrix::rowSums(x)
-        x@x <- x@x^2
-        square <- square + Matrix::rowSums(x)
-    }
-    list(total = total, sum = sum, square = square)
-}
-
 .nonZero <- function(x) ifelse(x == 0, 1, x)
 
 .scaleColumns <- function(x, by) {
@@ -66,17 +39,6 @@
         square <- square + Matrix::rowSums(x)
     }
     list(sum = sum, square = square)
-}
-
-## Normalised dispersion in the manner of scanpy's "seurat" flavor, from sums
-## of the values and their squares over n cells; larger is more variable. 0
-## where scanpy has NaN.
-.normalisedDispersion <- function(sum, square, n, bins = 20L) {
-    variance <- pmax(0, (square - sum^2 / n) / (n - 1))
-    raw <- .rawDispersion(sum / n, variance, TRUE)
-    out <- .binnedDispersion(raw$mean, raw$dispersion, bins)
-    out[!is.finite(out)] <- 0
-    out
 }
 
 ## Log of variance / mean, standardised within equal bins of log1p(mean). A bin

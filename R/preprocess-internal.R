@@ -43,11 +43,13 @@
 }
 
 ## `genes`: NULL (TFs plus variable genes), or names or tokens of the genes to
-## take. Returns values (genes x cells), tokens, labels, nonTF, cells and a
+## take. `floor`: NULL, or a function of the number of cells, in how many a
+## factor or target must be seen. `variable`: names of genes to take for the
+## most variable ones. Returns values (genes x cells), tokens, labels, nonTF, cells and a
 ## report.
 .preprocess <- function(input, vocab, tfs, mode, nTargets = 1000L,
     genes = NULL, keep = NULL, preprocess = list(), logged = NULL,
-    maxGenes = Inf, verbose = FALSE) {
+    maxGenes = Inf, verbose = FALSE, floor = NULL, variable = NULL) {
     match <- .matchGenes(input, vocab, mode, verbose)
     s <- .preprocessSettings(preprocess, mode, nrow(input$matrix))
     qc <- .qcGenes(match$symbols)
@@ -71,27 +73,38 @@
     rows <- .usableGenes(input, known, qc, kept$enough, named, fixed, s,
         verbose
     )
-    moments <- .normalisedMoments(
-        input$matrix, rows, columns, s$target, logged, s$sanitize
+    variation <- .geneVariation(input$matrix, rows, columns, s$target,
+        scan$whole && !logged, logged, s$sanitize
     )
-    .checkTotals(input, moments, columns, logged)
+    .checkTotals(input, variation$total, columns, logged)
     isTf <- .isTf(match$symbols[rows], tfs) | .isTf(input$ids[rows], tfs)
+    least <- if (is.null(floor)) 0 else floor(length(columns))
+    below <- NULL
     pick <- if (is.null(genes)) {
         always <- if (is.null(keep)) integer() else
             .givenGenes(input, match, rows, keep, "keep", verbose)
-        .chooseGenes(moments, isTf, length(columns), nTargets, always)
+        .chooseGenes(variation, isTf, length(columns), nTargets, always, least,
+            isTRUE(input$fewTfs), .knownVariable(input, match, rows, variable)
+        )
     } else {
         .givenGenes(input, match, rows, genes, "genes", verbose)
+    }
+    if (is.null(genes) && least > 0) {
+        .checkFloor(variation, isTf, pick, least)
+        below <- .tfsBelow(variation, isTf, pick, least,
+            .geneLabels(input, match, rows), verbose
+        )
     }
     .checkChoice(isTf[pick], length(pick), maxGenes, mode, match, input,
         !is.null(genes)
     )
     .prepared(input, match, rows[pick], columns, isTf[pick], s,
-        .extractValues(input$matrix, rows[pick], columns, moments$total,
+        .extractValues(input$matrix, rows[pick], columns, variation$total,
             s$target, logged, s$sanitize
         ),
         list(vocabulary = nrow(vocab) - 1L, counts = scan$whole,
-            logged = logged
+            logged = logged, floor = if (is.null(genes)) least,
+            tfsBelow = below
         )
     )
 }
@@ -112,7 +125,8 @@
             tfs = sum(isTf), cells = length(columns),
             cellsDropped = ncol(input$matrix) - length(columns),
             assay = input$assay, counts = report$counts,
-            logged = report$logged, settings = s, species = input$species
+            logged = report$logged, settings = s, species = input$species,
+            floor = report$floor, tfsBelow = report$tfsBelow
         )
     )
 }
@@ -277,14 +291,14 @@
     rows
 }
 
-.checkTotals <- function(input, moments, columns, logged) {
-    huge <- !is.finite(moments$total)
+.checkTotals <- function(input, total, columns, logged) {
+    huge <- !is.finite(total)
     if (any(huge)) {
         .stopArgument("x", "has cells whose total is beyond any number: ",
             .some(input$cells[columns][huge]), ". Are these counts?"
         )
     }
-    empty <- moments$total == 0
+    empty <- total == 0
     if (!logged && any(empty)) {
         .stopArgument("x", "has ", sum(empty), " cells without a count in ",
             "the genes the model reads: ", .some(input$cells[columns][empty]),
@@ -313,23 +327,6 @@
     x <- if (length(parts) == 1L) parts[[1L]] else do.call(cbind, unname(parts))
     dimnames(x) <- list(NULL, NULL)
     Matrix::drop0(x)
-}
-
-## All factors, the genes in `always`, and the most variable of the others.
-.chooseGenes <- function(moments, isTf, nCells, nTargets, always) {
-    if (nCells < 2L) {
-        .stopArgument("x", "has one cell: variable genes can't be chosen ",
-            "from it. Give more cells, or name the genes with 'genes'."
-        )
-    }
-    other <- which(!isTf)
-    if (length(other) > nTargets) {
-        score <- .normalisedDispersion(
-            moments$sum[other], moments$square[other], nCells
-        )
-        other <- other[order(-score, other)[seq_len(nTargets)]]
-    }
-    sort(unique(c(which(isTf), always, other)))
 }
 
 ## Rows of the input with these names, identifiers or symbols; NA where there

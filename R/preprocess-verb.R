@@ -119,7 +119,7 @@ preprocess <- function(x, flavor = c("seurat", "seurat_v3", "cell_ranger"),
     scan <- .qcScan(input, flags, settings, verbose)
     kept <- .scanpyFilter(input, scan, flags, settings, verbose)
     total <- .cellTotals(input$matrix, kept$rows, kept$columns)
-    .checkTotals(input, list(total = total), kept$columns, FALSE)
+    .checkTotals(input, total, kept$columns, FALSE)
     target <- settings$targetSum
     if (is.null(target)) {
         target <- stats::median(total)

@@ -43,7 +43,7 @@ sets <- list(
     pancreas = function() {
         x <- read("pancreas_human_mouse_cider/pancreas.RData", "pancreas")
         human <- x$Batch == "human"
-        list(SeuratObject::LayerData(x, layer = "counts")[, human],
+        list(SeuratObject::GetAssayData(x, slot = "counts")[, human],
             x$Group[human], "human")
     },
     "interferon, 5 types" = function() {
@@ -56,6 +56,7 @@ for (name in names(sets)) {
     d <- sets[[name]]()
     counts <- as(d[[1L]], "CsparseMatrix")
     colnames(counts) <- paste0("cell", seq_len(ncol(counts)))
+    counts <- counts[!duplicated(toupper(rownames(counts))), ]
     set.seed(5)
     for (kind in c("given", "permuted")) {
         label <- as.character(d[[2L]])

@@ -121,6 +121,7 @@ ENGINE_SOURCES = \
   engine/train/trainer.c \
   engine/train/optimizer.c \
   engine/train/checkpoint.c \
+  engine/stats/genes.c \
   engine/stats/network.c \
   engine/stats/forest.c \
   engine/stats/ranking.c \
@@ -159,6 +160,7 @@ GLUE_SOURCES = \
   glue/r_network.c \
   glue/r_ranking.c \
   glue/r_files.c \
+  glue/r_genes.c \
   glue/r_checkpoint.c \
   glue/r_wordpiece.c \
   glue/r_hdf5.c \

@@ -18,6 +18,9 @@
  * memory. Create every SEXP before, for between enter and leave nothing may jump. `threads` 0: the default. */
 cw_ctx *cw_glue_enter(int threads);
 
+/* Whether the engine's lines on how far it is are printed; off again by cw_glue_leave. */
+void cw_glue_inform(int yes);
+
 /* Frees the context. If it holds an error, raises it: an interrupt as R's, anything else as a condition of class
  * causewayError. Everything taken from the context must be free by then. */
 void cw_glue_leave(cw_ctx *ctx);
@@ -259,6 +262,15 @@ SEXP cw_r_tau_settings(void);
         {"cw_r_tau_posterior", (DL_FUNC)&cw_r_tau_posterior, 3},                                                       \
         {"cw_r_tau_amortise", (DL_FUNC)&cw_r_tau_amortise, 5}, {"cw_r_tau_project", (DL_FUNC)&cw_r_tau_project, 3},    \
         {"cw_r_tau_forecast", (DL_FUNC)&cw_r_tau_forecast, 2}, {"cw_r_tau_settings", (DL_FUNC)&cw_r_tau_settings, 0}
+
+/* ---- which genes, and the null of degrees (r_genes.c) ----------------------------------------------------------- */
+SEXP cw_r_gene_sums(SEXP view);
+SEXP cw_r_gene_excess(SEXP sums, SEXP total, SEXP threads);
+SEXP cw_r_null_degrees(SEXP use, SEXP positive, SEXP tfs, SEXP threads);
+
+#define CW_GENES_ENTRIES                                                                                               \
+    {"cw_r_gene_sums", (DL_FUNC)&cw_r_gene_sums, 1}, {"cw_r_gene_excess", (DL_FUNC)&cw_r_gene_excess, 3},              \
+        {"cw_r_null_degrees", (DL_FUNC)&cw_r_null_degrees, 4}
 
 /* ---- perturbations (r_pert.c) ----------------------------------------------------------------------------------- */
 SEXP cw_r_effects_add(SEXP sums, SEXP groups, SEXP cells, SEXP centre, SEXP threads);

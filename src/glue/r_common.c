@@ -10,10 +10,14 @@
 
 /* ---- callbacks ---- */
 
+static int informed; /* of level 1, by the call at work */
+
+void cw_glue_inform(int yes) { informed = yes; }
+
 static void host_log(void *user, int level, const char *text)
 {
     (void)user;
-    if (level >= 2) REprintf("causeway: %s\n", text); /* R warnings may jump; the R side repeats what matters as one */
+    if (level >= 2 || (level == 1 && informed)) REprintf("causeway: %s\n", text); /* R warnings may jump; the R side repeats what matters as one */
 }
 
 static void check_interrupt(void *unused)
@@ -118,6 +122,7 @@ void cw_glue_leave(cw_ctx *ctx)
     memcpy(text, ctx->text, sizeof text);
     cw_blas_leave(ctx->blas_before);
     cw_ctx_free(ctx);
+    informed = 0;
     if (status != CW_OK) raise(status, text);
 }
 

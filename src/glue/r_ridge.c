@@ -50,7 +50,7 @@ static const cw_setting percell_table[] = {
     {0},
 };
 
-/* grids: list(a, rho) */
+/* grids: list(a, rho), and for cw_r_percell verbose, 1 to say how far it is */
 static cw_percell_options percell_options(SEXP list, SEXP grids, uint64_t key)
 {
     cw_percell_options o = {0};
@@ -80,6 +80,7 @@ SEXP cw_r_percell(SEXP view_, SEXP tf, SEXP w, SEXP point, SEXP grids, SEXP opti
         Rf_error("internal error: TFs, memberships or points of the wrong type or length");
     cw_percell_options o = percell_options(options, grids, cw_glue_key(key));
     int64_t most = states ? states : o.states.high;
+    const int loud = cw_glue_number(grids, "verbose", 0) != 0;
     const cw_glue_part parts[] = {{"w", REALSXP, v.cells * most, -1},
                                   {"pooled", REALSXP, tfs * v.genes, -1},
                                   {"slope", REALSXP, most * tfs * v.genes, -1},
@@ -91,6 +92,7 @@ SEXP cw_r_percell(SEXP view_, SEXP tf, SEXP w, SEXP point, SEXP grids, SEXP opti
     double *to[7];
     for (int n = 0; n < 7; n++) to[n] = REAL(VECTOR_ELT(out, n));
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    cw_glue_inform(loud);
     cw_percell r = {0};
     float *dense = cw_glue_dense(ctx, v.p, v.i, v.x, v.genes, v.cells, 0), *given = as_floats(ctx, w);
     float *at = as_floats(ctx, point);
@@ -120,7 +122,7 @@ SEXP cw_r_centre(SEXP view_, SEXP tf, SEXP grids, SEXP options, SEXP key, SEXP t
     view v = as_view(view_);
     if (TYPEOF(tf) != INTSXP) Rf_error("internal error: TFs must be integers");
     cw_percell_options o = percell_options(options, grids, cw_glue_key(key));
-    const cw_glue_part parts[] = {{"values", REALSXP, v.genes, v.cells}, {"numbers", REALSXP, 3, -1}};
+    const cw_glue_part parts[] = {{"values", REALSXP, v.genes, v.cells}, {"numbers", REALSXP, 4, -1}};
     SEXP out = PROTECT(cw_glue_make(2, parts));
     double *values = REAL(VECTOR_ELT(out, 0)), *numbers = REAL(VECTOR_ELT(out, 1));
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
@@ -131,6 +133,7 @@ SEXP cw_r_centre(SEXP view_, SEXP tf, SEXP grids, SEXP options, SEXP key, SEXP t
     if (ctx->status == CW_OK) {
         for (int64_t n = 0; r.centred && n < v.genes * v.cells; n++) values[n] = dense[n];
         numbers[0] = (double)r.states, numbers[1] = r.centred, numbers[2] = r.gate_gain;
+        numbers[3] = r.silhouette[r.states];
     }
     int centred = r.centred;
     cw_percell_free(ctx, &r);

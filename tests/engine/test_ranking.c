@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "core/rng.h"
+#include "stats/genes.h"
 #include "stats/nulls.h"
 #include "stats/ranking.h"
 #include "stats/wasserstein.h"
@@ -375,6 +376,32 @@ static void test_interrupts(void)
     }
 }
 
+/* Degrees hold, and a pair out of use has no chance; d(mu) by its limits. */
+static void test_popularity(void)
+{
+    enum { T = 7, G = 11 };
+    uint8_t use[T * G], known[T * G];
+    double p[T * G];
+    for (int i = 0; i < T * G; i++) use[i] = i % 8 != 3, known[i] = (i * 7 + i / T) % 5 == 0;
+    cw_ctx *ctx = new_ctx(2);
+    cw_null_degrees(ctx, p, use, known, T, G);
+    for (int t = 0; t < T; t++) {
+        double sum = 0, want = 0;
+        for (int g = 0; g < G; g++) sum += p[g * T + t], want += use[g * T + t] && known[g * T + t];
+        CHECK(fabs(sum - want) < 5e-3, "TF %d has %g of %g edges", t, sum, want);
+    }
+    for (int g = 0; g < G; g++) {
+        double sum = 0, want = 0;
+        for (int t = 0; t < T; t++) sum += p[g * T + t], want += use[g * T + t] && known[g * T + t];
+        CHECK(fabs(sum - want) < 5e-3, "gene %d has %g of %g edges", g, sum, want);
+    }
+    CHECK(p[3] == 0, "a pair out of use has %g", p[3]);
+    CHECK(fabs(cw_poisson_deviance(400) - 1) < 0.01, "d(400) is %g", cw_poisson_deviance(400));
+    CHECK(fabs(cw_poisson_deviance(1e-3) / (2 * 1e-3 * -log(1e-3)) - 1) < 0.01, "d(.001) is %g",
+          cw_poisson_deviance(1e-3));
+    cw_ctx_free(ctx);
+}
+
 int main(void)
 {
     test_interrupts();
@@ -385,6 +412,7 @@ int main(void)
     test_permute();
     test_shuffle();
     test_rewire();
+    test_popularity();
     test_distance();
     test_memory();
     return test_end();

@@ -54,3 +54,35 @@ test_that("noise of slopes: where it can't be had it isn't given", {
     expect_null(frame(contrastGRN(example, "group", seed = 1,
         by = "edges"), "edges")$pNoise)
 })
+
+test_that("networks per label: the noise is that of a label's ridge", {
+    d <- labelledCells(300)
+    grn <- fitLabels(d)
+    expect_true(all(verdict(grn)$states$departs))
+    ## as if two labels had the pooled network
+    grn@verdict$states$departs[c(1L, 3L)] <- FALSE
+    grn@slope[, , c(1L, 3L)] <- grn@pooled
+    grn@sd[, c(1L, 3L)] <- 1
+    change <- contrastGRN(grn, d$label, ref = "a", level = "b", nPerm = 19,
+        top = 20, seed = 1, verbose = FALSE)
+    t <- as.data.frame(change, "edges")
+    row <- which(t$Gene1 == "G4" & t$Gene2 == "G5")
+    ## the departure of b alone, by its definition
+    z <- t(d$x)
+    z <- z - apply(z, 2L, stats::ave, d$label)
+    z <- sweep(z, 2L, sqrt(colMeans(z^2)), "/")[d$label == "b", ]
+    f <- z[, 1:4]
+    s <- max(0.2, mean((z[, 5] - f %*% grn@pooled[, 5])^2))
+    m <- solve(crossprod(f) + diag(1 / verdict(grn)$states$a[[2L]], 4))
+    se <- sqrt(s * (m %*% crossprod(f) %*% m)[4, 4]) * grn@sd[4, 2]
+    gap <- grn@slope[4, 5, 2] * grn@sd[4, 2] - grn@pooled[4, 5]
+    expect_equal(t$pNoise[[row]], 2 * stats::pnorm(-abs(gap) / se),
+        tolerance = 1e-4)
+    expect_true(verdict(change)$holds)
+    expect_match(verdict(change)$text, "pooled network: a", all = FALSE)
+    ## two labels with the pooled network: nothing to compare
+    same <- contrastGRN(grn, d$label, ref = "a", level = "c", nPerm = 19,
+        top = 20, seed = 1, verbose = FALSE)
+    expect_false(verdict(same)$holds)
+    expect_match(verdict(same)$text, "all cells have the same", all = FALSE)
+})

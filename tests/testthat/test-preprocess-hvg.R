@@ -1,25 +1,3 @@
-test_that("the dispersion agrees with a plain computation", {
-    set.seed(3)
-    v <- matrix(rexp(40 * 15), 40)
-    v[7, ] <- 0
-    got <- .normalisedDispersion(rowSums(v), rowSums(v^2), ncol(v), bins = 5L)
-    mean <- rowMeans(v)
-    mean[mean == 0] <- 1e-12
-    d <- apply(v, 1, var) / mean
-    d[d == 0] <- NA
-    d <- log(d)
-    bin <- as.integer(cut(log1p(mean), 5, labels = FALSE))
-    want <- numeric(40)
-    for (b in unique(bin)) {
-        here <- bin == b
-        s <- sd(d[here], na.rm = TRUE)
-        c <- mean(d[here], na.rm = TRUE)
-        want[here] <- if (is.na(s)) d[here] / c else (d[here] - c) / s
-    }
-    want[!is.finite(want)] <- 0
-    expect_equal(got, want, tolerance = 1e-8)
-})
-
 test_that("moments joined from blocks are those of the whole", {
     set.seed(1)
     m <- matrix(rpois(35, 3), 5)

@@ -225,3 +225,71 @@ cw_status cw_null_above(cw_ctx *ctx, double *count, const double *observed, cons
     if (missing) cw_fail(ctx, CW_ERR_NUMERIC, "nulls: a null score is missing (NaN)");
     return ctx->status;
 }
+
+/* ---- popularity --------------------------------------------------------------------------------------------------
+ *
+ * x_t = d_t / sum_g y_g / (1 + x_t y_g) holds the degree d_t of every TF, y_g likewise; both in turn is the fixed point
+ * of the maximum entropy's equations. A row or column whose pairs are all known has no finite x: its chances go to 1,
+ * as far as the updates reach. */
+
+typedef struct degree_fit {
+    const uint8_t *use;
+    int64_t tfs, genes;
+    double *row, *column; /* degrees */
+    double *x, *y;        /* 0 where the degree is */
+} degree_fit;
+
+/* What the degrees are too high by, at most; sets x to hold those of rows. */
+static double fit_rows(cw_ctx *ctx, const degree_fit *f)
+{
+    double worst = 0;
+#pragma omp parallel for schedule(static) num_threads(ctx->threads) reduction(max : worst)
+    for (int64_t t = 0; t < f->tfs; t++) {
+        double sum = 0;
+        if (f->row[t] <= 0) continue;
+        for (int64_t g = 0; g < f->genes; g++)
+            if (f->use[g * f->tfs + t]) sum += f->y[g] / (1 + f->x[t] * f->y[g]);
+        double off = fabs(f->x[t] * sum - f->row[t]);
+        worst = off > worst ? off : worst;
+        f->x[t] = fmin(f->row[t] / sum, 1e9);
+    }
+    return worst;
+}
+
+static void fit_columns(cw_ctx *ctx, const degree_fit *f)
+{
+#pragma omp parallel for schedule(static) num_threads(ctx->threads)
+    for (int64_t g = 0; g < f->genes; g++) {
+        double sum = 0;
+        if (f->column[g] <= 0) continue;
+        for (int64_t t = 0; t < f->tfs; t++)
+            if (f->use[g * f->tfs + t]) sum += f->x[t] / (1 + f->x[t] * f->y[g]);
+        f->y[g] = fmin(f->column[g] / sum, 1e9);
+    }
+}
+
+cw_status cw_null_degrees(cw_ctx *ctx, double *p, const uint8_t *use, const uint8_t *known, int64_t tfs, int64_t genes)
+{
+    if (ctx->status != CW_OK) return ctx->status;
+    double *work = cw_alloc(ctx, 2 * (tfs + genes), sizeof *work), all = 0;
+    if (!work) return ctx->status;
+    degree_fit f = {use, tfs, genes, work, work + tfs, work + tfs + genes, work + 2 * tfs + genes};
+    memset(work, 0, (size_t)(2 * (tfs + genes)) * sizeof *work);
+    for (int64_t g = 0; g < genes; g++)
+        for (int64_t t = 0; t < tfs; t++)
+            if (use[g * tfs + t] && known[g * tfs + t]) f.row[t]++, f.column[g]++, all++;
+    for (int64_t t = 0; t < tfs; t++) f.x[t] = all > 0 ? f.row[t] / sqrt(all) : 0;
+    for (int64_t g = 0; g < genes; g++) f.y[g] = all > 0 ? f.column[g] / sqrt(all) : 0;
+    for (int step = 0; step < 2000 && all > 0; step++) {
+        if (cw_poll(ctx) != CW_OK) break;
+        if (fit_rows(ctx, &f) < 1e-6) break;
+        fit_columns(ctx, &f);
+    }
+    for (int64_t g = 0; g < genes; g++)
+        for (int64_t t = 0; t < tfs; t++) {
+            double o = f.x[t] * f.y[g];
+            p[g * tfs + t] = use[g * tfs + t] ? o / (1 + o) : 0;
+        }
+    cw_free(ctx, work);
+    return ctx->status;
+}

@@ -24,6 +24,12 @@ cw_status cw_null_shuffle(cw_ctx *ctx, double *out, const double *score, const i
 cw_status cw_null_rewire(cw_ctx *ctx, const int32_t *tf, int32_t *gene, int64_t *done, const int32_t *tf_gene,
                          int64_t attempts, uint64_t key, uint64_t draw, int64_t edges, int64_t tfs, int64_t genes);
 
+/* Random networks with the expected number of known targets of every TF and of known regulators of every gene, and
+ * nothing else (maximum entropy): the edges are independent, of chance p_tg = x_t y_g / (1 + x_t y_g) among the pairs
+ * with use, 0 elsewhere. x and y by alternating updates until the degrees hold to 1e-6 of an edge, at most 2,000.
+ * p, use, known (tfs, genes); known 0 or 1, counted where used. */
+cw_status cw_null_degrees(cw_ctx *ctx, double *p, const uint8_t *use, const uint8_t *known, int64_t tfs, int64_t genes);
+
 /* count (tfs, genes): how many null scores of the same TF are at least the observed score of the edge; 0 for self
  * edges, which don't count either. */
 cw_status cw_null_above(cw_ctx *ctx, double *count, const double *observed, const double *null,

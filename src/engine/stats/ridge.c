@@ -803,6 +803,9 @@ static cw_status permuted_gains(cw_ctx *ctx, double *gain, double pooled, double
                 fits_run(ctx, &f, &m, &a, 0, o->rho, 1) != CW_OK)
                 break;
             gain[p] = total(f.evidence + fits_best(&f) * targets, targets) - pooled;
+            if ((p + 1) * 10 / o->permutations > p * 10 / o->permutations)
+                cw_log(ctx, 1, "networks per state: %lld of %lld permutations", (long long)(p + 1),
+                       (long long)o->permutations);
         }
     fits_free(ctx, &f);
     moments_free(ctx, &m);
@@ -866,6 +869,7 @@ cw_status cw_ridge_varying(cw_ctx *ctx, double *pooled, double *slope, double *s
     for (int64_t g = 0; g < genes; g++) found->empty -= m.yy[g] > 0.0 ? 0.5 * (double)cells : 0.0;
     found->evidence = total(evidence, genes);
     if (varies) {
+        cw_log(ctx, 1, "networks per state: %lld states, the pooled network done", (long long)states);
         if (fits_new(ctx, &f, o->rho_count, m.width, genes, states, 1) != CW_OK ||
             fits_run(ctx, &f, &m, &found->a, 0, o->rho, 1) != CW_OK)
             goto done;
