@@ -144,7 +144,9 @@ setClass("CellFileSeed", contains = "Array", slots = c(file = "character",
     if (!layout$byCell) {
         bytes <- max(bytes, min(8 * bytes, .memoryLimit() / 16))
     }
-    each <- 32 * layout$entries / max(1, layout$cells) + 64
+    ## of a value 12 bytes stay; the rest are the engine's copies and what R
+    ## hasn't collected yet of the blocks before
+    each <- 96 * layout$entries / max(1, layout$cells) + 64
     max(1, floor(bytes / each))
 }
 

@@ -15,7 +15,8 @@ void cw_h5_block_free(cw_ctx *ctx, cw_h5_block *b)
 
 #ifdef CW_HAVE_HDF5
 
-enum { PIECE = 1 << 21 }; /* entries read at once, at most */
+/* Values read at once, at most: of sparse matrices as many as stay in cache, of dense ones enough for whole chunks. */
+enum { PIECE = 1 << 17, BOX = 1 << 21 };
 
 /* ---- what is open ----------------------------------------------------------------------------------------------- */
 
@@ -319,6 +320,7 @@ static void read_slices(cw_ctx *ctx, const job *w, int64_t first, int64_t n, int
         return;
     }
     int64_t slice = 0;
+    if (w->m->by_cell && !w->place) make_room(ctx, w->f, offset[n] - offset[0] + 1); /* at once, as all is kept */
     for (int64_t at = offset[0], count; at < offset[n] && ctx->status == CW_OK; at += count) {
         count = offset[n] - at < w->piece ? offset[n] - at : w->piece;
         read_line(ctx, w->index, w->p.indices, H5T_NATIVE_INT32, at, count, "indices");
@@ -371,7 +373,7 @@ static cw_status read_box(cw_ctx *ctx, double *to, hid_t set, int64_t r0, int64_
     return ctx->status;
 }
 
-/* The cells cell0 .. cell0 + n - 1, in the block at `here`: boxes of at most PIECE values. */
+/* The cells cell0 .. cell0 + n - 1, in the block at `here`: boxes of at most BOX values. */
 static void dense_run(cw_ctx *ctx, const job *w, int64_t cell0, int64_t n, int32_t here)
 {
     const cw_h5_cells *m = w->m;
@@ -427,7 +429,8 @@ cw_status cw_h5_cells_read(cw_ctx *ctx, cw_h5_block *out, cw_h5 *h, const cw_h5_
         if (cell[j] < 0 || cell[j] >= m->cells || (j > 0 && cell[j] <= cell[j - 1]))
             return cw_fail(ctx, CW_ERR_ARGUMENT, "cell %lld of %lld, or not in order", (long long)cell[j],
                            (long long)m->cells);
-    w.piece = m->entries < PIECE ? m->entries : PIECE;
+    int64_t most = m->sparse ? PIECE : BOX;
+    w.piece = m->entries < most ? m->entries : most;
     w.index = cw_alloc(ctx, m->sparse ? w.piece : 0, sizeof *w.index);
     w.value = cw_alloc(ctx, w.piece, sizeof *w.value);
     int32_t *column = m->sparse && !m->by_cell ? columns_of(ctx, m, cell, n) : NULL;
