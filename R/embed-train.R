@@ -101,8 +101,8 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
 ## list(values, tokens, labels, class: numbers from 0 or NULL, levels, block).
 .tuningData <- function(x, model, how, group, block, verbose) {
     prepared <- .scgptTokensOf(x, model, how, verbose)
-    class <- .cellLabels(group, "group", prepared)
-    block <- .cellLabels(block, "block", prepared)
+    class <- .tuningLabels(group, "group", prepared)
+    block <- .tuningLabels(block, "block", prepared)
     keep <- if (is.null(class)) seq_along(prepared$cells) else
         which(!is.na(class))
     class <- if (!is.null(class)) factor(class[keep])
@@ -144,7 +144,7 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
 }
 
 ## One value per cell: a column of the cells' data, or a vector. NULL stays.
-.cellLabels <- function(value, arg, prepared) {
+.tuningLabels <- function(value, arg, prepared) {
     if (is.null(value)) {
         return(NULL)
     }
@@ -204,7 +204,7 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
 
 ## The run: epochs of batches in a seeded order, held-out cells after each.
 .tune <- function(model, data, s, key, verbose) {
-    held <- .heldOut(data, s$valid, key)
+    held <- .tuningHeld(data, s$valid, key)
     seen <- setdiff(seq_along(data$cells), held)
     steps <- ceiling(length(seen) / s$batchSize)
     .checkMemory(model, min(s$batchSize, length(seen)), nrow(data$values), 0,
@@ -261,7 +261,7 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
     if (isFALSE(model@config$do_mvc)) c(off, "mvc", "mvcZero") else off
 }
 
-.heldOut <- function(data, share, key) {
+.tuningHeld <- function(data, share, key) {
     n <- length(data$cells)
     if (share == 0 || is.null(data$class)) {
         return(integer())
@@ -312,8 +312,8 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
     )
     told <- max.col(logits, ties.method = "first") - 1L
     true <- data$class[held]
-    data.frame(macroF1 = .macroF1(told, true), accuracy = mean(told == true),
-        centroidF1 = .macroF1(.nearestCentroid(data, seen, held), true)
+    data.frame(macroF1 = .tuningF1(told, true), accuracy = mean(told == true),
+        centroidF1 = .tuningF1(.nearestCentroid(data, seen, held), true)
     )
 }
 
@@ -331,7 +331,7 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
 }
 
 ## Mean over the classes there are of 2 TP / (2 TP + FP + FN).
-.macroF1 <- function(told, true) {
+.tuningF1 <- function(told, true) {
     mean(vapply(unique(true), function(k) {
         hit <- sum(told == k & true == k)
         2 * hit / (sum(told == k) + sum(true == k))

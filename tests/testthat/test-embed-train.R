@@ -78,9 +78,9 @@ test_that("what can't be trained is refused", {
 
 test_that("whole blocks are held out", {
     data <- list(cells = 1:40, class = rep(0:1, 20), block = rep(1:8, each = 5))
-    held <- causeway:::.heldOut(data, 0.25, c(0, 1))
+    held <- causeway:::.tuningHeld(data, 0.25, c(0, 1))
     expect_length(held, 10L)
     expect_length(unique(data$block[held]), 2L)
-    expect_equal(causeway:::.macroF1(c(0, 0, 1, 1), c(0, 1, 1, 1)),
+    expect_equal(causeway:::.tuningF1(c(0, 0, 1, 1), c(0, 1, 1, 1)),
         mean(c(2 / 3, 4 / 5)))
 })
