@@ -19,7 +19,7 @@ test_that("settings are checked, with argument, value and remedy", {
     expect_error(CorGRNParam("kendall"), "'method'.*kendall")
     expect_error(CombinedGRNParam(list(RidgeGRNParam())), "'estimators'")
     expect_error(CombinedGRNParam(list(RidgeGRNParam(), 1)), "'estimators'")
-    expect_error(CombinedGRNParam(weights = 1), "'weights'.*2 numbers")
+    expect_error(CombinedGRNParam(weights = 1), "'weights'.*3 numbers")
     expect_error(CombinedGRNParam(weights = c(1, 0)), "'weights'")
     for (p in params) {
         expect_output(show(p), class(p))
