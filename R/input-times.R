@@ -8,12 +8,19 @@
     }
     known <- is.list(embedding) && !is.data.frame(embedding) &&
         length(embedding) && !is.null(names(embedding)) &&
-        all(names(embedding) %in% c("rna", "atac"))
+        all(names(embedding) %in% c("rna", "atac", "genome"))
     if (!known) {
         .stopArgument("embedding", "must be a list with parts rna and atac ",
-            "(or one of them), matrices of cells x dimensions or names of ",
-            "reductions; it is ", .show(embedding), "."
+            "(or one of them), matrices of cells x dimensions, names of ",
+            "reductions, or encoders; it is ", .show(embedding), "."
         )
+    }
+    for (which in c("rna", "atac")) {
+        if (methods::is(embedding[[which]], "FoundationModel")) {
+            embedding[[which]] <- .encoderEmbedding(input, embedding[[which]],
+                which, embedding$genome
+            )
+        }
     }
     list(
         atac = .oneEmbedding(input, embedding$atac, "atac"),

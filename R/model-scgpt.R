@@ -116,6 +116,7 @@ setMethod("show", "ScGPTModel", function(object) {
     config <- .scgptConfig(args, .checkpointShapes(file), path)
     model <- .scgptModel(config$config, vocab, .newKey(0), threads, "scGPT")
     model@state$classes <- as.character(unlist(args$classes))
+    model@state$genes <- as.character(unlist(args$genes))
     ## heads of one class are untrained in published files
     needed <- "^(encoder|value_encoder|transformer_encoder)\\."
     model <- .finishEncoder(model, file, path, config$notes, needed, strict,
@@ -209,6 +210,7 @@ setMethod("saveModel", "ScGPTModel", function(model, dir, overwrite = FALSE,
         args <- c(model@config, list(pad_token = "<pad>"))
         if (length(model@state$classes)) {
             args$classes <- as.list(model@state$classes)
+            args$genes <- as.list(model@state$genes)
         }
         .writeLines(as.character(.configJson(args)),
             file.path(part, "args.json")

@@ -55,9 +55,10 @@
 #'   lag in any case.
 #' @param embedding NULL, or list with parts `rna` and `atac`: matrices (cells
 #'   x dimensions) or names of reductions, in place of principal components
-#'   and LSI.
+#'   and LSI; or encoders of [loadModel()]: scGPT for `rna`, HyenaDNA for `atac`
+#'   with a third part `genome` (see [embedPeaks()]).
 #' @param geneEmbedding NULL, or matrix (genes x dimensions, with gene names as
-#'   row names).
+#'   row names); or an scGPT model.
 #' @param param settings of `"effendi"`, [EffendiParam()].
 #' @param time NULL, or clock time of each cell: a vector (by name, or in the
 #'   order of the RNA's cells), or a column of the cell data. NA: not known.
@@ -227,6 +228,9 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
 .tauGeneEmbedding <- function(input, e) {
     if (is.null(e)) {
         return(NULL)
+    }
+    if (methods::is(e, "ScGPTModel")) {
+        e <- embedGenes(input$genes, e)
     }
     e <- as.matrix(e)
     if (!is.numeric(e) || !ncol(e) || !all(is.finite(e))) {

@@ -1,0 +1,11 @@
+#!/bin/sh
+# encoders.sh [CELLS] [PEAKS]: scGPT (512 wide, 12 layers, 1,200 genes) on CELLS (32) cells and HyenaDNA (256 wide, 2 blocks) on
+# PEAKS (500) peaks of 500 bases: time and peak memory of causeway and of PyTorch (same sizes, random weights, same threads).
+# Needs bench/torch_venv.sh's Python in $TORCH (default /tmp/venv-torch/bin/python) and an installed causeway.
+cd "$(dirname "$0")/.." || exit 1
+CELLS=${1:-32} PEAKS=${2:-500} THREADS=${THREADS:-2}
+TORCH=${TORCH:-/tmp/venv-torch/bin/python}
+export OMP_NUM_THREADS="$THREADS"
+sh bench/hardware.sh
+Rscript bench/encoders.R "$CELLS" "$PEAKS" "$THREADS"
+"$TORCH" bench/peer_encoders_torch.py "$CELLS" "$PEAKS" "$THREADS"
