@@ -10,7 +10,7 @@ bothFail <- function(x, message, model = tinyModel()) {
 test_that("empty matrices and things that are no matrix", {
     bothFail(mat()[0, ], "'x' is empty: 0 genes x 21 cells")
     bothFail(mat()[, 0], "'x' is empty: 31 genes x 0 cells")
-    bothFail("a", "'x' must be a SingleCellExperiment")
+    bothFail("a", "'x' names no file or folder: a")
     bothFail(NULL, "'x' must be a SingleCellExperiment")
     bothFail(matrix(letters[1:6], 2), "'x' must hold numbers")
     expect_error(newModel(tinyParam()), "'x' is missing")

@@ -19,7 +19,7 @@ test_that("counts that can't be used are refused", {
     rownames(d$rna) <- NULL
     expect_error(.readPairs(d$rna, d$atac), "no names of genes")
     expect_error(.readPairs(d$rna), "holds one modality")
-    expect_error(.readPairs("a", d$atac), "'x' must be a SingleCellExperiment")
+    expect_error(.readPairs("a", d$atac), "'x' names no file or folder: a")
     expect_error(.readPairs(d$rna, matrix("a", 2, 2)), "holds character values")
     expect_error(.readPairs(tauCounts()$rna, tauCounts()$atac, rna = "x"),
         "no meaning"
