@@ -7,7 +7,7 @@
 #include "pert/effects.h"
 #include "pert/model.h"
 #include "pert/transport.h"
-#include "sim/draws.h"
+#include "core/draws.h"
 #include "sim/screen.h"
 
 static cw_ctx *new_ctx(int threads)

@@ -402,7 +402,7 @@ static int one_fold(cw_ctx *ctx, double *error, const cw_pert_data *d, const lev
     int32_t *index;
     int failed = -2;
 #ifdef _OPENMP
-#pragma omp critical(cw_pert_memory)
+#pragma omp critical
 #endif
     {
         room = cw_alloc(ctx, working, sizeof *room);
@@ -433,7 +433,7 @@ static int one_fold(cw_ctx *ctx, double *error, const cw_pert_data *d, const lev
         }
     }
 #ifdef _OPENMP
-#pragma omp critical(cw_pert_memory)
+#pragma omp critical
 #endif
     {
         cw_free(ctx, room);
