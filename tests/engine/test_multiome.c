@@ -270,7 +270,7 @@ static void test_limits(void)
         if (bad == 4) o.peaks = 41 * 3 - 1;
         if (bad == 5) o.peaks_low = 0;
         if (bad == 6) o.factor = 5;
-        if (bad == 7) o.topology = (cw_topology)4;
+        if (bad == 7) o.topology = (cw_topology)(CW_TOPOLOGY_EXIT + 1);
         CHECK(cw_multiome_simulate(ctx, &m, &o, 0) == CW_ERR_ARGUMENT, "case %d is accepted", bad);
         cw_multiome_free(ctx, &m);
         CHECK(ctx->memory.bytes == 0, "%lld bytes left", (long long)ctx->memory.bytes);
