@@ -98,7 +98,46 @@ say("the model reads ", length(tfs), " regulators and ", length(targets),
     " other genes, the most variable ones"
 )
 
-## ---- 3. train --------------------------------------------------------------
+## ---- 3. networks without a model -------------------------------------------
+
+## What works best comes first: one network of all cells by trees and ridge;
+## and networks per cell state, with a verdict on whether states differ.
+focus <- intersect(c("MYOG", "MEF2C", "MYF5", "ID1"), tfs)
+states <- inferGRN(cells, PerCellGRNParam(),
+    assay.type = "fpkm", tfs = tfs, genes = c(tfs, targets), verbose = FALSE
+)
+verdict <- utils::capture.output(states)[seq_len(2L)]
+trees <- inferGRN(cells,
+    assay.type = "fpkm", tfs = tfs, genes = c(tfs, targets), verbose = FALSE
+)
+figure("network_without_model.png",
+    plotGRN(trees, tfs = focus, top = 60,
+        title = paste("Without a model: strongest edges of",
+            paste(focus, collapse = ", ")
+        )
+    ), 9, 7
+)
+writeGRN(trees, out("edges_without_model.csv"), top = 5000, self = FALSE,
+    overwrite = TRUE
+)
+say(verdict[[1L]])
+stateActivity <- regulonActivity(states)[, colnames(logged)]
+ofStates <- cells
+altExp(ofStates, "regulons") <- SummarizedExperiment::SummarizedExperiment(
+    list(activity = stateActivity)
+)
+figure("activity_without_model.png",
+    plotRegulonActivity(ofStates, order = "hours",
+        tfs = union(focus, intersect(named, tfNames(states))),
+        title = "Regulon activity without a model (networks per state)"
+    ), 9, 4.5
+)
+networkWidget(trees, out("network.html"), tfs = focus, overwrite = TRUE,
+    title = "Myoblasts: strongest edges of chosen regulators"
+)
+say("wrote ", out("network.html"), " (open it in a browser)")
+
+## ---- 4. train --------------------------------------------------------------
 
 ## No network of known edges comes with the package: the prior loss is off.
 model <- newModel(SFMParam(), cells, tfs = tfs, assay.type = "fpkm")
@@ -112,12 +151,11 @@ utils::write.csv(trainingHistory(model), out("training.csv"),
     row.names = FALSE
 )
 
-## ---- 4. networks -----------------------------------------------------------
+## ---- 5. networks -----------------------------------------------------------
 
 grn <- inferGRN(cells, model, assay.type = "fpkm", verbose = TRUE)
 say("inferred ", length(grn), " networks")
 pooled <- poolGRN(grn)
-focus <- intersect(c("MYOG", "MEF2C", "MYF5", "ID1"), tfNames(grn))
 
 figure("network_pooled.png", plotGRN(pooled, top = 60), 9, 7)
 ## Of each chosen regulator its 15 strongest edges; all others set to 0.
@@ -143,7 +181,7 @@ writeGRN(grn, out("edges_per_cell.csv.gz"), top = 100, self = FALSE,
 )
 saveRDS(grn, out("grn.rds"))
 
-## ---- 5. regulon activity ---------------------------------------------------
+## ---- 6. regulon activity ---------------------------------------------------
 
 cells <- regulonActivity(cells, grn)
 activity <- assay(altExp(cells, "regulons"), "activity")
@@ -195,7 +233,7 @@ figure("markers.png",
     9, 5
 )
 
-## ---- 6. what is seen -------------------------------------------------------
+## ---- 7. what is seen -------------------------------------------------------
 
 ## What is known: differentiation switches MYOG and MEF2C on, ID1 and MYF5
 ## belong to the dividing myoblast.
@@ -261,42 +299,6 @@ own <- vapply(tfNames(grn), function(g) {
         method = "spearman"
     )
 }, 0)
-
-## Networks without a model: per cell state, with a verdict on whether states
-## differ; and one network of all cells.
-states <- inferGRN(cells, PerCellGRNParam(),
-    assay.type = "fpkm", tfs = tfs, genes = c(tfs, targets), verbose = FALSE
-)
-verdict <- utils::capture.output(states)[seq_len(2L)]
-trees <- inferGRN(cells,
-    assay.type = "fpkm", tfs = tfs, genes = c(tfs, targets), verbose = FALSE
-)
-figure("network_without_model.png",
-    plotGRN(trees, tfs = focus, top = 60,
-        title = paste("Without a model: strongest edges of",
-            paste(focus, collapse = ", ")
-        )
-    ), 9, 7
-)
-writeGRN(trees, out("edges_without_model.csv"), top = 5000, self = FALSE,
-    overwrite = TRUE
-)
-say(verdict[[1L]])
-stateActivity <- regulonActivity(states)[, colnames(logged)]
-ofStates <- cells
-altExp(ofStates, "regulons") <- SummarizedExperiment::SummarizedExperiment(
-    list(activity = stateActivity)
-)
-figure("activity_without_model.png",
-    plotRegulonActivity(ofStates, order = "hours",
-        tfs = union(focus, intersect(named, tfNames(states))),
-        title = "Regulon activity without a model (networks per state)"
-    ), 9, 4.5
-)
-networkWidget(trees, out("network.html"), tfs = focus, overwrite = TRUE,
-    title = "Myoblasts: strongest edges of chosen regulators"
-)
-say("wrote ", out("network.html"), " (open it in a browser)")
 
 ## 0 hours against 72: regulators and edges, with q from permuted labels.
 change <- contrastGRN(states, hours, ref = 0, level = 72, nPerm = 200,
@@ -410,7 +412,7 @@ cat("\n")
 writeLines(findings)
 cat("\n")
 
-## ---- 7. the rest -----------------------------------------------------------
+## ---- 8. the rest -----------------------------------------------------------
 
 writeLines(utils::capture.output(facts), out("summary.txt"))
 writeLines(utils::capture.output(engineInfo()), out("engine.txt"))
