@@ -23,8 +23,6 @@
 #' @param seed `NULL`: ties and choices by numbers of the gene, see Details; a
 #'   whole number: drawn anew for each cell, as published.
 #' @param batchSize cells that are computed at once.
-#' @param batch for a model that was trained with batches: a column of
-#'   `colData(x)`, or one value per cell; not needed for the vectors.
 #' @param ... not used.
 #' @return `x` with `reducedDim(x, name)`, cells x width (a SummarizedExperiment
 #'   becomes a SingleCellExperiment; a Seurat object gets a reduction); for a

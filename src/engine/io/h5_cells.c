@@ -262,9 +262,10 @@ static cw_status into_columns(cw_ctx *ctx, cw_h5_block *out, found *f, int64_t n
         cw_free(ctx, at);
     }
     entry *spare = cw_alloc(ctx, most, sizeof *spare);
-    for (int64_t j = 0; j < n && ctx->status == CW_OK; j++)
-        sort_column(ctx, out->row + out->start[j], out->value + out->start[j], out->start[j + 1] - out->start[j],
-                    spare);
+    for (int64_t j = 0; j < n && ctx->status == CW_OK; j++) {
+        int64_t from = out->start[j], count = out->start[j + 1] - from;
+        if (count > 1) sort_column(ctx, out->row + from, out->value + from, count, spare); /* no entries: no arrays */
+    }
     cw_free(ctx, spare);
     return ctx->status;
 }
