@@ -96,6 +96,7 @@ setMethod("embedGenes", c("ANY", "ANY"), function(x, model, ...) {
 #'     seed = 1
 #' )
 #' predictMasked(cells, model, seed = 1, verbose = FALSE)
+#' @aliases MaskedReport-class
 #' @export
 predictMasked <- function(x, model, share = 0.15, head = c("mlm", "mvc"),
     assay.type = NULL, symbols = NULL, assay = NULL, maxLength = 1200,
