@@ -1,6 +1,21 @@
 /* layer_linear.c: see layer_linear.h. */
 #include "layer_linear.h"
 
+#include <math.h>
+
+cw_layer_linear cw_layer_linear_new(cw_params *params, int64_t out, int64_t in, int bias, const char *name,
+                                    const char *dot)
+{
+    float limit = 1.0f / sqrtf((float)in);
+    cw_layer_linear l = {0};
+    l.w = cw_params_add(params, CW_WEIGHT, 2, (int64_t[]){out, in}, "%s%sweight", name, dot);
+    cw_init_uniform(l.w, cw_init_stream(params), -limit, limit);
+    if (!bias) return l;
+    l.b = cw_params_add(params, CW_WEIGHT, 1, &out, "%s%sbias", name, dot);
+    cw_init_uniform(l.b, cw_init_stream(params), -limit, limit);
+    return l;
+}
+
 cw_tensor *cw_layer_linear_forward(cw_tape *t, cw_tensor *x, const cw_layer_linear *l, cw_act act)
 {
     if (!l->down) return cw_linear(t, x, l->w, l->b, act);

@@ -4,12 +4,18 @@
 #define CW_LAYER_LINEAR_H
 
 #include "../autodiff/ops.h"
+#include "params.h"
 
 typedef struct cw_layer_linear {
     cw_tensor *w, *b;     /* (out,in), (out) or NULL */
     cw_tensor *down, *up; /* LoRA's A (r,in) and B (out,r); NULL: none, or merged into w */
     float scale;          /* of B A: alpha / r */
 } cw_layer_linear;
+
+/* (out,in) and, with `bias`, (out) under `name` `dot` "weight" and "bias" (dot: "." mostly), with the initial values of
+ * PyTorch's nn.Linear: uniform within in^-1/2. Errors are in the store's context. */
+cw_layer_linear cw_layer_linear_new(cw_params *params, int64_t out, int64_t in, int bias, const char *name,
+                                    const char *dot);
 
 /* act(x w^T + b + scale (x A^T) B^T): x (n,in) -> (n,out). Whether w or the pair is trained is said by their tensors.
  */

@@ -48,6 +48,26 @@ void cw_transformer_free(cw_transformer *net, cw_ctx *ctx)
     net->block = NULL;
 }
 
+/* A block up to its attention: queries, keys and values of RMS(x). */
+static cw_tensor *project(const cw_transformer_config *c, cw_tape *t, cw_tensor *x, const cw_block *b)
+{
+    cw_tensor *n = cw_rmsnorm(t, x, b->attn_norm, c->norm_eps);
+    cw_tensor *qkv = cw_linear(t, n, b->qkv_w, b->qkv_b, CW_ACT_NONE);
+    cw_tape_drop(t, n);
+    return qkv;
+}
+
+/* A block from its attention's output o on: x + W o, then x + SwiGLU(RMS(x)). Consumes both. */
+static cw_tensor *close_block(const cw_transformer_config *c, cw_tape *t, cw_tensor *x, cw_tensor *o, const cw_block *b)
+{
+    x = cw_linear_residual(t, o, b->out_w, b->out_b, x);
+    cw_tape_drop(t, o);
+    cw_tensor *n = cw_rmsnorm(t, x, b->mlp_norm, c->norm_eps);
+    x = cw_swiglu_residual(t, n, b->mlp, c->dropout, x);
+    cw_tape_drop(t, n);
+    return x;
+}
+
 cw_tensor *cw_transformer_forward(const cw_transformer *net, cw_tape *t, cw_tensor *x, cw_ragged seq,
                                   const int32_t *position, const cw_observer *observer)
 {
@@ -55,17 +75,10 @@ cw_tensor *cw_transformer_forward(const cw_transformer *net, cw_tape *t, cw_tens
     cw_attention_spec attention = {c->heads, c->causal, c->rotary, c->rotary_base, position, seq};
     char name[32];
     for (int64_t i = 0; i < c->layers; i++) {
-        const cw_block *b = &net->block[i];
-        cw_tensor *n = cw_rmsnorm(t, x, b->attn_norm, c->norm_eps);
-        cw_tensor *qkv = cw_linear(t, n, b->qkv_w, b->qkv_b, CW_ACT_NONE);
-        cw_tape_drop(t, n);
+        cw_tensor *qkv = project(c, t, x, &net->block[i]);
         cw_tensor *o = cw_self_attention(t, qkv, attention);
         cw_tape_drop(t, qkv);
-        x = cw_linear_residual(t, o, b->out_w, b->out_b, x);
-        cw_tape_drop(t, o);
-        n = cw_rmsnorm(t, x, b->mlp_norm, c->norm_eps);
-        x = cw_swiglu_residual(t, n, b->mlp, c->dropout, x);
-        cw_tape_drop(t, n);
+        x = close_block(c, t, x, o, &net->block[i]);
         snprintf(name, sizeof name, "layer%lld", (long long)i);
         cw_observe(observer, t, name, x);
     }
@@ -140,17 +153,10 @@ cw_tensor *cw_transformer_step(const cw_transformer *net, cw_tape *t, cw_tensor 
         cw_fail(t->ctx, CW_ERR_STATE, "a cache of %lld tokens is full", (long long)cache->room);
     if (t->ctx->status != CW_OK || !make_step(&s, t, cache)) return NULL;
     for (int64_t i = 0; i < c->layers; i++) {
-        const cw_block *b = &net->block[i];
-        cw_tensor *n = cw_rmsnorm(t, x, b->attn_norm, c->norm_eps);
-        cw_tensor *qkv = cw_linear(t, n, b->qkv_w, b->qkv_b, CW_ACT_NONE);
-        cw_tape_drop(t, n);
+        cw_tensor *qkv = project(c, t, x, &net->block[i]);
         cw_tensor *o = attend_cached(c, t, qkv, cache, i, &s);
         cw_tape_drop(t, qkv);
-        x = cw_linear_residual(t, o, b->out_w, b->out_b, x);
-        cw_tape_drop(t, o);
-        n = cw_rmsnorm(t, x, b->mlp_norm, c->norm_eps);
-        x = cw_swiglu_residual(t, n, b->mlp, c->dropout, x);
-        cw_tape_drop(t, n);
+        x = close_block(c, t, x, o, &net->block[i]);
     }
     cw_tensor *y = cw_rmsnorm(t, x, net->final_norm, c->norm_eps);
     cw_tape_drop(t, x);

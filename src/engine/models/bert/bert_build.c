@@ -61,15 +61,6 @@ static cw_layer_linear linear(cw_params *p, int64_t out, int64_t in, const char 
     return l;
 }
 
-static cw_layer_norm norm(cw_params *p, int64_t d, float eps, const char *name)
-{
-    cw_layer_norm n = {.kind = CW_NORM_LAYER, .eps = eps};
-    n.w = cw_params_add(p, CW_WEIGHT, 1, &d, "%s.weight", name);
-    n.b = cw_params_add(p, CW_WEIGHT, 1, &d, "%s.bias", name);
-    cw_init_constant(n.w, 1.0f);
-    return n;
-}
-
 static void add_layer(cw_bert *s, cw_bert_layer *l, int64_t i)
 {
     const cw_bert_config *c = &s->config;
@@ -83,10 +74,10 @@ static void add_layer(cw_bert *s, cw_bert_layer *l, int64_t i)
     cw_params_mute(l->attention.k.b, 0, d); /* a softmax can't see it */
     l->attention.v = linear(p, d, d, PART("attention.self.value"));
     l->attention.o = linear(p, d, d, PART("attention.output.dense"));
-    l->attention_norm = norm(p, d, c->eps, PART("attention.output.LayerNorm"));
+    l->attention_norm = cw_layer_norm_new(p, d, c->eps, PART("attention.output.LayerNorm"));
     l->inner = linear(p, c->inner, d, PART("intermediate.dense"));
     l->outer = linear(p, d, c->inner, PART("output.dense"));
-    l->norm = norm(p, d, c->eps, PART("output.LayerNorm"));
+    l->norm = cw_layer_norm_new(p, d, c->eps, PART("output.LayerNorm"));
 #undef PART
 }
 
@@ -99,14 +90,14 @@ static void add_heads(cw_bert *s)
     if (c->mlm) {
         s->word_bias = cw_params_add(p, CW_WEIGHT, 1, &c->vocab, "cls.predictions.bias");
         s->transform = linear(p, d, d, "cls.predictions.transform.dense");
-        s->transform_norm = norm(p, d, c->eps, "cls.predictions.transform.LayerNorm");
+        s->transform_norm = cw_layer_norm_new(p, d, c->eps, "cls.predictions.transform.LayerNorm");
         if (s->word_bias) cw_params_alias(p, s->word_bias, "cls.predictions.decoder.bias");
         if (s->words) cw_params_alias(p, s->words, "cls.predictions.decoder.weight");
     }
     if (c->nsp) s->pair = linear(p, 2, d, "cls.seq_relationship");
     if (c->projection) {
         s->project = linear(p, c->projection, d, "projection.0");
-        s->project_norm = norm(p, c->projection, 1e-5f, "projection.2");
+        s->project_norm = cw_layer_norm_new(p, c->projection, 1e-5f, "projection.2");
     }
 }
 
@@ -118,7 +109,7 @@ cw_status cw_bert_build(cw_model *m)
     s->words = table(p, c->vocab, c->width, "word_embeddings");
     s->positions = table(p, c->positions, c->width, "position_embeddings");
     s->types = table(p, c->types, c->width, "token_type_embeddings");
-    s->first = norm(p, c->width, c->eps, "bert.embeddings.LayerNorm");
+    s->first = cw_layer_norm_new(p, c->width, c->eps, "bert.embeddings.LayerNorm");
     s->layer = cw_calloc(m->ctx, c->layers, sizeof *s->layer);
     for (int64_t i = 0; s->layer && i < c->layers; i++) add_layer(s, &s->layer[i], i);
     add_heads(s);

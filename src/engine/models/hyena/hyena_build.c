@@ -45,26 +45,6 @@ cw_status cw_hyena_check(cw_model *m)
 
 /* ---- parameters ---- */
 
-static cw_layer_linear linear(cw_params *p, int64_t out, int64_t in, int bias, const char *name)
-{
-    cw_layer_linear l = {.w = cw_params_add(p, CW_WEIGHT, 2, (int64_t[]){out, in}, "%s.weight", name)};
-    float a = 1.0f / sqrtf((float)in);
-    cw_init_uniform(l.w, cw_init_stream(p), -a, a);
-    if (!bias) return l;
-    l.b = cw_params_add(p, CW_WEIGHT, 1, &out, "%s.bias", name);
-    cw_init_uniform(l.b, cw_init_stream(p), -a, a);
-    return l;
-}
-
-static cw_layer_norm norm(cw_params *p, int64_t d, float eps, const char *name)
-{
-    cw_layer_norm n = {.kind = CW_NORM_LAYER, .eps = eps};
-    n.w = cw_params_add(p, CW_WEIGHT, 1, &d, "%s.weight", name);
-    n.b = cw_params_add(p, CW_WEIGHT, 1, &d, "%s.bias", name);
-    cw_init_constant(n.w, 1.0f);
-    return n;
-}
-
 /* z: time, then cos and -sin of waves; time; rates of decay. As the published model is made. */
 static void set_positions(cw_hyena *s, cw_hyena_filter *f)
 {
@@ -102,8 +82,10 @@ static void add_filter(cw_hyena *s, cw_hyena_filter *f, const char *prefix)
     f->sines = (int)c->inner_layers + 1;
     f->modulate = c->modulate, f->shift = c->shift;
     for (int i = 0; i < f->sines; i++)
-        f->layer[i] = linear(p, w, i ? w : c->features, 1, PART("%s.filter_fn.implicit_filter.%d", prefix, 2 * i));
-    f->last = linear(p, channels, w, 0, PART("%s.filter_fn.implicit_filter.%d", prefix, 2 * f->sines));
+        f->layer[i] = cw_layer_linear_new(p, w, i ? w : c->features, 1,
+                                          PART("%s.filter_fn.implicit_filter.%d", prefix, 2 * i), ".");
+    f->last = cw_layer_linear_new(p, channels, w, 0, PART("%s.filter_fn.implicit_filter.%d", prefix, 2 * f->sines),
+                                  ".");
     f->freq = cw_params_add(p, CW_WEIGHT, 2, (int64_t[]){1, w}, "%s.filter_fn.implicit_filter.1.freq", prefix);
     cw_init_constant(f->freq, c->frequency);
     for (int i = 1; f->freq && i < f->sines; i++) /* one vector, stored with each sine */
@@ -125,8 +107,8 @@ static void add_block(cw_hyena *s, cw_hyena_block *b, int64_t i)
 #define PART(suffix) (snprintf(name, sizeof name, "backbone.layers.%lld.%s", (long long)i, suffix), name)
     snprintf(prefix, sizeof prefix, "backbone.layers.%lld.mixer", (long long)i);
     b->mixer.order = c->order;
-    b->mixer.in = linear(p, wide, d, 1, PART("mixer.in_proj"));
-    b->mixer.out = linear(p, d, d, 1, PART("mixer.out_proj"));
+    b->mixer.in = cw_layer_linear_new(p, wide, d, 1, PART("mixer.in_proj"), ".");
+    b->mixer.out = cw_layer_linear_new(p, d, d, 1, PART("mixer.out_proj"), ".");
     b->mixer.short_w = cw_params_add(p, CW_WEIGHT, 3, (int64_t[]){wide, 1, c->taps}, "%s.short_filter.weight", prefix);
     b->mixer.short_b = cw_params_add(p, CW_WEIGHT, 1, &wide, "%s.short_filter.bias", prefix);
     float a = 1.0f / sqrtf((float)c->taps);
@@ -135,10 +117,10 @@ static void add_block(cw_hyena *s, cw_hyena_block *b, int64_t i)
     b->mixer.bias = cw_params_add(p, CW_WEIGHT, 1, &channels, "%s.filter_fn.bias", prefix);
     cw_init_normal(b->mixer.bias, cw_init_stream(p), 1.0f);
     add_filter(s, &b->mixer.filter, prefix);
-    b->fc1 = linear(p, c->inner, d, 1, PART("mlp.fc1"));
-    b->fc2 = linear(p, d, c->inner, 1, PART("mlp.fc2"));
-    b->norm1 = norm(p, d, c->eps, PART("norm1"));
-    b->norm2 = norm(p, d, c->eps, PART("norm2"));
+    b->fc1 = cw_layer_linear_new(p, c->inner, d, 1, PART("mlp.fc1"), ".");
+    b->fc2 = cw_layer_linear_new(p, d, c->inner, 1, PART("mlp.fc2"), ".");
+    b->norm1 = cw_layer_norm_new(p, d, c->eps, PART("norm1"));
+    b->norm2 = cw_layer_norm_new(p, d, c->eps, PART("norm2"));
 #undef PART
 }
 
@@ -153,8 +135,8 @@ cw_status cw_hyena_build(cw_model *m)
     if (!c->head && s->words) cw_params_alias(p, s->words, "lm_head.weight");
     s->block = cw_calloc(m->ctx, c->layers, sizeof *s->block);
     for (int64_t i = 0; s->block && i < c->layers; i++) add_block(s, &s->block[i], i);
-    s->last = norm(p, d, c->eps, "backbone.ln_f");
-    if (c->head) s->head = linear(p, c->classes, d, 1, "head.output_transform");
+    s->last = cw_layer_norm_new(p, d, c->eps, "backbone.ln_f");
+    if (c->head) s->head = cw_layer_linear_new(p, c->classes, d, 1, "head.output_transform", ".");
     return m->ctx->status;
 }
 

@@ -62,29 +62,9 @@ static cw_tensor *weight(cw_params *p, int64_t rows, int64_t cols, float limit, 
     return t;
 }
 
-static cw_tensor *vector(cw_params *p, int64_t n, float limit, const char *name)
-{
-    cw_tensor *t = cw_params_add(p, CW_WEIGHT, 1, &n, "%s", name);
-    if (limit > 0) cw_init_uniform(t, cw_init_stream(p), -limit, limit);
-    return t;
-}
-
-/* nn.Linear, its names `name` + `dot` + weight and bias. */
-static cw_layer_linear linear_called(cw_params *p, int64_t out, int64_t in, int bias, const char *name, const char *dot)
-{
-    char part[160];
-    float limit = 1.0f / sqrtf((float)in);
-    cw_layer_linear l = {0};
-    snprintf(part, sizeof part, "%s%sweight", name, dot);
-    l.w = weight(p, out, in, limit, part);
-    snprintf(part, sizeof part, "%s%sbias", name, dot);
-    if (bias) l.b = vector(p, out, limit, part);
-    return l;
-}
-
 static cw_layer_linear linear(cw_params *p, int64_t out, int64_t in, const char *name)
 {
-    return linear_called(p, out, in, 1, name, ".");
+    return cw_layer_linear_new(p, out, in, 1, name, ".");
 }
 
 /* The pair beside a layer's matrix; the product begins as 0. */
@@ -98,15 +78,6 @@ static void add_pair(cw_params *p, cw_layer_linear *l, const cw_scgpt_config *c,
     l->scale = c->lora_scale;
 }
 
-static cw_layer_norm norm(cw_params *p, int64_t d, const char *name)
-{
-    cw_layer_norm n = {.kind = CW_NORM_LAYER, .eps = EPS};
-    n.w = cw_params_add(p, CW_WEIGHT, 1, &d, "%s.weight", name);
-    n.b = cw_params_add(p, CW_WEIGHT, 1, &d, "%s.bias", name);
-    cw_init_constant(n.w, 1.0f);
-    return n;
-}
-
 static void add_layer(cw_scgpt *s, cw_scgpt_layer *l, int64_t i)
 {
     const cw_scgpt_config *c = &s->config;
@@ -114,12 +85,12 @@ static void add_layer(cw_scgpt *s, cw_scgpt_layer *l, int64_t i)
     int64_t d = c->width;
     char name[120];
 #define PART(suffix) (snprintf(name, sizeof name, "transformer_encoder.layers.%lld.%s", (long long)i, suffix), name)
-    l->qkv = linear_called(p, 3 * d, d, 1, PART("self_attn.in_proj"), "_");
+    l->qkv = cw_layer_linear_new(p, 3 * d, d, 1, PART("self_attn.in_proj"), "_");
     l->out = linear(p, d, d, PART("self_attn.out_proj"));
     l->up = linear(p, c->hidden, d, PART("linear1"));
     l->down = linear(p, d, c->hidden, PART("linear2"));
-    l->norm1 = norm(p, d, PART("norm1"));
-    l->norm2 = norm(p, d, PART("norm2"));
+    l->norm1 = cw_layer_norm_new(p, d, EPS, PART("norm1"));
+    l->norm2 = cw_layer_norm_new(p, d, EPS, PART("norm2"));
     add_pair(p, &l->qkv, c, PART("self_attn.in_proj"));
     add_pair(p, &l->out, c, PART("self_attn.out_proj"));
     add_pair(p, &l->up, c, PART("linear1"));
@@ -156,13 +127,13 @@ static void add_heads(cw_scgpt *s)
         snprintf(part, sizeof part, "cls_decoder._decoder.%lld", (long long)(3 * i));
         *step = (cw_mlp_step){.linear = linear(p, d, d, part), .activated = 1, .act = {CW_FN_LEAKY_RELU, 0.0f}};
         snprintf(part, sizeof part, "cls_decoder._decoder.%lld", (long long)(3 * i + 2));
-        step->after = norm(p, d, part);
+        step->after = cw_layer_norm_new(p, d, EPS, part);
     }
     s->class_decoder.step[last].linear = linear(p, c->classes, d, "cls_decoder.out_layer");
     if (!c->mvc) return;
     int64_t wide = c->batches ? 2 * d : d;
     s->query = linear(p, d, d, "mvc_decoder.gene2query");
-    s->mvc = linear_called(p, wide, d, 0, "mvc_decoder.W", ".");
+    s->mvc = cw_layer_linear_new(p, wide, d, 0, "mvc_decoder.W", ".");
     if (c->zeros) s->mvc_zero = linear(p, wide, d, "mvc_decoder.W_zero_logit");
 }
 
@@ -174,22 +145,22 @@ cw_status cw_scgpt_build(cw_model *m)
     int64_t d = c->width;
     s->gene_table = weight(p, c->tokens, d, 0.1f, "encoder.embedding.weight");
     if (s->gene_table) cw_params_mute(s->gene_table, c->pad * d, d);
-    s->gene_norm = norm(p, d, "encoder.enc_norm");
+    s->gene_norm = cw_layer_norm_new(p, d, EPS, "encoder.enc_norm");
     if (c->values == CW_SCGPT_CONTINUOUS) {
         s->value[0] = linear(p, d, 1, "value_encoder.linear1");
         s->value[1] = linear(p, d, d, "value_encoder.linear2");
-        s->value_norm = norm(p, d, "value_encoder.norm");
+        s->value_norm = cw_layer_norm_new(p, d, EPS, "value_encoder.norm");
     } else {
         s->value_table = cw_params_add(p, CW_WEIGHT, 2, (int64_t[]){c->value_rows, d}, "value_encoder.embedding.weight");
         cw_init_normal(s->value_table, cw_init_stream(p), 1.0f);
         cw_init_zero(s->value_table, (int64_t)c->pad_value * d, d);
         if (s->value_table) cw_params_mute(s->value_table, (int64_t)c->pad_value * d, d);
-        s->value_norm = norm(p, d, "value_encoder.enc_norm");
+        s->value_norm = cw_layer_norm_new(p, d, EPS, "value_encoder.enc_norm");
     }
     if (c->batches) {
         s->batch_table = cw_params_add(p, CW_WEIGHT, 2, (int64_t[]){c->batches, d}, "batch_encoder.embedding.weight");
         cw_init_normal(s->batch_table, cw_init_stream(p), 1.0f);
-        s->batch_norm = norm(p, d, "batch_encoder.enc_norm");
+        s->batch_norm = cw_layer_norm_new(p, d, EPS, "batch_encoder.enc_norm");
     }
     s->layer = cw_calloc(m->ctx, c->layers, sizeof *s->layer);
     for (int64_t i = 0; s->layer && i < c->layers; i++) add_layer(s, &s->layer[i], i);
