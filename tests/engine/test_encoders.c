@@ -3,90 +3,11 @@
 #include "io/safetensors.h"
 #include "models/hyena/hyena.h"
 #include "models/scgpt/scgpt.h"
-#include "test.h"
-#include "train/trainer.h"
+#include "model_rig.h"
 
 #include <unistd.h>
 
 enum { CELLS = 6, GENES = 30, WIDTH = 16 };
-
-/* ---- a model, and what a query gives ---- */
-
-typedef struct {
-    cw_ctx *ctx;
-    cw_model *m;
-    cw_tape *tape;
-} rig;
-
-static rig open_rig(const cw_model_class *class, const cw_option *option, int n)
-{
-    rig r = {.ctx = cw_ctx_new(NULL)};
-    r.ctx->kernels = cw_kernels_select(NULL);
-    r.ctx->threads = 2;
-    r.m = cw_model_make(r.ctx, class, option, n, 1, 5);
-    r.tape = cw_tape_new(r.ctx);
-    CHECK(r.m, "%s", r.ctx->text);
-    return r;
-}
-
-static void close_rig(rig *r)
-{
-    cw_ctx_clear(r->ctx);
-    cw_model_free(r->m);
-    cw_tape_free(r->tape);
-    cw_ctx_let_go(r->ctx);
-    CHECK(r->ctx->memory.bytes == 0, "%lld bytes are left", (long long)r->ctx->memory.bytes);
-    cw_ctx_free(r->ctx);
-}
-
-typedef struct {
-    char name[4][24];
-    void *data[4];
-    int64_t count[4];
-    int n;
-} shelf;
-
-static void *take(void *user, const char *name, cw_array_type type, int ndim, const int64_t *dim)
-{
-    shelf *s = user;
-    int64_t n = 1;
-    (void)type;
-    for (int i = 0; i < ndim; i++) n *= dim[i];
-    snprintf(s->name[s->n], sizeof s->name[0], "%s", name);
-    s->count[s->n] = n;
-    return s->data[s->n++] = calloc((size_t)n + 1, 8);
-}
-
-static void empty(shelf *s)
-{
-    for (int i = 0; i < s->n; i++) free(s->data[i]);
-    memset(s, 0, sizeof *s);
-}
-
-static cw_status ask(rig *r, const char *query, const cw_option *option, int options, const cw_array *item, int64_t n,
-                     shelf *s)
-{
-    const cw_query *q = cw_model_query(r->m->class, query);
-    char why[200] = "", settings[256] = {0};
-    memset(s, 0, sizeof *s);
-    if (q->settings && cw_settings_fill(q->settings, settings, option, options, 1, why, sizeof why) != CW_OK)
-        CHECK(0, "%s", why);
-    const cw_sink sink = {s, take};
-    return cw_model_run(r->m, r->tape, q, item, n, settings, &sink);
-}
-
-static void expect(rig *r, const char *words)
-{
-    CHECK(r->ctx->status != CW_OK && strstr(r->ctx->text, words), "\"%s\" for: %s", r->ctx->text, words);
-    cw_ctx_clear(r->ctx);
-}
-
-static double apart(const float *a, const float *b, int64_t n)
-{
-    double worst = 0;
-    for (int64_t i = 0; i < n; i++) worst = fmax(worst, fabs((double)a[i] - b[i]));
-    return worst;
-}
 
 /* ---- scGPT ---- */
 
@@ -229,26 +150,6 @@ static void attention(void)
     close_rig(&r);
 }
 
-static double learn(rig *r, const char *task_name, const cw_group *group, int groups, const float *weight,
-                    const cw_array *item, int64_t n, int steps)
-{
-    const cw_task *task = cw_model_task(r->m->class, task_name);
-    const cw_optimizer o = {.kind = CW_ADAM, .lr = 5e-3f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f,
-                            .schedule = CW_SCHEDULE_CONSTANT, .total_steps = steps};
-    char why[200], settings[256] = {0};
-    if (task->settings && cw_settings_fill(task->settings, settings, NULL, 0, 1, why, sizeof why) != CW_OK)
-        CHECK(0, "%s", why);
-    cw_trainer *tr = cw_trainer_new(r->m, r->tape, task, &o, task->settings ? settings : NULL, group, groups, weight, 3);
-    cw_step_report report = {0}, applied;
-    for (int i = 0; i < steps && tr; i++) {
-        cw_trainer_micro(tr, item, n, 0, NULL, 1.0f, &report);
-        cw_trainer_apply(tr, &applied);
-    }
-    cw_trainer_free(tr);
-    CHECK(r->ctx->status == CW_OK, "%s", r->ctx->text);
-    return report.total;
-}
-
 static void training(void)
 {
     static cells c;
@@ -270,7 +171,7 @@ static void training(void)
     empty(&a), empty(&b);
     const float classes[] = {0, 0, 0, 0, 1, 0};
     const cw_group groups[] = {{"*", NAN, NAN, 1}, {"*lora_*|cls_decoder.*", NAN, NAN, 0}};
-    double loss = learn(&r, "train", groups, 2, classes, c.sparse, 3, 60);
+    double loss = learn(&r, "train", groups, 2, classes, c.sparse, 3, 60, NULL);
     CHECK(loss < 0.1, "the classes of six cells are learnt to %g", loss);
     int moved = 0;
     for (int64_t i = 0; i < from->count; i++) {
@@ -287,8 +188,8 @@ static void training(void)
     /* masked values: what the genes' levels are can be told from the gene */
     r = open_rig(&cw_scgpt_class, small, SMALL);
     const float values[] = {1, 0, 1, 0, 0, 0.1f};
-    double before = learn(&r, "train", NULL, 0, values, c.sparse, 2, 1);
-    double after = learn(&r, "train", NULL, 0, values, c.sparse, 2, 150);
+    double before = learn(&r, "train", NULL, 0, values, c.sparse, 2, 1, NULL);
+    double after = learn(&r, "train", NULL, 0, values, c.sparse, 2, 150, NULL);
     CHECK(after < 0.7 * before, "masked values: from %g to %g", before, after);
     close_rig(&r);
 }
@@ -342,7 +243,7 @@ static void next_base(void)
     const cw_array item[] = {{"id", CW_ARRAY_I32, 1, {80}, id, NULL, NULL},
                              {"length", CW_ARRAY_I32, 1, {2}, length, NULL, NULL},
                              {"target", CW_ARRAY_I32, 1, {80}, target, NULL, NULL}};
-    double loss = learn(&r, "next", NULL, 0, NULL, item, 3, 150);
+    double loss = learn(&r, "next", NULL, 0, NULL, item, 3, 150, NULL);
     CHECK(loss < 0.2, "a sequence that repeats is learnt to %g", loss);
     close_rig(&r);
 }
@@ -410,17 +311,13 @@ static void no_memory(int dna_model)
                                  {"length", CW_ARRAY_I32, 1, {1}, length, NULL, NULL}};
     int64_t failures = 0;
     for (int64_t at = 0;; at++) {
-        cw_ctx *ctx = cw_ctx_new(NULL);
-        ctx->kernels = cw_kernels_select(NULL);
-        ctx->fail_at = at;
-        cw_model *m = dna_model ? cw_model_make(ctx, &cw_hyena_class, dna, DNA, 1, 5)
-                                : cw_model_make(ctx, &cw_scgpt_class, small, SMALL, 1, 5);
-        rig r = {ctx, m, m ? cw_tape_new(ctx) : NULL};
+        rig r = dna_model ? open_rig_failing(&cw_hyena_class, dna, DNA, at)
+                          : open_rig_failing(&cw_scgpt_class, small, SMALL, at);
         shelf s = {0};
-        if (m && r.tape) ask(&r, "embed", NULL, 0, dna_model ? sequence : c.sparse, 2, &s);
-        cw_status status = ctx->status;
+        if (r.tape) ask(&r, "embed", NULL, 0, dna_model ? sequence : c.sparse, 2, &s);
+        cw_status status = r.ctx->status;
         empty(&s);
-        CHECK(status == CW_OK || status == CW_ERR_MEMORY, "failure %lld: %s", (long long)at, ctx->text);
+        CHECK(status == CW_OK || status == CW_ERR_MEMORY, "failure %lld: %s", (long long)at, r.ctx->text);
         close_rig(&r);
         if (status == CW_OK) break;
         failures++;
