@@ -41,9 +41,6 @@
     .weightedMoments(list(n = n, sum = sums$sum, square = sums$square))
 }
 
-## Moments whose sd already has its floor.
-.floored <- function(m) list(mean = m$mean, sd = m$sd + .sdFloor(m$sd))
-
 ## ---- models of the reference alone -----------------------------------------
 
 ## Logistic regression on z of both by the reference's moments ("z"), fit once.

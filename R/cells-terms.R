@@ -182,10 +182,3 @@ mapLabels <- function(labels, ontology) {
     prob[single] <- own[single]
     list(node = node, p = prob)
 }
-
-## Hierarchical F1 of two terms: overlap of their ancestors.
-.termF1 <- function(ontology, i, j) {
-    a <- ontology@ancestors[[i]]
-    b <- ontology@ancestors[[j]]
-    2 * length(intersect(a, b)) / (length(a) + length(b))
-}

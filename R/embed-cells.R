@@ -65,14 +65,7 @@ setMethod("embedCells", c("ANY", "ScGPTModel"), function(x, model,
 #' @rdname embedCells
 #' @export
 setMethod("embedCells", c("ANY", "ANY"), function(x, model, ...) {
-    if (methods::is(x, "FoundationModel")) {
-        .stopArgument("x", "is a model: the cells come first, ",
-            "embedCells(cells, model)."
-        )
-    }
-    .stopArgument("model", "must be an encoder of cells (scGPT), from ",
-        "loadModel(); it is a ", class(model)[[1L]], "."
-    )
+    .refuseEncoder(x, model, "cells", "cells (scGPT)", "embedCells(cells, model)")
 })
 
 ## Symbols by which an encoder knows the genes of an input.

@@ -68,14 +68,7 @@ setMethod("embedSequences", c("ANY", "HyenaModel"), function(x, model,
 #' @rdname embedSequences
 #' @export
 setMethod("embedSequences", c("ANY", "ANY"), function(x, model, ...) {
-    if (methods::is(x, "FoundationModel")) {
-        .stopArgument("x", "is a model: the sequences come first, ",
-            "embedSequences(x, model)."
-        )
-    }
-    .stopArgument("model", "must be an encoder of sequences (HyenaDNA), from ",
-        "loadModel(); it is a ", class(model)[[1L]], "."
-    )
+    .refuseEncoder(x, model, "sequences", "sequences (HyenaDNA)", "embedSequences(x, model)")
 })
 
 ## Sequences as upper-case text.

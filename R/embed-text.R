@@ -76,14 +76,7 @@ setMethod("embedText", c("ANY", "BertModel"), function(x, model,
 #' @rdname embedText
 #' @export
 setMethod("embedText", c("ANY", "ANY"), function(x, model, ...) {
-    if (methods::is(x, "FoundationModel")) {
-        .stopArgument("x", "is a model: the texts come first, ",
-            "embedText(x, model)."
-        )
-    }
-    .stopArgument("model", "must be an encoder of texts (BERT), from ",
-        "loadModel(); it is a ", class(model)[[1L]], "."
-    )
+    .refuseEncoder(x, model, "texts", "texts (BERT)", "embedText(x, model)")
 })
 
 .bertPooling <- function(model, pooling) {

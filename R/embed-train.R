@@ -312,8 +312,8 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
     )
     told <- max.col(logits, ties.method = "first") - 1L
     true <- data$class[held]
-    data.frame(macroF1 = .tuningF1(told, true), accuracy = mean(told == true),
-        centroidF1 = .tuningF1(.nearestCentroid(data, seen, held), true)
+    data.frame(macroF1 = .macroF1(true, told), accuracy = mean(told == true),
+        centroidF1 = .macroF1(true, .nearestCentroid(data, seen, held))
     )
 }
 
@@ -328,14 +328,6 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
             t(.engineRun(model, "predict", batch, c(reading, class = TRUE))$class)
         }
     ))
-}
-
-## Mean over the classes there are of 2 TP / (2 TP + FP + FN).
-.tuningF1 <- function(told, true) {
-    mean(vapply(unique(true), function(k) {
-        hit <- sum(told == k & true == k)
-        2 * hit / (sum(told == k) + sum(true == k))
-    }, 0))
 }
 
 .nearestCentroid <- function(data, seen, held) {
@@ -414,8 +406,7 @@ predictClasses <- function(x, model, assay.type = NULL, symbols = NULL,
     logits <- .classLogits(model, values, cells$token,
         list(maxLength = length(cells$token) + 1, zeros = TRUE), batchSize
     )
-    p <- exp(logits - apply(logits, 1L, max))
-    p <- p / rowSums(p)
+    p <- exp(.logSoftmax(logits))
     colnames(p) <- classes
     best <- max.col(p, ties.method = "first")
     data.frame(cell = cells$cells, class = classes[best],

@@ -201,8 +201,10 @@
     }, 0)
 }
 
+.halvesTop <- function(possible) max(1, min(500, floor(possible / 20)))
+
 .sharedTop <- function(a, b) {
-    top <- max(1, min(500, floor((length(a) - nrow(a)) / 20)))
+    top <- .halvesTop(length(a) - nrow(a))
     highest <- function(s) utils::head(order(-s, method = "radix"), top)
     length(intersect(highest(a), highest(b))) / top
 }
@@ -219,7 +221,7 @@
     share <- if (is.null(known)) .halvesOf(centred$prepared, list(v), key,
         threads) else known
     possible <- as.numeric(nrow(v) - 1) * sum(!centred$prepared$nonTF)
-    top <- max(1, min(500, floor(possible / 20)))
+    top <- .halvesTop(possible)
     list(share = share, top = top, chance = top / possible,
         centred = r$centred
     )

@@ -130,7 +130,6 @@ setMethod("show", "EFModel", function(object) {
     on.exit(.progressDone(bar))
     orders <- lapply(seq_along(blocks), function(i) {
         batch <- .tokenBatch(prepared, blocks[[i]])
-        batch$order <- NULL
         batch$conditions[] <- 0L # the two tables number conditions apart
         found <- .engineRun(network, "networks", batch)
         .progressTick(bar, i)
@@ -215,13 +214,6 @@ setMethod("trainModel", c("ANY", "EFModel"), function(x, model,
         ), conditionMask = conditionMask
     ), model@config$efm$embed_dim)
     saving <- .checkSaving(dir, saveEvery, keepLast)
-    if (!is.null(epochs)) {
-        epochs <- .checkNumber(epochs, "epochs", 1, 1e6, whole = TRUE)
-    }
-    if (!is.null(resume)) {
-        .checkFlag(resume, "resume")
-    }
-    .checkFlag(verbose, "verbose")
     .trainModel(model, x, how, settings, epochs, NULL, resume, saving, seed,
         verbose, function(prepared) {
             .withOrder(prepared, model, network, verbose)
@@ -234,12 +226,8 @@ setMethod("trainModel", c("ANY", "EFModel"), function(x, model,
 setMethod("trainModel", c("ANY", "EFMParam"), function(x, model, ...,
     species = NULL, tfs = NULL, assay.type = NULL, symbols = NULL,
     assay = NULL, threads = NULL, seed = NULL) {
-    made <- newModel(model, x,
-        species = species, tfs = tfs, seed = seed, threads = threads,
-        assay.type = assay.type, symbols = symbols, assay = assay
-    )
-    trainModel(x, made, ...,
-        species = species, assay.type = assay.type, symbols = symbols,
-        assay = assay, seed = seed
+    .trainNew(x, model, ..., species = species, tfs = tfs,
+        assay.type = assay.type, symbols = symbols, assay = assay,
+        threads = threads, seed = seed
     )
 })

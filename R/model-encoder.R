@@ -168,6 +168,18 @@ setMethod("summary", "FoundationModel", function(object, ...) {
     )
 })
 
+## For arguments that no method of an encoder's verb takes.
+.refuseEncoder <- function(x, model, things, kind, call) {
+    if (methods::is(x, "FoundationModel")) {
+        .stopArgument("x", "is a model: the ", things, " come first, ", call,
+            "."
+        )
+    }
+    .stopArgument("model", "must be an encoder of ", kind, ", from ",
+        "loadModel(); it is a ", class(model)[[1L]], "."
+    )
+}
+
 ## The folder of a model that is written: refuses what it would destroy.
 .encoderFolder <- function(dir, overwrite, names) {
     .checkText(dir, "dir")
@@ -177,16 +189,10 @@ setMethod("summary", "FoundationModel", function(object, ...) {
         return(target)
     }
     if (!overwrite) {
-        .stopArgument("dir", "is \"", dir, "\", which exists; choose another ",
-            "or say overwrite = TRUE."
-        )
+        .stopExists(dir)
     }
-    foreign <- setdiff(list.files(target, all.files = TRUE, no.. = TRUE), names)
-    if (length(foreign)) {
-        .stopArgument("dir", "is \"", dir, "\", which also holds files that ",
-            "would be lost: ", .some(foreign), "; move them, or choose ",
-            "another folder."
-        )
-    }
+    .stopForeign(dir, setdiff(
+        list.files(target, all.files = TRUE, no.. = TRUE), names
+    ))
     target
 }

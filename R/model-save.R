@@ -33,7 +33,7 @@ setMethod("saveModel", "ScCAFMModel", function(model, dir,
     .checkFlag(overwrite, "overwrite")
     target <- .findFolder(dir)
     if (file.exists(target)) {
-        .checkOverwrite(target, overwrite)
+        .checkOverwrite(target, overwrite, .moduleOf(model))
     }
     ## R's connections only warn when a disk is full.
     .writeFolder(target, function(part) {
@@ -48,11 +48,10 @@ setMethod("saveModel", "ScCAFMModel", function(model, dir,
     invisible(dir)
 })
 
-.checkOverwrite <- function(dir, overwrite) {
+## A package of the other module holds files that this one doesn't write.
+.checkOverwrite <- function(dir, overwrite, module) {
     if (!overwrite) {
-        .stopArgument("dir", "is \"", dir, "\", which exists; choose another ",
-            "or say overwrite = TRUE."
-        )
+        .stopExists(dir)
     }
     if (is.na(.packageModule(dir))) {
         .stopArgument("dir", "is \"", dir, "\", which exists and is not a ",
@@ -61,16 +60,25 @@ setMethod("saveModel", "ScCAFMModel", function(model, dir,
     }
     foreign <- setdiff(
         list.files(dir, all.files = TRUE, recursive = TRUE),
-        c(unlist(.packageFiles), unlist(lapply(.modules, .modulePaths)),
-            .otherFiles
-        )
+        c(unlist(.packageFiles), unlist(.modulePaths(module)), .otherFiles)
     )
     foreign <- grep(paste0("^", .checkpointFolder, "/step-[0-9]+"), foreign,
         invert = TRUE, value = TRUE
     )
-    if (length(foreign)) {
+    .stopForeign(dir, foreign)
+}
+
+.stopExists <- function(dir) {
+    .stopArgument("dir", "is \"", dir, "\", which exists; choose another ",
+        "or say overwrite = TRUE."
+    )
+}
+
+## Files in a folder to be replaced that nobody here wrote.
+.stopForeign <- function(dir, files) {
+    if (length(files)) {
         .stopArgument("dir", "is \"", dir, "\", which also holds files that ",
-            "would be lost: ", .some(foreign), "; move them, or choose ",
+            "would be lost: ", .some(files), "; move them, or choose ",
             "another folder."
         )
     }

@@ -58,7 +58,8 @@
     points <- file.path(saving$dir, .checkpointFolder)
     last <- if (dir.exists(points)) .engineLatest(points)
     mine <- if (is.null(last)) {
-        !is.na(.packageModule(saving$dir)) &&
+        !is.na(.firstFile(saving$dir,
+            .modulePaths(.moduleOf(model))$config)) &&
             !plan$goesOn
     } else {
         old <- .readState(.enginePair(last, .statePair), last)

@@ -33,6 +33,13 @@
 ## arrange: what is done to the prepared cells of an EFM.
 .trainModel <- function(model, x, how, settings, epochs, prior, resume,
     saving, seed, verbose, arrange = identity) {
+    if (!is.null(epochs)) {
+        epochs <- .checkNumber(epochs, "epochs", 1, 1e6, whole = TRUE)
+    }
+    if (!is.null(resume)) {
+        .checkFlag(resume, "resume")
+    }
+    .checkFlag(verbose, "verbose")
     state <- model@state
     if (isTRUE(resume)) {
         if (is.null(state$run)) {

@@ -135,13 +135,6 @@ setMethod("trainModel", c("ANY", "SFModel"), function(x, model,
         conditionMask = conditionMask
     ), model@config$sfm$embed_dim)
     saving <- .checkSaving(dir, saveEvery, keepLast)
-    if (!is.null(epochs)) {
-        epochs <- .checkNumber(epochs, "epochs", 1, 1e6, whole = TRUE)
-    }
-    if (!is.null(resume)) {
-        .checkFlag(resume, "resume")
-    }
-    .checkFlag(verbose, "verbose")
     .trainModel(model, x, how, settings, epochs, prior, resume, saving, seed,
         verbose
     )
@@ -164,16 +157,24 @@ setMethod("trainModel", c("ANY", "SFMParam"), function(x, model, ...,
             threads, seed, ...
         ))
     }
-    made <- newModel(model, x,
-        species = species, tfs = tfs,
-        seed = seed, threads = threads, assay.type = assay.type,
-        symbols = symbols, assay = assay
+    .trainNew(x, model, ..., species = species, tfs = tfs,
+        assay.type = assay.type, symbols = symbols, assay = assay,
+        threads = threads, seed = seed
+    )
+})
+
+## A new model of these settings, made from the cells and trained on them.
+.trainNew <- function(x, param, ..., species, tfs, assay.type, symbols, assay,
+    threads, seed) {
+    made <- newModel(param, x,
+        species = species, tfs = tfs, seed = seed, threads = threads,
+        assay.type = assay.type, symbols = symbols, assay = assay
     )
     trainModel(x, made, ...,
         species = species, assay.type = assay.type, symbols = symbols,
         assay = assay, seed = seed
     )
-})
+}
 
 #' @rdname trainModel
 #' @aliases trainModel,ANY,ANY-method

@@ -7,11 +7,6 @@
     if (d > 1e-12) sum(a * b) / d else 0
 }
 
-.scoreNames <- c(skill = "skill", rAll = "r, all genes", rTop = "r, top 20",
-    rCentred = "r, centred", direction = "direction",
-    discrimination = "discrimination"
-)
-
 ## `true`, `predicted`, `base` (mean perturbed), `se2`: readouts x perturbations
 ## in the units of the controls' standard deviation; `own`: rows left out.
 .scoreEffects <- function(true, predicted, se2, base, own, top = 20L) {

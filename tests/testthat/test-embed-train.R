@@ -81,6 +81,6 @@ test_that("whole blocks are held out", {
     held <- causeway:::.tuningHeld(data, 0.25, c(0, 1))
     expect_length(held, 10L)
     expect_length(unique(data$block[held]), 2L)
-    expect_equal(causeway:::.tuningF1(c(0, 0, 1, 1), c(0, 1, 1, 1)),
+    expect_equal(causeway:::.macroF1(c(0, 1, 1, 1), c(0, 0, 1, 1)),
         mean(c(2 / 3, 4 / 5)))
 })

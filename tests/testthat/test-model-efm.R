@@ -72,3 +72,18 @@ test_that("the order is that of the cells' networks", {
     other <- newModel(efm(), genes = c("MYOG", "GAPDH", "ACTB"), seed = 1)
     expect_error(.withOrder(prepared, other, sfm, FALSE), "other vocabulary|another vocabulary")
 })
+
+test_that("one module's package isn't lost to the other", {
+    folder <- tempfile("package")
+    on.exit(unlink(folder, recursive = TRUE))
+    saveModel(newModel(SFMParam(embedDim = 16, heads = 2), cells, seed = 1),
+        folder
+    )
+    before <- list.files(folder, recursive = TRUE)
+    model <- newModel(efm(), cells, seed = 2)
+    expect_error(saveModel(model, folder, overwrite = TRUE),
+        "also holds files that would be lost: models/sfm/sfm_config")
+    expect_error(trainModel(cells, model, nTargets = 15, epochs = 1, seed = 3,
+        dir = folder, verbose = FALSE), "which holds another run or model")
+    expect_identical(list.files(folder, recursive = TRUE), before)
+})
