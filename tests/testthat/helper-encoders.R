@@ -46,18 +46,8 @@ hyenaFolder <- function(case = "hyena_o3") {
 
 ## A tensor of a golden case, with its R dimensions (row-major order undone).
 goldenTensor <- function(case, name) {
-    file <- file.path(fixture(case), "case.safetensors")
-    entry <- causeway:::.safetensorsHeader(file)[[name]]
-    con <- base::file(file, "rb")
-    on.exit(close(con))
-    n <- sum(as.integer(readBin(con, "raw", 8L)) * 256^(0:7))
-    seek(con, 8 + n + entry$data_offsets[[1L]])
-    shape <- as.integer(unlist(entry$shape))
-    size <- c(F32 = 4L, I64 = 8L)[[entry$dtype]]
-    x <- if (entry$dtype == "F32") {
-        readBin(con, "double", prod(shape), size = 4L)
-    } else {
-        readBin(con, "integer", 2L * prod(shape), size = 4L)[c(TRUE, FALSE)]
-    }
+    x <- readTensors(file.path(fixture(case), "case.safetensors"))[[name]]
+    shape <- attr(x, "dim_rm")
+    x <- as.vector(x)
     if (length(shape) > 1L) aperm(array(x, rev(shape))) else x
 }
