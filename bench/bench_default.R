@@ -8,22 +8,15 @@
 ## good as the best of the three; below .025 it is significantly worse. Every
 ## gene counts as a possible regulator but in simulateCells(). Seed 1.
 
-arguments <- commandArgs(trailingOnly = TRUE)
+source(file.path(dirname(sub("^--file=", "", c(grep("^--file=", commandArgs(),
+    value = TRUE
+), "bench/x")[[1L]])), "common.R"))
 if (!length(arguments)) {
     stop("usage: Rscript bench/bench_default.R DATA [CSV] [LIBRARY]")
 }
-script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
-bench <- if (length(script)) dirname(script) else "bench"
-or <- function(i, default) {
-    if (length(arguments) >= i && nzchar(arguments[[i]])) arguments[[i]] else
-        default
-}
 data <- arguments[[1L]]
 csv <- or(2L, file.path(bench, "results", "default.csv"))
-library <- or(3L, "")
-suppressPackageStartupMessages(
-    library(causeway, lib.loc = if (nzchar(library)) library)
-)
+attachCauseway(or(3L, ""))
 
 ## ---- the sets -----------------------------------------------------------------
 

@@ -13,22 +13,15 @@
 ## of {Pearson, Spearman, GENIE3-style, GRNBoost2-style}, or that best is not
 ## above its interval. The machine may be shared: times are for orientation.
 
-arguments <- commandArgs(trailingOnly = TRUE)
+source(file.path(dirname(sub("^--file=", "", c(grep("^--file=", commandArgs(),
+    value = TRUE
+), "bench/x")[[1L]])), "common.R"))
 if (!length(arguments)) {
     stop("usage: Rscript bench/bench_networks.R DATA [CSV] [LIBRARY] [HTML]")
 }
-script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
-bench <- if (length(script)) dirname(script) else "bench"
-or <- function(i, default) {
-    if (length(arguments) >= i && nzchar(arguments[[i]])) arguments[[i]] else
-        default
-}
 data <- arguments[[1L]]
 csv <- or(2L, file.path(bench, "results", "networks.csv"))
-library <- or(3L, "")
-suppressPackageStartupMessages(
-    library(causeway, lib.loc = if (nzchar(library)) library)
-)
+attachCauseway(or(3L, ""))
 
 ## ---- the sets -----------------------------------------------------------------
 

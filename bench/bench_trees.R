@@ -15,21 +15,13 @@
 ## each and for as many targets as fit; processor seconds per target, because
 ## the machine is shared.
 
-arguments <- commandArgs(trailingOnly = TRUE)
+source(file.path(dirname(sub("^--file=", "", c(grep("^--file=", commandArgs(),
+    value = TRUE
+), "bench/x")[[1L]])), "common.R"))
 if (!length(arguments)) {
     stop("usage: Rscript bench/bench_trees.R quality|speed ...")
 }
-script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
-bench <- if (length(script)) dirname(script) else "bench"
-or <- function(i, default) {
-    if (length(arguments) >= i && nzchar(arguments[[i]])) arguments[[i]] else
-        default
-}
-load <- function(library) {
-    suppressPackageStartupMessages(
-        library(causeway, lib.loc = if (nzchar(library)) library)
-    )
-}
+
 write <- function(table, csv, notes) {
     hardware <- system2("sh", file.path(bench, "hardware.sh"), stdout = TRUE)
     dir.create(dirname(csv), showWarnings = FALSE, recursive = TRUE)
@@ -313,9 +305,9 @@ speed <- function(csv, python) {
 }
 
 if (arguments[[1L]] == "quality") {
-    load(or(4L, ""))
+    attachCauseway(or(4L, ""))
     quality(or(2L, "."), or(3L, file.path(bench, "results", "estimators.csv")))
 } else {
-    load(or(3L, ""))
+    attachCauseway(or(3L, ""))
     speed(or(2L, file.path(bench, "results", "trees_speed.csv")), or(4L, ""))
 }

@@ -11,22 +11,15 @@
 ## degrees have (z). few: of the top 60, how many rest on 3 common cells or
 ## fewer. Seed 21.
 
-arguments <- commandArgs(trailingOnly = TRUE)
+source(file.path(dirname(sub("^--file=", "", c(grep("^--file=", commandArgs(),
+    value = TRUE
+), "bench/x")[[1L]])), "common.R"))
 if (!length(arguments)) {
     stop("usage: Rscript bench/real_cells.R DATA [CSV] [LIBRARY]")
 }
-script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
-bench <- if (length(script)) dirname(script) else "bench"
-or <- function(i, default) {
-    if (length(arguments) >= i && nzchar(arguments[[i]])) arguments[[i]] else
-        default
-}
 data <- arguments[[1L]]
 csv <- or(2L, file.path(bench, "results", "real_cells.csv"))
-library <- or(3L, "")
-suppressPackageStartupMessages(
-    library(causeway, lib.loc = if (nzchar(library)) library)
-)
+attachCauseway(or(3L, ""))
 
 ## ---- cells and known edges -----------------------------------------------------
 
