@@ -121,6 +121,7 @@ test_that("flags say why a delay isn't reported", {
 })
 
 test_that("cells without structure end in a verdict, not in an error", {
+    set.seed(1)
     d <- tauCounts()
     fit <- estimateTau(d$rna, d$atac, d$links, seed = 1,
         geneEmbedding = matrix(stats::rnorm(60), 30)
@@ -150,6 +151,7 @@ test_that("a fit that can't be held in memory is refused before it starts", {
 })
 
 test_that("a gene embedding that knows the delays helps", {
+    set.seed(1)
     x <- simulateMultiome(600, 80, seed = 2)
     truth <- simulatedTruth(x)
     e <- cbind(log(truth$tau), matrix(stats::rnorm(160), 80))
