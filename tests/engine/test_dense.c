@@ -30,6 +30,15 @@ static void test_steps(void)
         CHECK(cw_dense_eigen_watched(&watch, b, B, room, n, 0) == 0, "order %lld", (long long)n);
         CHECK(memcmp(a, b, (size_t)n * sizeof *a) == 0, "order %lld: values", (long long)n);
         CHECK(memcmp(A, B, bytes) == 0, "order %lld: vectors", (long long)n);
+        fill(B, n); /* S a_j = value_j a_j, vectors in A's rows */
+        double worst = 0.0;
+        for (int64_t j = 0; j < n; j += 37)
+            for (int64_t i = 0; i < n; i++) {
+                double sum = 0.0;
+                for (int64_t p = 0; p < n; p++) sum += B[i * n + p] * A[j * n + p];
+                worst = fmax(worst, fabs(sum - a[j] * A[j * n + i]));
+            }
+        CHECK(worst < 1e-10, "order %lld: residual %g", (long long)n, worst);
         free(A), free(B), free(room), free(a), free(b);
     }
     int64_t n = 700;

@@ -106,9 +106,10 @@ extern void dlarfb_(const char *side, const char *trans, const char *direct, con
 
 enum { STEP = 32, STEPS_FROM = 640 }; /* LAPACK's block of columns; the order from which one call takes too long */
 
-/* dsyevd in steps between which the watch is asked: the same arithmetic, block by block, as LAPACK's dsytrd (to a
- * tridiagonal matrix: half of the time), dstedc (its eigenvectors: one call, a sixth of the time) and dormtr (turned
- * back). `room` as dsyevd's. 0, or -1. */
+/* dsyevd in steps between which the watch (NULL: none) is asked: block by block what LAPACK's dsytrd (to a tridiagonal
+ * matrix: half of the time), dstedc (its eigenvectors: one call, a sixth of the time) and dormtr (turned back) do. Taken
+ * without a watch too: dsyevd lays its room out in another way, and kernels of OpenBLAS round by where an array begins.
+ * `room` as dsyevd's. 0, or -1. */
 static int eigen_in_steps(const cw_watch *watch, double *value, double *A, double *room, int n)
 {
     const int block = STEP;
@@ -208,7 +209,7 @@ int cw_dense_eigen_watched(const cw_watch *watch, double *value, double *A, doub
     if (n == 0) return 0;
     if (cw_watch_stop(watch)) return -1;
 #if defined(CW_HAVE_OPENBLAS) && defined(__linux__)
-    if (!plain && watch && n >= STEPS_FROM && n < 20000 && dlatrd_ && dsytd2_ && dstedc_ && dlarft_ && dlarfb_)
+    if (!plain && n >= STEPS_FROM && n < 20000 && dlatrd_ && dsytd2_ && dstedc_ && dlarft_ && dlarfb_)
         return eigen_in_steps(watch, value, A, room, (int)n);
     if (!plain && dsyevd_ && n < 20000) {
         int order = (int)n, info = 0, whole = 3 + 5 * order, lwork = (int)(1 + 6 * n + 2 * n * n);
