@@ -97,6 +97,10 @@ ENGINE_SOURCES = \
   engine/models/bert/bert_batch.c \
   engine/models/bert/bert_build.c \
   engine/models/bert/bert_class.c \
+  engine/models/cellfm/cellfm.c \
+  engine/models/cellfm/cellfm_batch.c \
+  engine/models/cellfm/cellfm_build.c \
+  engine/models/cellfm/cellfm_class.c \
   engine/models/hyena/hyena.c \
   engine/models/hyena/hyena_class.c \
   engine/models/scgpt/scgpt_build.c \

@@ -41,9 +41,9 @@ static inline void close_rig(rig *r)
 }
 
 typedef struct {
-    char name[4][24];
-    void *data[4];
-    int64_t count[4];
+    char name[8][24];
+    void *data[8];
+    int64_t count[8];
     int n;
 } shelf;
 

@@ -441,6 +441,7 @@ static void run_sfm(const char *dir)
 #include "parity_effendi.h"
 #include "parity_efm.h"
 #include "parity_bert.h"
+#include "parity_cellfm.h"
 #include "parity_hyena.h"
 #include "parity_scgpt.h"
 
@@ -464,6 +465,10 @@ static void visit(const char *dir, int depth)
             run_scgpt(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else if (encoder_is(dir, "intermediate_size", "type_vocab_size"))
             run_bert(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "enc_dims", "value_enc_hidden"))
+            run_cellfm(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "pad_len", "mask_ratio"))
+            run_cellfm_data(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else if (encoder_is(dir, "d_model", "layer"))
             run_hyena(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else printf("%s: of a kind this version has no model for: not compared\n", dir);

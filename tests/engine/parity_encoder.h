@@ -136,15 +136,15 @@ static int encoder_step(encoder_case *c, cw_model *m, const char *task_name, con
     return good;
 }
 
-/* All grad.* that belong to parameters; the absolute tolerance is `share` of the largest value. */
-static void encoder_gradients(encoder_case *c, cw_model *m, double share)
+/* All of `prefix` that belong to parameters whose names match; the absolute tolerance is `share` of the largest value. */
+static void encoder_gradients_of(encoder_case *c, cw_model *m, const char *prefix, const char *match, double share)
 {
     cw_params_mute_gradients(&m->params);
     for (int64_t i = 0; i < m->params.count; i++) {
         cw_param *p = m->params.item[i];
         char name[300];
-        snprintf(name, sizeof name, "grad.%s", p->name);
-        const cw_safetensors_entry *e = cw_safetensors_find(c->file, name);
+        snprintf(name, sizeof name, "%s%s", prefix, p->name);
+        const cw_safetensors_entry *e = cw_name_match(match, p->name) ? cw_safetensors_find(c->file, name) : NULL;
         if (!e) continue;
         float *want = encoder_read(c, name), *got = malloc((size_t)(cw_count(&p->tensor) + 1) * sizeof *got);
         double most = 0;
@@ -153,6 +153,11 @@ static void encoder_gradients(encoder_case *c, cw_model *m, double share)
             encoder_compare(c, "gradients", name, got, cw_count(&p->tensor), (tolerance){1e-3, share * most + 1e-12});
         free(want), free(got);
     }
+}
+
+static void encoder_gradients(encoder_case *c, cw_model *m, double share)
+{
+    encoder_gradients_of(c, m, "grad.", "*", share);
 }
 
 /* ---- a case ---- */

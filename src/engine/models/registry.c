@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include "bert/bert.h"
+#include "cellfm/cellfm.h"
 #include "effendi/effendi.h"
 #include "efm/efm.h"
 #include "hyena/hyena.h"
@@ -17,6 +18,7 @@ static const cw_model_class *const classes[] = {
     &cw_scgpt_class,
     &cw_hyena_class,
     &cw_bert_class,
+    &cw_cellfm_class,
 };
 
 const cw_model_class *cw_model_class_at(int64_t i)
