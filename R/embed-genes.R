@@ -26,27 +26,7 @@ setMethod("embedGenes", c("ANY", "ScGPTModel"), function(x, model,
     assay.type = NULL, symbols = NULL, assay = NULL, ...) {
     .noDots(...)
     .alive(model)
-    if (is.character(x)) {
-        labels <- names <- x
-    } else {
-        cells <- .readCells(x, .inputArgs(assay.type, symbols, assay = assay))
-        labels <- cells$names
-        names <- .encoderGenes(cells)
-    }
-    token <- .scgptTokens(model, names)
-    if (all(is.na(token))) {
-        .stopArgument("x", "has no gene of the model's vocabulary: its are ",
-            "like ", .some(names, 3L), "."
-        )
-    }
-    known <- which(!is.na(token))
-    out <- .geneVectors(model, token[known])
-    rownames(out) <- labels[known]
-    attr(out, "missing") <- labels[-known]
-    if (length(known) == length(token)) {
-        attr(out, "missing") <- character()
-    }
-    out
+    .embedGenes(x, model, .inputArgs(assay.type, symbols, assay = assay))
 })
 
 #' @rdname embedGenes
@@ -68,6 +48,30 @@ setMethod("embedGenes", c("ANY", "ANY"), function(x, model, ...) {
             paste("a", class(model)[[1L]]), "."
     )
 })
+
+.embedGenes <- function(x, model, how) {
+    if (is.character(x)) {
+        labels <- names <- x
+    } else {
+        cells <- .readCells(x, how)
+        labels <- cells$names
+        names <- .encoderGenes(cells)
+    }
+    token <- .scgptTokens(model, names)
+    if (all(is.na(token))) {
+        .stopArgument("x", "has no gene of the model's vocabulary: its are ",
+            "like ", .some(names, 3L), "."
+        )
+    }
+    known <- which(!is.na(token))
+    out <- .geneVectors(model, token[known])
+    rownames(out) <- labels[known]
+    attr(out, "missing") <- labels[-known]
+    if (length(known) == length(token)) {
+        attr(out, "missing") <- character()
+    }
+    out
+}
 
 .geneVectors <- function(model, token) {
     t(.engineRun(model, "genes", list(token = as.integer(token)))$gene)

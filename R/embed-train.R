@@ -202,45 +202,6 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
     )
 }
 
-## The run: epochs of batches in a seeded order, held-out cells after each.
-.tune <- function(model, data, s, key, verbose) {
-    held <- .tuningHeld(data, s$valid, key)
-    seen <- setdiff(seq_along(data$cells), held)
-    steps <- ceiling(length(seen) / s$batchSize)
-    .checkMemory(model, min(s$batchSize, length(seen)), nrow(data$values), 0,
-        TRUE, "batchSize"
-    )
-    .engineBegin(model, "train",
-        optimizer = list(optimizer = "adam", lr = s$lr, beta2 = 0.999,
-            weightDecay = s$weightDecay, schedule = "step", every = steps,
-            gamma = 0.9, totalSteps = s$epochs * steps
-        ),
-        settings = c(.tuningReading(data), mask = s$mask, threshold = 0.8),
-        weights = .tuningWeights(data, s), groups = .tuningGroups(s$train),
-        key = key
-    )
-    bar <- .progressStart("Training ", s$epochs * steps, verbose)
-    on.exit(.progressDone(bar))
-    log <- list()
-    status <- "finished"
-    for (epoch in seq_len(s$epochs)) {
-        row <- tryCatch(.tuneEpoch(model, data, s, seen, epoch, key, bar),
-            interrupt = function(e) NULL
-        )
-        if (is.null(row)) {
-            status <- "stopped"
-            break
-        }
-        log[[epoch]] <- cbind(row, .tuningScore(model, data, held, seen))
-    }
-    model@state$status <- paste0(status, " after ", length(log), " of ",
-        s$epochs, " epochs of fine-tuning (", s$train, ")"
-    )
-    model@state$history <- do.call(rbind, log)
-    .tellTuning(model, verbose)
-    model
-}
-
 .tuningReading <- function(data) {
     list(maxLength = length(data$tokens) + 1, zeros = TRUE)
 }
@@ -272,43 +233,15 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
     which(block %in% all[first[seq_len(max(1, round(share * length(all))))]])
 }
 
-.tuneEpoch <- function(model, data, s, seen, epoch, key, bar) {
-    started <- proc.time()[["elapsed"]]
-    order <- seen[.Call(cw_r_permutation, length(seen), as.double(key),
-        epoch) + 1L]
-    parts <- split(order, (seq_along(order) - 1L) %/% s$batchSize)
-    losses <- vector("list", length(parts))
-    for (i in seq_along(parts)) {
-        step <- .engineMicro(model, .tuningBatch(model, data, parts[[i]]))
-        update <- .engineApply(model)
-        losses[[i]] <- c(step$value, total = step$total)
-        .progressTick(bar, (epoch - 1) * length(parts) + i,
-            .lossText(losses[[i]])
-        )
-    }
-    losses <- Reduce(`+`, losses) / length(losses)
-    losses[names(losses) %in% .tuningOff(model, data, s)] <- NA
-    data.frame(epoch = epoch, as.list(losses),
-        lr = update[["lr"]], seconds = proc.time()[["elapsed"]] - started
-    )
-}
-
-.tuningBatch <- function(model, data, at) {
-    list(counts = data$values[, at, drop = FALSE], token = data$tokens,
-        label = if (!is.null(data$class)) data$class[at],
-        batch = .noBatch(model, length(at))
-    )
-}
-
 ## On held-out cells: macro-F1 and accuracy, and of the nearest centroid.
-.tuningScore <- function(model, data, held, seen) {
+.tuningScore <- function(model, data, held, seen, reading) {
     if (!length(held)) {
         return(data.frame(macroF1 = NA_real_, accuracy = NA_real_,
             centroidF1 = NA_real_
         ))
     }
     logits <- .classLogits(model, data$values[, held, drop = FALSE],
-        data$tokens, .tuningReading(data), 16L
+        data$tokens, reading, 16L
     )
     told <- max.col(logits, ties.method = "first") - 1L
     true <- data$class[held]
@@ -361,7 +294,8 @@ setMethod("trainingHistory", "ScGPTModel", function(model, ...) {
 #' Classes of cells by a fine-tuned model
 #'
 #' @inheritParams embedCells
-#' @param model an scGPT model that [trainModel()] was given classes for.
+#' @param model an scGPT or CellFM model that [trainModel()] was given classes
+#'   for.
 #' @return A data.frame with one row per cell: `cell`, `class`, `probability`
 #'   of that class, and one column of probabilities per class.
 #' @section Errors: a model without classes; too few genes of its training in
@@ -380,7 +314,10 @@ setMethod("trainingHistory", "ScGPTModel", function(model, ...) {
 #' @export
 predictClasses <- function(x, model, assay.type = NULL, symbols = NULL,
     assay = NULL, batchSize = 16, verbose = TRUE) {
-    .isScGPT(model)
+    if (!methods::is(model, "CellFMModel")) {
+        .isScGPT(model)
+    }
+    .alive(model)
     classes <- model@state$classes
     if (length(classes) < 2L) {
         .stopArgument("model", "knows no classes: trainModel(x, model, ",
@@ -403,9 +340,14 @@ predictClasses <- function(x, model, assay.type = NULL, symbols = NULL,
     values <- .columnChunk(cells$matrix, seq_len(ncol(cells$matrix)),
         cells$rows
     )
-    logits <- .classLogits(model, values, cells$token,
-        list(maxLength = length(cells$token) + 1, zeros = TRUE), batchSize
-    )
+    reading <- if (methods::is(model, "CellFMModel")) {
+        .cellfmReading(model@state$tuning$maxLength, NULL,
+            isTRUE(model@state$tuning$alreadyNormalised)
+        )
+    } else {
+        list(maxLength = length(cells$token) + 1, zeros = TRUE)
+    }
+    logits <- .classLogits(model, values, cells$token, reading, batchSize)
     p <- exp(.logSoftmax(logits))
     colnames(p) <- classes
     best <- max.col(p, ties.method = "first")

@@ -42,6 +42,9 @@ setClass("HyenaModel", contains = "FoundationModel")
 ## Layouts of folders beside causeway's own, by what they hold: files that
 ## must all be there, and who reads them.
 .encoderLayouts <- list(
+    cellfm = list(files = character(), load = ".loadCellFM",
+        fits = function(path) .isCellFM(path)
+    ),
     scgpt = list(files = c("args.json", "vocab.json"), load = ".loadScGPT"),
     hyena = list(files = "config.json", load = ".loadHyena",
         fits = function(path) {

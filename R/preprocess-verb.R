@@ -31,6 +31,16 @@
 #'    transcription factors are kept and the variable genes are chosen among
 #'    the others only, as for the published models.
 #'
+#' `"cellfm"` is another way altogether, that of CellFM's published code: (1)
+#' where the values are logarithms (largest below log(10,000), not whole) counts
+#' are got back: e^x - 1 over the cell's smallest positive value, rounded; (2)
+#' cells with at least `minGenes` genes (its pre-training: 200) and genes in at
+#' least `minCells` cells (its: 1); (3) with `hgnc` genes that aren't among
+#' `vocabulary` get the symbol that HGNC approves for their alias or previous
+#' symbol, unless the alias is itself approved or the symbol is there already;
+#' (4) cells of more than 100,000 counts are scaled down to that. It gives
+#' counts; the model scales and logs them itself, see [embedCells()].
+#'
 #' Ties: `"seurat"` and `"cell_ranger"` take every gene that equals the last
 #' one chosen, so that there can be more than `nTargets`; for `"seurat_v3"` scanpy
 #' leaves the order of ties to the sort, here the first come first. Batches
@@ -42,6 +52,11 @@
 #'
 #' @inheritParams cellInput
 #' @param flavor how variable genes are found, see Details.
+#' @param hgnc for `"cellfm"`: HGNC's table, a data.frame or a file (comma- or
+#'   tab-separated) with the columns `Approved symbol`, `Status`, `Alias
+#'   symbols`, `Previous symbols` (separated by ", "); `NULL`: names stay.
+#' @param vocabulary for `"cellfm"` with `hgnc`: genes that keep their names, as
+#'   those of a model, or a CellFM model; `NULL`: approved symbols do.
 #' @param minGenes,minCells least number of genes seen in a cell, of cells a
 #'   gene is seen in.
 #' @param maxMt highest percentage of mitochondrial counts; `Inf`: no filter.
@@ -72,6 +87,8 @@
 #'     `highly_variable_rank` (from 0), `highly_variable`, and `chosen`:
 #'     variable or, with `keepTFs`, a factor. Of genes that did not compete
 #'     the normalised dispersion is `NA`;
+#'   * with `"cellfm"` the assay `counts` alone, `rowData` with `given`, the
+#'     names before, and `colData` with `n_genes` and `total_counts` before (4);
 #'   * in `metadata(x)$preprocess` the settings and what each step dropped
 #'     (Seurat: `Misc(x, "preprocess")`).
 #' @section Errors: those of [cellInput]; filters that leave fewer than two
@@ -90,17 +107,28 @@
 #' table(SummarizedExperiment::rowData(out)$chosen)
 #' SummarizedExperiment::colData(out)[1:3, c("total_counts", "pct_counts_mt")]
 #' @export
-preprocess <- function(x, flavor = c("seurat", "seurat_v3", "cell_ranger"),
+preprocess <- function(x, flavor = c("seurat", "seurat_v3", "cell_ranger",
+    "cellfm"),
     minGenes = 200, minCells = 3, maxMt = 20, targetSum = 1e4,
     nTargets = 1000, keepTFs = TRUE, species = NULL, tfs = NULL,
     subset = FALSE, dropQC = FALSE, bins = 20, span = 0.3,
     means = c(0.0125, 3), dispersions = c(0.5, Inf), assay.type = NULL,
-    assay = NULL, symbols = NULL, verbose = TRUE, ...) {
+    assay = NULL, symbols = NULL, hgnc = NULL, vocabulary = NULL,
+    verbose = TRUE, ...) {
     .noDots(..., renamed = c(nTop = "nTargets"))
+    flavor <- .oneOf(flavor, c("seurat", "seurat_v3", "cell_ranger", "cellfm"),
+        "flavor"
+    )
+    if (flavor == "cellfm") {
+        return(.preprocessCellFM(.cellsOf(x), list(
+            flavor = flavor, minGenes = minGenes,
+            minCells = if (missing(minCells)) 1 else minCells
+        ), .inputArgs(assay.type, symbols, species, assay = assay), hgnc,
+            vocabulary, verbose
+        ))
+    }
     settings <- .scanpySettings(list(
-        flavor = .oneOf(flavor, c("seurat", "seurat_v3", "cell_ranger"),
-            "flavor"
-        ),
+        flavor = flavor,
         minGenes = minGenes, minCells = minCells, maxMt = maxMt,
         targetSum = targetSum, nTargets = nTargets, keepTFs = keepTFs,
         subset = subset, dropQC = dropQC, bins = bins, span = span,

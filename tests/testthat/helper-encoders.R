@@ -51,3 +51,61 @@ goldenTensor <- function(case, name) {
     x <- as.vector(x)
     if (length(shape) > 1L) aperm(array(x, rev(shape))) else x
 }
+
+tinyCellFM <- function(x = exampleCells(nCells = 30, nGenes = 40), ...,
+    seed = 3) {
+    newModel(CellFMParam(embedDim = 16, layers = 2, heads = 4, valueDim = 12,
+        ...
+    ), x, seed = seed, threads = 1)
+}
+
+## A published folder of a golden case: weights under the port's names, the
+## table of genes. config: what a config.json says, NULL: there is none.
+cellfmFolder <- function(case = "cellfm_pt_a", config = identity) {
+    from <- fixture(case)
+    said <- jsonlite::fromJSON(file.path(from, "config.json"))
+    dir <- tempfile("cellfm-")
+    dir.create(dir)
+    genes <- paste0("G", seq_len(said$n_genes))
+    write.csv(data.frame(name = genes, row.names = genes),
+        file.path(dir, "gene_info.csv")
+    )
+    if (!is.null(config)) {
+        jsonlite::write_json(config(said), file.path(dir, "config.json"),
+            auto_unbox = TRUE, digits = NA
+        )
+    }
+    file.copy(file.path(from, "model.safetensors"), dir)
+    dir
+}
+
+## A MindSpore checkpoint of named tensors (a protobuf: tag, dims, type, bytes),
+## with what only training needs among them.
+writeMindSpore <- function(file, tensors) {
+    varint <- function(n) {
+        out <- raw()
+        repeat {
+            low <- n %% 128
+            n <- n %/% 128
+            out <- c(out, as.raw(low + 128 * (n > 0)))
+            if (n == 0) {
+                return(out)
+            }
+        }
+    }
+    field <- function(number, bytes) {
+        c(varint(8 * number + 2), varint(length(bytes)), bytes)
+    }
+    value <- function(name, x) {
+        shape <- attr(x, "dim_rm")
+        dims <- unlist(lapply(shape, function(n) c(varint(8), varint(n))))
+        tensor <- c(as.raw(dims), field(2, charToRaw("Float32")),
+            field(3, writeBin(as.numeric(x), raw(), size = 4))
+        )
+        field(1, c(field(1, charToRaw(name)), field(2, tensor)))
+    }
+    tensors[["moment1.cls_token"]] <- tensors[["cls_token"]]
+    writeBin(unlist(Map(value, names(tensors), tensors), use.names = FALSE),
+        file
+    )
+}

@@ -1,0 +1,156 @@
+## A fine-tuning run of an encoder: its epochs, its checkpoints.
+
+## The run: epochs of batches in a seeded order, held-out cells after each. how:
+## task, optimizer (beside the rate and its decay), settings, weights, groups,
+## off (losses that aren't there), reading (of cells whose classes are asked).
+## With `saving` (dir, keep) every epoch leaves a checkpoint, and a run whose
+## cells and settings are those of the folder's goes on from the last.
+.tune <- function(model, data, s, key, verbose, how = .scgptRun(model, data, s),
+    saving = NULL) {
+    held <- .tuningHeld(data, s$valid, key)
+    seen <- setdiff(seq_along(data$cells), held)
+    steps <- ceiling(length(seen) / s$batchSize)
+    .checkMemory(model, min(s$batchSize, length(seen)),
+        min(nrow(data$values), how$reading$maxLength), 0, TRUE, "batchSize"
+    )
+    last <- .tuningLast(data, s, saving)
+    if (!is.null(last)) {
+        key <- last$key
+    }
+    .engineBegin(model, how$task,
+        optimizer = c(list(optimizer = "adam", lr = s$lr,
+            weightDecay = s$weightDecay, totalSteps = s$epochs * steps
+        ), how$optimizer(steps)),
+        settings = how$settings, weights = how$weights, groups = how$groups,
+        key = key
+    )
+    log <- list()
+    if (!is.null(last)) {
+        .engineResume(model, last$file)
+        log <- split(last$history, last$history$epoch)
+        .say(verbose, "Going on after epoch ", length(log), " of ", s$epochs, ".")
+    }
+    bar <- .progressStart("Training ", s$epochs * steps, verbose,
+        length(log) * steps
+    )
+    on.exit(.progressDone(bar))
+    status <- "finished"
+    for (epoch in seq(length(log) + 1, length.out = s$epochs - length(log))) {
+        row <- tryCatch(.tuneEpoch(model, data, s, seen, epoch, key, bar, how),
+            interrupt = function(e) NULL
+        )
+        if (is.null(row)) {
+            status <- "stopped"
+            break
+        }
+        log[[epoch]] <- cbind(row,
+            .tuningScore(model, data, held, seen, how$reading)
+        )
+        .saveTuning(model, data, s, key, log, saving)
+    }
+    model@state$status <- paste0(status, " after ", length(log), " of ",
+        s$epochs, " epochs of ", how$what, " (", s$train, ")"
+    )
+    history <- do.call(rbind, log)
+    rownames(history) <- NULL
+    model@state$history <- history
+    .tellTuning(model, verbose)
+    model
+}
+
+.scgptRun <- function(model, data, s) {
+    reading <- .tuningReading(data)
+    list(task = "train", what = "fine-tuning", reading = reading,
+        optimizer = function(steps) {
+            list(beta2 = 0.999, schedule = "step", every = steps, gamma = 0.9)
+        },
+        settings = c(reading, mask = s$mask, threshold = 0.8),
+        weights = .tuningWeights(data, s), groups = .tuningGroups(s$train),
+        off = .tuningOff(model, data, s)
+    )
+}
+
+## ---- checkpoints of a run ---------------------------------------------------
+
+.tuningPair <- "causeway.tuning"
+
+## What tells one run from another; the number of epochs may grow.
+.tuningPrint <- function(data, s) {
+    s$epochs <- NULL
+    .hash(list(data$values, data$tokens, data$class, data$block, unlist(s)))
+}
+
+## The last checkpoint of this run in its folder: list(file, key, history), or
+## NULL where the folder is empty.
+.tuningLast <- function(data, s, saving) {
+    if (is.null(saving)) {
+        return(NULL)
+    }
+    if (!dir.exists(saving$dir) && !dir.create(saving$dir)) {
+        .stopArgument("dir", "can't be made: \"", saving$dir, "\".")
+    }
+    file <- .engineLatest(saving$dir)
+    if (is.null(file)) {
+        return(NULL)
+    }
+    old <- tryCatch(jsonlite::parse_json(.enginePair(file, .tuningPair),
+        simplifyVector = TRUE
+    ), error = function(e) NULL)
+    if (!identical(old$print, .tuningPrint(data, s)) ||
+        NROW(old$history$epoch) > s$epochs) {
+        .stopArgument("dir", "is \"", saving$dir, "\", which holds another ",
+            "run (of other cells or settings, or of more epochs); choose ",
+            "another folder."
+        )
+    }
+    history <- as.data.frame(lapply(old$history, as.numeric))
+    history$epoch <- as.integer(history$epoch)
+    list(file = file, key = as.numeric(old$key), history = history)
+}
+
+.saveTuning <- function(model, data, s, key, log, saving) {
+    if (is.null(saving)) {
+        return(invisible())
+    }
+    history <- lapply(do.call(rbind, log), function(v) {
+        ifelse(is.na(v), NA_character_, sprintf("%.17g", v))
+    })
+    state <- list(print = .tuningPrint(data, s),
+        key = sprintf("%.17g", key), history = history
+    )
+    suspendInterrupts(.engineCheckpoint(model, saving$dir, saving$keep,
+        setNames(as.character(.jsonText(state, FALSE)), .tuningPair)
+    ))
+    invisible()
+}
+
+## ---- an epoch ----------------------------------------------------------------
+
+.tuneEpoch <- function(model, data, s, seen, epoch, key, bar, how) {
+    started <- proc.time()[["elapsed"]]
+    order <- seen[.Call(cw_r_permutation, length(seen), as.double(key),
+        epoch) + 1L]
+    parts <- split(order, (seq_along(order) - 1L) %/% s$batchSize)
+    losses <- vector("list", length(parts))
+    for (i in seq_along(parts)) {
+        step <- .engineMicro(model, .tuningBatch(model, data, parts[[i]]))
+        update <- .engineApply(model)
+        losses[[i]] <- c(step$value, total = step$total)
+        .progressTick(bar, (epoch - 1) * length(parts) + i,
+            .lossText(losses[[i]])
+        )
+    }
+    losses <- Reduce(`+`, losses) / length(losses)
+    losses[names(losses) %in% how$off] <- NA
+    data.frame(epoch = epoch, as.list(losses),
+        lr = update[["lr"]], seconds = proc.time()[["elapsed"]] - started
+    )
+}
+
+.tuningBatch <- function(model, data, at) {
+    list(counts = data$values[, at, drop = FALSE], token = data$tokens,
+        label = if (!is.null(data$class)) data$class[at],
+        classWeight = data$classWeight,
+        batch = .noBatch(model, length(at))
+    )
+}
