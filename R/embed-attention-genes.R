@@ -88,7 +88,8 @@ attentionGenes <- function(x, model, group, block = NULL, layer = NULL,
         .tuningLabels(block, "block", cells)[label$cells], nPerm, key
     )
     .checkMemory(model, batchSize, min(length(cells$rows), maxLength), 0, FALSE,
-        "batchSize", 24 * length(cells$rows) * length(label$levels) * (nPerm + 1)
+        "batchSize", 24 * length(cells$rows) * length(label$levels) *
+            (nPerm + 1)
     )
     sums <- .attentionSums(model, cells, label, shuffled,
         c(reading, layer = layer, kind = kind), batchSize, verbose

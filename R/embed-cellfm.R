@@ -16,7 +16,8 @@
 #' @param maxLength most genes of a cell that are read.
 #' @param alreadyNormalised are the values log1p of normalised counts (as for
 #'   the published annotation)? They are then taken as they are. Otherwise
-#'   counts are needed: see [preprocess()], flavor "cellfm", where they are lost.
+#'   counts are needed; where they are lost, see [preprocess()], flavor
+#'   "cellfm".
 #' @param unit vectors of length 1? The published ones aren't.
 #' @return [embedCells()] and [embedGenes()] say.
 #' @section Errors: those of [embedCells()]; values that look like logarithms
@@ -100,11 +101,11 @@ setMethod("embedGenes", c("CellFMModel", "missing"), function(x, model, ...) {
         )
     }
     if (!logged && any(values != floor(values)) && largest < 15) {
-        .stopArgument("x", "looks log-normalised (values aren't whole numbers, ",
-            "the largest is ", format(largest, digits = 3L), "), and counts ",
-            "are needed: 'assay.type' chooses another assay, preprocess(flavor ",
-            "= \"cellfm\") gets counts back, alreadyNormalised = TRUE takes ",
-            "values as they are."
+        .stopArgument("x", "looks log-normalised (values aren't whole ",
+            "numbers, the largest is ", format(largest, digits = 3L), "), and ",
+            "counts are needed: 'assay.type' chooses another assay, ",
+            "preprocess(flavor = \"cellfm\") gets counts back, ",
+            "alreadyNormalised = TRUE takes values as they are."
         )
     }
     invisible()

@@ -43,7 +43,7 @@ setMethod("embedGenes", c("ScGPTModel", "missing"), function(x, model, ...) {
 #' @rdname embedGenes
 #' @export
 setMethod("embedGenes", c("ANY", "ANY"), function(x, model, ...) {
-    .stopArgument("model", "must be an encoder of genes (scGPT), from ",
+    .stopArgument("model", "must be an encoder of genes (scGPT, CellFM), from ",
         "loadModel(); it is ", if (missing(model)) "missing" else
             paste("a", class(model)[[1L]]), "."
     )

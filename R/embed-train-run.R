@@ -28,7 +28,9 @@
     if (!is.null(last)) {
         .engineResume(model, last$file)
         log <- split(last$history, last$history$epoch)
-        .say(verbose, "Going on after epoch ", length(log), " of ", s$epochs, ".")
+        .say(verbose, "Going on after epoch ", length(log), " of ", s$epochs,
+            "."
+        )
     }
     bar <- .progressStart("Training ", s$epochs * steps, verbose,
         length(log) * steps
@@ -70,7 +72,7 @@
     )
 }
 
-## ---- checkpoints of a run ---------------------------------------------------
+## ---- checkpoints of a run --------------------------------------------------
 
 .tuningPair <- "causeway.tuning"
 
@@ -124,7 +126,7 @@
     invisible()
 }
 
-## ---- an epoch ----------------------------------------------------------------
+## ---- an epoch --------------------------------------------------------------
 
 .tuneEpoch <- function(model, data, s, seen, epoch, key, bar, how) {
     started <- proc.time()[["elapsed"]]

@@ -214,18 +214,21 @@ setMethod("show", "CellFMModel", function(object) {
         files <- "model.safetensors"
     }
     if (length(files) != 1L) {
-        .stopArgument("path", "is \"", path, "\", which has ", if (length(files))
-            c("several files of weights (", .some(files), "); leave one")
-        else c("a table of CellFM's genes but no weights (.ckpt, .pt, .pth, ",
-            ".bin, .safetensors)"), "."
-        )
+        what <- if (length(files)) {
+            paste0("several files of weights (", .some(files), "); leave one")
+        } else {
+            paste0("a table of CellFM's genes but no weights (.ckpt, .pt, ",
+                ".pth, .bin, .safetensors)"
+            )
+        }
+        .stopArgument("path", "is \"", path, "\", which has ", what, ".")
     }
     file.path(path, files)
 }
 
 ## Settings told from the weights; what a config.json says comes first.
 .cellfmConfig <- function(said, shapes, format, file) {
-    names(shapes) <- sub("^(module|backbone|net)\\.", "", names(shapes))
+    names(shapes) <- sub("^module\\.", "", names(shapes))
     bare <- sub("^extractor\\.", "", names(shapes))
     at <- function(name) shapes[[match(name, bare)]]
     has <- function(pattern) any(grepl(pattern, bare))
@@ -276,9 +279,10 @@ setMethod("show", "CellFMModel", function(object) {
 .cellfmTable <- function(path, rows, n = NULL) {
     there <- .cellfmTables[file.exists(file.path(path, .cellfmTables))]
     if (!length(there)) {
-        .stopArgument("path", "is \"", path, "\", which has no table of genes (",
-            paste(.cellfmTables, collapse = " or "), "): the weights' rows have ",
-            "no names. Take the table that goes with the checkpoint."
+        .stopArgument("path", "is \"", path, "\", which has no table of ",
+            "genes (", paste(.cellfmTables, collapse = " or "), "): the ",
+            "weights' rows have no names. Take the table that goes with the ",
+            "checkpoint."
         )
     }
     all <- lapply(setNames(nm = there), function(name) {

@@ -135,8 +135,8 @@
         return(vocabulary@vocab$gene)
     }
     if (!is.character(vocabulary)) {
-        .stopArgument("vocabulary", "must be names of genes or a CellFM model; ",
-            "it is ", .show(vocabulary), "."
+        .stopArgument("vocabulary", "must be names of genes or a CellFM ",
+            "model; it is ", .show(vocabulary), "."
         )
     }
     vocabulary

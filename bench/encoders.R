@@ -24,3 +24,31 @@ embedSequences(x[1:10], hyena, verbose = FALSE)
 found <- peak(embedSequences(x, hyena, verbose = FALSE))
 cat(sprintf("causeway HyenaDNA: %.2f s, %.0f MB for %d peaks of 500 bases\n",
     found[[1]], found[[2]], length(x)))
+
+## CellFM: inference, a step of pre-training, and of LoRA alone
+genes <- paste0("G", 1:2048)
+few <- max(2, args[[1]] %/% 8)
+counts <- matrix(rgeom(2048 * few, 0.3) + 1, 2048,
+    dimnames = list(genes, paste0("c", seq_len(few))))
+param <- function(...) CellFMParam("80M", dropout = 0, ...)
+cellfm <- newModel(param(), genes, seed = 1, threads = args[[3]])
+embedCells(counts[, 1:2], cellfm, verbose = FALSE)
+found <- peak(embedCells(counts, cellfm, batchSize = 2, verbose = FALSE))
+cat(sprintf("causeway CellFM: %.2f s, %.0f MB for %d cells x 2,048 genes\n",
+    found[[1]], found[[2]], few))
+step <- function(what, model, groups) {
+    causeway:::.engineBegin(model, "train", list(optimizer = "adam",
+        totalSteps = 10), list(maxLength = 2048), groups = groups, key = c(1, 2))
+    batch <- list(counts = counts[, 1:2], token = seq_along(genes))
+    one <- function() {
+        causeway:::.engineMicro(model, batch)
+        causeway:::.engineApply(model)
+    }
+    one()
+    found <- peak(for (i in 1:3) one())
+    cat(sprintf("causeway CellFM, %s: %.2f s a step, %.0f MB, 2 cells\n", what,
+        found[[1]] / 3, found[[2]]))
+}
+step("all weights", cellfm, NULL)
+pairs <- newModel(param(loraRank = 32), genes, seed = 1, threads = args[[3]])
+step("LoRA", pairs, causeway:::.cellfmGroups("lora", FALSE)[1:2, ])

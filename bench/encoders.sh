@@ -1,6 +1,7 @@
 #!/bin/sh
 # encoders.sh [CELLS] [PEAKS]: scGPT (512 wide, 12 layers, 1,200 genes) on CELLS (32) cells and HyenaDNA (256 wide, 2 blocks) on
 # PEAKS (500) peaks of 500 bases: time and peak memory of causeway and of PyTorch (same sizes, random weights, same threads).
+# CellFM: a slice of 2 layers (1,536 wide, 48 heads) on CELLS / 8 cells of 2,048 genes, and a training step on 2 of them.
 # Needs bench/torch_venv.sh's Python in $TORCH (default /tmp/venv-torch/bin/python) and an installed causeway.
 cd "$(dirname "$0")/.." || exit 1
 CELLS=${1:-32} PEAKS=${2:-500} THREADS=${THREADS:-2}

@@ -72,5 +72,77 @@ def hyena():
     print(f"PyTorch HyenaDNA: {time.time() - start:.2f} s, {memory() - before:.0f} MB for {peaks} peaks of 500 bases")
 
 
+class Retention(nn.Module):
+    """CellFM's layer as in its PyTorch port: gated linear attention, bilinear network, DeepNorm."""
+
+    def __init__(self, d, heads, layers):
+        super().__init__()
+        self.heads, self.alpha = heads, (2 * layers) ** 0.25
+        self.q, self.k, self.v, self.u, self.o, self.fu, self.fv, self.fo = (nn.Linear(d, d, bias=False) for _ in range(8))
+        self.norm1, self.norm2 = nn.LayerNorm(d), nn.LayerNorm(d)
+
+    def split(self, x):
+        return x.view(*x.shape[:2], self.heads, -1).transpose(1, 2)
+
+    def forward(self, x, mask, scale):
+        root = (x.shape[-1] // self.heads) ** 0.5
+        q, k = self.split(torch.relu(self.q(x))) / root, self.split(torch.relu(self.k(x)) * mask) / root
+        o = q @ (k.transpose(-1, -2) @ (self.split(self.v(x)) * scale))
+        o = nn.functional.normalize(o / root, dim=-1).mul(root).transpose(1, 2).reshape(x.shape)
+        x = self.norm1(self.alpha * x + self.o(o * nn.functional.silu(self.u(x))))
+        return self.norm2(self.alpha * x + self.fo(self.fu(x) * self.fv(x)))
+
+
+class CellFM(nn.Module):
+    def __init__(self, genes=2048, d=1536, hidden=256, layers=2):
+        super().__init__()
+        self.table = nn.Embedding((genes + 8) // 8 * 8, d)
+        self.w1, self.w3, self.w = nn.Linear(1, hidden, bias=False), nn.Linear(hidden, hidden, bias=False), nn.Linear(hidden, d, bias=False)
+        self.a, self.cls, self.masked = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.randn(1, 1, d)), nn.Parameter(torch.zeros(d))
+        self.layers = nn.ModuleList([Retention(d, 48, layers) for _ in range(layers)])
+        self.d1, self.d2, self.map = nn.Linear(d, d, bias=False), nn.Linear(d, 1, bias=False), nn.Linear(d, d, bias=False)
+
+    def forward(self, ids, values, seen):
+        v = nn.functional.leaky_relu(self.w1(values.unsqueeze(-1)), 0.2)
+        v = self.w(torch.softmax(self.w3(v) + self.a * v, -1))
+        seen = seen.unsqueeze(-1)
+        x = self.table(ids) + v * seen + self.masked * (1 - seen)
+        x = torch.cat([self.cls.expand(len(ids), -1, -1), x], 1)
+        mask = torch.cat([torch.ones_like(seen[:, :1]), seen], 1)
+        for i, layer in enumerate(self.layers):
+            x = layer(x, mask if i < len(self.layers) // 2 else torch.ones_like(mask), ids.shape[1] ** -0.5)
+        return x
+
+    def loss(self, ids, values, seen):
+        x, judged = self(ids, values * seen, seen), 1 - seen
+        told = self.d2(nn.functional.leaky_relu(self.d1(x[:, 1:]), 0.2)).squeeze(-1)
+        by_cell = (torch.sigmoid(self.map(self.table(ids))) @ x[:, 0].unsqueeze(-1)).squeeze(-1)
+        return sum((judged * (y - values) ** 2).sum() / judged.sum() for y in (told, by_cell))
+
+
+def cellfm():
+    few, net = max(2, cells // 8), CellFM()
+    ids, values = torch.arange(1, 2049).repeat(few, 1), torch.rand(few, 2048) * 5
+    seen = torch.ones(few, 2048)
+    with torch.inference_mode():
+        net(ids[:2], values[:2], seen[:2])
+        before, start = memory(), time.time()
+        torch.cat([net(ids[i:i + 2], values[i:i + 2], seen[i:i + 2])[:, 0] for i in range(0, few, 2)])
+    print(f"PyTorch CellFM: {time.time() - start:.2f} s, {memory() - before:.0f} MB for {few} cells x 2,048 genes")
+    adam, hidden = torch.optim.Adam(net.parameters()), (torch.rand(2, 2048) > 0.2).float()
+
+    def step():
+        adam.zero_grad()
+        net.loss(ids[:2], values[:2], hidden).backward()
+        adam.step()
+
+    step()
+    before, start = memory(), time.time()
+    for _ in range(3):
+        step()
+    print(f"PyTorch CellFM, all weights: {(time.time() - start) / 3:.2f} s a step, 2 cells")
+
+
 scgpt()
 hyena()
+cellfm()

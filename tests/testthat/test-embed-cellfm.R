@@ -6,7 +6,19 @@ vectors <- function(x, m = model, ...) {
     )
 }
 
-test_that("golden slots give the golden hidden values and cells", {
+test_that("golden slots give the golden values and classes", {
+    golden <- loadModel(cellfmFolder(), threads = 1)
+    of <- function(name) goldenTensor("cellfm_pt_a", name)
+    found <- causeway:::.engineRun(golden, "predict", list(
+        gene = apply(t(of("nonz_gene")), 2, as.integer),
+        data = aperm(of("masked_nzdata"), 3:1), zero = t(of("zero_idx"))
+    ), list(gene = TRUE, cell = TRUE, class = TRUE))
+    expect_equal(t(found$gene), of("expect.gw_pred"), tolerance = 1e-4)
+    expect_equal(t(found$cell), of("expect.cw_pred"), tolerance = 1e-4)
+    expect_equal(t(found$class), of("expect.labelpred1"), tolerance = 1e-4)
+})
+
+test_that("gene vectors are rows of the table", {
     golden <- loadModel(cellfmFolder("cellfm_b"), threads = 1)
     said <- causeway:::.engineRun(golden, "genes", list(token = 0:3))
     expect_equal(t(said$gene), modelTensor(golden, "gene_emb")[1:4, ],
