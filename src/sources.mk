@@ -137,6 +137,8 @@ ENGINE_SOURCES = \
   engine/stats/logistic.c \
   engine/stats/celltype.c \
   engine/stats/labels.c \
+  engine/stats/neighbours.c \
+  engine/stats/integration.c \
   engine/tau/tau.c \
   engine/tau/tau_along.c \
   engine/tau/tau_clock.c \

@@ -444,6 +444,7 @@ static void run_sfm(const char *dir)
 #include "parity_cellfm.h"
 #include "parity_hyena.h"
 #include "parity_scgpt.h"
+#include "parity_metrics.h"
 
 /* ---- the tree of cases ---- */
 
@@ -471,6 +472,10 @@ static void visit(const char *dir, int depth)
             run_cellfm_data(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else if (encoder_is(dir, "d_model", "layer"))
             run_hyena(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "n_labels", "n_batches"))
+            run_scib(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "k", "snn_prune"))
+            run_modules(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else printf("%s: of a kind this version has no model for: not compared\n", dir);
     }
     DIR *d = depth < 8 ? opendir(dir) : NULL;
