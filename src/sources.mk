@@ -174,6 +174,7 @@ GLUE_SOURCES = \
   glue/r_estimators.c \
   glue/r_ridge.c \
   glue/r_celltype.c \
+  glue/r_neighbours.c \
   glue/r_multiome.c \
   glue/r_pert.c \
   glue/r_tau.c
