@@ -18,8 +18,8 @@
 #' expression is in the table, too, and how the two agree in the facts.
 #'
 #' Shuffling labels (within `block`) `nPerm` times gives each gene's null: `z`
-#' is the difference over its standard deviation there, `p` the share of all
-#' genes' shuffled z's in the group that are as far from 0, `fdr` by Benjamini
+#' is the difference over its root mean square there, `p` the share of all
+#' genes' z's in the group, shuffled and not, that are as far from 0, `fdr` by Benjamini
 #' and Hochberg within the group.
 #'
 #' @inheritParams cellInput
@@ -190,10 +190,9 @@ setClass("AttentionReport", contains = "CausewayReport")
     out
 }
 
-## Shares of the sorted null that are as far from 0.
+## Shares of the sorted values that are as far from 0; z's own is among them.
 .sharesBeyond <- function(z, far) {
-    beyond <- length(far) - findInterval(abs(z), far, left.open = TRUE)
-    (1 + beyond) / (1 + length(far))
+    1 - findInterval(abs(z), far, left.open = TRUE) / length(far)
 }
 
 ## Per group and gene: mean, mean elsewhere, z, p, fdr. Attribute `shuffled`:
@@ -210,16 +209,17 @@ setClass("AttentionReport", contains = "CausewayReport")
         rest <- (all - score) / (read - count)
         diff <- score / count - rest
         use <- which(count[, 1L] >= minCells & read - count[, 1L] >= minCells)
-        null <- diff[use, -1L, drop = FALSE]
-        null[!is.finite(null)] <- NA
-        sd <- sqrt(rowMeans(null^2, na.rm = TRUE))
+        ## the labels as they are count as one of the shuffles throughout:
+        ## under the null nothing then tells them from the others
+        every <- diff[use, , drop = FALSE]
+        every[!is.finite(every)] <- NA
+        sd <- sqrt(rowMeans(every^2, na.rm = TRUE))
         use <- use[is.finite(sd) & sd > 0]
-        null <- null[is.finite(sd) & sd > 0, , drop = FALSE]
-        sd <- sd[is.finite(sd) & sd > 0]
-        z <- diff[use, 1L] / sd
-        far <- sort(abs(null / sd))
+        every <- (every / sd)[is.finite(sd) & sd > 0, , drop = FALSE]
+        z <- every[, 1L]
+        far <- sort(abs(every))
         p <- .sharesBeyond(z, far)
-        chance[g, ] <- apply(null / sd, 2L, function(v) {
+        chance[g, ] <- apply(every[, -1L, drop = FALSE], 2L, function(v) {
             found <- stats::p.adjust(.sharesBeyond(v, far), "BH") <= level
             sum(found, na.rm = TRUE)
         })
