@@ -82,6 +82,7 @@
     param <- .paramOf(job$x, param)
     fit <- .refitCells(job$x, cells, param, args, job$threads)
     group <- .permutationGroups(group, fit$prepared)
+    group$of <- group$of[fit$cells]
     view <- fit$view
     job$observed <- job$x@scores
     job$draw <- function(i) {
@@ -179,7 +180,8 @@
     seen <- x@metadata$coverage
     known <- list(assay.type = NULL, symbols = NULL,
         species = x@metadata$species, preprocess = list(),
-        alreadyNormalised = isTRUE(seen$logged), assay = NULL
+        alreadyNormalised = isTRUE(seen$logged), assay = NULL,
+        block = x@metadata$blockBy
     )
     bad <- setdiff(names(args), names(known))
     if (length(args) && is.null(names(args))) {
@@ -189,6 +191,14 @@
         do.call(.noDots, stats::setNames(as.list(bad), bad))
     }
     known[names(args)] <- args
+    block <- known$block
+    if (is.null(block) && length(x@metadata$block)) {
+        .stopArgument("block", "is needed: 'x' was inferred less the means of ",
+            .count(length(x@metadata$block), "block"), " (",
+            .some(x@metadata$block, 3L), "); give what inferGRN() was given."
+        )
+    }
+    known$block <- NULL
     how <- do.call(.inputArgs, c(known, list(tfs = rownames(s),
         genes = colnames(s), nTargets = 0
     )))
@@ -202,19 +212,24 @@
         )
     }
     key <- .keyOfText(x@metadata$seed)
+    block <- .blockOf(prepared, block)
+    sorted <- .byName(prepared)
+    fitted <- .lessBlocks(sorted$prepared, block[sorted$cells])
     if (isTRUE(x@metadata$centring$centred)) {
-        prepared <- .centreStates(prepared, param, TRUE, key, threads,
+        fitted <- .centreStates(fitted, param, TRUE, key, threads,
             FALSE
         )$prepared
     }
-    view <- .estimatorView(prepared)
+    rows <- match(rownames(s), fitted$labels[!fitted$nonTF])
+    columns <- match(colnames(s), fitted$labels)
+    view <- .estimatorView(fitted)
     frozen <- .shrinkageOf(x, param, view)
     again <- .estimateFrozen(param, view, key, threads, frozen)[rows, columns,
         drop = FALSE
     ]
     .checkRefit(s, again, .selfEdges(s))
-    list(prepared = prepared, view = view, rows = rows, columns = columns,
-        frozen = frozen
+    list(prepared = prepared, cells = sorted$cells, view = view, rows = rows,
+        columns = columns, frozen = frozen
     )
 }
 

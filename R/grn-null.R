@@ -88,7 +88,7 @@ setClass("GRNNull", contains = "CausewayReport", slots = c(
 #'   don't depend on it.
 #' @param verbose show progress.
 #' @param ... expression: `assay.type`, `symbols`, `species`, `preprocess`,
-#'   `alreadyNormalised` as they were given to [inferGRN()].
+#'   `alreadyNormalised`, `block` as they were given to [inferGRN()].
 #' @return A [GRNNull-class].
 #' @section Errors: filtered networks; networks whose scores are all equal;
 #'   for expression, no `cells`, an estimator that isn't known, a network

@@ -50,7 +50,8 @@
 #'   is 10,000; `minCells` replaces the floor below.
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
 #'   whole number. Only trees and the search for states (`centre`) use random
-#'   numbers.
+#'   numbers, which go by the names of genes and cells: the order of rows and
+#'   columns of `x` does not matter.
 #' @param threads threads of the engine; `NULL`: option `causeway.threads`,
 #'   else at most 2. Results don't depend on it.
 #' @param reliability multiply scores by their reliability, see below? FALSE:
@@ -99,6 +100,7 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
         genes, alreadyNormalised, preprocess, assay
     )
     prepared <- .networkCells(x, how, verbose, cells)
+    by <- if (is.character(block) && length(block) == 1L) block
     block <- .blockOf(prepared, block, verbose)
     key <- .newKey(seed)
     threads <- .threads(threads)
@@ -107,10 +109,11 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
         " genes, ", .count(ncol(prepared$values), "cell"), "."
     )
     start <- proc.time()[["elapsed"]]
-    centred <- .centreStates(.lessBlocks(prepared, block), model, centre, key,
-        threads, verbose
+    sorted <- .byName(prepared)
+    centred <- .centreStates(.lessBlocks(sorted$prepared, block[sorted$cells]),
+        model, centre, key, threads, verbose
     )
-    model <- .settleWeights(model, prepared, centred$report, verbose)
+    model <- .settleWeights(model, sorted$prepared, centred$report, verbose)
     view <- .estimatorView(centred$prepared)
     view$verbose <- verbose
     fit <- .estimate(model, view, key, threads)
@@ -118,12 +121,14 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
         fit$reliability <- .edgeReliability(view$genes, view$tf + 1L)
         fit$scores <- fit$scores * fit$reliability
     }
-    fit$cells <- .cellsOfBoth(prepared$values, view$tf + 1L)
     fit$halves <- .halvesReport(model, centred, key, threads)
+    fit <- .inOrder(fit, sorted, prepared$nonTF)
+    fit$cells <- .cellsOfBoth(prepared$values, which(!prepared$nonTF))
     out <- .estimatorNetwork(model, prepared, fit, key,
         proc.time()[["elapsed"]] - start, centred$report
     )
     out@metadata$block <- levels(block)
+    out@metadata$blockBy <- if (!is.null(block)) by
     out
 })
 
@@ -154,6 +159,36 @@ setMethod("inferGRN", c("GRNParam", "missing"),
     .stopArgument("x", "is the model; the cells come first, ",
         "inferGRN(x, model)."
     )
+}
+
+## Random numbers and sums go by the place of a gene and a cell. `prepared` in
+## the order of their names, so that another order gives the same network; and
+## that order.
+.byName <- function(prepared) {
+    genes <- order(prepared$labels, method = "radix")
+    cells <- order(prepared$cells, method = "radix")
+    prepared$values <- prepared$values[genes, cells, drop = FALSE]
+    prepared$labels <- prepared$labels[genes]
+    prepared$nonTF <- prepared$nonTF[genes]
+    prepared$cells <- prepared$cells[cells]
+    if (!is.null(prepared$cellData)) {
+        prepared$cellData <- prepared$cellData[cells, , drop = FALSE]
+    }
+    list(prepared = prepared, genes = genes, cells = cells)
+}
+
+## What was fitted by name, in the order of the cells that were given.
+.inOrder <- function(fit, sorted, nonTF) {
+    gene <- order(sorted$genes)
+    tf <- match(gene[!nonTF], which(!sorted$prepared$nonTF))
+    for (part in intersect(c("scores", "sign", "reliability"), names(fit))) {
+        fit[[part]] <- fit[[part]][tf, gene, drop = FALSE]
+    }
+    if (!is.null(fit$targets)) {
+        fit$targets <- fit$targets[gene, , drop = FALSE]
+        rownames(fit$targets) <- NULL
+    }
+    fit
 }
 
 ## The same by gene, as the engine reads it (src/glue/r_estimators.c).

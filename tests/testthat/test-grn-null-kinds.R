@@ -135,3 +135,28 @@ test_that("a network centred on states is refitted centred", {
         "don't give 'x'"
     )
 })
+
+test_that("a network less the means of blocks is inferred again so", {
+    donor <- rep(c("a", "b", "c"), length.out = ncol(cells))
+    shifted <- SummarizedExperiment::assay(cells, "counts")
+    shifted[, donor == "b"] <- shifted[, donor == "b"] *
+        rep(1 + 9 * (seq_len(nrow(shifted)) %% 2), sum(donor == "b"))
+    given <- SummarizedExperiment::SummarizedExperiment(
+        list(counts = shifted), colData = S4Vectors::DataFrame(donor = donor,
+            row.names = colnames(shifted)))
+    infer <- function(block) {
+        inferGRN(given, CorGRNParam(), tfs = tfNames(grn), seed = 1,
+            genes = geneNames(grn), block = block, verbose = FALSE
+        )
+    }
+    g <- infer("donor")
+    null <- nullGRN(g, "expression", nPerm = 2, cells = given, seed = 1)
+    expect_equal(null@nPerm, 2L)
+    g <- infer(donor)
+    expect_error(nullGRN(g, "expression", nPerm = 2, cells = given),
+        "'block' is needed.*a, b, c")
+    other <- nullGRN(g, "expression", nPerm = 2, cells = given, seed = 1,
+        block = donor
+    )
+    expect_identical(other@mean, null@mean)
+})

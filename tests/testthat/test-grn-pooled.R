@@ -158,3 +158,30 @@ test_that("options for the engine are checked by name and type", {
     bad$trees <- "many"
     expect_error(grow(bad), "trees")
 })
+
+test_that("the order of genes and cells doesn't matter", {
+    cells <- simulateCells(nCells = 320, nGenes = 80, nTFs = 8, seed = 3)
+    x <- SummarizedExperiment::assay(cells, "counts")
+    set.seed(1)
+    mixed <- x[sample(nrow(x)), sample(ncol(x))]
+    infer <- function(x, param) {
+        inferGRN(x, param, tfs = rownames(cells)[1:8], nTargets = Inf,
+            seed = 2, verbose = FALSE
+        )
+    }
+    for (param in list(TreeGRNParam(trees = 6),
+        TreeGRNParam("boosting", trees = 20), CombinedGRNParam())) {
+        a <- infer(x, param)
+        b <- infer(mixed, param)
+        expect_identical(as.matrix(b)[rownames(a@scores), colnames(a@scores)],
+            as.matrix(a)
+        )
+        expect_identical(metadata(b)$sign[rownames(a@scores),
+            colnames(a@scores)], metadata(a)$sign)
+        expect_identical(metadata(b)$halves, metadata(a)$halves)
+        at <- match(metadata(a)$targets$gene, metadata(b)$targets$gene)
+        expect_equal(metadata(b)$targets[at, ], metadata(a)$targets,
+            ignore_attr = TRUE
+        )
+    }
+})
