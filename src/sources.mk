@@ -117,6 +117,9 @@ ENGINE_SOURCES = \
   engine/models/sfm/sfm_class.c \
   engine/models/sfm/sfm.c \
   engine/models/sfm/balance.c \
+  engine/models/gears/gears.c \
+  engine/models/gears/gears_build.c \
+  engine/models/gears/gears_class.c \
   engine/models/efm/efm.c \
   engine/models/efm/efm_class.c \
   engine/models/effendi/effendi.c \

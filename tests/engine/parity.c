@@ -442,6 +442,7 @@ static void run_sfm(const char *dir)
 #include "parity_efm.h"
 #include "parity_bert.h"
 #include "parity_cellfm.h"
+#include "parity_gears.h"
 #include "parity_hyena.h"
 #include "parity_scgpt.h"
 #include "parity_metrics.h"
@@ -472,6 +473,8 @@ static void visit(const char *dir, int depth)
             run_cellfm_data(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else if (encoder_is(dir, "d_model", "layer"))
             run_hyena(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "num_perts", "hidden_size"))
+            run_gears(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else if (encoder_is(dir, "n_labels", "n_batches"))
             run_scib(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else if (encoder_is(dir, "k", "snn_prune"))

@@ -5,6 +5,7 @@
 #include "cellfm/cellfm.h"
 #include "effendi/effendi.h"
 #include "efm/efm.h"
+#include "gears/gears.h"
 #include "hyena/hyena.h"
 #include "scgpt/scgpt.h"
 #include "sfm/sfm.h"
@@ -19,6 +20,7 @@ static const cw_model_class *const classes[] = {
     &cw_hyena_class,
     &cw_bert_class,
     &cw_cellfm_class,
+    &cw_gears_class,
 };
 
 const cw_model_class *cw_model_class_at(int64_t i)

@@ -1,0 +1,100 @@
+/* test_gears.c: what GEARS's class learns and refuses, and that a cell's place in a batch doesn't matter unless asked for.
+ * (What it computes: golden cases, see parity_gears.h.) */
+#include "models/gears/gears.h"
+#include "model_rig.h"
+
+enum { CELLS = 6, GENES = 7, PERTS = 4 };
+
+static float control[CELLS * GENES], truth[CELLS * GENES], reference[GENES], weight[3] = {0.9f, 0.5f, 0.7f};
+static int32_t perturbed[CELLS * 2] = {0, -1, 1, 2, -1, -1, 0, -1, 3, -1, 1, 2}, condition[CELLS] = {0, 1, 2, 0, 3, 1};
+static int32_t near[6] = {0, 1, 2, 3, 5, 4}, kept[CELLS * GENES];
+
+static const cw_option small[] = {{"num_genes", NULL, GENES}, {"num_perts", NULL, PERTS}, {"hidden_size", NULL, 8}};
+
+static void fill(void)
+{
+    for (int i = 0; i < CELLS * GENES; i++) {
+        control[i] = (float)(1 + sin(i));
+        truth[i] = control[i] + (perturbed[i / GENES * 2] >= 0 ? 0.5f * (float)cos(i % GENES) : 0.0f);
+        kept[i] = i % 5 != 0;
+    }
+    for (int g = 0; g < GENES; g++) reference[g] = 1.0f;
+}
+
+static int64_t batch(cw_array *item, int64_t first, int64_t cells, int train)
+{
+    int64_t n = 0;
+    item[n++] = (cw_array){.name = "control", .type = CW_ARRAY_F32, .ndim = 2, .dim = {cells, GENES}, .data = control + first * GENES};
+    item[n++] = (cw_array){.name = "perturbed", .type = CW_ARRAY_I32, .ndim = 2, .dim = {cells, 2}, .data = perturbed + first * 2};
+    item[n++] = (cw_array){.name = "coexpression", .type = CW_ARRAY_I32, .ndim = 2, .dim = {3, 2}, .data = near};
+    item[n++] = (cw_array){.name = "coexpressionWeight", .type = CW_ARRAY_F32, .ndim = 1, .dim = {3}, .data = weight};
+    if (!train) return n;
+    item[n++] = (cw_array){.name = "truth", .type = CW_ARRAY_F32, .ndim = 2, .dim = {cells, GENES}, .data = truth + first * GENES};
+    item[n++] = (cw_array){.name = "reference", .type = CW_ARRAY_F32, .ndim = 1, .dim = {GENES}, .data = reference};
+    item[n++] = (cw_array){.name = "condition", .type = CW_ARRAY_I32, .ndim = 1, .dim = {cells}, .data = condition + first};
+    item[n++] = (cw_array){.name = "kept", .type = CW_ARRAY_I32, .ndim = 2, .dim = {cells, GENES}, .data = kept + first * GENES};
+    return n;
+}
+
+/* The last cell alone and in its batch: the same where the graph informs every cell, not as published. */
+static void test_places(int every_cell)
+{
+    cw_option option[4] = {small[0], small[1], small[2], {"every_cell", NULL, every_cell}};
+    rig r = open_rig(&cw_gears_class, option, 4);
+    cw_array item[8];
+    shelf all, one;
+    CHECK(ask(&r, "predict", NULL, 0, item, batch(item, 0, CELLS, 0), &all) == CW_OK, "%s", r.ctx->text);
+    CHECK(ask(&r, "predict", NULL, 0, item, batch(item, CELLS - 1, 1, 0), &one) == CW_OK, "%s", r.ctx->text);
+    CHECK(all.n == 1 && one.n == 1 && strcmp(one.name[0], "expression") == 0, "%d results", all.n);
+    double far = apart((float *)all.data[0] + (CELLS - 1) * GENES, one.data[0], GENES);
+    CHECK(every_cell ? far < 1e-5 : far > 1e-4, "apart by %g", far);
+    empty(&all), empty(&one), close_rig(&r);
+}
+
+static void test_learning(void)
+{
+    cw_option option[4] = {small[0], small[1], small[2], {"uncertainty", NULL, 1}};
+    rig r = open_rig(&cw_gears_class, option, 4);
+    cw_array item[8];
+    double first = 0, last = learn(&r, "train", NULL, 0, NULL, item, batch(item, 0, CELLS, 1), 150, &first);
+    CHECK(last < 0.2 * first, "%g -> %g", first, last);
+    const cw_param *unused = cw_params_find(&r.m->params, "pert_w.weight");
+    CHECK(unused && unused->role == CW_BUFFER, "what is never used isn't trained");
+    close_rig(&r);
+}
+
+static void test_refusals(void)
+{
+    rig r = open_rig(&cw_gears_class, small, 3);
+    cw_array item[8];
+    shelf s;
+    perturbed[0] = PERTS;
+    ask(&r, "predict", NULL, 0, item, batch(item, 0, CELLS, 0), &s), expect(&r, "perturbation 4 of cell 1"), empty(&s);
+    perturbed[0] = 0, near[0] = GENES;
+    ask(&r, "predict", NULL, 0, item, batch(item, 0, CELLS, 0), &s), expect(&r, "edge 1 is of no node"), empty(&s);
+    near[0] = 0;
+    batch(item, 0, CELLS, 0), item[0].dim[1] = GENES - 1;
+    ask(&r, "predict", NULL, 0, item, 4, &s), expect(&r, "control"), empty(&s);
+    close_rig(&r);
+}
+
+/* Every allocation of building and asking fails once; nothing is lost. */
+static void test_memory(void)
+{
+    for (int64_t at = 0, done = 0; !done && at < 4000; at += 7) {
+        rig r = open_rig_failing(&cw_gears_class, small, 3, at);
+        cw_array item[8];
+        shelf s = {.n = 0};
+        if (r.m && r.tape) ask(&r, "predict", NULL, 0, item, batch(item, 0, CELLS, 0), &s);
+        done = r.ctx->status == CW_OK;
+        CHECK(done || r.ctx->status == CW_ERR_MEMORY, "%s", r.ctx->text);
+        empty(&s), close_rig(&r);
+    }
+}
+
+int main(void)
+{
+    fill();
+    test_places(1), test_places(0), test_learning(), test_refusals(), test_memory();
+    return test_end();
+}
