@@ -12,10 +12,12 @@
         nTargets = how$nTargets, keep = how$keep,
         genes = if (is.null(how$tokens)) how$genes else how$tokens,
         preprocess = how$preprocess, logged = how$alreadyNormalised,
-        maxGenes = model@state$maxLength - 1L, verbose = verbose
+        maxGenes = model@state$maxLength - 1L, verbose = verbose,
+        alike = isTRUE(how$alike)
     )
     prepared$conditions <- .conditionIds(model, prepared, how, species,
-        grow = identical(mode, "train"), verbose = verbose
+        grow = identical(mode, "train") && !isTRUE(how$fixed),
+        verbose = verbose
     )
     prepared
 }

@@ -106,6 +106,26 @@
     header
 }
 
+## A float32 tensor of a file: list(shape, values), rows first.
+.readSafetensor <- function(file, name) {
+    entry <- .safetensorsHeader(file)[[name]]
+    shape <- unlist(entry$shape)
+    size <- 4 * prod(shape)
+    if (is.null(entry) || !identical(entry$dtype, "F32") ||
+        diff(entry$data_offsets) != size) {
+        stop("'", file, "' holds no float32 tensor '", name, "'.",
+            call. = FALSE
+        )
+    }
+    con <- file(file, "rb")
+    on.exit(close(con))
+    header <- sum(as.integer(readBin(con, "raw", 8L)) * 256^(0:7))
+    seek(con, 8 + header + entry$data_offsets[[1L]])
+    list(shape = shape,
+        values = readBin(con, "numeric", size / 4, 4L, endian = "little")
+    )
+}
+
 ## One float32 tensor in a safetensors file. `x` is a matrix.
 .writeSafetensor <- function(file, name, x) {
     entry <- list(list(

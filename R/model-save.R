@@ -62,7 +62,8 @@ setMethod("saveModel", "ScCAFMModel", function(model, dir,
         list.files(dir, all.files = TRUE, recursive = TRUE),
         c(unlist(.packageFiles), unlist(.modulePaths(module)), .otherFiles)
     )
-    foreign <- grep(paste0("^", .checkpointFolder, "/step-[0-9]+"), foreign,
+    foreign <- grep(paste0("^", .checkpointFolder, "/step-[0-9]+|^",
+        .logFolder, "/[a-z]+_pretrain[.]jsonl$"), foreign,
         invert = TRUE, value = TRUE
     )
     .stopForeign(dir, foreign)

@@ -4,7 +4,8 @@
     content <- list(
         version = 2L, maxLength = state$maxLength, key = state$key,
         species = state$species, status = state$status,
-        tokens = state$tokens, run = state$run, student = state$student
+        tokens = state$tokens, run = state$run, student = state$student,
+        config = state$config
     )
     if (!is.null(state$log)) {
         log <- state$log[!is.na(state$log[, "step"]), , drop = FALSE]
@@ -12,6 +13,7 @@
     }
     if (!is.null(content$run)) {
         content$run$settings <- .exactNumbers(content$run$settings)
+        content$run$files <- as.list(content$run$files)
     }
     as.character(.jsonText(content, FALSE))
 }
@@ -79,9 +81,21 @@
     saving
 }
 
-.saveIsDue <- function(state) {
-    !is.null(state$saving) && (state$run$step %% state$saving$every == 0 ||
-        state$run$step == state$run$total)
+## After `every` steps, after each file or epoch (`at`), and at the end.
+.saveIsDue <- function(state, set = NULL) {
+    saving <- state$saving
+    step <- state$run$step
+    if (is.null(saving)) {
+        return(FALSE)
+    }
+    if (step %% saving$every == 0 || step == state$run$total) {
+        return(TRUE)
+    }
+    if (is.null(saving$at)) {
+        return(FALSE)
+    }
+    place <- .stepPlace(step, .windowsOf(set$cells, state$run$settings))
+    place$window == 0 && (saving$at == "file" || place$file == 1L)
 }
 
 ## A checkpoint of the run as it is now, complete.
@@ -164,6 +178,7 @@
     state$key <- as.numeric(x$key)
     state$species <- x$species
     state$tokens <- if (length(x$tokens)) as.integer(x$tokens)
+    state$config <- x$config
     state$student <- .checkReader(x$student, files$trainState)
     if (length(x$history)) {
         log <- do.call(cbind, lapply(x$history, as.numeric))
@@ -176,6 +191,7 @@
         run <- x$run
         run$disabled <- as.character(unlist(run$disabled))
         run$tokens <- as.integer(run$tokens)
+        run$files <- if (length(run$files)) as.data.frame(run$files)
         run$settings <- lapply(run$settings, as.numeric)
         state$run <- run
         state$status <- if (x$status == "running") "stopped" else x$status

@@ -54,15 +54,9 @@
     done <- FALSE
     ## An error before the first step leaves the condition table as it was.
     on.exit(if (!done) state$conditions <- before)
-    prepared <- .modelCells(model, x, "train", how, verbose)
-    if (ncol(prepared$values) < 2L) {
-        .stopArgument("x", "leaves ", ncol(prepared$values), " cell; training ",
-            "needs two or more."
-        )
-    }
-    prepared <- arrange(prepared)
     edges <- .priorTokens(prior, model@vocab)
-    plan <- .planRun(model, prepared, settings, epochs, edges, resume, seed,
+    set <- .trainingSet(model, x, how, arrange, edges, resume, verbose)
+    plan <- .planRun(model, set, settings, epochs, edges, resume, seed,
         verbose
     )
     if (plan$total <= plan$step) {
@@ -71,23 +65,24 @@
         )
         return(invisible(model))
     }
-    .checkMemory(model, settings$batchSize, nrow(prepared$values),
-        sum(!prepared$nonTF), TRUE, "batchSize"
+    .checkMemory(model, settings$batchSize, set$genes, set$tfs, TRUE,
+        "batchSize"
     )
     saving <- .openRunFolder(model, plan, saving)
     .beginRun(model, plan, edges)
     done <- TRUE
     state$saving <- saving
-    state$species <- prepared$report$species
-    state$tokens <- prepared$tokens
-    state$coverage <- prepared$report
-    .say(verbose, "Training on ", ncol(prepared$values), " cells x ",
-        nrow(prepared$values), " genes (", prepared$report$tfs, " TFs), ",
+    state$species <- set$report$species
+    state$tokens <- set$tokens
+    state$coverage <- set$report
+    .say(verbose, "Training on ", sum(set$cells), " cells ",
+        if (length(set$cells) > 1L) paste("of", length(set$cells), "files "),
+        "x ", set$genes, " genes (", set$report$tfs, " TFs), ",
         plan$epochs, " epochs, ", plan$total - plan$step, " steps",
         if (is(model, "SFModel")) paste0("; prior ", plan$prior), "."
     )
     .saveRun(model)
-    .runSteps(model, prepared, verbose)
+    .runSteps(model, set, verbose)
     invisible(model)
 }
 
@@ -120,10 +115,10 @@
 }
 
 ## The run to do: a new one, or the old one further on.
-.planRun <- function(model, prepared, settings, epochs, edges, resume, seed,
+.planRun <- function(model, set, settings, epochs, edges, resume, seed,
     verbose) {
     old <- model@state$run
-    print <- .fingerprint(prepared, edges)
+    print <- set$print
     sameData <- !is.null(old) && identical(old$fingerprint, print)
     same <- sameData && isTRUE(all.equal(old$settings, settings,
         tolerance = 1e-12
@@ -153,12 +148,11 @@
         )
     }
     epochs <- if (is.null(epochs)) 10L else epochs
-    batches <- ceiling(ncol(prepared$values) / settings$batchSize)
-    perEpoch <- ceiling(batches / settings$accumulate)
+    perEpoch <- sum(.windowsOf(set$cells, settings))
     list(
         settings = settings, epochs = epochs, perEpoch = perEpoch,
         total = epochs * perEpoch, step = 0, fingerprint = print,
-        key = .newKey(seed), tokens = prepared$tokens,
+        key = .newKey(seed), tokens = set$tokens, files = set$files,
         prior = if (is.null(edges)) "none" else
             paste(ncol(edges), "edges"),
         usePrior = !is.null(edges), goesOn = FALSE, stretched = FALSE,
@@ -176,6 +170,11 @@
         warmupSteps = floor(plan$total * s$warmup),
         minLrRatio = s$minLrRatio, delay = floor(plan$total * s$warmup)
     )
+    further <- intersect(names(s), c("beta1", "beta2", "eps", "delay"))
+    optimizer[further] <- s[further]
+    if (isTRUE(s$constant == 1)) {
+        optimizer$schedule <- "constant"
+    }
     if (is(model, "EFModel")) {
         return(.engineBegin(model, "pretrain", optimizer,
             weights = c(expression = s$lambdaExpression), key = plan$key
@@ -184,7 +183,9 @@
     .engineBind(model, list(prior = edges))
     .engineBegin(model, "pretrain",
         optimizer = optimizer,
-        settings = list(priorEdges = s$priorEdges),
+        settings = s[intersect(names(s),
+            c("priorEdges", "priorPositive", "priorNegative")
+        )],
         weights = c(
             prior = if (plan$usePrior) s$priorWeight[[1L]] else 0,
             dag = s$lambdaDag, sparsity = s$lambdaSparsity
@@ -227,7 +228,7 @@
     invisible()
 }
 
-.runSteps <- function(model, prepared, verbose) {
+.runSteps <- function(model, set, verbose) {
     state <- model@state
     run <- state$run
     bar <- .progressStart("Training ", run$total, verbose, run$step)
@@ -240,8 +241,10 @@
     status <- tryCatch(
         {
             while (state$run$step < state$run$total) {
-                terms <- .trainStep(model, prepared)
-                if (.saveIsDue(state)) .saveRun(model)
+                .stopIfTold()
+                terms <- .trainStep(model, set)
+                .logRun(state, "step")
+                if (.saveIsDue(state, set)) .saveRun(model)
                 .progressTick(bar, state$run$step, terms)
             }
             "finished"
@@ -251,6 +254,7 @@
     state$status <- status
     .progressDone(bar)
     if (status == "stopped") {
+        .saveRun(model)
         message("Training stopped after ", state$run$step, " of ",
             state$run$total, " steps. The model is usable; ",
             "trainModel(x, model, ..., resume = TRUE) goes on from here."
@@ -278,20 +282,22 @@
     invisible()
 }
 
-## Order of the cells and masked conditions of an epoch; kept between steps.
-.epochPlan <- function(state, prepared, epoch) {
+## Order of the cells and masked conditions of an epoch (of one of several
+## files: each has its own `number`); kept between steps.
+.epochPlan <- function(state, prepared, number) {
     cached <- state$epochPlan
-    if (!is.null(cached) && identical(cached$epoch, epoch) &&
+    if (!is.null(cached) && identical(cached$number, number) &&
         identical(cached$key, state$run$key) &&
         length(cached$order) == ncol(prepared$values)) {
         return(cached)
     }
     key <- as.double(state$run$key)
     state$epochPlan <- list(
-        epoch = epoch, key = state$run$key,
-        order = .Call(cw_r_permutation, ncol(prepared$values), key, epoch) + 1L,
+        number = number, key = state$run$key,
+        order = .Call(cw_r_permutation, ncol(prepared$values), key, number) +
+            1L,
         conditions = .maskConditions(prepared$conditions,
-            state$run$settings$conditionMask, key, epoch
+            state$run$settings$conditionMask, key, number
         )
     )
     state$epochPlan
@@ -299,14 +305,18 @@
 
 ## One optimizer step: `accumulate` batches, then the update. The update and
 ## its record can't be parted by an interrupt.
-.trainStep <- function(model, prepared) {
+.trainStep <- function(model, set) {
     state <- model@state
     run <- state$run
     s <- run$settings
     started <- proc.time()[["elapsed"]]
-    epoch <- as.integer(run$step %/% run$perEpoch)
-    plan <- .epochPlan(state, prepared, epoch)
-    cells <- .windowCells(plan$order, run$step %% run$perEpoch, s)
+    at <- .stepPlace(run$step, .windowsOf(set$cells, s))
+    epoch <- at$epoch
+    prepared <- set$part(at$file)
+    plan <- .epochPlan(state, prepared,
+        epoch * length(set$cells) + at$file - 1L
+    )
+    cells <- .windowCells(plan$order, at$window, s)
     prior <- if (run$usePrior) {
         c(prior = .priorWeightAt(s$priorWeight, epoch, run$epochs))
     }

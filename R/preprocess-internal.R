@@ -45,11 +45,12 @@
 ## `genes`: NULL (TFs plus variable genes), or names or tokens of the genes to
 ## take. `floor`: NULL, or a function of the number of cells, in how many a
 ## factor or target must be seen. `variable`: names of genes to take for the
-## most variable ones. Returns values (genes x cells), tokens, labels, nonTF, cells and a
+## most variable ones. `alike`: factors are chosen as other genes are. Returns values (genes x cells), tokens, labels, nonTF, cells and a
 ## report.
 .preprocess <- function(input, vocab, tfs, mode, nTargets = 1000L,
     genes = NULL, keep = NULL, preprocess = list(), logged = NULL,
-    maxGenes = Inf, verbose = FALSE, floor = NULL, variable = NULL) {
+    maxGenes = Inf, verbose = FALSE, floor = NULL, variable = NULL,
+    alike = FALSE) {
     match <- .matchGenes(input, vocab, mode, verbose)
     s <- .preprocessSettings(preprocess, mode, nrow(input$matrix))
     qc <- .qcGenes(match$symbols)
@@ -83,7 +84,8 @@
     pick <- if (is.null(genes)) {
         always <- if (is.null(keep)) integer() else
             .givenGenes(input, match, rows, keep, "keep", verbose)
-        .chooseGenes(variation, isTf, length(columns), nTargets, always, least,
+        .chooseGenes(variation, isTf & !alike, length(columns), nTargets,
+            always, least,
             isTRUE(input$fewTfs), .knownVariable(input, match, rows, variable)
         )
     } else {

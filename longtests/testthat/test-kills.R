@@ -79,4 +79,27 @@ test_that("saveModel(overwrite = TRUE) leaves a model that loads", {
     expect_false(any(startsWith(left, paste0(".", basename(dir)))))
 })
 
+test_that("pretrain() goes on to the same bits after every kill", {
+    source(test_path("../../tests/testthat/helper-models.R"), local = TRUE)
+    source(test_path("../../tests/testthat/helper-pretrain.R"), local = TRUE)
+    folder <- pretrainFolder(epochs = 20)
+    train <- function(dir) {
+        suppressMessages(pretrain(file.path(folder, "c.yaml"),
+            file.path(folder, dir), threads = 1, verbose = FALSE
+        ))
+    }
+    seconds <- system.time(whole <- train("whole"))[["elapsed"]]
+    want <- weightsOf(whole)
+    for (i in seq_len(kills)) {
+        dir <- paste0("killed", i)
+        for (again in seq_len(1 + i %% 3)) {
+            killed(train(dir), seconds, function() {
+                file.exists(file.path(folder, "assets"))
+            })
+        }
+        expect_identical(weightsOf(train(dir)), want)
+        unlink(file.path(folder, dir), recursive = TRUE)
+    }
+})
+
 options(old)

@@ -73,10 +73,13 @@ SEXP cw_glue_return(cw_ctx *ctx, SEXP out);
 SEXP cw_r_engine_info(void);
 SEXP cw_r_gemm_speed(SEXP n, SEXP repeats, SEXP threads);
 SEXP cw_r_permutation(SEXP n, SEXP key, SEXP epoch);
+SEXP cw_r_signal_watch(SEXP yes);
+SEXP cw_r_signal_seen(void);
 
 #define CW_ENGINE_ENTRIES                                                                                              \
     {"cw_r_engine_info", (DL_FUNC)&cw_r_engine_info, 0}, {"cw_r_gemm_speed", (DL_FUNC)&cw_r_gemm_speed, 3},            \
-        {"cw_r_permutation", (DL_FUNC)&cw_r_permutation, 3}
+        {"cw_r_permutation", (DL_FUNC)&cw_r_permutation, 3},                                                           \
+        {"cw_r_signal_watch", (DL_FUNC)&cw_r_signal_watch, 1}, {"cw_r_signal_seen", (DL_FUNC)&cw_r_signal_seen, 0}
 
 /* ---- models of every class (r_model.c, r_train.c) --------------------------------------------------------------- */
 SEXP cw_r_model_classes(void);

@@ -4,9 +4,46 @@
 #include "../engine/core/threads.h"
 #include "../engine/kernels/kernels.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+/* ---- SIGTERM ----
+ *
+ * What a cluster sends before it kills. While it is watched the signal is noted only: the engine stops as for Ctrl-C, and
+ * R looks between steps. */
+static volatile sig_atomic_t told;
+static struct sigaction before;
+static int watching;
+
+static void note_signal(int number)
+{
+    (void)number;
+    told = 1;
+}
+
+/* TRUE: watch; FALSE: the signal does again what it did. */
+SEXP cw_r_signal_watch(SEXP yes)
+{
+    int on = Rf_asLogical(yes) == 1;
+    if (on && !watching) {
+        struct sigaction act;
+        memset(&act, 0, sizeof act);
+        act.sa_handler = note_signal;
+        act.sa_flags = SA_RESTART;
+        sigemptyset(&act.sa_mask);
+        told = 0;
+        watching = sigaction(SIGTERM, &act, &before) == 0;
+    } else if (!on && watching) {
+        sigaction(SIGTERM, &before, NULL);
+        watching = 0;
+    }
+    return Rf_ScalarLogical(watching);
+}
+
+/* Has it come since it is watched? */
+SEXP cw_r_signal_seen(void) { return Rf_ScalarLogical(told != 0); }
 
 /* ---- callbacks ---- */
 
@@ -33,6 +70,7 @@ static int host_interrupted(void *user)
     static double last;
     struct timespec now;
     (void)user;
+    if (watching && told) return 1;
     if (timespec_get(&now, TIME_UTC) != TIME_UTC) return !R_ToplevelExec(check_interrupt, NULL);
     double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
     if (seconds - last < 0.05 && seconds >= last) return 0;
@@ -102,7 +140,7 @@ cw_ctx *cw_glue_enter(int threads)
 }
 
 /* Raises through causeway's own R function, so that the condition has a class; it does not return. */
-static void raise(cw_status status, const char *text)
+static void raise_status(cw_status status, const char *text)
 {
     SEXP name = PROTECT(Rf_mkString("causeway"));
     SEXP find = PROTECT(Rf_lang2(Rf_install("getNamespace"), name));
@@ -123,7 +161,7 @@ void cw_glue_leave(cw_ctx *ctx)
     cw_blas_leave(ctx->blas_before);
     cw_ctx_free(ctx);
     informed = 0;
-    if (status != CW_OK) raise(status, text);
+    if (status != CW_OK) raise_status(status, text);
 }
 
 void cw_glue_pause(cw_ctx *ctx)
@@ -134,7 +172,7 @@ void cw_glue_pause(cw_ctx *ctx)
     cw_ctx_clear(ctx);
     cw_blas_leave(ctx->blas_before);
     ctx->entered = 0;
-    if (status != CW_OK) raise(status, text);
+    if (status != CW_OK) raise_status(status, text);
 }
 
 /* ---- lists ---- */
