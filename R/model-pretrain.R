@@ -194,7 +194,7 @@ pretrain <- function(config, dir = NULL, dryRun = FALSE, resume = NULL,
         )
     } else if (plan$module == "efm") .networkOf(plan)
     if (!is.null(start)) {
-        .copyWeights(start, model, is.null(table))
+        .startFrom(start, model, is.null(table))
     }
     model
 }
@@ -220,7 +220,7 @@ pretrain <- function(config, dir = NULL, dryRun = FALSE, resume = NULL,
 
 ## Tensors of equal name, without the module's prefix; another shape is an
 ## error. A new table of conditions keeps its own rows.
-.copyWeights <- function(from, to, newTable) {
+.startFrom <- function(from, to, newTable) {
     bare <- function(names) {
         sub("^(foundation_modules\\.[a-z]+|head_modules)\\.", "", names)
     }
