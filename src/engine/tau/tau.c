@@ -10,7 +10,8 @@
 enum { PACE_PASSES = 2, PACE_ROUNDS = 2, ROUNDS = 3, GAIN_POINTS = 6, SHRINK = 10 };
 #define FIRST_SCALE 2.2   /* regression's velocities are about this much too slow: both curves are smoothed */
 #define INFLATE 1.25      /* of the likelihood's variance, for basis and smoothing; from simulations */
-#define REACH 1.6     /* of the back-trace, in longest lags: the tails of kernels */
+#define REACH 1.6         /* of the back-trace's even steps, in longest lags; the tails of kernels lie beyond */
+#define SHAPE_LEAST 0.05  /* share of genes from which a shape is reckoned with */
 #define LEAST_LAG 0.04    /* for logarithms */
 #define NINETY 1.6448536  /* half of a 90% interval in standard deviations */
 
@@ -481,6 +482,24 @@ static cw_status settle(cw_arena *arena, job *b)
     return ctx->status;
 }
 
+/* Single genes don't tell their shape: an interval holds what each shape with a share of SHAPE_LEAST or more says. The
+ * shapes mixed by likelihood alone held long lags of kinetics in half of the genes. dev (shapes, G, T). */
+static cw_status widen_by_shape(cw_arena *arena, job *b, const double *dev)
+{
+    cw_tau *t = b->t;
+    for (int s = 0; s < CW_TAU_SHAPES; s++) {
+        if (!(t->share[s] >= SHAPE_LEAST)) continue;
+        if (cw_tau_posterior(arena, b->m[0], b->m[1], b->m[2], b->m[3], b->m[4], dev + s * t->G * t->T, t->prior,
+                             t->grid, t->G, t->T) != CW_OK)
+            return cw_arena_ctx(arena)->status;
+        for (i64 g = 0; g < t->G; g++) { /* not a number stays so */
+            if (b->m[2][g] < t->low[g]) t->low[g] = b->m[2][g];
+            if (b->m[3][g] > t->high[g]) t->high[g] = b->m[3][g];
+        }
+    }
+    return CW_OK;
+}
+
 /* Lags of all genes and their errors, t->flow's velocity in final units. places (G, J); half_vl, halves as
  * cw_tau_lead gives them. */
 static cw_status read_out(cw_arena *arena, job *b, const double *places, const double *half_vl, const int32_t *halves)
@@ -502,7 +521,8 @@ static cw_status read_out(cw_arena *arena, job *b, const double *places, const d
     for (i64 i = 0; i < n; i++) memcpy(own + i * T, t->dev + b->gene[i] * T, (size_t)T * sizeof *own);
     if (log_lags(arena, b, y, error, own) != CW_OK || flow_error(arena, b, flow, half_vl, halves, pace) != CW_OK ||
         clock_error(arena, b, &c, y, error, flow, places) != CW_OK ||
-        cw_tau_posterior(arena, t->tau, t->sd, t->low, t->high, t->mode, t->dev, t->prior, t->grid, G, T) != CW_OK)
+        cw_tau_posterior(arena, t->tau, t->sd, t->low, t->high, t->mode, t->dev, t->prior, t->grid, G, T) != CW_OK ||
+        widen_by_shape(arena, b, dev) != CW_OK)
         return ctx->status;
     double unit = total_lags(arena, b, &c, flow, factor);
     cw_tau_rescale(t->dev, factor, t->grid, G, T);
@@ -672,7 +692,7 @@ cw_status cw_tau_fit(cw_arena *arena, cw_tau *t, const cw_tau_data *data, const 
 {
     cw_ctx *ctx = cw_arena_ctx(arena);
     cw_tau_data own = *data, *x = &own;
-    *t = (cw_tau){.N = x->atac.cells, .G = x->rna.rows, .P = x->atac.rows, .T = o->grid_size, .R = o->trace_size,
+    *t = (cw_tau){.N = x->atac.cells, .G = x->rna.rows, .P = x->atac.rows, .T = o->grid_size, .R = o->trace_size + (o->trace_size - 1) / 2,
                   .links = x->links};
     t->verdict = (cw_tau_verdict){NAN, NAN, NAN, NAN, 0.0, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     t->readout = o->readout;
@@ -688,7 +708,9 @@ cw_status cw_tau_fit(cw_arena *arena, cw_tau *t, const cw_tau_data *data, const 
     int32_t *gene = cw_arena_take(arena, t->G * (i64)sizeof *gene);
     if (take_results(arena, t) != CW_OK) return ctx->status;
     for (i64 k = 0; k < t->T; k++) t->grid[k] = o->grid_max * (double)k / (double)(t->T - 1);
-    for (i64 k = 0; k < t->R; k++) t->trace[k] = REACH * o->grid_max * (double)k / (double)(t->R - 1);
+    for (i64 k = 0; k < t->R; k++) /* tails of kernels: as far again, in steps twice as long */
+        t->trace[k] = REACH * o->grid_max / (double)(o->trace_size - 1) *
+                      (double)(k < o->trace_size ? k : 2 * k - o->trace_size + 1);
     cw_tau_soft(B0, t->flow.z, t->flow.landmark, t->flow.bandwidth, M, J, t->flow.d, ctx->threads);
     if (cw_tau_rates(arena, t, B0, x, o) != CW_OK) return ctx->status;
     for (i64 g = 0; g < t->G; g++) {

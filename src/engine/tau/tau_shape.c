@@ -19,9 +19,10 @@ const double cw_tau_shapes[CW_TAU_SHAPES] = {0.0, 0.5, 1.0};
 
 static void put_mass(double *row, double at, double mass, const double *trace, i64 R)
 {
-    double step = trace[1] - trace[0], x = fmin(at, trace[R - 1]) / step;
-    i64 i = (i64)x < R - 2 ? (i64)x : R - 2;
-    row[i] += mass * (1.0 - (x - (double)i)), row[i + 1] += mass * (x - (double)i);
+    i64 i = 0;
+    while (i < R - 2 && trace[i + 1] <= at) i++;
+    double x = (fmin(at, trace[R - 1]) - trace[i]) / (trace[i + 1] - trace[i]);
+    row[i] += mass * (1.0 - x), row[i + 1] += mass * x;
 }
 
 void cw_tau_kernel(double *kernel, double shape, const double *grid, i64 T, const double *trace, i64 R)
