@@ -151,6 +151,7 @@ ENGINE_SOURCES = \
   engine/tau/tau_follow.c \
   engine/tau/tau_readout.c \
   engine/pert/effects.c \
+  engine/pert/interaction.c \
   engine/pert/model.c \
   engine/pert/transport.c \
   engine/sim/screen.c \

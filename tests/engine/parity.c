@@ -477,6 +477,10 @@ static void visit(const char *dir, int depth)
             run_gears(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else if (encoder_is(dir, "n_labels", "n_batches"))
             run_scib(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "pairs", "genes"))
+            run_interactions(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
+        else if (encoder_is(dir, "n_tf", "top_k_edges"))
+            run_sccafm_eval(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else if (encoder_is(dir, "k", "snn_prune"))
             run_modules(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
         else printf("%s: of a kind this version has no model for: not compared\n", dir);

@@ -1,7 +1,11 @@
 /* parity_metrics.h: golden cases without weights: metrics of integration (scib_*), gene graphs and enrichment
- * (modules_*). Included by parity.c after parity_encoder.h. */
+ * (modules_*), interactions of perturbations (gears_gi_*), scores of networks (sccafm_eval_*). Included by parity.c after
+ * parity_encoder.h. */
+#include "pert/interaction.h"
 #include "stats/integration.h"
 #include "stats/neighbours.h"
+#include "stats/ranking.h"
+#include "stats/wasserstein.h"
 
 static double *metric_doubles(encoder_case *c, const char *name)
 {
@@ -198,5 +202,121 @@ static void run_modules(const char *dir, const char *kernels, int threads)
     end_group();
     cw_weighted_graph_free(c.ctx, &shared), cw_weighted_graph_free(c.ctx, &umap);
     free(index), free(distance);
+    encoder_close(&c, NULL);
+}
+
+/* ---- interactions of perturbations ---- */
+
+static void run_interactions(const char *dir, const char *kernels, int threads)
+{
+    encoder_case c;
+    if (!encoder_open(&c, dir, kernels, threads)) return;
+    printf("%s: interactions of perturbations\n", dir);
+    int64_t genes = cw_json_int(c.ctx, c.config, "genes", 1, 1, 1 << 20), pairs = cw_json_int(c.ctx, c.config, "pairs", 1, 1, 64);
+    const double *first = metric_doubles(&c, "first"), *second = metric_doubles(&c, "second");
+    const double *both = metric_doubles(&c, "double");
+    static const char *const name[] = {"c1", "c2", "mag", "dominance", "corr_fit", "dcor", "dcor_singles", "dcor_first",
+                                       "dcor_second", "eq_contr"};
+    double got[10][64];
+    for (int64_t p = 0; first && second && both && p < pairs; p++) {
+        cw_interaction x = {0};
+        cw_interaction_scores(c.ctx, &x, first + p * genes, second + p * genes, both + p * genes, genes);
+        const double all[] = {x.c1, x.c2, x.magnitude, x.dominance, x.fit, x.dcor, x.dcor_singles, x.dcor_first,
+                              x.dcor_second, x.equality};
+        for (int i = 0; i < 10; i++) got[i][p] = all[i];
+    }
+    for (int i = 0; i < 10 && both; i++) {
+        char full[64];
+        snprintf(full, sizeof full, "expect.%s", name[i]);
+        metric_compare(&c, "interactions", full, got[i], pairs, i < 5 ? (tolerance){0, 3e-3} : (tolerance){1e-5, 1e-7});
+    }
+    end_group();
+    encoder_close(&c, NULL);
+}
+
+/* ---- scores of networks ---- */
+
+/* Precision-recall of `positive` by `score` over the n candidates. */
+static void eval_ranking(encoder_case *c, const char *what, const double *score, const uint8_t *positive, int64_t n)
+{
+    char name[64];
+    int32_t *order = malloc((size_t)(2 * n + 1) * sizeof *order), *group = order + n;
+    cw_rank_score got = {0};
+    cw_rank_sort(c->ctx, order, group, score, n);
+    cw_rank_metrics(&got, &(cw_ranking){n, order, group, positive}, NULL);
+    const tolerance tol = {1e-6, 1e-7};
+    snprintf(name, sizeof name, "expect.%s.auprc", what);
+    metric_compare(c, "ranking", name, &got.auprc, 1, tol);
+    snprintf(name, sizeof name, "expect.%s.early_precision", what);
+    metric_compare(c, "ranking", name, &got.early, 1, tol);
+    free(order);
+}
+
+/* Wasserstein distances of the top edges of perturbed factors: the target's values against those in control cells. */
+static void eval_perturbed(encoder_case *c, const double *score, int64_t tfs, int64_t genes, int64_t top)
+{
+    int64_t cells = 0, n = 0;
+    int32_t *of = metric_ints(c, "perturbation", &cells), *edge = malloc((size_t)(3 * tfs * genes + 1) * sizeof *edge);
+    const double *x = metric_doubles(c, "expression");
+    double *ranked = malloc((size_t)(tfs * genes + 1) * sizeof *ranked), *out = malloc((size_t)(3 * top + 1) * sizeof *out);
+    for (int32_t f = 0; of && f < tfs; f++) {
+        int there = 0;
+        for (int64_t i = 0; i < cells; i++) there |= of[i] == f;
+        for (int32_t g = 0; there && g < genes; g++)
+            if (g != f) edge[n] = f * (int32_t)genes + g, ranked[n++] = score[f * genes + g];
+    }
+    int32_t *order = edge + tfs * genes, *group = order + tfs * genes;
+    cw_rank_sort(c->ctx, order, group, ranked, n);
+    if (top > n) top = n;
+    double *value = malloc((size_t)(cells + 1) * sizeof *value), mean = 0, count = (double)n;
+    uint8_t *label = malloc((size_t)cells + 1);
+    for (int64_t e = 0; x && of && e < top; e++) {
+        int32_t f = edge[order[e]] / (int32_t)genes, g = edge[order[e]] % (int32_t)genes;
+        int64_t used = 0;
+        for (int64_t i = 0; i < cells; i++)
+            if (of[i] == f || of[i] == -1) label[used] = of[i] == f, value[used++] = x[i * genes + g];
+        double shift;
+        const cw_shift_options none = {0};
+        cw_wasserstein(c->ctx, &(cw_shifts){.distance = &out[e], .shift = &shift}, value, label, NULL, 1, &none, used, 1);
+        out[top + e] = f, out[2 * top + e] = g, mean += out[e] / (double)top;
+    }
+    const tolerance tol = {1e-6, 1e-7};
+    metric_compare(c, "perturbed", "expect.perturb.distance", out, top, tol);
+    metric_compare(c, "perturbed", "expect.perturb.source", out + top, top, tol);
+    metric_compare(c, "perturbed", "expect.perturb.target", out + 2 * top, top, tol);
+    metric_compare(c, "perturbed", "expect.perturb.mean", &mean, 1, tol);
+    metric_compare(c, "perturbed", "expect.perturb.n_candidates", &count, 1, tol);
+    for (int64_t i = 1; i < top; i++) /* sorted, for the median */
+        for (int64_t j = i; j > 0 && out[j] < out[j - 1]; j--) {
+            double t = out[j];
+            out[j] = out[j - 1], out[j - 1] = t;
+        }
+    double median = top % 2 ? out[top / 2] : (out[top / 2 - 1] + out[top / 2]) / 2;
+    metric_compare(c, "perturbed", "expect.perturb.median", &median, 1, tol);
+    free(label), free(value), free(out), free(ranked), free(edge);
+}
+
+static void run_sccafm_eval(const char *dir, const char *kernels, int threads)
+{
+    encoder_case c;
+    if (!encoder_open(&c, dir, kernels, threads)) return;
+    printf("%s: scores of networks\n", dir);
+    int64_t tfs = cw_json_int(c.ctx, c.config, "n_tf", 1, 1, 1 << 15), n = 0, ties = 0;
+    int64_t genes = cw_json_int(c.ctx, c.config, "n_genes", 1, 1, 1 << 15);
+    const double *score = metric_doubles(&c, "scores"), *tied = metric_doubles(&c, "tie.scores");
+    const int32_t *label = metric_ints(&c, "labels", NULL), *use = metric_ints(&c, "candidate", NULL);
+    const int32_t *tie_label = metric_ints(&c, "tie.labels", &ties);
+    double *kept = malloc((size_t)(tfs * genes + 1) * sizeof *kept), rate = 0;
+    uint8_t *positive = malloc((size_t)(tfs * genes + ties + 1));
+    for (int64_t i = 0; score && label && use && i < tfs * genes; i++)
+        if (use[i]) kept[n] = score[i], rate += label[i] != 0, positive[n++] = label[i] != 0;
+    rate /= (double)(n ? n : 1);
+    eval_ranking(&c, "chip", kept, positive, n);
+    metric_compare(&c, "ranking", "expect.chip.positive_rate", &rate, 1, (tolerance){1e-6, 1e-7});
+    for (int64_t i = 0; tie_label && i < ties; i++) positive[i] = tie_label[i] != 0;
+    if (tied) eval_ranking(&c, "tie", tied, positive, ties);
+    if (score) eval_perturbed(&c, score, tfs, genes, cw_json_int(c.ctx, c.config, "top_k_edges", 10, 1, 1 << 20));
+    end_group();
+    free(kept), free(positive);
     encoder_close(&c, NULL);
 }
