@@ -17,6 +17,14 @@
 #' squared effect that is not along the sum. Pairs that were not measured have
 #' no class: the model knows only one factor for all.
 #'
+#' Beside these stand the scores of Norman et al. as GEARS computes them, on
+#' the 1,000 readouts with the highest mean in control cells: a robust fit
+#' (Theil-Sen) pair ~ `c1` first + `c2` second, its `magnitude`
+#' (c1^2 + c2^2)^0.5, `dominance` |log10(c1 / c2)| and `modelFit` (correlation
+#' with the pair), distance correlations of both singles with the pair
+#' (`dcor`) and with each other (`dcorSingles`), and `equality`, how evenly
+#' the two contribute (least over most of their own distance correlations).
+#'
 #' @param fit what [fitPerturbation()] returns.
 #' @param genes genes; NULL: the perturbed ones, the 50 with the strongest
 #'   effects if there are more.
@@ -29,10 +37,11 @@
 #' @return A [PerturbationMap-class] with the tables `map` (`perturbation`,
 #'   `x`, `y`, `cluster`, `seen`, `size`), `clusters` (`cluster`, `members`,
 #'   `gene`: in most of its pairs, or NA, and its `share`) and `epistasis`
-#'   (measured pairs: `perturbation`, `ratio`, `low`, `high`, `apart`,
-#'   `class`). `plot(x, type = )` draws `"map"` or `"heatmap"` (ratios).
+#'   (measured pairs: `perturbation`, `ratio`, `low`, `high`, `apart`, the
+#'   scores above, `class`). `plot(x, type = )` draws `"map"` or `"heatmap"` (ratios).
 #' @section Errors: fewer than two genes; a layout whose package is missing.
-#' @references Norman et al. (2019) Science 365, 786 (classes of interactions).
+#' @references Norman et al. (2019) Science 365, 786 (classes of interactions);
+#'   Roohani et al. (2024) Nature Biotechnology 42, 927 (GEARS).
 #' @seealso [fitPerturbation()], [rankPerturbations()]
 #' @examples
 #' x <- simulatePerturbations(nPathways = 3, nTargets = 30, nPairs = 6,
@@ -209,13 +218,25 @@ setClass("PerturbationMap", contains = "CausewayReport")
         data.frame(perturbation = s$names[[p]], ratio = all,
             low = all - 1.96 * se, high = all + 1.96 * se,
             apart = 1 - min(1, max(0, all^2 * sum(a * b) /
-                max(sum(y * t), 1e-9))), row.names = NULL
+                max(sum(y * t), 1e-9))), .interaction(e, use, parts, p),
+            row.names = NULL
         )
     })
     out <- do.call(rbind, rows)
     out$class <- ifelse(out$low > 1, "synergy", ifelse(out$high < 1,
         "suppression", "additive"))
     out
+}
+
+## GEARS's scores of a pair, on the readouts of `use` that controls express
+## most.
+.interaction <- function(e, use, parts, pair, most = 1000L) {
+    use <- sort(head(use[order(-e$mean[use])], most))
+    x <- .Call(cw_r_interaction, e$Y[use, parts[[1L]]], e$Y[use, parts[[2L]]],
+        e$Y[use, pair])
+    data.frame(c1 = x[[1L]], c2 = x[[2L]], magnitude = x[[3L]],
+        dominance = x[[4L]], modelFit = x[[5L]], dcor = x[[6L]],
+        dcorSingles = x[[7L]], equality = x[[10L]])
 }
 
 .mapVerdict <- function(fit, map, pairs) {

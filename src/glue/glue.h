@@ -293,6 +293,7 @@ SEXP cw_r_pert_fit(SEXP data, SEXP train, SEXP perm, SEXP threads);
 SEXP cw_r_pert_predict(SEXP data, SEXP fit, SEXP train, SEXP test, SEXP threads);
 SEXP cw_r_pert_crossval(SEXP data, SEXP fold, SEXP perm, SEXP threads);
 SEXP cw_r_gaussian_map(SEXP from, SEXP to, SEXP threads);
+SEXP cw_r_interaction(SEXP first, SEXP second, SEXP pair);
 SEXP cw_r_screen(SEXP options, SEXP key, SEXP threads);
 
 #define CW_PERT_ENTRIES                                                                                                \
@@ -300,6 +301,7 @@ SEXP cw_r_screen(SEXP options, SEXP key, SEXP threads);
         {"cw_r_dense_product", (DL_FUNC)&cw_r_dense_product, 4}, {"cw_r_pert_fit", (DL_FUNC)&cw_r_pert_fit, 4},        \
         {"cw_r_pert_predict", (DL_FUNC)&cw_r_pert_predict, 5},                                                         \
         {"cw_r_pert_crossval", (DL_FUNC)&cw_r_pert_crossval, 4},                                                       \
+        {"cw_r_interaction", (DL_FUNC)&cw_r_interaction, 3},                                                           \
         {"cw_r_gaussian_map", (DL_FUNC)&cw_r_gaussian_map, 3}, {"cw_r_screen", (DL_FUNC)&cw_r_screen, 3}
 
 /* ---- rankings, nulls, shifts (r_ranking.c) ---------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 
 #include "../engine/linalg/dense.h"
 #include "../engine/pert/effects.h"
+#include "../engine/pert/interaction.h"
 #include "../engine/pert/model.h"
 #include "../engine/pert/transport.h"
 #include "../engine/sim/screen.h"
@@ -225,6 +226,25 @@ SEXP cw_r_gaussian_map(SEXP from, SEXP to, SEXP threads)
         if (ctx->status == CW_OK) cw_gaussian_map(ctx, REAL(VECTOR_ELT(out, 2)), S, S + d * d, d);
     }
     cw_free(ctx, S);
+    return cw_glue_return(ctx, out);
+}
+
+/* first, second, pair: as many numbers each. -> double (10), in the order of cw_interaction */
+SEXP cw_r_interaction(SEXP first, SEXP second, SEXP pair)
+{
+    R_xlen_t n = Rf_xlength(pair);
+    if (TYPEOF(first) != REALSXP || TYPEOF(second) != REALSXP || TYPEOF(pair) != REALSXP || Rf_xlength(first) != n ||
+        Rf_xlength(second) != n || n < 2)
+        Rf_error("internal error: three effects of as many genes are needed");
+    SEXP out = PROTECT(Rf_allocVector(REALSXP, 10));
+    double *to = REAL(out);
+    cw_ctx *ctx = cw_glue_enter(1);
+    cw_interaction x;
+    if (cw_interaction_scores(ctx, &x, REAL(first), REAL(second), REAL(pair), (int64_t)n) == CW_OK) {
+        const double all[] = {x.c1, x.c2, x.magnitude, x.dominance, x.fit, x.dcor, x.dcor_singles, x.dcor_first,
+                              x.dcor_second, x.equality};
+        memcpy(to, all, sizeof all);
+    }
     return cw_glue_return(ctx, out);
 }
 

@@ -30,13 +30,20 @@ test_that("sums are additive, more is synergy, less suppression", {
     class <- function(f) {
         s <- list(perts = list("A", "B", c("A", "B")),
             names = c("A", "B", "A+B"), effects = list(Y = of(f), T = of(f),
-                own = list(1L, 2L, 1:2)))
+                own = list(1L, 2L, 1:2), mean = seq_len(G)))
         causeway:::.epistasis(s, c("A", "B"))
     }
     expect_identical(class(1.4)$class, "synergy")
     expect_identical(class(0.6)$class, "suppression")
     expect_equal(class(1)$ratio, 1, tolerance = 0.1)
     expect_lt(class(1)$apart, 0.2)
+    scores <- class(1.4)
+    expect_equal(c(scores$c1, scores$c2), c(1.4, 1.4), tolerance = 0.1)
+    expect_equal(scores$magnitude, sqrt(scores$c1^2 + scores$c2^2))
+    expect_lt(scores$dominance, 0.05)
+    expect_gt(scores$equality, 0.8)
+    expect_gt(scores$dcor, 0.9)
+    expect_lt(scores$dcorSingles, 0.3)
 })
 
 test_that("what can't be mapped is refused", {
