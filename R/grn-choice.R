@@ -103,6 +103,7 @@
     }
     if (report$centred) {
         .say(verbose, "Expression is centred on ", report$states, " states.")
+        prepared <- .lessSums(prepared)
         prepared$values <- centred
     } else {
         .say(verbose, "Not centred on states: within them ",
@@ -185,17 +186,17 @@
 ## halves of the cells have, by ridge times reliability; a number for each
 ## matrix in `values`.
 .halvesOf <- function(prepared, values, key, threads) {
-    n <- length(prepared$cells)
+    n <- ncol(values[[1L]])
     order <- .Call(cw_r_permutation, n, key, 0) + 1L
     half <- list(order[seq_len(n %/% 2L)], order[-seq_len(n %/% 2L)])
     vapply(values, function(v) {
         fits <- lapply(half, function(at) {
-            part <- prepared
+            part <- .lessSums(prepared)
             part$values <- v[, sort(at), drop = FALSE]
             view <- .estimatorView(part)
             .estimate(RidgeGRNParam(.centreGate$variance), view, key,
                 threads
-            )$scores * .edgeReliability(view$genes, view$tf + 1L)
+            )$scores * .edgeReliability(view$sums)
         })
         .sharedTop(fits[[1L]], fits[[2L]])
     }, 0)

@@ -106,13 +106,13 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
 }
 
 .correlationSign <- function(view) {
-    s <- sign(.correlations(view$genes, view$tf + 1L, "pearson"))
+    s <- sign(.viewSums(view)$r)
     s[cbind(seq_along(view$tf), view$tf + 1L)] <- 0
     s
 }
 
 setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
-    x <- view[c("dim", "p", "i", "x")]
+    sums <- .viewSums(view)
     s <- param@settings
     s$variance <- .priorGrid(s$variance, length(view$tf))
     known <- if (nrow(s$prior)) .knownEdges(s$prior, view)
@@ -124,10 +124,10 @@ setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
     need <- .Call(cw_r_ridge_forecast, as.numeric(sizes), threads)
     .checkEstimatorMemory(need, "the regressions")
     fit <- if (is.null(known)) {
-        .Call(cw_r_ridge_pooled, x, view$tf, s$variance, threads)
+        .Call(cw_r_ridge_pooled, sums, s$variance, threads)
     } else {
-        .Call(cw_r_ridge_known, x, view$tf, known,
-            s[c("variance", "strength")], list(nPerm = s$nPerm), key, threads
+        .Call(cw_r_ridge_known, sums, known, s[c("variance", "strength")],
+            list(nPerm = s$nPerm), key, threads
         )
     }
     slope <- t(fit$slope)
@@ -136,7 +136,7 @@ setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
         targets = data.frame(
             ## 0: a constant gene, of which there is nothing to say
             evidence = ifelse(fit$evidence == 0, 0,
-                fit$evidence + view$dim[[1L]] / 2
+                fit$evidence + sums$cells / 2
             ),
             variance = fit$chosen[[1L]]
         ),
@@ -180,21 +180,22 @@ setMethod(".estimate", "RidgeGRNParam", function(param, view, key, threads) {
 
 setMethod(".estimate", "CorGRNParam", function(param, view, key, threads) {
     at <- view$tf + 1L
-    r <- if (param@settings$method == "partial") {
-        .partialCorrelations(view$genes, at)
-    } else {
+    r <- switch(param@settings$method,
+        pearson = .viewSums(view)$r,
+        partial = .partialCorrelations(.viewSums(view)$r, at,
+            .shrinkage(Matrix::t(view$genes), at)
+        ),
         .correlations(view$genes, at, param@settings$method)
-    }
+    )
     r[cbind(seq_along(at), at)] <- 0
     list(scores = abs(r), sign = sign(r), targets = NULL)
 })
 
-## TFs x genes: correlation given all other TFs. With P the inverse of the
-## TFs' shrunken correlations R, beta = P r_g and s = 1 - r_g' beta it is
+## TFs x genes: correlation given all other TFs; r: Pearson's. With P the
+## inverse of the TFs' shrunken correlations R, beta = P r_g and s = 1 - r_g' beta it is
 ## beta_t / sqrt(s P_tt + beta_t^2), for TFs -P_tu / sqrt(P_tt P_uu).
-.partialCorrelations <- function(expression, tfAt,
-    lambda = .shrinkage(Matrix::t(expression), tfAt)) {
-    r <- (1 - lambda) * .correlations(expression, tfAt, "pearson")
+.partialCorrelations <- function(r, tfAt, lambda) {
+    r <- (1 - lambda) * r
     tfs <- r[, tfAt, drop = FALSE]
     diag(tfs) <- 1
     p <- tryCatch(chol2inv(chol(tfs)), error = function(e) {
@@ -267,7 +268,7 @@ setMethod(".estimate", "CombinedGRNParam", function(param, view, key,
         return(out)
     }
     at <- view$tf + 1L
-    r <- abs(.correlations(view$genes, at, "pearson"))
+    r <- abs(.viewSums(view)$r)
     r[cbind(seq_along(at), at)] <- 0
     sweep(out, 2L, apply(r, 2L, max)^(by / total), `*`)
 }

@@ -177,6 +177,12 @@
 ## and genes among its; stops when they do not give the network again.
 .refitCells <- function(x, cells, param, args, threads) {
     s <- x@scores
+    if (isTRUE(x@metadata$sampled > 0)) {
+        .stopArgument("x", "was inferred from a file of ", x@nCells, " cells, ",
+            "of which trees saw ", x@metadata$sampled, "; the null fits all ",
+            "again in memory. Infer 'x' from fewer, inferGRN(x, cells = )."
+        )
+    }
     seen <- x@metadata$coverage
     known <- list(assay.type = NULL, symbols = NULL,
         species = x@metadata$species, preprocess = list(),
@@ -260,7 +266,7 @@
 .estimateFrozen <- function(param, view, key, threads, frozen) {
     scores <- .scoresFrozen(param, view, key, threads, frozen)
     if (isTRUE(frozen$reliability)) {
-        scores <- scores * .edgeReliability(view$genes, view$tf + 1L)
+        scores <- scores * .edgeReliability(.viewSums(view))
     }
     scores
 }
@@ -274,7 +280,7 @@
     }
     if (is(param, "CorGRNParam") && param@settings$method == "partial") {
         at <- view$tf + 1L
-        r <- .partialCorrelations(view$genes, at, frozen$lambda)
+        r <- .partialCorrelations(.viewSums(view)$r, at, frozen$lambda)
         r[cbind(seq_along(at), at)] <- 0
         return(abs(r))
     }

@@ -68,6 +68,16 @@
 #'   `priorEvidence` (list: edges, given, strength, gain, nullGain, evidence;
 #'   see [GRNParam-class]). An ordinary R object: `saveRDS()` keeps it,
 #'   [writeGRN()] writes its edges.
+#' @section Files of many cells: Of more than
+#'   `options(causeway.sampleCells)` cells (10,000) in a file, or in another
+#'   matrix that isn't in memory, blocks are read in turn: ridge, Pearson
+#'   correlations, `reliability` and `cells` are those of all cells, exactly;
+#'   trees, Spearman's ranks, the shrinkage of partial correlations, `centre`
+#'   and `block` read a sample of so many, drawn by `seed`. Where expression
+#'   is centred, or a `block` is given, all come from the sample. `cells`
+#'   reads the cells it names into memory. A message says what will be done and
+#'   how much memory it takes; `metadata(x)$sampled` is the size of the sample,
+#'   0 for none. [nullGRN()] fits everything again, and refuses such a network.
 #' @section Errors: those of [cellInput]; no TF among the genes; fewer than two
 #'   cells; not enough memory. Ctrl-C stops trees within a second. Scores that
 #'   are all 0, since the cells are alike or few, are a warning.
@@ -99,17 +109,24 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     how <- .inputArgs(assay.type, symbols, species, tfs, nTargets, keep,
         genes, alreadyNormalised, preprocess, assay
     )
-    prepared <- .networkCells(x, how, verbose, cells)
     by <- if (is.character(block) && length(block) == 1L) block
-    block <- .blockOf(prepared, block, verbose)
     key <- .newKey(seed)
     threads <- .threads(threads)
+    prepared <- .networkCells(x, how, verbose, cells, most = .mostCells(),
+        key = key
+    )
+    block <- .blockOf(prepared, block, verbose)
     .say(verbose, "Network by ", .paramName(model), ": ",
         .count(prepared$report$tfs, "TF"), " x ", nrow(prepared$values),
-        " genes, ", .count(ncol(prepared$values), "cell"), "."
+        " genes, ", .count(length(prepared$cells), "cell"), "."
     )
     start <- proc.time()[["elapsed"]]
     sorted <- .byName(prepared)
+    if (is.null(sorted$prepared$sums)) {
+        sorted$prepared$sums <- .sumsOf(sorted$prepared$values,
+            which(!sorted$prepared$nonTF) - 1L, threads
+        )
+    }
     centred <- .centreStates(.lessBlocks(sorted$prepared, block[sorted$cells]),
         model, centre, key, threads, verbose
     )
@@ -118,12 +135,12 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     view$verbose <- verbose
     fit <- .estimate(model, view, key, threads)
     if (reliability) {
-        fit$reliability <- .edgeReliability(view$genes, view$tf + 1L)
+        fit$reliability <- .edgeReliability(view$sums)
         fit$scores <- fit$scores * fit$reliability
     }
+    fit$cells <- .cellsOfBoth(sorted$prepared$sums)
     fit$halves <- .halvesReport(model, centred, key, threads)
     fit <- .inOrder(fit, sorted, prepared$nonTF)
-    fit$cells <- .cellsOfBoth(prepared$values, which(!prepared$nonTF))
     out <- .estimatorNetwork(model, prepared, fit, key,
         proc.time()[["elapsed"]] - start, centred$report
     )
@@ -166,8 +183,14 @@ setMethod("inferGRN", c("GRNParam", "missing"),
 ## that order.
 .byName <- function(prepared) {
     genes <- order(prepared$labels, method = "radix")
-    cells <- order(prepared$cells, method = "radix")
-    prepared$values <- prepared$values[genes, cells, drop = FALSE]
+    if (!is.null(prepared$sums)) { # of a file: its cells stay as they come
+        prepared$sums <- .sortSums(prepared$sums, genes)
+        prepared$values <- prepared$values[genes, , drop = FALSE]
+        cells <- seq_along(prepared$cells)
+    } else {
+        cells <- order(prepared$cells, method = "radix")
+        prepared$values <- prepared$values[genes, cells, drop = FALSE]
+    }
     prepared$labels <- prepared$labels[genes]
     prepared$nonTF <- prepared$nonTF[genes]
     prepared$cells <- prepared$cells[cells]
@@ -181,7 +204,7 @@ setMethod("inferGRN", c("GRNParam", "missing"),
 .inOrder <- function(fit, sorted, nonTF) {
     gene <- order(sorted$genes)
     tf <- match(gene[!nonTF], which(!sorted$prepared$nonTF))
-    for (part in intersect(c("scores", "sign", "reliability"), names(fit))) {
+    for (part in intersect(c("scores", "sign", "reliability", "cells"), names(fit))) {
         fit[[part]] <- fit[[part]][tf, gene, drop = FALSE]
     }
     if (!is.null(fit$targets)) {
@@ -195,10 +218,12 @@ setMethod("inferGRN", c("GRNParam", "missing"),
 .estimatorView <- function(prepared) {
     byGene <- Matrix::t(.asSparse(prepared$values))
     byGene <- Matrix::drop0(as(byGene, "CsparseMatrix"))
+    tf <- which(!prepared$nonTF) - 1L
     list(
         dim = dim(byGene), p = byGene@p, i = byGene@i, x = byGene@x,
-        tf = which(!prepared$nonTF) - 1L, genes = prepared$values,
-        labels = prepared$labels
+        tf = tf, genes = prepared$values, labels = prepared$labels,
+        sums = if (is.null(prepared$sums)) .sumsOf(prepared$values, tf) else
+            prepared$sums
     )
 }
 
@@ -228,12 +253,13 @@ setMethod("inferGRN", c("GRNParam", "missing"),
         targets <- cbind(targets, fit$targets)
     }
     .warnNoScores(fit$scores)
-    PooledGRN(fit$scores, nCells = ncol(prepared$values), metadata = list(
+    PooledGRN(fit$scores, nCells = length(prepared$cells), metadata = list(
         choice = .choiceOf(param),
         model = .paramName(param), estimator = class(param)[[1L]],
         settings = .paramSettings(param), sign = sign, cells = fit$cells,
         reliability = fit$reliability, halves = fit$halves, targets = targets,
-        seed = .keyText(key), engine = .engineText(),
+        sampled = length(prepared$sampled), seed = .keyText(key),
+        engine = .engineText(),
         species = prepared$report$species, coverage = prepared$report,
         prior = .priorUse(fit$prior), priorEvidence = fit$prior,
         preprocessing = prepared$report$settings,

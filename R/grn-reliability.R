@@ -8,27 +8,15 @@
 ## that of a Pearson type III variable (a shifted gamma one). zc is the normal
 ## quantile of that tail, reliability min(1, zc / z).
 
-## TFs x genes. expression: genes x cells as the estimator reads them; tfAt:
-## positions of the TFs.
-.edgeReliability <- function(expression, tfAt) {
-    byCell <- Matrix::t(expression)
-    n <- nrow(byCell)
-    if (n < 3L) {
-        return(matrix(1, length(tfAt), ncol(byCell)))
+## TFs x genes, from sums over the cells as the estimator reads them.
+.edgeReliability <- function(sums) {
+    n <- sums$cells
+    if (n < 3) {
+        return(matrix(1, nrow(sums$r), ncol(sums$r)))
     }
-    ## with columns of mean 0 and length 1 the skewness is sqrt(n) sum u^3
-    tf <- .unitRows(byCell, tfAt, FALSE)
-    tfSkew <- colSums(tf^3)
-    starts <- seq(1L, ncol(byCell), by = 256L)
-    blocks <- lapply(starts, function(first) {
-        at <- first:min(ncol(byCell), first + 255L)
-        gene <- .unitRows(byCell, at, FALSE)
-        r <- crossprod(tf, gene)
-        g <- sqrt(n) * outer(tfSkew, colSums(gene^3)) * sign(r)
-        z <- abs(r) * sqrt(n - 1)
-        ifelse(z > 0, pmin(1, .pearsonQuantile(z, g) / z), 0)
-    })
-    matrix(unlist(blocks, use.names = FALSE), length(tfAt))
+    g <- outer(sums$skew[sums$tf + 1L], sums$skew) / sqrt(n) * sign(sums$r)
+    z <- abs(sums$r) * sqrt(n - 1)
+    ifelse(z > 0, pmin(1, .pearsonQuantile(z, g) / z), 0)
 }
 
 ## The normal quantile of a Pearson III variable's upper tail beyond z; mean 0,
@@ -53,14 +41,10 @@
 }
 
 ## In how many cells both ends of each edge are seen, TFs x genes.
-.cellsOfBoth <- function(expression, tfAt) {
-    byCell <- Matrix::t(.asSparse(expression))
-    seen <- function(at) as.matrix(byCell[, at, drop = FALSE]) > 0
-    tf <- seen(tfAt) + 0
-    starts <- seq(1L, ncol(byCell), by = 256L)
-    blocks <- lapply(starts, function(first) {
-        as.integer(crossprod(tf, seen(first:min(ncol(byCell), first + 255L)) +
-            0))
-    })
-    matrix(unlist(blocks, use.names = FALSE), length(tfAt))
+.cellsOfBoth <- function(sums) {
+    both <- t(sums$both)
+    if (sums$cells < 2^31) {
+        storage.mode(both) <- "integer"
+    }
+    both
 }

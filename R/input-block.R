@@ -46,6 +46,10 @@
     if (is.null(block)) {
         return(prepared)
     }
+    if (!is.null(prepared$sampled)) {
+        block <- block[prepared$sampled]
+    }
+    prepared <- .lessSums(prepared)
     v <- prepared$values
     .checkEstimatorMemory(28 * length(v), "cells less the means of blocks")
     mean <- .blockMeans(v, block)

@@ -24,8 +24,10 @@
 
 ## The same for estimators, which need no model and no conditions. `pick`: the
 ## cells to use, see .pickCells(); `total`: "median" scales cells to the median
-## of their totals, unless `preprocess` says otherwise.
-.networkCells <- function(x, how, verbose, pick = NULL, total = "target") {
+## of their totals, unless `preprocess` says otherwise; `most`, `key`: see
+## .preprocess(), of use without `pick`.
+.networkCells <- function(x, how, verbose, pick = NULL, total = "target",
+    most = Inf, key = NULL) {
     input <- .readFactors(.readCells(x, how, verbose), how, verbose)
     vocab <- .makeVocab(input$clean, input$symbols, input$type)
     s <- how$preprocess
@@ -54,7 +56,7 @@
         nTargets = how$nTargets, genes = how$genes, keep = how$keep,
         preprocess = s, logged = how$alreadyNormalised, verbose = verbose,
         floor = if (is.null(own)) .cellFloor else function(n) own,
-        variable = variable
+        variable = variable, most = if (is.null(pick)) most else Inf, key = key
     )
     prepared$conditions <- matrix(0L, 0L, length(prepared$cells))
     prepared <- .pickCells(prepared, pick)

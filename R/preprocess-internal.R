@@ -45,12 +45,13 @@
 ## `genes`: NULL (TFs plus variable genes), or names or tokens of the genes to
 ## take. `floor`: NULL, or a function of the number of cells, in how many a
 ## factor or target must be seen. `variable`: names of genes to take for the
-## most variable ones. `alike`: factors are chosen as other genes are. Returns values (genes x cells), tokens, labels, nonTF, cells and a
-## report.
+## most variable ones. `alike`: factors are chosen as other genes are. `most`: of more cells in a file as many are held, drawn
+## by `key`, beside sums over all (`sums`, `sampled`; see grn-sums.R). Returns
+## values (genes x cells), tokens, labels, nonTF, cells and a report.
 .preprocess <- function(input, vocab, tfs, mode, nTargets = 1000L,
     genes = NULL, keep = NULL, preprocess = list(), logged = NULL,
     maxGenes = Inf, verbose = FALSE, floor = NULL, variable = NULL,
-    alike = FALSE) {
+    alike = FALSE, most = Inf, key = NULL) {
     match <- .matchGenes(input, vocab, mode, verbose)
     s <- .preprocessSettings(preprocess, mode, nrow(input$matrix))
     qc <- .qcGenes(match$symbols)
@@ -100,10 +101,20 @@
     .checkChoice(isTf[pick], length(pick), maxGenes, mode, match, input,
         !is.null(genes)
     )
-    .prepared(input, match, rows[pick], columns, isTf[pick], s,
-        .extractValues(input$matrix, rows[pick], columns, variation$total,
-            s$target, logged, s$sanitize
-        ),
+    how <- list(target = s$target, logged = logged, sanitize = s$sanitize)
+    held <- if (.isStreamed(input$matrix, length(columns), most)) {
+        .sayStreamed(input$matrix, rows[pick], columns, isTf[pick],
+            variation$seen[pick], most, verbose
+        )
+        .streamValues(input$matrix, rows[pick], columns, isTf[pick],
+            variation$total, how, most, key
+        )
+    } else {
+        list(values = .extractValues(input$matrix, rows[pick], columns,
+            variation$total, s$target, logged, s$sanitize
+        ))
+    }
+    .prepared(input, match, rows[pick], columns, isTf[pick], s, held,
         list(vocabulary = nrow(vocab) - 1L, counts = scan$whole,
             logged = logged, floor = if (is.null(genes)) least,
             tfsBelow = below
@@ -113,9 +124,10 @@
 
 ## What .preprocess() returns: the values of the genes `chosen` in the cells
 ## `columns`, and what is known of both.
-.prepared <- function(input, match, chosen, columns, isTf, s, values, report) {
+.prepared <- function(input, match, chosen, columns, isTf, s, held, report) {
     list(
-        values = values, tokens = match$tokens[chosen],
+        values = held$values, sums = held$sums, sampled = held$sampled,
+        tokens = match$tokens[chosen],
         labels = .geneLabels(input, match, chosen), nonTF = !isTf,
         cells = input$cells[columns], columns = columns,
         cellData = input$cellData[columns, , drop = FALSE],
@@ -313,22 +325,29 @@
 ## The chosen genes' values as the model sees them, genes x cells, dgCMatrix.
 .extractValues <- function(m, rows, columns, total, target, logged,
     sanitize) {
+    how <- list(target = target, logged = logged, sanitize = sanitize)
     at <- 0L
     parts <- lapply(.columnChunks(m, columns), function(part) {
-        x <- .columnChunk(m, part, rows)
-        if (sanitize) {
-            x <- .sanitize(x)
-        }
-        here <- match(part, columns)
-        if (!logged) {
-            x <- .scaleColumns(x, target / .nonZero(total[here]))
-            x@x <- log1p(x@x)
-        }
-        x
+        here <- at + seq_along(part)
+        at <<- at + length(part)
+        .chunkValues(m, rows, part, total[here], how)
     })
     x <- if (length(parts) == 1L) parts[[1L]] else do.call(cbind, unname(parts))
     dimnames(x) <- list(NULL, NULL)
     Matrix::drop0(x)
+}
+
+## The same of one chunk; `how`: list(target, logged, sanitize).
+.chunkValues <- function(m, rows, part, total, how) {
+    x <- .columnChunk(m, part, rows)
+    if (how$sanitize) {
+        x <- .sanitize(x)
+    }
+    if (!how$logged) {
+        x <- .scaleColumns(x, how$target / .nonZero(total))
+        x@x <- log1p(x@x)
+    }
+    x
 }
 
 ## Rows of the input with these names, identifiers or symbols; NA where there

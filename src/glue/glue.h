@@ -208,14 +208,18 @@ SEXP cw_r_cells_offsets(SEXP path, SEXP layout, SEXP first, SEXP n);
 /* ---- pooled estimators (r_estimators.c) ------------------------------------------------------------------------ */
 SEXP cw_r_forest(SEXP x, SEXP tf, SEXP target, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_forest_forecast(SEXP sizes, SEXP options);
-SEXP cw_r_ridge_pooled(SEXP x, SEXP tf, SEXP grid, SEXP threads);
-SEXP cw_r_ridge_known(SEXP x, SEXP tf, SEXP known, SEXP grids, SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_gram_add(SEXP list, SEXP view, SEXP threads);
+SEXP cw_r_gram_numbers(SEXP list);
+SEXP cw_r_ridge_pooled(SEXP list, SEXP grid, SEXP threads);
+SEXP cw_r_ridge_known(SEXP list, SEXP known, SEXP grids, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads);
 
 #define CW_ESTIMATOR_ENTRIES                                                                                           \
     {"cw_r_forest", (DL_FUNC)&cw_r_forest, 6}, {"cw_r_forest_forecast", (DL_FUNC)&cw_r_forest_forecast, 2},            \
-        {"cw_r_ridge_pooled", (DL_FUNC)&cw_r_ridge_pooled, 4},                                                         \
-        {"cw_r_ridge_known", (DL_FUNC)&cw_r_ridge_known, 7},                                                           \
+        {"cw_r_gram_add", (DL_FUNC)&cw_r_gram_add, 3},                                                                 \
+        {"cw_r_gram_numbers", (DL_FUNC)&cw_r_gram_numbers, 1},                                                         \
+        {"cw_r_ridge_pooled", (DL_FUNC)&cw_r_ridge_pooled, 3},                                                         \
+        {"cw_r_ridge_known", (DL_FUNC)&cw_r_ridge_known, 6},                                                           \
         {"cw_r_ridge_forecast", (DL_FUNC)&cw_r_ridge_forecast, 2}
 
 /* ---- networks per cell state, simulated cells (r_ridge.c) ---------------------------------------------------------- */

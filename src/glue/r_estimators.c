@@ -67,32 +67,68 @@ SEXP cw_r_forest_forecast(SEXP sizes, SEXP options)
                                                     (int)s[4], &o));
 }
 
-/* The cells (cells, genes) that a ridge reads; see cw_glue_dense. */
-static float *standardised(cw_ctx *ctx, SEXP view, const cw_columns *x)
+/* ---- sums over cells -------------------------------------------------------------------------------------------- */
+
+/* list(tf (from 0), cells (1), sum, square, cube, least, most (genes), product, both (genes x TFs)); points into it. */
+static cw_gram gram_of(SEXP list)
 {
-    SEXP p = cw_glue_get(view, "p"), i = cw_glue_get(view, "i"), v = cw_glue_get(view, "x");
-    float *dense = cw_glue_dense(ctx, p, i, v, x->cells, x->genes, 1);
-    if (dense) cw_ridge_standardise(ctx, dense, x->cells, x->genes);
-    return dense;
+    static const char *const names[] = {"cells", "sum", "square", "cube", "least", "most", "product", "both"};
+    SEXP tf = cw_glue_get(list, "tf");
+    int64_t tfs = Rf_xlength(tf), genes = Rf_xlength(cw_glue_get(list, "sum"));
+    double *at[8];
+    if (TYPEOF(tf) != INTSXP) Rf_error("internal error: TFs must be integers");
+    for (int i = 0; i < 8; i++) {
+        SEXP v = cw_glue_get(list, names[i]);
+        if (TYPEOF(v) != REALSXP || Rf_xlength(v) != (i == 0 ? 1 : i < 6 ? genes : genes * tfs))
+            Rf_error("internal error: sums over cells of the wrong type");
+        at[i] = REAL(v);
+    }
+    return (cw_gram){genes, tfs, INTEGER(tf), at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7]};
 }
 
-/* x: see columns_of. tf: genes from 0. grid: prior variances. list(slope (genes x TFs), evidence, chosen). */
-SEXP cw_r_ridge_pooled(SEXP x_, SEXP tf, SEXP grid, SEXP threads)
+/* Adds cells, a dgCMatrix, genes x cells, as list(p, i, x, cells), to the list's own vectors, which nobody else has. */
+SEXP cw_r_gram_add(SEXP list, SEXP view, SEXP threads)
 {
-    cw_columns x = columns_of(x_);
-    if (TYPEOF(tf) != INTSXP || TYPEOF(grid) != REALSXP) Rf_error("internal error: TFs or grid of the wrong type");
-    int64_t tfs = Rf_xlength(tf);
-    const cw_glue_part parts[] = {{"slope", REALSXP, x.genes, tfs}, /* the engine's (TFs, genes) by rows */
-                                  {"evidence", REALSXP, x.genes, -1},
+    cw_gram gram = gram_of(list);
+    SEXP p = cw_glue_get(view, "p"), i = cw_glue_get(view, "i"), x = cw_glue_get(view, "x");
+    int cells = Rf_asInteger(cw_glue_get(view, "cells"));
+    cw_glue_need_columns(p, i, x, gram.genes, cells);
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    cw_gram_add(ctx, &gram, INTEGER(p), INTEGER(i), REAL(x), cells);
+    return cw_glue_return(ctx, PROTECT(list));
+}
+
+/* list(r (genes x TFs), mean, sd, skew) */
+SEXP cw_r_gram_numbers(SEXP list)
+{
+    cw_gram gram = gram_of(list);
+    const cw_glue_part parts[] = {{"r", REALSXP, gram.genes, gram.tfs},
+                                  {"mean", REALSXP, gram.genes, -1},
+                                  {"sd", REALSXP, gram.genes, -1},
+                                  {"skew", REALSXP, gram.genes, -1}};
+    SEXP out = PROTECT(cw_glue_make(4, parts));
+    double *v[4];
+    for (int k = 0; k < 4; k++) v[k] = REAL(VECTOR_ELT(out, k));
+    cw_ctx *ctx = cw_glue_enter(1);
+    cw_gram_gene(&gram, v[1], v[2], v[3]);
+    cw_gram_correlation(ctx, v[0], &gram);
+    return cw_glue_return(ctx, out);
+}
+
+/* ---- the ridge -------------------------------------------------------------------------------------------------- */
+
+/* list: see gram_of. grid: prior variances. list(slope (genes x TFs), evidence, chosen). */
+SEXP cw_r_ridge_pooled(SEXP list, SEXP grid, SEXP threads)
+{
+    cw_gram gram = gram_of(list);
+    if (TYPEOF(grid) != REALSXP) Rf_error("internal error: a grid of the wrong type");
+    const cw_glue_part parts[] = {{"slope", REALSXP, gram.genes, gram.tfs}, /* the engine's (TFs, genes) by rows */
+                                  {"evidence", REALSXP, gram.genes, -1},
                                   {"chosen", REALSXP, 1, -1}};
     SEXP out = PROTECT(cw_glue_make(3, parts));
     double *slope = REAL(VECTOR_ELT(out, 0)), *evidence = REAL(VECTOR_ELT(out, 1)), *chosen = REAL(VECTOR_ELT(out, 2));
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
-    float *dense = standardised(ctx, x_, &x);
-    if (ctx->status == CW_OK)
-        cw_ridge_pooled(ctx, slope, evidence, chosen, dense, INTEGER(tf), REAL(grid), Rf_xlength(grid), x.cells,
-                        x.genes, tfs);
-    cw_free(ctx, dense);
+    cw_ridge_pooled_sums(ctx, slope, evidence, chosen, &gram, REAL(grid), Rf_xlength(grid));
     return cw_glue_return(ctx, out);
 }
 
@@ -111,21 +147,20 @@ static const cw_setting known_table[] = {
     {0},
 };
 
-/* x, tf as above. known: see there. grids: list(variance, strength). options: list(nPerm). list(slope, evidence, best
+/* list as above. known: see there. grids: list(variance, strength). options: list(nPerm). list(slope, evidence, best
  * (strengths), nullGain (nPerm), chosen = c(variance, strength, gain)). */
-SEXP cw_r_ridge_known(SEXP x_, SEXP tf, SEXP known, SEXP grids, SEXP options, SEXP key, SEXP threads)
+SEXP cw_r_ridge_known(SEXP list, SEXP known, SEXP grids, SEXP options, SEXP key, SEXP threads)
 {
-    cw_columns x = columns_of(x_);
+    cw_gram gram = gram_of(list);
     SEXP start = cw_glue_get(known, "start"), who = cw_glue_get(known, "tf");
-    if (TYPEOF(tf) != INTSXP) Rf_error("internal error: TFs must be integers");
-    need_known(start, who, x.genes);
+    need_known(start, who, gram.genes);
     cw_known_options o = {0};
     cw_glue_settings(options, known_table, &o);
     o.a = cw_glue_grid(grids, "variance", &o.a_count);
     o.strength = cw_glue_grid(grids, "strength", &o.strength_count);
     o.key = cw_glue_key(key);
-    const cw_glue_part parts[] = {{"slope", REALSXP, x.genes, Rf_xlength(tf)},
-                                  {"evidence", REALSXP, x.genes, -1},
+    const cw_glue_part parts[] = {{"slope", REALSXP, gram.genes, gram.tfs},
+                                  {"evidence", REALSXP, gram.genes, -1},
                                   {"best", REALSXP, o.strength_count, -1},
                                   {"nullGain", REALSXP, o.nulls, -1},
                                   {"chosen", REALSXP, 3, -1}};
@@ -134,16 +169,13 @@ SEXP cw_r_ridge_known(SEXP x_, SEXP tf, SEXP known, SEXP grids, SEXP options, SE
     for (int i = 0; i < 5; i++) v[i] = REAL(VECTOR_ELT(out, i));
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_known found = {0};
-    int64_t *from = cw_alloc(ctx, x.genes + 1, sizeof *from);
-    float *dense = standardised(ctx, x_, &x);
-    for (int64_t g = 0; from && g <= x.genes; g++) from[g] = INTEGER(start)[g];
-    if (ctx->status == CW_OK) {
+    int64_t *from = cw_alloc(ctx, gram.genes + 1, sizeof *from);
+    for (int64_t g = 0; from && g <= gram.genes; g++) from[g] = INTEGER(start)[g];
+    if (from) {
         cw_known_edges edges = {from, INTEGER(who)};
-        cw_ridge_known(ctx, v[0], v[1], v[2], v[3], &found, dense, INTEGER(tf), &edges, &o, x.cells, x.genes,
-                       Rf_xlength(tf));
+        cw_ridge_known_sums(ctx, v[0], v[1], v[2], v[3], &found, &gram, &edges, &o);
         v[4][0] = found.a, v[4][1] = found.strength, v[4][2] = found.gain;
     }
-    cw_free(ctx, dense);
     cw_free(ctx, from);
     return cw_glue_return(ctx, out);
 }
@@ -157,7 +189,8 @@ SEXP cw_r_ridge_forecast(SEXP sizes, SEXP threads)
         Rf_error("internal error: a forecast needs five or six sizes");
     const double *s = REAL(sizes);
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
-    double cells = s[0], genes = s[1], tfs = s[2], states = s[3], bytes = 4 * cells * genes;
+    double cells = s[0], genes = s[1], tfs = s[2], states = s[3];
+    double bytes = states > 0 ? 4 * cells * genes : 24 * genes * tfs; /* states: the cells; else sums over them */
     if (given == 6) {
         cw_known_options o = {.a_count = (int64_t)s[4], .strength_count = 1};
         bytes += (double)cw_ridge_known_bytes(ctx, &o, (int64_t)genes, (int64_t)tfs, (int64_t)s[5]);

@@ -675,11 +675,81 @@ static void test_interrupts(void)
         }
 }
 
+/* ---- from sums over cells ---------------------------------------------------------------------------------------- */
+
+typedef struct sums {
+    cw_gram gram;
+    double cells, *room;
+} sums;
+
+/* Of x (cells, genes) with every third value left out as an unlisted zero, in blocks of `width` cells. */
+static void add_all(cw_ctx *ctx, sums *s, const problem *p, int64_t width, double bad)
+{
+    int64_t G = p->genes, T = p->tfs;
+    s->cells = 0, s->room = calloc((size_t)(5 * G + 2 * T * G), 8);
+    s->gram = (cw_gram){G, T, p->tf, &s->cells, s->room, s->room + G, s->room + 2 * G, s->room + 3 * G, s->room + 4 * G,
+                        s->room + 5 * G, s->room + 5 * G + T * G};
+    int32_t *start = malloc((size_t)(width + 1) * 4), *gene = malloc((size_t)(width * G) * 4);
+    double *value = malloc((size_t)(width * G) * 8);
+    for (int64_t c0 = 0; c0 < p->cells && ctx->status == CW_OK; c0 += width) {
+        int64_t n = p->cells - c0 < width ? p->cells - c0 : width;
+        int32_t k = 0;
+        for (int64_t c = 0; c < n; c++) {
+            start[c] = k;
+            for (int64_t g = 0; g < G; g++) {
+                if (p->x[(c0 + c) * G + g] == 0.0f) continue;
+                gene[k] = (int32_t)g, value[k++] = p->x[(c0 + c) * G + g] + bad;
+            }
+        }
+        start[n] = k;
+        cw_gram_add(ctx, &s->gram, start, gene, value, n);
+    }
+    free(start), free(gene), free(value);
+}
+
+static void test_sums(void)
+{
+    const int64_t sizes[][3] = {{37, 5, 1}, {101, 11, 3}, {530, 23, 11}};
+    for (int k = 0; k < 3; k++) {
+        problem p = make_problem(sizes[k][0], sizes[k][1], sizes[k][2], 1, 9, 0);
+        int64_t G = p.genes, T = p.tfs, all = 5 * G + 2 * T * G;
+        for (int64_t i = 0; i < p.cells * G; i++)
+            if (i / G % 5 && i % 3 == 0) p.x[i] = 0.0f; /* every fifth cell is full */
+        for (int64_t c = 0; c < p.cells; c++) p.x[c * G + G - 1] = 2.5f; /* one value: constant */
+        cw_ctx *ctx = new_ctx(1);
+        sums one, many;
+        add_all(ctx, &one, &p, p.cells, 0);
+        CHECK(ctx->status == CW_OK, "%s", ctx->text);
+        for (int64_t width = 1; width < 60; width = 3 * width + 4) {
+            ctx->threads = 2;
+            add_all(ctx, &many, &p, width, 0);
+            CHECK(memcmp(one.room, many.room, (size_t)all * 8) == 0 && many.cells == one.cells,
+                  "blocks of %lld cells give other sums", (long long)width);
+            free(many.room);
+        }
+        double *slope = poison((size_t)(T * G) * 8), *evidence = poison((size_t)G * 8), chosen = -1;
+        double *want = poison((size_t)(T * G) * 8), *score = poison((size_t)G * 8), best = -1, worst = 0, off = 0;
+        CHECK(cw_ridge_pooled_sums(ctx, slope, evidence, &chosen, &one.gram, cw_ridge_a, 3) == CW_OK, "%s", ctx->text);
+        cw_ridge_standardise(ctx, p.x, p.cells, G);
+        cw_ridge_pooled(ctx, want, score, &best, p.x, p.tf, cw_ridge_a, 3, p.cells, G, T);
+        CHECK(chosen == best, "chose %g, not %g", chosen, best);
+        for (int64_t i = 0; i < T * G; i++) worst = fmax(worst, fabs(slope[i] - want[i]));
+        for (int64_t g = 0; g < G; g++) off = fmax(off, fabs(evidence[g] - score[g]));
+        CHECK(worst < 1e-6 && off < 1e-3, "slopes %g, evidence %g", worst, off);
+        CHECK(evidence[G - 1] == 0.0, "a constant gene has evidence %g", evidence[G - 1]);
+        free(one.room), add_all(ctx, &one, &p, p.cells, NAN);
+        CHECK(ctx->status == CW_ERR_NUMERIC, "NaN is taken");
+        free(one.room), free(slope), free(evidence), free(want), free(score);
+        CHECK(ctx->memory.bytes == 0, "%lld bytes left", (long long)ctx->memory.bytes);
+        drop_problem(&p), cw_ctx_free(ctx);
+    }
+}
+
 int main(void)
 {
     int before = cw_blas_enter();
     test_product(), test_eigen(), test_pooled(), test_varying(), test_fallback(), test_threads(), test_constant();
-    test_refusals(), test_states(), test_neighbours(), test_known(), test_known_refusals();
+    test_refusals(), test_states(), test_neighbours(), test_known(), test_known_refusals(), test_sums();
     test_memory(), test_forecast(), test_interrupts();
     cw_blas_leave(before);
     return test_end();

@@ -257,13 +257,17 @@ test_that("weights that are not finite give an error, not an empty network", {
 })
 
 test_that("a sparse matrix that is not one is refused before it is read", {
-    good <- list(dim = c(4L, 3L), p = c(0L, 2L, 3L, 5L),
-        i = c(0L, 2L, 1L, 0L, 3L), x = c(1, 2, 3, 1, 5)
+    good <- list(p = c(0L, 2L, 3L, 5L), i = c(0L, 2L, 1L, 0L, 3L),
+        x = c(1, 2, 3, 1, 5), cells = 3L
     )
-    ridge <- function(view) {
-        .Call(causeway:::cw_r_ridge_pooled, view, 0L, 0.01, 1L)
+    add <- function(view) {
+        .Call(causeway:::cw_r_gram_add, .newSums(4L, 0L), view, 1L)
     }
-    expect_length(ridge(good)$evidence, 3L)
+    sums <- add(good)
+    ridge <- function(sums) .Call(causeway:::cw_r_ridge_pooled, sums, 0.01, 1L)
+    expect_length(ridge(sums)$evidence, 4L)
+    sums$both <- sums$both[-1L]
+    expect_error(ridge(sums), "internal error")
     for (bad in list(
         list("i", c(0L, 2L, 1L, 0L, 4L)), list("i", c(-1L, 2L, 1L, 0L, 3L)),
         list("p", c(0L, 2L, 3L, 9L)), list("p", c(0L, 6L, 3L, 5L)),
@@ -271,7 +275,7 @@ test_that("a sparse matrix that is not one is refused before it is read", {
     )) {
         view <- good
         view[[bad[[1L]]]] <- bad[[2L]]
-        expect_error(ridge(view), "damaged or was built by hand")
+        expect_error(add(view), "damaged or was built by hand")
     }
     view <- good[c("p", "i", "x")]
     view$genes <- 4
@@ -290,11 +294,9 @@ test_that("a sparse matrix that is not one is refused before it is read", {
 })
 
 test_that("known edges beyond their list are refused before they are read", {
-    x <- list(dim = c(4L, 3L), p = c(0L, 2L, 3L, 5L),
-        i = c(0L, 2L, 1L, 0L, 3L), x = c(1, 2, 3, 1, 5)
-    )
+    x <- .sumsOf(rbind(c(1, 0, 0, 1), c(0, 3, 2, 0), c(1, 0, 5, 1)), 0L)
     known <- function(start) {
-        .Call(causeway:::cw_r_ridge_known, x, 0L,
+        .Call(causeway:::cw_r_ridge_known, x,
             list(start = start, tf = c(0L, 0L)),
             list(variance = 0.01, strength = c(1, 4)), list(nPerm = 0),
             c(0, 1), 1L

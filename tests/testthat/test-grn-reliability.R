@@ -19,7 +19,7 @@ test_that("coincidences of rare genes are told from correlation", {
         v
     }, numeric(n)))
     sparse <- methods::as(x, "CsparseMatrix")
-    rel <- .edgeReliability(sparse, 1:120)
+    rel <- .edgeReliability(.sumsOf(sparse, 0:119))
     r <- cor(t(x))
     z <- abs(r) * sqrt(n - 1)
     off <- upper.tri(r) & r > 0
@@ -30,8 +30,8 @@ test_that("coincidences of rare genes are told from correlation", {
     ## what rests on all cells is left alone
     y <- matrix(rnorm(3 * 500), 3)
     y[2, ] <- y[1, ] + y[2, ]
-    expect_gt(.edgeReliability(y, 1:2)[1, 2], 0.95)
-    expect_identical(.cellsOfBoth(sparse, 1:2),
+    expect_gt(.edgeReliability(.sumsOf(y, 0:1))[1, 2], 0.95)
+    expect_identical(.cellsOfBoth(.sumsOf(sparse, 0:1)),
         structure(as.integer(tcrossprod(x[1:2, ] > 0, x > 0)),
             dim = c(2L, 120L)
         )

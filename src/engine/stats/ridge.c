@@ -172,6 +172,23 @@ static cw_status moments_fill(cw_ctx *ctx, moments *m, const float *x, const int
     return cw_poll(ctx);
 }
 
+/* Fills them from sums over cells: C and FY are the TFs' correlations with each other and the genes, times cells. */
+static cw_status moments_of(cw_ctx *ctx, moments *m, const cw_gram *gram)
+{
+    int64_t tfs = gram->tfs, genes = gram->genes;
+    double *r = cw_alloc(ctx, tfs * genes, sizeof *r), *sd = cw_alloc(ctx, genes, sizeof *sd), n = *gram->cells;
+    if (sd && cw_gram_correlation(ctx, r, gram) == CW_OK) {
+        cw_gram_gene(gram, NULL, sd, NULL);
+        for (int64_t g = 0; g < genes; g++) m->yy[g] = sd[g] > 0.0 ? n : 0.0;
+        for (int64_t t = 0; t < tfs; t++) {
+            for (int64_t g = 0; g < genes; g++) m->FY[g * tfs + t] = n * r[t * genes + g];
+            for (int64_t u = 0; u < tfs; u++) m->C[t * tfs + u] = n * r[t * genes + gram->tf[u]];
+        }
+    }
+    cw_free(ctx, r), cw_free(ctx, sd);
+    return ctx->status;
+}
+
 /* ---- one fit: given a and b = a rho ------------------------------------------------------------------------------ */
 
 /* Working memory of one fit; a fit uses the first `width` features of the moments. */
@@ -452,6 +469,19 @@ cw_status cw_ridge_pooled(cw_ctx *ctx, double *slope, double *evidence, double *
     return ctx->status;
 }
 
+cw_status cw_ridge_pooled_sums(cw_ctx *ctx, double *slope, double *evidence, double *chosen, const cw_gram *gram,
+                               const double *grid, int64_t n_grid)
+{
+    moments m;
+    int64_t cells = (int64_t)*gram->cells, genes = gram->genes;
+    if (check_ridge(ctx, gram->tf, grid, n_grid, cells, genes, gram->tfs) != CW_OK) return ctx->status;
+    if (moments_new(ctx, &m, gram->tf, cells, genes, genes, gram->tfs, 0) == CW_OK &&
+        moments_of(ctx, &m, gram) == CW_OK)
+        pooled_on(ctx, slope, evidence, chosen, &m, grid, n_grid);
+    moments_free(ctx, &m);
+    return ctx->status;
+}
+
 /* ---- edges believed beforehand ----------------------------------------------------------------------------------- */
 
 /* What one gene's fits need, in coordinates of the eigenvectors of C = F^T F = V^T diag(value) V. With all prior
@@ -706,27 +736,22 @@ done:
     return ctx->status;
 }
 
-cw_status cw_ridge_known(cw_ctx *ctx, double *slope, double *evidence, double *best, double *null_gain,
-                         cw_known *found, const float *x, const int32_t *tf, const cw_known_edges *known,
-                         const cw_known_options *options, int64_t cells, int64_t genes, int64_t tfs)
+/* On moments that are filled and made for this alone. */
+static cw_status known_on(cw_ctx *ctx, double *slope, double *evidence, double *best, double *null_gain,
+                          cw_known *found, const moments *m, const cw_known_edges *known, const cw_known_options *o)
 {
-    const cw_known_options *o = options;
-    moments m;
     int stop = 0;
     const cw_watch watch = {ctx, &stop};
-    int64_t most = 0, slots = ctx->threads > 1 ? ctx->threads : 1;
-    if (check_ridge(ctx, tf, o->a, o->a_count, cells, genes, tfs) != CW_OK ||
-        check_known(ctx, &most, known, o, genes, tfs) != CW_OK)
-        return ctx->status;
+    int64_t most = 0, slots = ctx->threads > 1 ? ctx->threads : 1, genes = m->targets, tfs = m->tfs;
+    if (check_known(ctx, &most, known, o, genes, tfs) != CW_OK) return ctx->status;
     double *value = cw_alloc(ctx, tfs, sizeof *value), *V = cw_alloc(ctx, tfs * tfs, sizeof *V);
     double *W = cw_alloc(ctx, tfs * tfs, sizeof *W), *work = cw_alloc(ctx, cw_dense_eigen_room(tfs), sizeof *work);
     double *y = cw_alloc(ctx, genes * tfs, sizeof *y), *theta = cw_alloc(ctx, genes * tfs, sizeof *theta);
     double *all = cw_alloc(ctx, genes * o->a_count * o->strength_count, sizeof *all);
     gene_fit *fits = cw_calloc(ctx, slots, sizeof *fits);
-    cw_status made = moments_new(ctx, &m, tf, cells, genes, genes, tfs, 0);
     for (int64_t i = 0; ctx->status == CW_OK && i < slots; i++) gene_fit_new(ctx, fits + i, value, W, most, tfs);
-    if (made != CW_OK || ctx->status != CW_OK || moments_fill(ctx, &m, x, tf, NULL, NULL, genes) != CW_OK) goto done;
-    memcpy(V, m.C, (size_t)(tfs * tfs) * sizeof *V);
+    if (ctx->status != CW_OK) goto done;
+    memcpy(V, m->C, (size_t)(tfs * tfs) * sizeof *V);
     if (cw_dense_eigen(value, V, work, tfs, 0) != 0) {
         cw_fail(ctx, CW_ERR_NUMERIC, "ridge: the decomposition of %lld features did not succeed", (long long)tfs);
         goto done;
@@ -735,19 +760,45 @@ cw_status cw_ridge_known(cw_ctx *ctx, double *slope, double *evidence, double *b
         value[i] = fmax(value[i], 0.0);
         for (int64_t j = 0; j < tfs; j++) W[j * tfs + i] = V[i * tfs + j];
     }
-    if (turned_targets(ctx, y, &m, V) != CW_OK ||
-        known_choose(ctx, found, best, null_gain, all, y, fits, known, &m, o) != CW_OK ||
-        known_pass(ctx, evidence, theta, y, fits, known, NULL, &m, &found->a, &found->strength, 1, 1) != CW_OK)
+    if (turned_targets(ctx, y, m, V) != CW_OK ||
+        known_choose(ctx, found, best, null_gain, all, y, fits, known, m, o) != CW_OK ||
+        known_pass(ctx, evidence, theta, y, fits, known, NULL, m, &found->a, &found->strength, 1, 1) != CW_OK)
         goto done;
     if (cw_dense_product_watched(&watch, ctx->threads, y, theta, 0, V, 0, 0.0, genes, tfs, tfs) != 0) goto done;
     for (int64_t g = 0; g < genes; g++)
-        if (m.own[g] >= 0) y[g * tfs + m.own[g]] = 0.0;
+        if (m->own[g] >= 0) y[g * tfs + m->own[g]] = 0.0;
     transpose_slopes(slope, y, genes, tfs, tfs);
 done:
     for (int64_t i = 0; fits && i < slots; i++) gene_fit_free(ctx, fits + i);
-    moments_free(ctx, &m);
     void *made_here[] = {fits, all, theta, y, work, W, V, value};
     for (size_t i = 0; i < sizeof made_here / sizeof *made_here; i++) cw_free(ctx, made_here[i]);
+    return ctx->status;
+}
+
+cw_status cw_ridge_known(cw_ctx *ctx, double *slope, double *evidence, double *best, double *null_gain,
+                         cw_known *found, const float *x, const int32_t *tf, const cw_known_edges *known,
+                         const cw_known_options *options, int64_t cells, int64_t genes, int64_t tfs)
+{
+    moments m;
+    if (check_ridge(ctx, tf, options->a, options->a_count, cells, genes, tfs) != CW_OK) return ctx->status;
+    if (moments_new(ctx, &m, tf, cells, genes, genes, tfs, 0) == CW_OK &&
+        moments_fill(ctx, &m, x, tf, NULL, NULL, genes) == CW_OK)
+        known_on(ctx, slope, evidence, best, null_gain, found, &m, known, options);
+    moments_free(ctx, &m);
+    return ctx->status;
+}
+
+cw_status cw_ridge_known_sums(cw_ctx *ctx, double *slope, double *evidence, double *best, double *null_gain,
+                              cw_known *found, const cw_gram *gram, const cw_known_edges *known,
+                              const cw_known_options *options)
+{
+    moments m;
+    int64_t cells = (int64_t)*gram->cells, genes = gram->genes;
+    if (check_ridge(ctx, gram->tf, options->a, options->a_count, cells, genes, gram->tfs) != CW_OK) return ctx->status;
+    if (moments_new(ctx, &m, gram->tf, cells, genes, genes, gram->tfs, 0) == CW_OK &&
+        moments_of(ctx, &m, gram) == CW_OK)
+        known_on(ctx, slope, evidence, best, null_gain, found, &m, known, options);
+    moments_free(ctx, &m);
     return ctx->status;
 }
 

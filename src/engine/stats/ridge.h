@@ -17,6 +17,7 @@
 #define CW_RIDGE_H
 
 #include "../core/core.h"
+#include "gram.h"
 
 /* Grids of the method page; freer ones overfit shallow data. */
 enum { CW_RIDGE_A_COUNT = 3, CW_RIDGE_RHO_COUNT = 3 };
@@ -36,6 +37,10 @@ cw_status cw_ridge_centre(cw_ctx *ctx, float *x, const float *w, int64_t cells, 
 cw_status cw_ridge_pooled(cw_ctx *ctx, double *slope, double *evidence, double *chosen, const float *x,
                           const int32_t *tf, const double *grid, int64_t n_grid, int64_t cells, int64_t genes,
                           int64_t tfs);
+
+/* The same from sums over cells, standardised in double; a gene that doesn't vary counts as constant. */
+cw_status cw_ridge_pooled_sums(cw_ctx *ctx, double *slope, double *evidence, double *chosen, const cw_gram *gram,
+                               const double *grid, int64_t n_grid);
 
 /* Edges believed beforehand: the TFs of gene g are tf[start[g] .. start[g + 1]), indices into the network's TFs,
  * ascending. A gene's edge from itself counts for nothing. */
@@ -66,6 +71,11 @@ typedef struct cw_known {
 cw_status cw_ridge_known(cw_ctx *ctx, double *slope, double *evidence, double *best, double *null_gain,
                          cw_known *found, const float *x, const int32_t *tf, const cw_known_edges *known,
                          const cw_known_options *options, int64_t cells, int64_t genes, int64_t tfs);
+
+/* The same from sums over cells. */
+cw_status cw_ridge_known_sums(cw_ctx *ctx, double *slope, double *evidence, double *best, double *null_gain,
+                              cw_known *found, const cw_gram *gram, const cw_known_edges *known,
+                              const cw_known_options *options);
 
 /* Bytes it will take beside its arguments; `most`: TFs known of one gene. */
 int64_t cw_ridge_known_bytes(const cw_ctx *ctx, const cw_known_options *options, int64_t genes, int64_t tfs,
