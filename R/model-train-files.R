@@ -8,7 +8,7 @@
     if (inherits(x, "causewayFiles")) {
         return(.fileSet(model, x, how, arrange, edges, resume, verbose))
     }
-    if (is.character(x) && length(x) > 1L) {
+    if (is.character(x) && is.null(dim(x)) && length(x) > 1L) {
         x <- .trainFiles(x)
         return(.fileSet(model, x, how, arrange, edges, resume, verbose))
     }
