@@ -73,7 +73,7 @@
 #' writeLines(c(
 #'     "model_source: assets",
 #'     "data:", "  train_paths: cells.h5ad", "  batch_size: 16",
-#'     "  max_length: 512", "  preprocess: {enabled: true, min_genes: 0}",
+#'     "  max_length: 512", "  preprocess: {enabled: true, min_genes: 0, n_top_genes: 500}",
 #'     "optimizer: {lr: 0.001}", "trainer: {epochs: 1}"
 #' ), file.path(folder, "c.yaml"))
 #' if (requireNamespace("yaml", quietly = TRUE)) {
