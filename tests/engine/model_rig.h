@@ -111,4 +111,23 @@ static inline double learn(rig *r, const char *task_name, const cw_group *group,
     return report.total;
 }
 
+/* Every allocation of making a model and asking it fails once: the reason is memory, and nothing is left. */
+static inline void each_allocation_fails(const cw_model_class *class, const cw_option *option, int n, const char *query,
+                                         const cw_array *item, int64_t items)
+{
+    int64_t failures = 0;
+    for (int64_t at = 0;; at++) {
+        rig r = open_rig_failing(class, option, n, at);
+        shelf s = {0};
+        if (r.tape) ask(&r, query, NULL, 0, item, items, &s);
+        cw_status status = r.ctx->status;
+        empty(&s);
+        CHECK(status == CW_OK || status == CW_ERR_MEMORY, "failure %lld: %s", (long long)at, r.ctx->text);
+        close_rig(&r);
+        if (status == CW_OK) break;
+        failures++;
+    }
+    CHECK(failures > 20, "only %lld allocations", (long long)failures);
+}
+
 #endif

@@ -451,40 +451,47 @@ static void run_sfm(const char *dir)
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
+/* Kinds told by two keys of config.json. */
+static const struct {
+    const char *key, *other;
+    void (*run)(const char *dir, const char *kernels, int threads);
+} kinds[] = {{"embsize", "nheads", run_scgpt},
+             {"intermediate_size", "type_vocab_size", run_bert},
+             {"enc_dims", "value_enc_hidden", run_cellfm},
+             {"pad_len", "mask_ratio", run_cellfm_data},
+             {"d_model", "layer", run_hyena},
+             {"num_perts", "hidden_size", run_gears},
+             {"n_labels", "n_batches", run_scib},
+             {"pairs", "genes", run_interactions},
+             {"n_tf", "top_k_edges", run_sccafm_eval},
+             {"k", "snn_prune", run_modules}};
+
+static void run_case(const char *dir)
+{
+    char path[4096];
+    const char *kernels = kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS");
+    if (find(path, sizeof path, dir, "models/sfm", "sfm_config.json")) {
+        run_sfm(dir);
+    } else if (find(path, sizeof path, dir, "models/efm", "efm_config.json")) {
+        run_efm(dir, kernels, 2);
+    } else if (is_effendi(dir) && kernels_wanted && strcmp(kernels_wanted, "guard") == 0) {
+        printf("%s: effendi, host only: skipped\n", dir);
+        host_only++;
+    } else if (is_effendi(dir)) {
+        run_effendi(dir, kernels, 2);
+    } else {
+        size_t n = sizeof kinds / sizeof *kinds, i = 0;
+        while (i < n && !encoder_is(dir, kinds[i].key, kinds[i].other)) i++;
+        if (i < n) kinds[i].run(dir, kernels, 2);
+        else printf("%s: of a kind this version has no model for: not compared\n", dir);
+    }
+}
+
 static void visit(const char *dir, int depth)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/case.safetensors", dir);
-    if (exists(path)) {
-        if (find(path, sizeof path, dir, "models/sfm", "sfm_config.json")) run_sfm(dir);
-        else if (find(path, sizeof path, dir, "models/efm", "efm_config.json"))
-            run_efm(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
-        else if (is_effendi(dir) && kernels_wanted && strcmp(kernels_wanted, "guard") == 0) {
-            printf("%s: effendi, host only: skipped\n", dir);
-            host_only++;
-        } else if (is_effendi(dir)) run_effendi(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
-        else if (encoder_is(dir, "embsize", "nheads"))
-            run_scgpt(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
-        else if (encoder_is(dir, "intermediate_size", "type_vocab_size"))
-            run_bert(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
-        else if (encoder_is(dir, "enc_dims", "value_enc_hidden"))
-            run_cellfm(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
-        else if (encoder_is(dir, "pad_len", "mask_ratio"))
-            run_cellfm_data(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
-        else if (encoder_is(dir, "d_model", "layer"))
-            run_hyena(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
-        else if (encoder_is(dir, "num_perts", "hidden_size"))
-            run_gears(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
-        else if (encoder_is(dir, "n_labels", "n_batches"))
-            run_scib(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
-        else if (encoder_is(dir, "pairs", "genes"))
-            run_interactions(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
-        else if (encoder_is(dir, "n_tf", "top_k_edges"))
-            run_sccafm_eval(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
-        else if (encoder_is(dir, "k", "snn_prune"))
-            run_modules(dir, kernels_wanted ? kernels_wanted : getenv("CAUSEWAY_KERNELS"), 2);
-        else printf("%s: of a kind this version has no model for: not compared\n", dir);
-    }
+    if (exists(path)) run_case(dir);
     DIR *d = depth < 8 ? opendir(dir) : NULL;
     if (!d) return;
     char *names[4096];

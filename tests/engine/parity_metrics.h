@@ -15,15 +15,13 @@ static double *metric_doubles(encoder_case *c, const char *name)
     return x;
 }
 
-/* Whole numbers; *dim gets the last dimension's length. */
+/* Whole numbers, or NULL; *dim gets the last dimension's length. */
 static int32_t *metric_ints(encoder_case *c, const char *name, int64_t *dim)
 {
-    const cw_safetensors_entry *e = cw_safetensors_find(c->file, name);
-    double *x = metric_doubles(c, name);
-    int32_t *k = x ? encoder_hold(c, malloc((size_t)(e->count + 1) * sizeof *k)) : NULL;
-    for (int64_t i = 0; k && i < e->count; i++) k[i] = (int32_t)x[i];
-    if (dim) *dim = e && e->ndim > 0 ? e->dim[e->ndim - 1] : 0;
-    return k;
+    if (!cw_safetensors_find(c->file, name)) return NULL;
+    cw_array a = encoder_ints(c, name, name);
+    if (dim) *dim = a.ndim > 0 ? a.dim[a.ndim - 1] : 0;
+    return c->held[c->holds - 1]; /* a's, which may be written */
 }
 
 /* Values become 0 .. groups - 1 in their order; returns groups. */

@@ -1,42 +1,16 @@
 /* test_cellfm.c: CellFM beyond its golden cases: how counts are read and thinned, what is refused, that it learns, that
  * nothing is left when memory fails. */
 #include "models/cellfm/cellfm.h"
+#include "count_cells.h"
 #include "model_rig.h"
 
-enum { CELLS = 6, GENES = 30, WIDTH = 16 };
+enum { WIDTH = 16 };
 
 static const cw_option small[] = {{"n_genes", NULL, GENES},       {"enc_dims", NULL, WIDTH}, {"enc_nlayers", NULL, 2},
                                   {"enc_num_heads", NULL, 4},     {"value_enc_hidden", NULL, 12},
                                   {"enc_dropout", NULL, 0},       {"num_cls", NULL, 2},      {"variant", "pretrain", 0},
                                   {"cls_head", NULL, 0},          {"lora", NULL, 0},         {"pad_zero", NULL, 1}};
 enum { SMALL = 11, VARIANT = 7, HEAD = 8, LORA = 9, PAD = 10 };
-
-typedef struct {
-    double value[CELLS * GENES], dense[CELLS * GENES];
-    int32_t column[CELLS * GENES], token[GENES], label[CELLS];
-    int64_t start[CELLS + 1];
-    cw_array item[3];
-} cells;
-
-/* Counts whose first half of genes is high in every other cell. */
-static void fill(cells *c)
-{
-    int64_t n = 0;
-    memset(c, 0, sizeof *c);
-    for (int i = 0; i < CELLS; i++) {
-        c->label[i] = i % 2;
-        for (int g = 0; g < GENES; g++) {
-            double x = (double)((i * 7 + g * 5) % 6) * (i % 2 == (g < GENES / 2) ? 4 : 1);
-            c->dense[i * GENES + g] = x;
-            if (x > 0) c->value[n] = x, c->column[n++] = g;
-        }
-        c->start[i + 1] = n;
-    }
-    for (int g = 0; g < GENES; g++) c->token[g] = g + 1;
-    c->item[0] = (cw_array){"counts", CW_ARRAY_CSR, 2, {CELLS, GENES}, c->value, c->start, c->column};
-    c->item[1] = (cw_array){"token", CW_ARRAY_I32, 1, {GENES}, c->token, NULL, NULL};
-    c->item[2] = (cw_array){"label", CW_ARRAY_I32, 1, {CELLS}, c->label, NULL, NULL};
-}
 
 static rig open_with(int at, double number, const char *text)
 {
@@ -49,9 +23,9 @@ static rig open_with(int at, double number, const char *text)
 static void reading(void)
 {
     rig r = open_with(-1, 0, NULL);
-    static cells c;
+    static counted c;
     shelf a, b, e;
-    fill(&c);
+    fill_counted(&c, 1);
     CHECK(ask(&r, "embed", NULL, 0, c.item, 2, &a) == CW_OK, "%s", r.ctx->text);
     CHECK(((int32_t *)a.data[1])[0] == c.start[1], "genes of a cell");
     cw_array dense[2] = {c.item[0], c.item[1]};
@@ -147,15 +121,15 @@ static void hiding(void)
 static void refusals(void)
 {
     rig r = open_with(-1, 0, NULL);
-    static cells c;
+    static counted c;
     shelf s;
-    fill(&c), c.token[4] = GENES + 3;
+    fill_counted(&c, 1), c.token[4] = GENES + 3;
     ask(&r, "embed", NULL, 0, c.item, 2, &s), expect(&r, "outside the table of 32"), empty(&s);
-    fill(&c), c.value[1] = -1;
+    fill_counted(&c, 1), c.value[1] = -1;
     ask(&r, "embed", NULL, 0, c.item, 2, &s), expect(&r, "finite and >= 0"), empty(&s);
-    fill(&c), c.column[1] = GENES;
+    fill_counted(&c, 1), c.column[1] = GENES;
     ask(&r, "embed", NULL, 0, c.item, 2, &s), expect(&r, "'counts' is wrong"), empty(&s);
-    fill(&c);
+    fill_counted(&c, 1);
     ask(&r, "embed", NULL, 0, c.item, 1, &s), expect(&r, "'token' is missing"), empty(&s);
     const cw_option deep = {"layer", NULL, 3}, classes = {"class", NULL, 1};
     ask(&r, "attention", &deep, 1, c.item, 2, &s), expect(&r, "layer 3 of a model of 2"), empty(&s);
@@ -172,8 +146,8 @@ static void refusals(void)
 /* Every variant learns two classes; with LoRA the backbone keeps its bits. */
 static void training(void)
 {
-    static cells c;
-    fill(&c);
+    static counted c;
+    fill_counted(&c, 1);
     rig r = open_with(VARIANT, 0, "annotation");
     double loss = learn(&r, "annotate", NULL, 0, NULL, c.item, 3, 60, NULL);
     CHECK(loss < 0.2, "classes that ask learn six cells to %g", loss);
@@ -220,24 +194,11 @@ static void ranks(void)
     cw_ctx_free(ctx);
 }
 
-/* Every allocation of making a model and asking it fails once: the reason is memory, and nothing is left. */
 static void no_memory(void)
 {
-    static cells c;
-    fill(&c);
-    int64_t failures = 0;
-    for (int64_t at = 0;; at++) {
-        rig r = open_rig_failing(&cw_cellfm_class, small, SMALL, at);
-        shelf s = {0};
-        if (r.tape) ask(&r, "attention", NULL, 0, c.item, 2, &s);
-        cw_status status = r.ctx->status;
-        empty(&s);
-        CHECK(status == CW_OK || status == CW_ERR_MEMORY, "failure %lld: %s", (long long)at, r.ctx->text);
-        close_rig(&r);
-        if (status == CW_OK) break;
-        failures++;
-    }
-    CHECK(failures > 20, "only %lld allocations", (long long)failures);
+    static counted c;
+    fill_counted(&c, 1);
+    each_allocation_fails(&cw_cellfm_class, small, SMALL, "attention", c.item, 2);
 }
 
 int main(void)

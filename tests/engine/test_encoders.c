@@ -3,11 +3,12 @@
 #include "io/safetensors.h"
 #include "models/hyena/hyena.h"
 #include "models/scgpt/scgpt.h"
+#include "count_cells.h"
 #include "model_rig.h"
 
 #include <unistd.h>
 
-enum { CELLS = 6, GENES = 30, WIDTH = 16 };
+enum { WIDTH = 16 };
 
 /* ---- scGPT ---- */
 
@@ -17,47 +18,20 @@ static const cw_option small[] = {{"ntoken", NULL, GENES + 3}, {"pad_token_id", 
                                   {"dropout", NULL, 0}, {"lora_rank", NULL, 0}};
 enum { SMALL = 9 };
 
-typedef struct {
-    double value[CELLS * GENES], dense[CELLS * GENES];
-    int32_t column[CELLS * GENES], token[GENES], label[CELLS];
-    int64_t start[CELLS + 1];
-    cw_array sparse[3];
-} cells;
-
-/* Counts whose first half of genes is high in every other cell. */
-static void fill(cells *c)
-{
-    int64_t n = 0;
-    memset(c, 0, sizeof *c);
-    for (int i = 0; i < CELLS; i++) {
-        c->label[i] = i % 2;
-        for (int g = 0; g < GENES; g++) {
-            double x = (double)((i * 7 + g * 5) % 6) * (i % 2 == (g < GENES / 2) ? 4 : 1);
-            c->dense[i * GENES + g] = x;
-            if (x > 0) c->value[n] = x, c->column[n++] = g;
-        }
-        c->start[i + 1] = n;
-    }
-    for (int g = 0; g < GENES; g++) c->token[g] = g;
-    c->sparse[0] = (cw_array){"counts", CW_ARRAY_CSR, 2, {CELLS, GENES}, c->value, c->start, c->column};
-    c->sparse[1] = (cw_array){"token", CW_ARRAY_I32, 1, {GENES}, c->token, NULL, NULL};
-    c->sparse[2] = (cw_array){"label", CW_ARRAY_I32, 1, {CELLS}, c->label, NULL, NULL};
-}
-
 static void reading(void)
 {
     rig r = open_rig(&cw_scgpt_class, small, SMALL);
-    static cells c;
-    fill(&c);
+    static counted c;
+    fill_counted(&c, 0);
     shelf a, b, t, e;
-    CHECK(ask(&r, "embed", NULL, 0, c.sparse, 2, &a) == CW_OK, "%s", r.ctx->text);
-    cw_array dense[2] = {c.sparse[0], c.sparse[1]};
+    CHECK(ask(&r, "embed", NULL, 0, c.item, 2, &a) == CW_OK, "%s", r.ctx->text);
+    cw_array dense[2] = {c.item[0], c.item[1]};
     dense[0].type = CW_ARRAY_F64, dense[0].data = c.dense;
     ask(&r, "embed", NULL, 0, dense, 2, &b);
     CHECK(memcmp(a.data[0], b.data[0], CELLS * WIDTH * 4) == 0, "sparse and dense counts differ");
     empty(&b);
     /* the tokens it was read as, given as they are */
-    ask(&r, "tokens", NULL, 0, c.sparse, 2, &t);
+    ask(&r, "tokens", NULL, 0, c.item, 2, &t);
     int64_t length = t.count[0] / CELLS;
     int32_t *padding = calloc((size_t)t.count[0], sizeof *padding);
     for (int64_t i = 0; i < t.count[0]; i++) padding[i] = ((int32_t *)t.data[0])[i] == GENES;
@@ -73,7 +47,7 @@ static void reading(void)
     free(padding), empty(&t);
     /* one thread, and a cell alone */
     r.ctx->threads = 1;
-    ask(&r, "embed", NULL, 0, c.sparse, 2, &b);
+    ask(&r, "embed", NULL, 0, c.item, 2, &b);
     CHECK(memcmp(a.data[0], b.data[0], CELLS * WIDTH * 4) == 0, "threads change bits");
     empty(&b);
     dense[0].dim[0] = 1, dense[0].data = c.dense + 3 * GENES;
@@ -83,9 +57,9 @@ static void reading(void)
     /* draws: the same seed the same, another one not; few tokens are a choice */
     const cw_option drawn[] = {{"drawn", NULL, 1}, {"key", NULL, 4}, {"maxLength", NULL, 8}};
     const cw_option other[] = {{"drawn", NULL, 1}, {"key", NULL, 5}, {"maxLength", NULL, 8}};
-    ask(&r, "tokens", drawn, 3, c.sparse, 2, &b), ask(&r, "tokens", drawn, 3, c.sparse, 2, &e);
+    ask(&r, "tokens", drawn, 3, c.item, 2, &b), ask(&r, "tokens", drawn, 3, c.item, 2, &e);
     CHECK(b.count[0] == CELLS * 8 && memcmp(b.data[0], e.data[0], CELLS * 8 * 4) == 0, "a seed gives two readings");
-    empty(&e), ask(&r, "tokens", other, 3, c.sparse, 2, &e);
+    empty(&e), ask(&r, "tokens", other, 3, c.item, 2, &e);
     CHECK(memcmp(b.data[0], e.data[0], CELLS * 8 * 4) != 0, "two seeds give one reading");
     empty(&e), empty(&b), empty(&a);
     close_rig(&r);
@@ -94,24 +68,24 @@ static void reading(void)
 static void refusals(void)
 {
     rig r = open_rig(&cw_scgpt_class, small, SMALL);
-    static cells c;
+    static counted c;
     shelf s;
-    fill(&c), c.token[4] = GENES + 3;
-    ask(&r, "embed", NULL, 0, c.sparse, 2, &s), expect(&r, "outside the vocabulary of 33"), empty(&s);
-    fill(&c), c.value[1] = -1;
-    ask(&r, "embed", NULL, 0, c.sparse, 2, &s), expect(&r, "finite and >= 0"), empty(&s);
-    fill(&c), c.value[1] = (double)NAN;
-    ask(&r, "embed", NULL, 0, c.sparse, 2, &s), expect(&r, "finite and >= 0"), empty(&s);
-    fill(&c), c.column[1] = GENES;
-    ask(&r, "embed", NULL, 0, c.sparse, 2, &s), expect(&r, "'counts' is wrong"), empty(&s);
-    fill(&c), c.start[1] = c.start[2] + 1;
-    ask(&r, "embed", NULL, 0, c.sparse, 2, &s), expect(&r, "out of order"), empty(&s);
-    fill(&c);
-    ask(&r, "embed", NULL, 0, c.sparse, 1, &s), expect(&r, "'token' is missing"), empty(&s);
+    fill_counted(&c, 0), c.token[4] = GENES + 3;
+    ask(&r, "embed", NULL, 0, c.item, 2, &s), expect(&r, "outside the vocabulary of 33"), empty(&s);
+    fill_counted(&c, 0), c.value[1] = -1;
+    ask(&r, "embed", NULL, 0, c.item, 2, &s), expect(&r, "finite and >= 0"), empty(&s);
+    fill_counted(&c, 0), c.value[1] = (double)NAN;
+    ask(&r, "embed", NULL, 0, c.item, 2, &s), expect(&r, "finite and >= 0"), empty(&s);
+    fill_counted(&c, 0), c.column[1] = GENES;
+    ask(&r, "embed", NULL, 0, c.item, 2, &s), expect(&r, "'counts' is wrong"), empty(&s);
+    fill_counted(&c, 0), c.start[1] = c.start[2] + 1;
+    ask(&r, "embed", NULL, 0, c.item, 2, &s), expect(&r, "out of order"), empty(&s);
+    fill_counted(&c, 0);
+    ask(&r, "embed", NULL, 0, c.item, 1, &s), expect(&r, "'token' is missing"), empty(&s);
     const cw_option deep = {"layer", NULL, 3};
-    ask(&r, "attention", &deep, 1, c.sparse, 2, &s), expect(&r, "layer 3 of a model of 2"), empty(&s);
+    ask(&r, "attention", &deep, 1, c.item, 2, &s), expect(&r, "layer 3 of a model of 2"), empty(&s);
     const cw_option first = {"layer", NULL, 1};
-    ask(&r, "attention", &first, 1, c.sparse, 2, &s), expect(&r, "the same tokens"), empty(&s);
+    ask(&r, "attention", &first, 1, c.item, 2, &s), expect(&r, "the same tokens"), empty(&s);
     close_rig(&r);
     cw_ctx *ctx = cw_ctx_new(NULL);
     cw_option wrong[SMALL];
@@ -135,11 +109,11 @@ static void attention(void)
     for (int i = 0; i < 9; i++) CHECK(fabsf(x[i] - want[i] / 3) < 1e-6f, "rank %d: %g", i, (double)x[i]);
     cw_ctx_free(ctx);
     rig r = open_rig(&cw_scgpt_class, small, SMALL);
-    static cells c;
-    fill(&c);
+    static counted c;
+    fill_counted(&c, 0);
     shelf s;
     const cw_option weights[] = {{"layer", NULL, 2}, {"zeros", NULL, 1}, {"kind", "softmax", 0}};
-    CHECK(ask(&r, "attention", weights, 3, c.sparse, 2, &s) == CW_OK, "%s", r.ctx->text);
+    CHECK(ask(&r, "attention", weights, 3, c.item, 2, &s) == CW_OK, "%s", r.ctx->text);
     const double *sum = s.data[0];
     for (int i = 0; i <= GENES; i++) {
         double row = 0;
@@ -152,8 +126,8 @@ static void attention(void)
 
 static void training(void)
 {
-    static cells c;
-    fill(&c);
+    static counted c;
+    fill_counted(&c, 0);
     /* classes, by LoRA pairs and the head alone: the rest keeps its bits, and the pairs begin as nothing */
     cw_option with[SMALL + 1];
     memcpy(with, small, sizeof with);
@@ -166,12 +140,12 @@ static void training(void)
         if (p) cw_param_set(r.ctx, &p->tensor, cw_param_host(plain.ctx, &from->item[i]->tensor));
     }
     shelf a, b;
-    ask(&plain, "embed", NULL, 0, c.sparse, 2, &a), ask(&r, "embed", NULL, 0, c.sparse, 2, &b);
+    ask(&plain, "embed", NULL, 0, c.item, 2, &a), ask(&r, "embed", NULL, 0, c.item, 2, &b);
     CHECK(apart(a.data[0], b.data[0], CELLS * WIDTH) < 1e-6, "fresh pairs change the model");
     empty(&a), empty(&b);
     const float classes[] = {0, 0, 0, 0, 1, 0};
     const cw_group groups[] = {{"*", NAN, NAN, 1}, {"*lora_*|cls_decoder.*", NAN, NAN, 0}};
-    double loss = learn(&r, "train", groups, 2, classes, c.sparse, 3, 60, NULL);
+    double loss = learn(&r, "train", groups, 2, classes, c.item, 3, 60, NULL);
     CHECK(loss < 0.1, "the classes of six cells are learnt to %g", loss);
     int moved = 0;
     for (int64_t i = 0; i < from->count; i++) {
@@ -188,8 +162,8 @@ static void training(void)
     /* masked values: what the genes' levels are can be told from the gene */
     r = open_rig(&cw_scgpt_class, small, SMALL);
     const float values[] = {1, 0, 1, 0, 0, 0.1f};
-    double before = learn(&r, "train", NULL, 0, values, c.sparse, 2, 1, NULL);
-    double after = learn(&r, "train", NULL, 0, values, c.sparse, 2, 150, NULL);
+    double before = learn(&r, "train", NULL, 0, values, c.item, 2, 1, NULL);
+    double after = learn(&r, "train", NULL, 0, values, c.item, 2, 150, NULL);
     CHECK(after < 0.7 * before, "masked values: from %g to %g", before, after);
     close_rig(&r);
 }
@@ -300,29 +274,16 @@ static void published_names(void)
     remove(path);
 }
 
-/* Every allocation of making a model and asking it fails once: the reason is memory, and nothing is left. */
 static void no_memory(int dna_model)
 {
-    static cells c;
-    fill(&c);
+    static counted c;
+    fill_counted(&c, 0);
     int32_t id[40], length[1] = {40};
     for (int i = 0; i < 40; i++) id[i] = 7 + i % 4;
     const cw_array sequence[] = {{"id", CW_ARRAY_I32, 1, {40}, id, NULL, NULL},
                                  {"length", CW_ARRAY_I32, 1, {1}, length, NULL, NULL}};
-    int64_t failures = 0;
-    for (int64_t at = 0;; at++) {
-        rig r = dna_model ? open_rig_failing(&cw_hyena_class, dna, DNA, at)
-                          : open_rig_failing(&cw_scgpt_class, small, SMALL, at);
-        shelf s = {0};
-        if (r.tape) ask(&r, "embed", NULL, 0, dna_model ? sequence : c.sparse, 2, &s);
-        cw_status status = r.ctx->status;
-        empty(&s);
-        CHECK(status == CW_OK || status == CW_ERR_MEMORY, "failure %lld: %s", (long long)at, r.ctx->text);
-        close_rig(&r);
-        if (status == CW_OK) break;
-        failures++;
-    }
-    CHECK(failures > 20, "only %lld allocations", (long long)failures);
+    if (dna_model) each_allocation_fails(&cw_hyena_class, dna, DNA, "embed", sequence, 2);
+    else each_allocation_fails(&cw_scgpt_class, small, SMALL, "embed", c.item, 2);
 }
 
 int main(void)

@@ -78,23 +78,16 @@ static void test_refusals(void)
     close_rig(&r);
 }
 
-/* Every allocation of building and asking fails once; nothing is lost. */
-static void test_memory(void)
+static void no_memory(void)
 {
-    for (int64_t at = 0, done = 0; !done && at < 4000; at += 7) {
-        rig r = open_rig_failing(&cw_gears_class, small, 3, at);
-        cw_array item[8];
-        shelf s = {.n = 0};
-        if (r.m && r.tape) ask(&r, "predict", NULL, 0, item, batch(item, 0, CELLS, 0), &s);
-        done = r.ctx->status == CW_OK;
-        CHECK(done || r.ctx->status == CW_ERR_MEMORY, "%s", r.ctx->text);
-        empty(&s), close_rig(&r);
-    }
+    cw_array item[8];
+    int64_t n = batch(item, 0, CELLS, 0);
+    each_allocation_fails(&cw_gears_class, small, 3, "predict", item, n);
 }
 
 int main(void)
 {
     fill();
-    test_places(1), test_places(0), test_learning(), test_refusals(), test_memory();
+    test_places(1), test_places(0), test_learning(), test_refusals(), no_memory();
     return test_end();
 }

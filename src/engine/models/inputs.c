@@ -30,6 +30,24 @@ int64_t cw_array_count(const cw_array *a)
     return n;
 }
 
+double cw_array_number(const cw_array *a, int64_t i)
+{
+    return a->type == CW_ARRAY_F32   ? (double)((const float *)a->data)[i]
+           : a->type == CW_ARRAY_I32 ? (double)((const int32_t *)a->data)[i]
+                                     : ((const double *)a->data)[i];
+}
+
+const cw_array *cw_in_counts(cw_inputs *in, int64_t dim[2])
+{
+    const cw_array *a = cw_in_find(in, "counts");
+    if (a && (a->ndim != 2 || a->type == CW_ARRAY_U16)) {
+        cw_fail(in->ctx, CW_ERR_SHAPE, "the input 'counts' must be a matrix of numbers, (cells, genes)");
+        return NULL;
+    }
+    if (a) dim[0] = a->dim[0], dim[1] = a->dim[1];
+    return a;
+}
+
 static void write_shape(char *text, size_t size, int ndim, const int64_t *dim)
 {
     size_t at = 0;

@@ -24,6 +24,7 @@ typedef struct cw_array {
     const int32_t *column;
 } cw_array;
 
+double cw_array_number(const cw_array *array, int64_t i); /* value i of a dense one of numbers (not U16) */
 int64_t cw_array_count(const cw_array *array); /* values of a dense one; of a CSR those it would have */
 
 /* The arrays of one call, borrowed, and those kept with the model (cw_model_bind), which are looked at second. */
@@ -44,6 +45,8 @@ const int32_t *cw_in_i32(cw_inputs *in, const char *name, int ndim, int64_t *dim
 const uint8_t *cw_in_flags(cw_inputs *in, const char *name, int ndim, int64_t *dim, int optional);
 /* The array as it was given, or NULL; it counts as asked for. */
 const cw_array *cw_in_find(cw_inputs *in, const char *name);
+/* The matrix "counts", dense or CSR, its size in dim; NULL when there is none, or with the error recorded. */
+const cw_array *cw_in_counts(cw_inputs *in, int64_t dim[2]);
 /* The last call of who reads inputs: an array that nobody asked for is an error. Returns the status. */
 cw_status cw_in_done(cw_inputs *in);
 

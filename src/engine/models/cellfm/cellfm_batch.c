@@ -16,12 +16,9 @@ static cw_cellfm_input read_input(const cw_cellfm_config *c, cw_inputs *in)
 {
     cw_cellfm_input x = {0};
     int64_t all[2] = {-1, -1}, pairs[3] = {-1, -1, 2}, zeros[2] = {-1, -1};
-    x.counts = cw_in_find(in, "counts");
-    if (x.counts && (x.counts->ndim != 2 || x.counts->type == CW_ARRAY_U16)) {
-        cw_fail(in->ctx, CW_ERR_SHAPE, "the input 'counts' must be a matrix of numbers, (cells, genes)");
-    } else if (x.counts) {
-        int64_t order[2] = {x.counts->dim[0], -1}, mix[2] = {x.counts->dim[0], -1};
-        all[0] = x.counts->dim[0], all[1] = x.counts->dim[1];
+    x.counts = cw_in_counts(in, all);
+    if (x.counts) {
+        int64_t order[2] = {all[0], -1}, mix[2] = {all[0], -1};
         x.token = cw_in_i32(in, "token", 1, &all[1], 0);
         x.order = cw_in_i32(in, "order", 2, order, 1), x.permutation = cw_in_i32(in, "permutation", 2, mix, 1);
         x.orders = order[1], x.permutations = mix[1];
@@ -48,20 +45,13 @@ static cw_cellfm_input read_input(const cw_cellfm_config *c, cw_inputs *in)
     return x;
 }
 
-static double value_at(const cw_array *a, int64_t i)
-{
-    return a->type == CW_ARRAY_F32   ? (double)((const float *)a->data)[i]
-           : a->type == CW_ARRAY_I32 ? (double)((const int32_t *)a->data)[i]
-                                     : ((const double *)a->data)[i];
-}
-
 /* Values of a cell's known genes into x (genes), 0 elsewhere; 0 with the error recorded. */
 static int cell_values(cw_ctx *ctx, const cw_cellfm_input *in, int64_t cell, double *x)
 {
     const cw_array *a = in->counts;
     int64_t G = in->length;
     if (a->type != CW_ARRAY_CSR)
-        for (int64_t g = 0; g < G; g++) x[g] = value_at(a, cell * G + g);
+        for (int64_t g = 0; g < G; g++) x[g] = cw_array_number(a, cell * G + g);
     else {
         for (int64_t g = 0; g < G; g++) x[g] = 0;
         int64_t at = a->start[cell], end = a->start[cell + 1];

@@ -26,17 +26,17 @@ static const cw_term terms[] = {{"autofocus", 1.0f, CW_TERM_FATAL, 0}, {"directi
 static float *value_weights(cw_tape *t, const int32_t *condition, const uint8_t *kept, int64_t cells, int64_t genes)
 {
     float *weight = TAKE(t, cells * genes, float);
-    double conditions = 0;
-    if (!weight) return NULL;
+    double *own = TAKE(t, cells, double), conditions = 0; /* own: values kept of each cell */
+    if (!weight || !own) return NULL;
     for (int64_t i = 0; i < cells; i++) {
         int first = 1;
         for (int64_t j = 0; j < i && first; j++) first = condition[j] != condition[i];
-        conditions += first;
+        conditions += first, own[i] = 0;
+        for (int64_t g = 0; g < genes; g++) own[i] += kept[i * genes + g] != 0;
     }
     for (int64_t i = 0; i < cells; i++) {
         double n = 0;
-        for (int64_t j = 0; j < cells; j++)
-            for (int64_t g = 0; condition[j] == condition[i] && g < genes; g++) n += kept[j * genes + g] != 0;
+        for (int64_t j = 0; j < cells; j++) n += condition[j] == condition[i] ? own[j] : 0;
         for (int64_t g = 0; g < genes; g++)
             weight[i * genes + g] = kept[i * genes + g] ? (float)(1.0 / (n * conditions)) : 0.0f;
     }

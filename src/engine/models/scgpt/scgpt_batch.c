@@ -59,15 +59,12 @@ cw_scgpt_input cw_scgpt_input_read(cw_inputs *in)
 {
     cw_scgpt_input x = {0};
     int64_t all[2] = {-1, -1};
-    x.counts = cw_in_find(in, "counts");
+    x.counts = cw_in_counts(in, all);
     if (!x.counts) {
         x.values = cw_in_f32(in, "values", 2, all, 0);
         x.src = cw_in_i32(in, "src", 2, all, 0);
         x.padding = cw_in_flags(in, "padding", 2, all, 1);
-    } else if (x.counts->ndim != 2 || x.counts->type == CW_ARRAY_U16) {
-        cw_fail(in->ctx, CW_ERR_SHAPE, "the input 'counts' must be a matrix of numbers, (cells, genes)");
     } else {
-        all[0] = x.counts->dim[0], all[1] = x.counts->dim[1];
         x.token = cw_in_i32(in, "token", 1, &all[1], 0);
         x.draws = cw_in_f32(in, "draws", 2, all, 1);
     }
@@ -76,13 +73,6 @@ cw_scgpt_input cw_scgpt_input_read(cw_inputs *in)
         cw_fail(in->ctx, CW_ERR_ARGUMENT, "a batch of %lld cells x %lld genes is empty", (long long)x.cells,
                 (long long)x.length);
     return x;
-}
-
-static double value_at(const cw_array *a, int64_t i)
-{
-    return a->type == CW_ARRAY_F32   ? (double)((const float *)a->data)[i]
-           : a->type == CW_ARRAY_I32 ? (double)((const int32_t *)a->data)[i]
-                                     : ((const double *)a->data)[i];
 }
 
 /* The known genes of a cell: columns and values, in the order of the columns; with `zeros` those without counts too. The
@@ -97,7 +87,7 @@ static int64_t genes_of(cw_ctx *ctx, const cw_scgpt_input *in, int64_t cell, int
     for (int64_t g = 0; g < genes && (zeros || !sparse || at < end);) {
         double x = 0;
         if (!sparse) {
-            x = value_at(a, cell * genes + g);
+            x = cw_array_number(a, cell * genes + g);
         } else if (at < end) {
             int64_t next = a->column[at];
             if (next < g || next >= genes) return cw_fail(ctx, CW_ERR_ARGUMENT, "an index of 'counts' is wrong"), -1;
