@@ -28,7 +28,8 @@ const cw_setting cw_tau_settings[] = {
     CW_SET_INT(O, iterations, "iterations", NULL, 8, 1, 1000, "rounds of flow and delays"),
     CW_SET_DOUBLE(O, grid_max, "grid_max", "gridMax", 4, 0, 1000, 1, "longest delay looked at, in median delays"),
     CW_SET_INT(O, grid_size, "grid_size", "gridSize", 31, 3, 512, "delays looked at"),
-    CW_SET_INT(O, trace_size, "trace_size", "traceSize", 25, 3, 512, "times of the back-trace along the flow"),
+    CW_SET_INT(O, trace_size, "trace_size", "traceSize", 25, 3, 512,
+               "even times of the back-trace along the flow; half as many follow, in steps twice as long"),
     CW_SET_INT(O, test_cells, "test_cells", "testCells", 3000, 50, 1e9, "most cells for the test of the lead"),
     CW_SET_FLAG(O, peak_weights, "peak_weights", "peakWeights", 1, "weigh a gene's peaks by what they tell of it"),
     CW_SET_INT(O, lead_splits, "lead_splits", "leadSplits", 6, 1, 1000, "halvings of the genes for lead and flow's error"),
@@ -692,8 +693,8 @@ cw_status cw_tau_fit(cw_arena *arena, cw_tau *t, const cw_tau_data *data, const 
 {
     cw_ctx *ctx = cw_arena_ctx(arena);
     cw_tau_data own = *data, *x = &own;
-    *t = (cw_tau){.N = x->atac.cells, .G = x->rna.rows, .P = x->atac.rows, .T = o->grid_size, .R = o->trace_size + (o->trace_size - 1) / 2,
-                  .links = x->links};
+    *t = (cw_tau){.N = x->atac.cells, .G = x->rna.rows, .P = x->atac.rows, .T = o->grid_size,
+                  .R = o->trace_size + (o->trace_size - 1) / 2, .links = x->links};
     t->verdict = (cw_tau_verdict){NAN, NAN, NAN, NAN, 0.0, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
     t->readout = o->readout;
     t->scale = NAN;
