@@ -204,8 +204,8 @@ setClass("IntegrationReport", contains = "CausewayReport")
     graph <- .neighbourGraph(points, min(15L, n - 1L), threads = threads)
     wide <- .Call(cw_r_nearest, points, as.integer(min(k, n) - 1L), FALSE,
         threads)
-    labels <- match(label, sort(unique(label))) - 1L
-    groups <- match(group, sort(unique(group))) - 1L
+    labels <- match(label, .sortedUnique(label)) - 1L
+    groups <- match(group, .sortedUnique(group)) - 1L
     found <- .Call(cw_r_integration, list(embedding = points, label = labels,
         batch = groups, pre = t(values),
         cluster = vapply(seq(0.2, 2, 0.2), function(r) {
@@ -257,7 +257,7 @@ setClass("IntegrationReport", contains = "CausewayReport")
     table$difference <- rowMeans(halves)
     table$low <- apply(halves, 1L, stats::quantile, 0.025)
     table$high <- apply(halves, 1L, stats::quantile, 0.975)
-    names <- sort(unique(label))
+    names <- .sortedUnique(label)
     labels <- do.call(rbind, Map(function(n, s) {
         data.frame(label = names, embedding = n,
             cells = as.vector(table(label)[names]),

@@ -166,13 +166,8 @@ setClass("GeneModules", contains = "CausewayReport")
         o$resolution))
 }
 
-## Of a graph's groups, see the engine's stats/neighbours.h.
 .modularity <- function(graph, member, resolution) {
-    inside <- member[graph$ends[, 1L]] == member[graph$ends[, 2L]]
-    strength <- tapply(rep(graph$weight, 2L), factor(member[graph$ends],
-        seq_len(max(member))), sum, default = 0)
-    W <- 2 * sum(graph$weight)
-    sum(2 * graph$weight[inside]) / W - resolution * sum((strength / W)^2)
+    .Call(cw_r_modularity, graph$ends, graph$weight, member, resolution)
 }
 
 ## Every module of minSize and more in every set.

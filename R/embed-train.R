@@ -177,12 +177,7 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
         config$lora_rank <- s$loraRank
     }
     made <- .scgptModel(config, model@vocab, key, threads, model@state$layout)
-    file <- tempfile("causeway-tune-", fileext = ".safetensors")
-    on.exit(unlink(file, expand = FALSE))
-    .engineSave(model, file)
-    .engineLoad(made, file) # a head of another size keeps its random values
-    made@state$source <- model@state$source
-    made@state$report <- model@state$report
+    .copyWeights(model, made)
     made@state$classes <- data$levels
     made@state$genes <- data$labels
     made@state$tuning <- s

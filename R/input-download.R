@@ -101,12 +101,7 @@ downloadCells <- function(tissue = NULL, disease = "normal",
 ## ---- the query --------------------------------------------------------------------
 
 .discoverSets <- function(query, server, tries, verbose) {
-    file <- tempfile(fileext = ".json")
-    on.exit(.removeFile(file))
-    .fetchUrl(paste0(server, "/curation/v1/datasets"), file, tries = tries,
-        verbose = verbose
-    )
-    all <- .readJson(file, simplify = FALSE)
+    all <- .fetchJson(paste0(server, "/curation/v1/datasets"), tries, verbose)
     labels <- function(set, field) {
         tolower(vapply(set[[field]], function(v) {
             if (is.list(v)) as.character(v$label) else as.character(v)

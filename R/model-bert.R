@@ -99,16 +99,9 @@ setMethod("show", "BertModel", function(object) {
 }
 
 .finishBert <- function(model, file, path, strict, verbose) {
-    model <- .finishEncoder(model, file, path, character(), "^bert\\.",
-        strict, verbose
+    .finishEncoder(model, file, path, character(), "^bert\\.", strict,
+        verbose, passed = "position_ids$" # a counter that old files hold
     )
-    ## a counter that old files hold
-    report <- model@state$report
-    report$unexpected <- grep("position_ids$", report$unexpected,
-        invert = TRUE, value = TRUE
-    )
-    model@state$report <- report
-    model
 }
 
 .bertVocab <- function(file) {

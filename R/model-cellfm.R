@@ -119,17 +119,9 @@ setMethod("newModel", "CellFMParam", function(param, x = NULL, genes = NULL,
     assay.type = NULL, symbols = NULL, assay = NULL, seed = NULL,
     threads = NULL, ...) {
     .noDots(...)
-    if (is.character(x) && is.null(genes)) {
-        genes <- x
-    } else if (is.null(genes)) {
-        genes <- .encoderGenes(.readCells(x,
-            .inputArgs(assay.type, symbols, assay = assay)
-        ))
-    }
-    genes <- .checkGenes(genes, "genes")
-    if (is.null(genes) || anyDuplicated(genes)) {
-        .stopArgument("genes", "must be names of genes, each once.")
-    }
+    genes <- .modelGenes(x, genes, .inputArgs(assay.type, symbols,
+        assay = assay
+    ))
     table <- .engineSettings("cellfm")
     s <- param@settings
     names(s) <- table$name[match(names(s), table$argument)]
@@ -196,15 +188,9 @@ setMethod("show", "CellFMModel", function(object) {
     model@state$genes <- as.character(unlist(said$class_genes))
     model@state$tuning <- said$reading
     needed <- "gene_emb|value_enc|cls_token|encoder\\."
-    model <- .finishEncoder(model, file, path, genes$notes, needed, strict,
-        verbose
+    .finishEncoder(model, file, path, genes$notes, needed, strict, verbose,
+        passed = "^(moment[12]|adam_[mv])\\." # the optimiser's
     )
-    report <- model@state$report
-    report$unexpected <- grep("^(moment[12]|adam_[mv])\\.", report$unexpected,
-        invert = TRUE, value = TRUE
-    )
-    model@state$report <- report
-    model
 }
 
 .cellfmFile <- function(path) {
@@ -398,17 +384,4 @@ mergeLora <- function(model) {
         setModelTensor(made, of, w + pair)
     }
     made
-}
-
-## The weights and what is known of a model, into another of other settings.
-.copyWeights <- function(from, to) {
-    file <- tempfile("causeway-copy-", fileext = ".safetensors")
-    on.exit(unlink(file, expand = FALSE))
-    .engineSave(from, file)
-    .engineLoad(to, file)
-    for (name in c("source", "status", "report", "classes", "genes", "tuning",
-        "history")) {
-        assign(name, from@state[[name]], envir = to@state)
-    }
-    to
 }

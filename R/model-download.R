@@ -62,12 +62,9 @@ downloadAssets <- function(repository, files = NULL, revision = "main",
 
 ## path, size, sha256 (large files), blob (git's) of a repository's files.
 .hubFiles <- function(repository, revision, server, tries, verbose) {
-    list <- tempfile(fileext = ".json")
-    on.exit(.removeFile(list))
-    .fetchUrl(paste0(server, "/api/models/", repository, "/tree/", revision,
-        "?recursive=true"
-    ), list, tries = tries, verbose = verbose)
-    all <- .readJson(list, simplify = FALSE)
+    all <- .fetchJson(paste0(server, "/api/models/", repository, "/tree/",
+        revision, "?recursive=true"
+    ), tries, verbose)
     all <- Filter(function(f) is.list(f) && identical(f$type, "file"), all)
     path <- vapply(all, function(f) as.character(f$path), "")
     bad <- grepl("(^|/)[.][.](/|$)|^/|\\\\", path)

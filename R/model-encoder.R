@@ -87,8 +87,14 @@ setClass("HyenaModel", contains = "FoundationModel")
 
 ## Reads the weights and says how it went. `needed`: a pattern of the tensors
 ## without which the model isn't the published one.
-.finishEncoder <- function(model, file, path, notes, needed, strict, verbose) {
+.finishEncoder <- function(model, file, path, notes, needed, strict, verbose,
+    passed = NULL) {
     loaded <- .engineLoad(model, file)
+    if (!is.null(passed)) {
+        loaded$unexpected <- grep(passed, loaded$unexpected, invert = TRUE,
+            value = TRUE
+        )
+    }
     state <- model@state
     state$source <- path
     state$status <- "loaded"
@@ -198,4 +204,31 @@ setMethod("summary", "FoundationModel", function(object, ...) {
         list.files(target, all.files = TRUE, no.. = TRUE), names
     ))
     target
+}
+
+## Names of a new model's genes: given, or those of the cells.
+.modelGenes <- function(x, genes, how) {
+    if (is.character(x) && is.null(genes)) {
+        genes <- x
+    } else if (is.null(genes)) {
+        genes <- .encoderGenes(.readCells(x, how))
+    }
+    genes <- .checkGenes(genes, "genes")
+    if (is.null(genes) || anyDuplicated(genes)) {
+        .stopArgument("genes", "must be names of genes, each once.")
+    }
+    genes
+}
+
+## The weights and what is known of a model, into another of other settings.
+.copyWeights <- function(from, to) {
+    file <- tempfile("causeway-copy-", fileext = ".safetensors")
+    on.exit(unlink(file, expand = FALSE))
+    .engineSave(from, file)
+    .engineLoad(to, file)
+    for (name in c("source", "status", "report", "classes", "genes", "tuning",
+        "history")) {
+        assign(name, from@state[[name]], envir = to@state)
+    }
+    to
 }

@@ -57,18 +57,9 @@ setMethod("newModel", "ScGPTParam", function(param, x = NULL, genes = NULL,
     assay.type = NULL, symbols = NULL, assay = NULL, seed = NULL,
     threads = NULL, ...) {
     .noDots(...)
-    if (is.character(x) && is.null(genes)) {
-        genes <- x
-    } else if (is.null(genes)) {
-        genes <- .encoderGenes(.readCells(x,
-            .inputArgs(assay.type, symbols, assay = assay)
-        ))
-    }
-    genes <- .checkGenes(genes, "genes")
-    if (is.null(genes) || anyDuplicated(genes)) {
-        .stopArgument("genes", "must be names of genes, each once."
-        )
-    }
+    genes <- .modelGenes(x, genes, .inputArgs(assay.type, symbols,
+        assay = assay
+    ))
     vocab <- data.frame(gene = c(genes, "<pad>", "<cls>", "<eoc>"),
         token = seq(0L, length(genes) + 2L)
     )

@@ -155,10 +155,10 @@
 }
 
 ## A JSON document.
-.fetchJson <- function(url, verbose = FALSE) {
+.fetchJson <- function(url, tries, verbose) {
     file <- tempfile(fileext = ".json")
     on.exit(.removeFile(file))
-    .fetchUrl(url, file, verbose = verbose)
+    .fetchUrl(url, file, tries = tries, verbose = verbose)
     .readJson(file, simplify = FALSE)
 }
 

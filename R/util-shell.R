@@ -246,7 +246,7 @@
 
 .shellTau <- function(o, verbose) {
     fit <- estimateTau(o$x, seed = o$seed, verbose = verbose)
-    message(paste(verdict(fit), collapse = "\n"))
+    message(paste(verdict(fit)$text, collapse = "\n"))
     .writeCsv(as.data.frame(tau(fit, force = TRUE)), o$out, isTRUE(o$overwrite), "out")
     .exitCodes[["done"]]
 }

@@ -250,12 +250,14 @@ SEXP cw_r_neighbour_means(SEXP point, SEXP landmark, SEXP value, SEXP k, SEXP th
 /* ---- neighbours and integration (r_neighbours.c) ----------------------------------------------------------------- */
 SEXP cw_r_nearest(SEXP point, SEXP k, SEXP cosine, SEXP threads);
 SEXP cw_r_neighbour_graph(SEXP index, SEXP distance, SEXP least, SEXP threads);
+SEXP cw_r_modularity(SEXP ends, SEXP weight, SEXP group, SEXP resolution);
 SEXP cw_r_overlap(SEXP counts);
 SEXP cw_r_integration(SEXP input, SEXP labels, SEXP batches, SEXP threads);
 
 #define CW_NEIGHBOUR_ENTRIES                                                                                           \
     {"cw_r_nearest", (DL_FUNC)&cw_r_nearest, 4}, {"cw_r_neighbour_graph", (DL_FUNC)&cw_r_neighbour_graph, 4},          \
-        {"cw_r_overlap", (DL_FUNC)&cw_r_overlap, 1}, {"cw_r_integration", (DL_FUNC)&cw_r_integration, 4}
+        {"cw_r_modularity", (DL_FUNC)&cw_r_modularity, 4}, {"cw_r_overlap", (DL_FUNC)&cw_r_overlap, 1},                \
+        {"cw_r_integration", (DL_FUNC)&cw_r_integration, 4}
 
 /* ---- simulated chromatin and RNA (r_multiome.c) ----------------------------------------------------------------- */
 SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads);

@@ -61,6 +61,28 @@ SEXP cw_r_neighbour_graph(SEXP index, SEXP distance, SEXP least, SEXP threads)
     return cw_glue_return(ctx, out);
 }
 
+/* ends: integer (edges, 2), 1-based; weight: double (edges); group: integer (n), 1-based. -> double: see cw_modularity */
+SEXP cw_r_modularity(SEXP ends, SEXP weight, SEXP group, SEXP resolution)
+{
+    int edges = Rf_nrows(ends), n = (int)Rf_xlength(group), groups = 0;
+    need(TYPEOF(ends) == INTSXP && Rf_ncols(ends) == 2 && TYPEOF(weight) == REALSXP && Rf_xlength(weight) == edges, "edges");
+    need(TYPEOF(group) == INTSXP, "groups");
+    for (int i = 0; i < 2 * edges; i++) need(INTEGER(ends)[i] >= 1 && INTEGER(ends)[i] <= n, "edges");
+    for (int i = 0; i < n; i++) groups = INTEGER(group)[i] > groups ? INTEGER(group)[i] : groups;
+    SEXP out = PROTECT(Rf_allocVector(REALSXP, 1));
+    double *to = REAL(out), at = Rf_asReal(resolution);
+    cw_ctx *ctx = cw_glue_enter(1);
+    int32_t *from = cw_alloc(ctx, 2 * (int64_t)edges + n, sizeof *from), *of = from + 2 * (int64_t)edges;
+    if (from) { /* counted from 0 */
+        for (int64_t i = 0; i < 2 * (int64_t)edges; i++) from[i] = INTEGER(ends)[i] - 1;
+        for (int i = 0; i < n; i++) of[i] = INTEGER(group)[i] - 1;
+        const cw_weighted_graph g = {n, edges, from, from + edges, REAL(weight)};
+        cw_modularity(ctx, to, &g, of, groups, at);
+    }
+    cw_free(ctx, from);
+    return cw_glue_return(ctx, out);
+}
+
 /* counts: integer (4, n): overlap, total, marked, drawn. -> double (n): log10 p */
 SEXP cw_r_overlap(SEXP counts)
 {
