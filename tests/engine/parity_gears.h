@@ -149,6 +149,7 @@ static void gears_state(encoder_case *c, cw_gears *m)
 static void gears_gradients(encoder_case *c, cw_gears *m)
 {
     cw_params_mute_gradients(&m->model.params);
+    const double share = m->config.uncertainty ? 5e-5 : 1e-5; /* of a tensor's largest: published tolerances */
     double largest = 0;
     for (int64_t i = 0; i < cw_safetensors_count(c->file); i++) {
         const cw_safetensors_entry *e = cw_safetensors_at(c->file, i);
@@ -168,7 +169,7 @@ static void gears_gradients(encoder_case *c, cw_gears *m)
         for (int64_t j = 0; j < e->count; j++) most = fmax(most, fabs((double)want[j]));
         if (p->role == CW_WEIGHT) cw_param_gradient(c->ctx, &p->tensor, got);
         encoder_compare(c, "gradients", name, got, cw_count(&p->tensor),
-                        (tolerance){1e-3, most > 0 ? 5e-5 * most : 5e-5 * largest});
+                        (tolerance){1e-3, share * (most > 0 ? most : largest)});
         free(want), free(got);
     }
 }
