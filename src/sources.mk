@@ -120,6 +120,7 @@ ENGINE_SOURCES = \
   engine/models/gears/gears.c \
   engine/models/gears/gears_build.c \
   engine/models/gears/gears_class.c \
+  engine/models/autoencoder/autoencoder.c \
   engine/models/efm/efm.c \
   engine/models/efm/efm_class.c \
   engine/models/effendi/effendi.c \
@@ -155,6 +156,7 @@ ENGINE_SOURCES = \
   engine/pert/interaction.c \
   engine/pert/model.c \
   engine/pert/transport.c \
+  engine/pert/response.c \
   engine/sim/screen.c \
   engine/tau/tau_shape.c \
   engine/tau/tau_steps.c \

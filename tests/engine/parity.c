@@ -444,6 +444,7 @@ static void run_sfm(const char *dir)
 #include "parity_cellfm.h"
 #include "parity_gears.h"
 #include "parity_hyena.h"
+#include "parity_response.h"
 #include "parity_scgpt.h"
 #include "parity_metrics.h"
 
@@ -461,6 +462,7 @@ static const struct {
              {"pad_len", "mask_ratio", run_cellfm_data},
              {"d_model", "layer", run_hyena},
              {"num_perts", "hidden_size", run_gears},
+             {"latent_dim", "scheduler_gamma", run_autoencoder},
              {"n_labels", "n_batches", run_scib},
              {"pairs", "genes", run_interactions},
              {"n_tf", "top_k_edges", run_sccafm_eval},

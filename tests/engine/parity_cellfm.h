@@ -191,10 +191,10 @@ static void cellfm_after(encoder_case *c, const cw_array *item, int64_t n)
 }
 
 /* On the golden cell rows, which the case's head was computed on: losses' gradients magnify what rows differ in. */
-static cw_tensor *cellfm_logits(encoder_case *c, cw_cellfm *m, const float *rows, int64_t n, int training, const char *name)
+static cw_tensor *cellfm_logits(encoder_case *c, cw_cellfm *m, cw_tensor *rows, int training, const char *name)
 {
     cw_tape_reset(c->tape, training, training, 1, 0);
-    const cw_cellfm_output y = {.cell = cw_tape_constant(c->tape, rows, n, m->config.width)};
+    const cw_cellfm_output y = {.cell = rows};
     cw_tensor *logits = cw_cellfm_head(m, c->tape, &y);
     encoder_tensor(c, "class head", name, logits);
     return logits;
@@ -209,23 +209,29 @@ static void cellfm_head(encoder_case *c, const cw_array *item, int64_t n)
     const float weight[] = {0, 0, 0, 0, 0, 0, 0, 1};
     cw_array more[16], label = encoder_ints(c, "feat", "label");
     cw_step_report report;
-    float *rows = encoder_read(c, "expect.cls_token");
+    int64_t cells = label.dim[0], d = m->config.width;
+    float *token = encoder_read(c, "expect.cls_token"), *gradient = malloc((size_t)(cells * d + 1) * sizeof *gradient);
+    cw_params store;
+    cw_tensor *rows = encoder_leaf(c, &store, token, cells, d);
     const cw_layer_norm *norm = &m->head.step[0].before;
     for (int64_t i = 0; i < n; i++) more[i] = item[i];
     more[n] = label;
-    cellfm_logits(c, m, rows, label.dim[0], 0, "expect.cls_head.eval_logits");
+    cellfm_logits(c, m, rows, 0, "expect.cls_head.eval_logits");
     cw_params_train_all(&m->model.params);
     cw_params_zero_grad(&m->model.params);
-    cw_tensor *logits = cellfm_logits(c, m, rows, label.dim[0], 1, "expect.cls_head.train_logits");
+    cw_tensor *logits = cellfm_logits(c, m, rows, 1, "expect.cls_head.train_logits");
     cw_tensor *loss = cw_cross_entropy_loss(c->tape, logits, label.data);
     cw_tape_backward(c->tape, 1, &loss, &(float){1});
     cw_params_mute_gradients(&m->model.params);
     encoder_gradients_of(c, &m->model, "grad_cls_head.", "cls.*", 1e-5);
+    if (rows && cw_param_gradient(c->ctx, rows, gradient) == CW_OK)
+        encoder_compare(c, "gradients", "grad_cls_head.cls_token", gradient, cells * d, (tolerance){1e-3, 1e-5});
     encoder_compare(c, "class head", "expect.cls_head.running_mean", cw_param_host(c->ctx, norm->mean), 128, FORWARD);
     encoder_compare(c, "class head", "expect.cls_head.running_var", cw_param_host(c->ctx, norm->var), 128, FORWARD);
     if (encoder_step(c, &m->model, "train", NULL, 0, weight, more, n + 1, &report))
         encoder_compare(c, "class head", "expect.loss.cls_head", &(float){(float)report.total}, 1, FORWARD);
-    free(rows);
+    free(token), free(gradient);
+    cw_params_free(&store);
     cw_model_free(&m->model);
 }
 

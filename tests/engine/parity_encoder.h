@@ -1,5 +1,5 @@
 /* parity_encoder.h: what golden cases of published encoders share: config.json, model.safetensors, case.safetensors, and
- * that every expect.* and grad.* is compared. The includer has `tolerance`, `compare`, `end_group`, FORWARD. */
+ * that every golden tensor is compared. The includer has `tolerance`, `compare`, `end_group`, FORWARD. */
 #ifndef CW_PARITY_ENCODER_H
 #define CW_PARITY_ENCODER_H
 
@@ -119,20 +119,27 @@ static void encoder_query(encoder_case *c, cw_model *m, const char *name, const 
 
 /* ---- gradients ---- */
 
-/* Losses and gradients of one batch; 1 when they are there. */
-static int encoder_step(encoder_case *c, cw_model *m, const char *task_name, const cw_option *option, int options,
-                        const float *weight, const cw_array *item, int64_t n, cw_step_report *report)
+static cw_trainer *encoder_trainer(encoder_case *c, cw_model *m, const char *task_name, const cw_optimizer *optimizer,
+                                   const cw_option *option, int options, const float *weight)
 {
     const cw_task *task = cw_model_task(m->class, task_name);
-    const cw_optimizer optimizer = {.kind = CW_SGD, .total_steps = 1};
     char why[200];
     void *settings = task->settings ? calloc(1, task->bytes) : NULL;
     if (settings && cw_settings_fill(task->settings, settings, option, options, 1, why, sizeof why) != CW_OK)
         CHECK(0, "%s: %s", task_name, why);
-    cw_trainer *tr = cw_trainer_new(m, c->tape, task, &optimizer, settings, NULL, 0, weight, 1);
+    cw_trainer *tr = cw_trainer_new(m, c->tape, task, optimizer, settings, NULL, 0, weight, 1);
+    free(settings);
+    return tr;
+}
+
+/* Losses and gradients of one batch; 1 when they are there. */
+static int encoder_step(encoder_case *c, cw_model *m, const char *task_name, const cw_option *option, int options,
+                        const float *weight, const cw_array *item, int64_t n, cw_step_report *report)
+{
+    const cw_optimizer optimizer = {.kind = CW_SGD, .total_steps = 1};
+    cw_trainer *tr = encoder_trainer(c, m, task_name, &optimizer, option, options, weight);
     int good = tr && cw_trainer_micro(tr, item, n, 0, NULL, 1.0f, report) == CW_OK;
     cw_trainer_free(tr);
-    free(settings);
     return good;
 }
 
@@ -160,6 +167,15 @@ static void encoder_gradients(encoder_case *c, cw_model *m, double share)
     encoder_gradients_of(c, m, "grad.", "*", share);
 }
 
+/* Values (n,d) whose gradient is asked for: the only parameter of `store`, the caller's to free. */
+static cw_tensor *encoder_leaf(encoder_case *c, cw_params *store, const float *values, int64_t n, int64_t d)
+{
+    cw_params_init(store, c->ctx, 0);
+    cw_tensor *x = cw_params_add(store, CW_WEIGHT, 2, (int64_t[]){n, d}, "x");
+    if (x) cw_param_set(c->ctx, x, values), cw_params_train_all(store);
+    return x;
+}
+
 /* ---- a case ---- */
 
 /* config.json's numbers and words that the class knows, then `more`; weights from model.safetensors, all of them. */
@@ -184,6 +200,40 @@ static cw_model *encoder_model(encoder_case *c, const cw_model_class *class, con
     return m;
 }
 
+/* expect.*, grad.*, grad_f.*, step.*, final.* */
+static int encoder_golden(const char *name)
+{
+    const char *dot = strchr(name, '.');
+    size_t n = dot ? (size_t)(dot - name) : 0;
+    return (n == 6 && memcmp(name, "expect", 6) == 0) || (n == 4 && memcmp(name, "step", 4) == 0) ||
+           (n == 5 && memcmp(name, "final", 5) == 0) || (n >= 4 && memcmp(name, "grad", 4) == 0 && (n == 4 || name[4] == '_'));
+}
+
+static void encoder_close_file(encoder_case *c)
+{
+    for (int64_t i = 0; c->file && i < cw_safetensors_count(c->file); i++) {
+        const char *name = cw_safetensors_at(c->file, i)->name;
+        CHECK(!encoder_golden(name) || c->seen[i], "%s: %s was not compared", c->dir, name);
+    }
+    cw_safetensors_close(c->file);
+    free(c->seen);
+    c->file = NULL, c->seen = NULL;
+}
+
+/* Another file of the case in place of the one open, all of whose golden tensors must have been compared; 0: not there. */
+static int encoder_open_file(encoder_case *c, const char *name)
+{
+    char path[4096];
+    encoder_close_file(c);
+    snprintf(path, sizeof path, "%s/%s", c->dir, name);
+    FILE *f = fopen(path, "rb");
+    if (!f) return 0;
+    fclose(f);
+    c->file = cw_safetensors_open(c->ctx, path);
+    c->seen = c->file ? calloc((size_t)cw_safetensors_count(c->file) + 1, 1) : NULL;
+    return c->file != NULL;
+}
+
 static int encoder_open_at(encoder_case *c, const char *dir, const char *config, const char *kernels, int threads)
 {
     char path[4096];
@@ -195,9 +245,7 @@ static int encoder_open_at(encoder_case *c, const char *dir, const char *config,
     c->tape = cw_tape_new(c->ctx);
     snprintf(path, sizeof path, "%s/%s", dir, config);
     c->config = cw_json_read_file(c->ctx, path);
-    snprintf(path, sizeof path, "%s/case.safetensors", dir);
-    c->file = cw_safetensors_open(c->ctx, path);
-    c->seen = c->file ? calloc((size_t)cw_safetensors_count(c->file) + 1, 1) : NULL;
+    encoder_open_file(c, "case.safetensors");
     return 1;
 }
 
@@ -209,18 +257,12 @@ static int encoder_open(encoder_case *c, const char *dir, const char *kernels, i
 static void encoder_close(encoder_case *c, cw_model *m)
 {
     CHECK(c->ctx->status == CW_OK, "%s: %s: %s", c->dir, cw_status_name(c->ctx->status), c->ctx->text);
-    for (int64_t i = 0; c->file && i < cw_safetensors_count(c->file); i++) {
-        const char *name = cw_safetensors_at(c->file, i)->name;
-        int golden = strncmp(name, "expect.", 7) == 0 || strncmp(name, "grad.", 5) == 0;
-        CHECK(!golden || c->seen[i], "%s: %s was not compared", c->dir, name);
-    }
+    encoder_close_file(c);
     cw_ctx_clear(c->ctx);
     for (int i = 0; i < c->holds; i++) free(c->held[i]);
     cw_model_free(m);
     cw_tape_free(c->tape);
-    cw_safetensors_close(c->file);
     cw_json_free(c->config);
-    free(c->seen);
     cw_ctx_let_go(c->ctx); /* of the plans of Fourier transforms */
     CHECK(c->ctx->memory.bytes == 0, "%lld bytes are still held", (long long)c->ctx->memory.bytes);
     cw_ctx_free(c->ctx);

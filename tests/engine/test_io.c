@@ -44,6 +44,20 @@ static void expect_error(cw_ctx *ctx, cw_status status, const char *says, const 
 
 static cw_json *json_of(cw_ctx *ctx, const char *text) { return cw_json_parse(ctx, text, (int64_t)strlen(text)); }
 
+static void test_json_options(cw_ctx *ctx)
+{
+    static const char *const want[] = {"a", "of.x", "of.y", "list.0", "list.2", "last"};
+    cw_json *j = json_of(ctx, "{\"a\": 7, \"of\": {\"x\": 1, \"y\": \"t\", \"z\": [4]}, \"none\": null,"
+                              " \"list\": [5, \"no\", 6], \"last\": true, \"empty\": []}");
+    int64_t n;
+    cw_option *o = cw_json_options(ctx, j, &n);
+    CHECK(o && n == 6, "%lld options: %s", (long long)n, ctx->text);
+    for (int64_t i = 0; o && i < n; i++) CHECK(strcmp(o[i].name, want[i]) == 0, "%s, %s wanted", o[i].name, want[i]);
+    CHECK(o && o[3].number == 5 && o[4].number == 6 && strcmp(o[2].text, "t") == 0, "values");
+    cw_free(ctx, o);
+    cw_json_free(j);
+}
+
 static void test_json_values(cw_ctx *ctx)
 {
     cw_json *j = json_of(
@@ -690,6 +704,7 @@ int main(void)
     if (!mkdtemp(folder)) return 1;
     cw_ctx *ctx = cw_ctx_new(NULL);
     test_json_values(ctx);
+    test_json_options(ctx);
     test_json_refused(ctx);
     test_json_write(ctx);
     test_safetensors_round_trip(ctx);

@@ -6,6 +6,7 @@
 #include "linalg/positive.h"
 #include "pert/effects.h"
 #include "pert/model.h"
+#include "pert/response.h"
 #include "pert/transport.h"
 #include "core/draws.h"
 #include "sim/screen.h"
@@ -334,6 +335,32 @@ static void test_screen(void)
     cw_ctx_free(alone);
 }
 
+/* ---- scores of responses ---- */
+
+static void test_response(void)
+{
+    cw_ctx *ctx = cw_ctx_new(NULL);
+    const double x[] = {0, 0, 3, 4}, y[] = {0, 0, 0, 2, 0, 4}, gamma[] = {0.1, 1};
+    double energy, mmd[2], mean[] = {1, 2, 3, 4, 1, 3, 5, 9}, more[] = {5, 6, 7, 8, 5, 7, 9, 13};
+    /* distances 5; 2, 4, 2; 0, 2, 4, 5, sqrt(13), 3 */
+    CHECK(cw_response_distances(ctx, &energy, mmd, gamma, 2, x, 2, y, 3, 2) == CW_OK, "%s", ctx->text);
+    CHECK(fabs(energy - (2 * (14 + sqrt(13)) / 6 - 5 - 8.0 / 3)) < 1e-12, "energy %g", energy);
+    for (int k = 0; k < 2; k++) {
+        double g = gamma[k], want = (2 + 2 * exp(-25 * g)) / 4 + (3 + 4 * exp(-4 * g) + 2 * exp(-16 * g)) / 9;
+        want -= (1 + exp(-4 * g) + exp(-16 * g) + exp(-25 * g) + exp(-13 * g) + exp(-9 * g)) / 3;
+        CHECK(fabs(mmd[k] - want) < 1e-12, "mmd %g, %g", mmd[k], want);
+    }
+    cw_response_distances(ctx, &energy, mmd, gamma, 2, y, 3, y, 3, 2);
+    CHECK(energy < 0 && fabs(mmd[0]) < 1e-12, "the same cells: %g, %g", energy, mmd[0]);
+    cw_response_moments r;
+    CHECK(cw_response_compare(ctx, &r, mean, 2, more, 2, 4) == CW_OK, "%s", ctx->text); /* all 4 higher */
+    CHECK(fabs(r.l2_means - 8) < 1e-12 && fabs(r.r_means - 1) < 1e-12 && r.l2_sds < 1e-12 && r.l2_pairs < 1e-12, "moved");
+    CHECK(fabs(r.r_sds - 1) < 1e-12, "standard deviations %g", r.r_sds);
+    CHECK(cw_response_compare(ctx, &r, mean, 1, more, 2, 4) != CW_OK, "one cell has no spread");
+    cw_ctx_clear(ctx);
+    cw_ctx_free(ctx);
+}
+
 int main(void)
 {
     test_positive();
@@ -341,5 +368,6 @@ int main(void)
     test_transport();
     test_model();
     test_screen();
+    test_response();
     return test_end();
 }

@@ -308,6 +308,8 @@ char *cw_json_write(cw_ctx *ctx, const cw_json *json)
 
 /* ---- options ---- */
 
+#define PLACE_DIGITS 11 /* of an int */
+
 static int as_option(cw_option *o, const cJSON *v)
 {
     *o = (cw_option){.name = v->string};
@@ -330,11 +332,11 @@ cw_option *cw_json_options(cw_ctx *ctx, const cw_json *object, int64_t *n)
     cJSON_ArrayForEach(v, object)
     {
         most++;
-        if (!cJSON_IsObject(v) || !v->string) continue;
+        if (!v->string || !(cJSON_IsObject(v) || cJSON_IsArray(v))) continue;
         cJSON_ArrayForEach(w, v)
         {
             most++;
-            bytes += (int64_t)(strlen(v->string) + strlen(w->string) + 2);
+            bytes += (int64_t)strlen(v->string) + 2 + (w->string ? (int64_t)strlen(w->string) : PLACE_DIGITS);
         }
     }
     cw_option *option = cw_calloc(ctx, most * (int64_t)sizeof *option + bytes, 1);
@@ -344,12 +346,16 @@ cw_option *cw_json_options(cw_ctx *ctx, const cw_json *object, int64_t *n)
     {
         if (!v->string) continue; /* of an array */
         if (as_option(&option[*n], v)) (*n)++;
-        if (!cJSON_IsObject(v)) continue;
+        if (!cJSON_IsObject(v) && !cJSON_IsArray(v)) continue;
+        int place = 0;
         cJSON_ArrayForEach(w, v)
         {
-            if (!as_option(&option[*n], w)) continue;
-            size_t length = strlen(v->string) + strlen(w->string) + 2;
-            snprintf(name, length, "%s.%s", v->string, w->string);
+            char number[PLACE_DIGITS + 1];
+            snprintf(number, sizeof number, "%d", place++);
+            const char *last = w->string ? w->string : number;
+            if (!as_option(&option[*n], w) || (!w->string && !cJSON_IsNumber(w))) continue;
+            size_t length = strlen(v->string) + strlen(last) + 2;
+            snprintf(name, length, "%s.%s", v->string, last);
             option[(*n)++].name = name;
             name += length;
         }

@@ -42,8 +42,9 @@ const char *cw_json_text(const cw_json *value);           /* of a string; NULL f
 int cw_json_as_number(double *out, const cw_json *value); /* 1: a finite number; 0: not, `out` untouched */
 
 /* The numbers, truth values and texts of an object as options; those of an object within have its key in front,
- * "sfm.embed_dim" (one level). Null, arrays and deeper objects are passed over. *n of them, in one block that is freed
- * with cw_free before the document is; NULL with the error recorded when there is no memory. A NULL object has none. */
+ * "sfm.embed_dim", and the numbers of an array their place behind it, "hidden_units.0" (one level). Null and what lies
+ * deeper are passed over. *n of them, in one block that is freed with cw_free before the document is; NULL with the error
+ * recorded when there is no memory. A NULL object has none. */
 cw_option *cw_json_options(cw_ctx *ctx, const cw_json *object, int64_t *n) CW_USED_RESULT;
 
 /* Building, for writing (the number getters don't see numbers that were set here). The setters record an error and do

@@ -1,6 +1,7 @@
 /* registry.c: the models there are, a line each. */
 #include "model.h"
 
+#include "autoencoder/autoencoder.h"
 #include "bert/bert.h"
 #include "cellfm/cellfm.h"
 #include "effendi/effendi.h"
@@ -21,6 +22,7 @@ static const cw_model_class *const classes[] = {
     &cw_bert_class,
     &cw_cellfm_class,
     &cw_gears_class,
+    &cw_autoencoder_class,
 };
 
 const cw_model_class *cw_model_class_at(int64_t i)
