@@ -103,6 +103,9 @@ ENGINE_SOURCES = \
   engine/models/cellfm/cellfm_class.c \
   engine/models/hyena/hyena.c \
   engine/models/hyena/hyena_class.c \
+  engine/models/kcellfm/kcellfm.c \
+  engine/models/kcellfm/kcellfm_build.c \
+  engine/models/kcellfm/kcellfm_class.c \
   engine/models/scgpt/scgpt_build.c \
   engine/models/scgpt/scgpt_batch.c \
   engine/models/scgpt/scgpt.c \

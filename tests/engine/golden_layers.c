@@ -1,6 +1,6 @@
 /* golden_layers.c: layers against golden intermediates of the published models.   usage: golden_layers DIR
  *
- * DIR holds the folders hyena_a, hyena_b, hyena_o3, kcfm_a, .. (see `cases` below). One line each: the largest error
+ * DIR holds the folders hyena_a, hyena_b, hyena_o3, cellfm_a, .. (see `cases` below). One line each: the largest error
  * and the largest value. Exits 1 where it is more than 1e-4 of it (gradients: 1e-3), and for a folder in which nothing
  * was compared.
  */
@@ -11,7 +11,6 @@
 #include "nn/layer_icnn.h"
 #include "nn/layer_mlp.h"
 #include "nn/layer_retention.h"
-#include "nn/layer_ssm.h"
 #include "test.h"
 
 enum { MAX_TENSORS = 200 };
@@ -136,33 +135,6 @@ static void hyena(golden *g)
             for (int64_t c = 0; c < C; c++) turned[(b * C + c) * L + i] = y[(b * L + i) * C + c];
     compare(g, "short convolution", turned, "expect.layer0.short_conv", 1e-4);
     free(turned);
-}
-
-/* ---- KCellFM: Mamba 2, forward and on the reversed sequence ---- */
-
-static void mamba(golden *g, const char *direction)
-{
-    char p[80], in[80], out[80];
-    int64_t start[64];
-    snprintf(p, sizeof p, "mamba_encoder.0.%s.", direction);
-    snprintf(in, sizeof in, "expect.layer0.%s.in", direction),
-        snprintf(out, sizeof out, "expect.layer0.%s.out", direction);
-    cw_layer_ssm l = {.in = linear(g, p, "in_proj"), .out = linear(g, p, "out_proj"), .groups = 1, .eps = 1e-5f};
-    l.conv_w = get(g, p, "conv1d.weight"), l.conv_b = get(g, p, "conv1d.bias");
-    l.dt_bias = get(g, p, "dt_bias"), l.a_log = get(g, p, "A_log"), l.skip = get(g, p, "D");
-    l.norm = get(g, p, "norm.weight");
-    cw_tensor *x = rows_of(g, in, start);
-    if (!x || !l.norm || !l.dt_bias || !l.conv_b) return;
-    l.heads = cw_count(l.dt_bias), l.head_dim = cw_count(l.norm) / l.heads;
-    l.state = (cw_count(l.conv_b) - cw_count(l.norm)) / 2;
-    cw_ragged seq = {.count = get(g, "", in)->dim[0], .start = start};
-    compare_tensor(g, direction, cw_layer_ssm_forward(g->tape, x, &l, seq), out);
-}
-
-static void kcfm(golden *g)
-{
-    mamba(g, "mamba_fwd");
-    mamba(g, "mamba_rev");
 }
 
 /* ---- CellFM: retention layer, with LoRA and merged ---- */
@@ -407,7 +379,7 @@ static void gears(golden *g)
 static const struct {
     const char *name;
     void (*run)(golden *g);
-} cases[] = {{"hyena_a", hyena},   {"hyena_b", hyena},   {"hyena_o3", hyena},  {"kcfm_a", kcfm},     {"kcfm_b", kcfm},
+} cases[] = {{"hyena_a", hyena},   {"hyena_b", hyena},   {"hyena_o3", hyena},
              {"cellfm_a", cellfm}, {"cellfm_b", cellfm}, {"cellot_a", cellot}, {"cellot_b", cellot}, {"scgpt_a", scgpt},
              {"scgpt_b", scgpt},   {"gears_a", gears},   {"gears_b", gears}};
 

@@ -445,6 +445,7 @@ static void run_sfm(const char *dir)
 #include "parity_gears.h"
 #include "parity_hyena.h"
 #include "parity_response.h"
+#include "parity_kcellfm.h"
 #include "parity_scgpt.h"
 #include "parity_metrics.h"
 
@@ -463,6 +464,8 @@ static const struct {
              {"d_model", "layer", run_hyena},
              {"num_perts", "hidden_size", run_gears},
              {"latent_dim", "scheduler_gamma", run_autoencoder},
+             {"fine_tune_layers", "mamba2", run_kcellfm_tune},
+             {"nlayers", "mamba2", run_kcellfm},
              {"n_labels", "n_batches", run_scib},
              {"pairs", "genes", run_interactions},
              {"n_tf", "top_k_edges", run_sccafm_eval},

@@ -13,7 +13,7 @@ typedef struct {
     cw_safetensors *file;
     cw_json *config;
     char *seen;       /* of each tensor of the file: 1 when it was compared */
-    void *held[64];   /* arrays of the inputs */
+    void *held[256];   /* arrays of the inputs */
     int holds;
 } encoder_case;
 

@@ -48,7 +48,7 @@ static cw_tensor *b_retention(cw_tape *t, cw_tensor *const *x)
 static cw_tensor *b_ssm(cw_tape *t, cw_tensor *const *x)
 {
     cw_layer_ssm l = {2, 3, 1, 2, LINEAR(x[1], NULL), LINEAR(x[2], NULL), x[3], x[4], x[5], x[6], x[7], x[8], 1e-5f};
-    return cw_layer_ssm_forward(t, x[0], &l, OWN);
+    return cw_layer_ssm_forward(t, x[0], &l, OWN, NULL, NULL);
 }
 
 /* x in out short filter bias, of order 3 */

@@ -8,6 +8,7 @@
 #include "efm/efm.h"
 #include "gears/gears.h"
 #include "hyena/hyena.h"
+#include "kcellfm/kcellfm.h"
 #include "scgpt/scgpt.h"
 #include "sfm/sfm.h"
 
@@ -23,6 +24,7 @@ static const cw_model_class *const classes[] = {
     &cw_cellfm_class,
     &cw_gears_class,
     &cw_autoencoder_class,
+    &cw_kcellfm_class,
 };
 
 const cw_model_class *cw_model_class_at(int64_t i)

@@ -3,6 +3,7 @@
 #define CW_LAYER_SSM_H
 
 #include "layer_linear.h"
+#include "observe.h"
 
 typedef struct cw_layer_ssm {
     int64_t heads, head_dim, groups, state;
@@ -12,7 +13,8 @@ typedef struct cw_layer_ssm {
     float eps;                                /* of the gated norm: 1e-5 */
 } cw_layer_ssm;
 
-/* x (n,d) -> (n,d), sequence by sequence from a state of zeros */
-cw_tensor *cw_layer_ssm_forward(cw_tape *t, cw_tensor *x, const cw_layer_ssm *l, cw_ragged seq);
+/* x (n,d) -> (n,d), sequence by sequence from a state of zeros. The observer is shown NAME.in, .conv, .dt, .ssm, .out. */
+cw_tensor *cw_layer_ssm_forward(cw_tape *t, cw_tensor *x, const cw_layer_ssm *l, cw_ragged seq,
+                                const cw_observer *observer, const char *name);
 
 #endif

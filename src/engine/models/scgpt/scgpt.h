@@ -48,6 +48,8 @@ typedef struct cw_scgpt_reading {
     int drawn;      /* 1: ties and choices drawn for each cell from `key`; 0: numbers that belong to the gene */
     double key, first; /* first: the number of the first cell */
     int padded;     /* padding is computed as well, as the published code does in training */
+    float total;    /* without bins: values become log1p(total value / the cell's sum); 0: as they are */
+    int below;      /* values may be below 0 (z-scores) */
 } cw_scgpt_reading;
 #define CW_SCGPT_READING(S, m)                                                                                         \
     CW_SET_INT(S, m.bins, "bins", NULL, 51, 0, 65536, "values 1 to bins - 1 of what is above 0; 0: values as they are"), \
@@ -76,6 +78,20 @@ typedef struct cw_scgpt_batch {
 cw_scgpt_input cw_scgpt_input_read(cw_inputs *in);
 cw_status cw_scgpt_batch_build(cw_scgpt_batch *b, cw_arena *arena, const cw_scgpt_input *in,
                                const cw_scgpt_reading *how, const cw_scgpt_config *config);
+
+/* Where a row stands in a matrix (cells,columns) of counts or tokens; -1: nowhere. */
+int64_t cw_scgpt_place(const cw_scgpt_batch *b, int64_t row, int64_t columns);
+
+/* Rows whose values are hidden from the model, and what they were. */
+typedef struct cw_scgpt_masked {
+    int32_t *row;
+    float *target;
+    int64_t n;
+} cw_scgpt_masked;
+
+/* Hides rows of a batch behind `value`: those of the input "masked" (cells,columns), or a share of each cell's genes, drawn
+ * from the step's stream. With the input "target" (cells,columns) they are hidden already, and it says what they were. */
+cw_scgpt_masked cw_scgpt_mask(cw_tape *t, cw_inputs *in, cw_scgpt_batch *b, int64_t columns, float share, float value);
 
 /* The bins of x (n values above 0, without any 0) by the published rule: edges are quantiles of x at bins - 1 levels, u
  * (n) in [0,1) decides where edges coincide. edge: (bins - 1) doubles, sorted: (n). Both written. */

@@ -1,6 +1,7 @@
-/* scgpt_batch.c: from counts to bins, from genes to packed tokens. */
+/* scgpt_batch.c: from counts to bins, from genes to packed tokens, and which of them are hidden. */
 #include "scgpt.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,8 +78,11 @@ cw_scgpt_input cw_scgpt_input_read(cw_inputs *in)
 
 /* The known genes of a cell: columns and values, in the order of the columns; with `zeros` those without counts too. The
  * number of them; -1 with the error recorded. */
-static int64_t genes_of(cw_ctx *ctx, const cw_scgpt_input *in, int64_t cell, int zeros, int32_t *column, float *value)
+static int64_t genes_of(cw_ctx *ctx, const cw_scgpt_input *in, int64_t cell, const cw_scgpt_reading *how, int32_t *column,
+                        float *value)
 {
+    const int zeros = how->zeros;
+    const double least_value = how->below ? -DBL_MAX : 0.0;
     const cw_array *a = in->counts;
     int64_t genes = in->length, n = 0;
     int sparse = a->type == CW_ARRAY_CSR;
@@ -94,10 +98,10 @@ static int64_t genes_of(cw_ctx *ctx, const cw_scgpt_input *in, int64_t cell, int
             if (!zeros) g = next;
             if (next == g) x = ((const double *)a->data)[at++];
         }
-        if (!(x >= 0 && x < (double)INFINITY))
-            return cw_fail(ctx, CW_ERR_ARGUMENT, "the value of cell %lld, gene %lld is %g; it must be finite and >= 0",
-                           (long long)(cell + 1), (long long)(g + 1), x), -1;
-        if (in->token[g] >= 0 && (zeros || x > 0)) column[n] = (int32_t)g, value[n++] = (float)x;
+        if (!(x >= least_value && x < (double)INFINITY))
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "the value of cell %lld, gene %lld is %g; it must be finite%s",
+                           (long long)(cell + 1), (long long)(g + 1), x, how->below ? "" : " and >= 0"), -1;
+        if (in->token[g] >= 0 && (zeros || x > 0 || x < 0)) column[n] = (int32_t)g, value[n++] = (float)x;
         g++;
     }
     return n;
@@ -133,6 +137,13 @@ static void bin_values(const cw_scgpt_input *in, const cw_scgpt_reading *how, in
     cw_scgpt_bin(s->bin, s->some, s->u, some, how->bins, s->edge, s->sorted);
     for (int64_t i = 0; i < n; i++)
         if (s->value[i] > 0) s->value[i] = (float)s->bin[at++];
+}
+
+static void log_values(float *value, int64_t n, double total)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += (double)value[i];
+    for (int64_t i = 0; i < n && sum > 0; i++) value[i] = (float)log1p(total * (double)value[i] / sum);
 }
 
 /* Keeps `most` of n genes, those with the smallest draws, in their order. */
@@ -208,9 +219,10 @@ static int32_t *from_counts(cw_scgpt_batch *b, cw_arena *arena, const cw_scgpt_i
     int32_t *token = TAKE(C * most, int32_t);
     if (!s.edge || !token || take_rows(b, arena, C * most) != CW_OK) return NULL;
     for (int64_t c = 0; c < C; c++) {
-        int64_t n = genes_of(ctx, in, c, how->zeros, s.column, s.value);
+        int64_t n = genes_of(ctx, in, c, how, s.column, s.value);
         if (n < 0) return NULL;
         if (how->bins > 1) bin_values(in, how, c, n, &s);
+        if (how->total > 0) log_values(s.value, n, (double)how->total);
         n = choose(in, how, c, n, most - 1, &s);
         start[c] = b->rows;
         b->first[c] = (int32_t)b->rows;
@@ -246,4 +258,53 @@ cw_status cw_scgpt_batch_build(cw_scgpt_batch *b, cw_arena *arena, const cw_scgp
     b->tokens = cw_distinct_ints(arena, token, b->rows, &b->token, &row);
     b->token_row = row;
     return ctx->status;
+}
+
+/* ---- masks ---- */
+
+int64_t cw_scgpt_place(const cw_scgpt_batch *b, int64_t row, int64_t columns)
+{
+    return b->source[row] < 0 ? -1 : b->cell[row] * columns + b->source[row];
+}
+
+static void mask_row(cw_scgpt_batch *b, cw_scgpt_masked *k, int64_t row, float value)
+{
+    k->row[k->n] = (int32_t)row;
+    k->target[k->n++] = b->value[row];
+    b->value[row] = value;
+}
+
+static void draw_mask(cw_tape *t, cw_scgpt_batch *b, float share, float value, cw_scgpt_masked *k)
+{
+    cw_arena *arena = t->arena;
+    float *u = TAKE(2 * b->rows + 2, float), *sorted = u ? u + b->rows : NULL;
+    cw_stream s = cw_tape_stream(t, CW_RNG_NOISE);
+    for (int64_t c = 0; u && c < b->cells; c++) {
+        int64_t first = b->first[c] + 1, n = b->seq.start[c + 1] - first, some = (int64_t)((float)n * share);
+        for (int64_t i = 0; i < n; i++) sorted[i] = u[first + i] = cw_rng_uniform(s, (uint64_t)(first + i));
+        if (some < 1) continue;
+        qsort(sorted, (size_t)n, sizeof *sorted, rising);
+        float limit = sorted[some - 1];
+        for (int64_t i = 0; i < n; i++)
+            if (u[first + i] <= limit) mask_row(b, k, first + i, value);
+    }
+}
+
+cw_scgpt_masked cw_scgpt_mask(cw_tape *t, cw_inputs *in, cw_scgpt_batch *b, int64_t columns, float share, float value)
+{
+    cw_arena *arena = t->arena;
+    cw_scgpt_masked k = {TAKE(b->rows + 1, int32_t), TAKE(b->rows + 1, float), 0};
+    int64_t dim[2] = {b->cells, columns};
+    const uint8_t *flag = cw_in_flags(in, "masked", 2, dim, 1);
+    const float *target = cw_in_f32(in, "target", 2, dim, 1);
+    if (!k.row || !k.target || in->ctx->status != CW_OK) return k;
+    if (!flag && share > 0) draw_mask(t, b, share, value, &k);
+    for (int64_t r = 0; flag && r < b->rows; r++) {
+        int64_t at = cw_scgpt_place(b, r, columns);
+        if (at < 0 || !flag[at]) continue;
+        float seen = b->value[r];
+        mask_row(b, &k, r, value);
+        if (target) b->value[r] = seen, k.target[k.n - 1] = target[at];
+    }
+    return k;
 }

@@ -30,71 +30,6 @@ static cw_status read_batch(const cw_scgpt *m, cw_tape *t, cw_inputs *in, const 
     return in->ctx->status;
 }
 
-/* where a row stands in a matrix (cells,columns); -1: nowhere */
-static int64_t place_of(const cw_scgpt_batch *b, int64_t row, int64_t columns)
-{
-    return b->source[row] < 0 ? -1 : b->cell[row] * columns + b->source[row];
-}
-
-/* ---- masks ---- */
-
-/* Rows whose values are hidden from the model, and what they were. */
-typedef struct masked {
-    int32_t *row;
-    float *target, *above; /* above: 1 where the target is above 0 */
-    int64_t n;
-} masked;
-
-static int rising(const void *a, const void *b)
-{
-    float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-static void mask_row(const cw_scgpt *m, cw_scgpt_batch *b, masked *k, int64_t row)
-{
-    k->row[k->n] = (int32_t)row;
-    k->target[k->n++] = b->value[row];
-    b->value[row] = m->config.mask_value;
-}
-
-/* A share of each cell's genes, drawn from the step's stream. */
-static void draw_mask(const cw_scgpt *m, cw_tape *t, cw_scgpt_batch *b, float share, masked *k)
-{
-    float *u = TAKE(t, 2 * b->rows + 2, float), *sorted = u ? u + b->rows : NULL;
-    cw_stream s = cw_tape_stream(t, CW_RNG_NOISE);
-    for (int64_t c = 0; u && c < b->cells; c++) {
-        int64_t first = b->first[c] + 1, n = b->seq.start[c + 1] - first, some = (int64_t)((float)n * share);
-        for (int64_t i = 0; i < n; i++) sorted[i] = u[first + i] = cw_rng_uniform(s, (uint64_t)(first + i));
-        if (some < 1) continue;
-        qsort(sorted, (size_t)n, sizeof *sorted, rising);
-        float limit = sorted[some - 1];
-        for (int64_t i = 0; i < n; i++)
-            if (u[first + i] <= limit) mask_row(m, b, k, first + i);
-    }
-}
-
-/* The input "masked" (cells,columns), or a share of the genes. With the input "target" the values are hidden already. */
-static masked read_mask(const cw_scgpt *m, cw_tape *t, cw_inputs *in, cw_scgpt_batch *b, int64_t columns, float share)
-{
-    masked k = {TAKE(t, b->rows + 1, int32_t), TAKE(t, b->rows + 1, float), NULL, 0};
-    int64_t dim[2] = {b->cells, columns};
-    const uint8_t *flag = cw_in_flags(in, "masked", 2, dim, 1);
-    const float *target = cw_in_f32(in, "target", 2, dim, 1);
-    if (!k.row || !k.target || in->ctx->status != CW_OK) return k;
-    if (!flag && share > 0) draw_mask(m, t, b, share, &k);
-    for (int64_t r = 0; flag && r < b->rows; r++) {
-        int64_t at = place_of(b, r, columns);
-        if (at < 0 || !flag[at]) continue;
-        float seen = b->value[r];
-        mask_row(m, b, &k, r);
-        if (target) b->value[r] = seen, k.target[k.n - 1] = target[at];
-    }
-    k.above = TAKE(t, k.n + 1, float);
-    for (int64_t i = 0; k.above && i < k.n; i++) k.above[i] = k.target[i] > 0 ? 1.0f : 0.0f;
-    return k;
-}
-
 /* ---- training ---- */
 
 typedef struct training {
@@ -123,13 +58,15 @@ static cw_status train(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
     int64_t columns = 0, dim[1];
     if (read_batch(m, t, in, &o->reading, &b, &columns) != CW_OK) return model->ctx->status;
     int values = loss->wanted[MLM] || loss->wanted[MLM_ZERO] || loss->wanted[MVC] || loss->wanted[MVC_ZERO];
-    masked k = read_mask(m, t, in, &b, columns, values ? o->mask : 0);
+    cw_scgpt_masked k = cw_scgpt_mask(t, in, &b, columns, values ? o->mask : 0, c->mask_value);
+    float *is_above = TAKE(t, k.n + 1, float);
+    for (int64_t i = 0; is_above && i < k.n; i++) is_above[i] = k.target[i] > 0 ? 1.0f : 0.0f;
     dim[0] = b.cells;
     const int32_t *label = cw_in_i32(in, "label", 1, dim, !loss->wanted[CLASS]);
     if (model->ctx->status != CW_OK) return model->ctx->status;
     cw_scgpt_output y = cw_scgpt_forward(m, t, &b, NULL, c->layers, NULL);
     if (k.n > 0) {
-        cw_tensor *target = cw_tape_constant(t, k.target, k.n, 1), *above = cw_tape_constant(t, k.above, k.n, 1);
+        cw_tensor *target = cw_tape_constant(t, k.target, k.n, 1), *above = cw_tape_constant(t, is_above, k.n, 1);
         if (loss->wanted[MLM])
             loss->term[MLM] = cw_mean_squared(t, cw_scgpt_decode(m, t, &y, &m->decoder, &b, k.row, k.n), target);
         if (loss->wanted[MLM_ZERO] && c->zeros)
@@ -215,7 +152,7 @@ static void put_values(cw_tape *t, const cw_sink *out, const char *name, const c
     float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){b->cells, columns}) : NULL;
     for (int64_t i = 0; to && i < b->cells * columns; i++) to[i] = NAN;
     for (int64_t r = 0; to && r < b->rows; r++) {
-        int64_t at = place_of(b, r, columns);
+        int64_t at = cw_scgpt_place(b, r, columns);
         if (at >= 0) to[at] = from[r];
     }
 }
@@ -227,7 +164,7 @@ static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void 
     cw_scgpt_batch b;
     int64_t columns;
     if (read_batch(m, t, in, &o->reading, &b, &columns) != CW_OK) return model->ctx->status;
-    read_mask(m, t, in, &b, columns, 0);
+    cw_scgpt_mask(t, in, &b, columns, 0, m->config.mask_value);
     int32_t *row = TAKE(t, b.rows, int32_t);
     if (!row || model->ctx->status != CW_OK) return model->ctx->status;
     for (int64_t r = 0; r < b.rows; r++) row[r] = (int32_t)r;
