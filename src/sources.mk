@@ -21,6 +21,7 @@ ENGINE_SOURCES = \
   engine/io/archive.c \
   engine/io/unicode.c \
   engine/io/wordpiece.c \
+  engine/io/relations.c \
   engine/io/csv.c \
   engine/io/vocab.c \
   engine/io/hdf5.c \
@@ -141,6 +142,7 @@ ENGINE_SOURCES = \
   engine/stats/wasserstein.c \
   engine/stats/ridge.c \
   engine/stats/states.c \
+  engine/stats/ontology.c \
   engine/stats/percell.c \
   engine/stats/logistic.c \
   engine/stats/celltype.c \

@@ -448,6 +448,7 @@ static void run_sfm(const char *dir)
 #include "parity_kcellfm.h"
 #include "parity_scgpt.h"
 #include "parity_metrics.h"
+#include "parity_ontology.h"
 
 /* ---- the tree of cases ---- */
 
@@ -466,6 +467,8 @@ static const struct {
              {"latent_dim", "scheduler_gamma", run_autoencoder},
              {"fine_tune_layers", "mamba2", run_kcellfm_tune},
              {"nlayers", "mamba2", run_kcellfm},
+             {"margin", "dissimilar_relation_ids", run_triplet},
+             {"alpha", "difficulty_ratios", run_ontology},
              {"n_labels", "n_batches", run_scib},
              {"pairs", "genes", run_interactions},
              {"n_tf", "top_k_edges", run_sccafm_eval},
