@@ -125,6 +125,7 @@ ENGINE_SOURCES = \
   engine/models/gears/gears_build.c \
   engine/models/gears/gears_class.c \
   engine/models/autoencoder/autoencoder.c \
+  engine/models/cellot/cellot.c \
   engine/models/efm/efm.c \
   engine/models/efm/efm_class.c \
   engine/models/effendi/effendi.c \

@@ -8,7 +8,6 @@
 #include "nn/layer_attention.h"
 #include "nn/layer_graph.h"
 #include "nn/layer_hyena.h"
-#include "nn/layer_icnn.h"
 #include "nn/layer_mlp.h"
 #include "nn/layer_retention.h"
 #include "test.h"
@@ -228,56 +227,6 @@ static void cellfm(golden *g)
     free(scale), free(unmask), free(real);
 }
 
-/* ---- CellOT: the potential, its gradient, and a loss trained through the gradient ---- */
-
-static cw_layer_icnn icnn(golden *g, const char *p, float beta)
-{
-    cw_layer_icnn l = {.act = {CW_FN_LEAKY_RELU, 0.2f}, .kernel_beta = beta};
-    char w[40], a[40], b[40];
-    for (int i = 0;; i++) {
-        snprintf(w, sizeof w, "W.%d.weight", i), snprintf(a, sizeof a, "A.%d.weight", i);
-        snprintf(b, sizeof b, "A.%d.bias", i);
-        l.a[i] = get(g, p, a), l.b[i] = get(g, p, b);
-        cw_tensor *next = get(g, p, w);
-        if (!next) break;
-        l.w[i] = next, l.layers++;
-    }
-    return l;
-}
-
-static void cellot(golden *g)
-{
-    cw_tape *t = g->tape;
-    float beta = strstr(g->name, "_b") ? 2.0f : 0.0f;
-    cw_layer_icnn f = icnn(g, "f.", beta), potential = icnn(g, "g.", beta);
-    cw_tensor *source = get(g, "", "source"), *target = get(g, "", "target");
-    if (!source || !target || !f.layers) return;
-    cw_tensor *moved = cw_layer_icnn_gradient(t, source, &potential);
-    compare_tensor(g, "f of the source", cw_layer_icnn_forward(t, source, &f), "expect.f_source");
-    compare_tensor(g, "g of the source", cw_layer_icnn_forward(t, source, &potential), "expect.g_source");
-    compare_tensor(g, "transport", moved, "expect.transport");
-    cw_tensor *at = cw_layer_icnn_forward(t, moved, &f);
-    compare_tensor(g, "f of the transport", at, "expect.f_transport");
-    /* loss.g = mean(f(T) - <source, T>) and its penalty, whose part is taken off here by asking W without it: the
-     * penalty's gradient is nowhere but where W is negative */
-    int64_t n = cw_rows(source);
-    cw_tensor *cells = cw_add_spread(t, at, cw_row_dots(t, source, moved), -1.0f);
-    compare_tensor(g, "loss of g, cells", cells, "expect.loss.g_cells");
-    cw_tensor *loss = cw_sum(t, cells, 1.0f / (float)n);
-    compare_tensor(g, "loss of g", loss, "expect.loss.g");
-    const float one = 1.0f;
-    CHECK(cw_tape_backward(t, 1, &loss, &one) == CW_OK, "%s", g->ctx->text);
-    for (int i = 0; i <= potential.layers; i++) {
-        char name[60], want[80];
-        snprintf(name, sizeof name, "A.%d.weight", i), snprintf(want, sizeof want, "grad_g.%s", name);
-        compare(g, want, potential.a[i]->grad, want, 1e-3);
-        snprintf(name, sizeof name, "A.%d.bias", i), snprintf(want, sizeof want, "grad_g.%s", name);
-        if (i < potential.layers) compare(g, want, potential.b[i]->grad, want, 1e-3);
-        snprintf(name, sizeof name, "W.%d.weight", i), snprintf(want, sizeof want, "grad_g.%s", name);
-        if (i < potential.layers && beta > 0) compare(g, want, potential.w[i]->grad, want, 1e-3);
-    }
-}
-
 /* ---- scGPT: one post-norm layer, padded keys left out, padded queries computed ---- */
 
 static void scgpt(golden *g)
@@ -379,9 +328,9 @@ static void gears(golden *g)
 static const struct {
     const char *name;
     void (*run)(golden *g);
-} cases[] = {{"hyena_a", hyena},   {"hyena_b", hyena},   {"hyena_o3", hyena},
-             {"cellfm_a", cellfm}, {"cellfm_b", cellfm}, {"cellot_a", cellot}, {"cellot_b", cellot}, {"scgpt_a", scgpt},
-             {"scgpt_b", scgpt},   {"gears_a", gears},   {"gears_b", gears}};
+} cases[] = {{"hyena_a", hyena},   {"hyena_b", hyena}, {"hyena_o3", hyena}, {"cellfm_a", cellfm},
+             {"cellfm_b", cellfm}, {"scgpt_a", scgpt}, {"scgpt_b", scgpt},   {"gears_a", gears},
+             {"gears_b", gears}};
 
 static void run(const char *dir, const char *name, void (*what)(golden *g), const char *kernels)
 {

@@ -469,6 +469,7 @@ static const struct {
              {"nlayers", "mamba2", run_kcellfm},
              {"margin", "dissimilar_relation_ids", run_triplet},
              {"alpha", "difficulty_ratios", run_ontology},
+             {"n_inner_iters", "softplus_beta", run_cellot},
              {"n_labels", "n_batches", run_scib},
              {"pairs", "genes", run_interactions},
              {"n_tf", "top_k_edges", run_sccafm_eval},

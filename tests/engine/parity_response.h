@@ -4,6 +4,7 @@
 #define CW_PARITY_RESPONSE_H
 
 #include "models/autoencoder/autoencoder.h"
+#include "models/cellot/cellot.h"
 #include "pert/response.h"
 
 static const tolerance RESPONSE_FINAL = {1e-3, 2e-5};
@@ -27,7 +28,8 @@ static void response_scores(encoder_case *c, const float *predicted, int64_t n, 
 {
     enum { CURVE = 50 };
     static const double few[] = {2, 1, 0.5, 0.1, 0.01, 0.005};
-    double gamma[CURVE], mmd[CURVE], energy, sum = 0, *x = response_doubles(predicted, n * d), *y = response_doubles(treated, m * d);
+    double gamma[CURVE], mmd[CURVE], energy, sum = 0;
+    double *x = response_doubles(predicted, n * d), *y = response_doubles(treated, m * d);
     float curve[CURVE];
     cw_response_moments r;
     for (int k = 0; k < CURVE; k++) gamma[k] = pow(10.0, 1.0 - 4.0 * k / (CURVE - 1));
@@ -185,6 +187,169 @@ static void run_autoencoder(const char *dir, const char *kernels, int threads)
             encoder_gradients(&c, m, 1e-5);
         }
         if (encoder_open_file(&c, "train.safetensors")) autoencoder_train(&c, m, item, n);
+    }
+    end_group();
+    encoder_close(&c, m);
+}
+
+/* ---- CellOT ---- */
+
+typedef struct {
+    cw_option option[2]; /* of its task */
+    int64_t inner;
+} cellot_play;
+
+static cellot_play cellot_options(encoder_case *c)
+{
+    double inner = cw_json_number(c->ctx, c->config, "n_inner_iters", 10, 1, 1e6);
+    double penalty = cw_json_number(c->ctx, c->config, "g_fnorm_penalty", 0, 0, 1e6);
+    return (cellot_play){{{"n_inner_iters", NULL, inner}, {"g_fnorm_penalty", NULL, penalty}}, (int64_t)inner};
+}
+
+/* f and g at x, (n) each, the caller's to free. */
+static void cellot_potentials(encoder_case *c, cw_model *m, const float *x, int64_t n, int64_t d, encoder_result *got)
+{
+    const cw_array item = {.name = "x", .type = CW_ARRAY_F32, .ndim = 2, .dim = {n, d}, .data = x};
+    encoder_query(c, m, "potentials", NULL, 0, &item, 1, got);
+}
+
+static void cellot_forward(encoder_case *c, cw_model *m, const cw_array *source, const cw_array *target)
+{
+    const cw_option half = {"dosage", NULL, 0.5};
+    int64_t n = source->dim[0], d = source->dim[1];
+    cw_array x = *source;
+    encoder_result moved = {0}, part = {0}, at_source[2] = {{0}}, at_target[2] = {{0}}, at_moved[2] = {{0}};
+    x.name = "x";
+    encoder_query(c, m, "transport", NULL, 0, &x, 1, &moved);
+    encoder_query(c, m, "transport", &half, 1, &x, 1, &part);
+    if (!moved.data || !part.data) return;
+    encoder_compare(c, "forward", "expect.transport", moved.data, moved.n, FORWARD);
+    encoder_compare(c, "forward", "expect.transport_dosage", part.data, part.n, FORWARD);
+    cellot_potentials(c, m, source->data, n, d, at_source);
+    cellot_potentials(c, m, target->data, target->dim[0], d, at_target);
+    cellot_potentials(c, m, moved.data, n, d, at_moved);
+    encoder_compare(c, "forward", "expect.f_source", at_source[0].data, at_source[0].n, FORWARD);
+    encoder_compare(c, "forward", "expect.g_source", at_source[1].data, at_source[1].n, FORWARD);
+    encoder_compare(c, "forward", "expect.f_target", at_target[0].data, at_target[0].n, FORWARD);
+    encoder_compare(c, "forward", "expect.f_transport", at_moved[0].data, at_moved[0].n, FORWARD);
+    float *g = calloc((size_t)n + 1, sizeof *g), *f = calloc((size_t)n + 1, sizeof *f);
+    for (int64_t i = 0; at_moved[0].data && at_target[0].data && i < n; i++) {
+        double dot = 0;
+        for (int64_t j = 0; j < d; j++) dot += (double)((const float *)source->data)[i * d + j] * (double)moved.data[i * d + j];
+        g[i] = (float)((double)at_moved[0].data[i] - dot), f[i] = at_target[0].data[i] - at_moved[0].data[i];
+    }
+    encoder_compare(c, "forward", "expect.loss.g_cells", g, n, FORWARD);
+    encoder_compare(c, "forward", "expect.loss.f_cells", f, n, FORWARD);
+    response_scores(c, moved.data, n, target->data, target->dim[0], d);
+    free(g), free(f), free(moved.data), free(part.data);
+    for (int i = 0; i < 2; i++) free(at_source[i].data), free(at_target[i].data), free(at_moved[i].data);
+}
+
+/* Row i: gradient of what source row 0 is carried to in value i. */
+static void cellot_hessian(encoder_case *c, const cw_cellot *m, const float *cell)
+{
+    int64_t d = m->config.dim;
+    const float one = 1.0f;
+    float *all = calloc((size_t)(d * d + 1), sizeof *all);
+    cw_params store;
+    cw_tensor *x = encoder_leaf(c, &store, cell, 1, d);
+    for (int64_t i = 0; x && i < d && c->ctx->status == CW_OK; i++) {
+        cw_params_zero_grad(&store);
+        cw_tape_reset(c->tape, 1, 0, 1, 0);
+        cw_tensor *value = cw_columns(c->tape, cw_layer_icnn_gradient(c->tape, x, &m->g), i, 1);
+        if (cw_tape_backward(c->tape, 1, &value, &one) == CW_OK) cw_param_gradient(c->ctx, x, all + i * d);
+    }
+    encoder_compare(c, "second derivative", "expect.hessian", all, d * d, (tolerance){1e-3, 1e-5});
+    cw_params_free(&store);
+    free(all);
+}
+
+/* One step's losses and gradients, `step` saying whose turn it is. */
+static int cellot_turn(encoder_case *c, cw_model *m, int64_t step, const cw_array *item, cw_step_report *r)
+{
+    const cw_optimizer o = {.kind = CW_SGD, .total_steps = 1};
+    const cellot_play play = cellot_options(c);
+    cw_trainer *tr = encoder_trainer(c, m, "train", &o, play.option, 2, NULL);
+    if (tr) tr->step = step;
+    int good = tr && cw_trainer_micro(tr, item, 2, 0, NULL, 1.0f, r) == CW_OK;
+    cw_trainer_free(tr);
+    return good;
+}
+
+/* Gradients of the player whose turn it is; those of the other are 0. */
+static void cellot_gradients(encoder_case *c, cw_model *m, char player)
+{
+    for (int64_t i = 0; i < m->params.count; i++) {
+        cw_param *p = m->params.item[i];
+        float most = 0, *got = calloc((size_t)cw_count(&p->tensor) + 1, sizeof *got);
+        cw_param_gradient(c->ctx, &p->tensor, got);
+        for (int64_t j = 0; p->name[0] != player && j < cw_count(&p->tensor); j++) most = fmaxf(most, fabsf(got[j]));
+        CHECK(most == 0, "%s: at the turn of %c %s has a gradient", c->dir, player, p->name);
+        free(got);
+    }
+    char match[] = "?.*";
+    match[0] = player;
+    encoder_gradients_of(c, m, "grad_", match, 1e-5);
+    cw_params_zero_grad(&m->params);
+}
+
+/* Rows of one batch of train.safetensors. */
+static cw_array cellot_batch(const cw_array *all, int64_t which, const char *as)
+{
+    int64_t n = all->dim[all->ndim - 2], d = all->dim[all->ndim - 1];
+    return (cw_array){.name = as, .type = CW_ARRAY_F32, .ndim = 2, .dim = {n, d},
+                      .data = (const float *)all->data + which * n * d};
+}
+
+static void cellot_train(encoder_case *c, cw_model *m)
+{
+    const cw_optimizer o = response_optimizer(c);
+    const cellot_play play = cellot_options(c);
+    const cw_array source = encoder_floats(c, "train.source", "source"), target = encoder_floats(c, "train.target", "target");
+    int64_t outer = source.dim[0], each = play.inner + 1;
+    cw_trainer *tr = source.data && target.data ? encoder_trainer(c, m, "train", &o, play.option, 2, NULL) : NULL;
+    float *g = calloc((size_t)(outer * each + 1), sizeof *g), *f = calloc((size_t)outer + 1, sizeof *f);
+    CHECK(source.dim[1] == each, "%s: batches of %lld steps", c->dir, (long long)source.dim[1]);
+    for (int64_t i = 0; tr && i < outer * each; i++) {
+        cw_step_report report, applied;
+        const cw_array item[] = {cellot_batch(&source, i, "source"), cellot_batch(&target, i / each, "target")};
+        cw_trainer_micro(tr, item, 2, 0, NULL, 1.0f, &report);
+        cw_trainer_apply(tr, &applied);
+        if (i % each == play.inner) f[i / each] = (float)report.total;
+        else g[i / each * play.inner + i % each] = (float)report.total;
+    }
+    if (tr) {
+        encoder_compare(c, "training", "step.gloss", g, outer * play.inner, FORWARD);
+        encoder_compare(c, "training", "step.floss", f, outer, FORWARD);
+        response_finals(c, m);
+    }
+    cw_trainer_free(tr);
+    free(g), free(f);
+}
+
+static void run_cellot(const char *dir, const char *kernels, int threads)
+{
+    encoder_case c;
+    if (!encoder_open(&c, dir, kernels, threads)) return;
+    printf("%s: cellot, %s kernels\n", dir, c.ctx->kernels ? c.ctx->kernels->name : "no");
+    cw_model *m = c.file && c.config ? encoder_model(&c, &cw_cellot_class, NULL, 0) : NULL;
+    if (m) {
+        const cw_array item[] = {encoder_floats(&c, "source", "source"), encoder_floats(&c, "target", "target")};
+        cw_step_report r;
+        cellot_forward(&c, m, &item[0], &item[1]);
+        cellot_hessian(&c, (cw_cellot *)m, item[0].data);
+        if (cellot_turn(&c, m, 0, item, &r)) {
+            response_scalar(&c, "losses", "expect.loss.g", r.value[0]);
+            response_scalar(&c, "losses", "expect.loss.g_penalty", r.value[1]);
+            response_scalar(&c, "losses", "expect.loss.g_total", r.total);
+            cellot_gradients(&c, m, 'g');
+        }
+        if (cellot_turn(&c, m, cellot_options(&c).inner, item, &r)) {
+            response_scalar(&c, "losses", "expect.loss.f", r.total);
+            response_scalar(&c, "losses", "expect.loss.w2", r.report[0]);
+            cellot_gradients(&c, m, 'f');
+        }
+        if (encoder_open_file(&c, "train.safetensors")) cellot_train(&c, m);
     }
     end_group();
     encoder_close(&c, m);

@@ -1,4 +1,4 @@
-/* test_model.c: the model interface, parameters, the trainer and checkpoints, on a toy class, the SFM and Effendi. */
+/* test_model.c: the model interface, parameters, the trainer and checkpoints, on a toy class, the SFM, Effendi and CellOT. */
 #include "test.h"
 
 #include <signal.h>
@@ -9,6 +9,7 @@
 
 #include "core/threads.h"
 #include "effendi_run.h"
+#include "models/cellot/cellot.h"
 #include "sfm_run.h"
 #include "toy.h"
 #include "train/checkpoint.h"
@@ -468,7 +469,34 @@ static cw_status step_effendi(run *r)
     return effendi_step(r->trainer, row, 6, row, 6, &v);
 }
 
-static const kind kinds[] = {{"toy", open_toy, step_toy}, {"sfm", open_sfm, step_sfm},
+/* Two players who take turns. */
+static void open_cellot(run *r, const char *path)
+{
+    const cw_option small[] = {{"input_dim", NULL, IN}, {"hidden_units.0", NULL, 6}, {"hidden_units.1", NULL, 4}};
+    r->model = cw_model_make(r->ctx, &cw_cellot_class, small, 3, 1, 3);
+    cw_optimizer o = adamw(1e-2f, 0.0f);
+    const cw_task *task = cw_model_task(&cw_cellot_class, "train");
+    char settings[64], why[100];
+    if (cw_settings_fill(task->settings, settings, &(cw_option){"n_inner_iters", NULL, 3}, 1, 1, why, sizeof why) != CW_OK)
+        CHECK(0, "%s", why);
+    r->trainer = path ? cw_checkpoint_resume(r->model, r->tape, path)
+                      : cw_trainer_new(r->model, r->tape, task, &o, settings, NULL, 0, NULL, 9);
+    r->data = malloc(2 * ROWS * IN * sizeof(float));
+    cw_rng_fill_normal(r->data, 2 * ROWS * IN, cw_rng_stream(1, CW_RNG_USER, 0, 0), 0, 1);
+}
+
+static cw_status step_cellot(run *r)
+{
+    cw_step_report report;
+    const float *x = r->data;
+    const cw_array in[] = {{.name = "source", .type = CW_ARRAY_F32, .ndim = 2, .dim = {ROWS, IN}, .data = x},
+                           {.name = "target", .type = CW_ARRAY_F32, .ndim = 2, .dim = {ROWS, IN}, .data = x + ROWS * IN}};
+    cw_trainer_micro(r->trainer, in, 2, 0, NULL, 1, &report);
+    return cw_trainer_apply(r->trainer, &report);
+}
+
+static const kind kinds[] = {{"cellot", open_cellot, step_cellot},
+                             {"toy", open_toy, step_toy}, {"sfm", open_sfm, step_sfm},
                              {"effendi", open_effendi, step_effendi}};
 
 /* All weights and moments as one file's bytes would hold them; new memory, *n numbers. */
@@ -608,7 +636,7 @@ int main(void)
     rules();
     ranks();
     policies();
-    for (int i = 0; i < 3; i++) kills(&kinds[i], 50);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) kills(&kinds[i], 50);
     refused();
     cw_blas_leave(before);
     rmdir(folder);

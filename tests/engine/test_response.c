@@ -1,6 +1,7 @@
 /* test_response.c: what the models of responses to treatments learn and refuse. (What they compute: golden cases, see
  * parity_response.h.) */
 #include "models/autoencoder/autoencoder.h"
+#include "models/cellot/cellot.h"
 #include "model_rig.h"
 
 enum { CELLS = 24, GENES = 7 };
@@ -85,19 +86,19 @@ static void test_beta(void)
     close_rig(&r);
 }
 
-static void refused(const cw_option *option, int n, const char *words)
+static void refused(const cw_model_class *class, const cw_option *option, int n, const char *words)
 {
-    rig r = open_rig_failing(&cw_autoencoder_class, option, n, -1);
+    rig r = open_rig_failing(class, option, n, -1);
     CHECK(!r.m, "made without \"%s\"", words);
     expect(&r, words), close_rig(&r);
 }
 
 static void test_refusals(void)
 {
-    refused(plain, 2, "hidden_units: at least one");
+    refused(&cw_autoencoder_class, plain, 2, "hidden_units: at least one");
     const cw_option gap[] = {plain[0], {"hidden_units.0", NULL, 4}, {"hidden_units.2", NULL, 4}};
-    refused(gap, 3, "layer 2 has width 0");
-    refused(told, 4, "n_conditions must be 2 or more");
+    refused(&cw_autoencoder_class, gap, 3, "layer 2 has width 0");
+    refused(&cw_autoencoder_class, told, 4, "n_conditions must be 2 or more");
     rig r = open_rig(&cw_autoencoder_class, told, 5);
     cw_array item[2];
     shelf s;
@@ -108,6 +109,109 @@ static void test_refusals(void)
     close_rig(&r);
 }
 
+/* ---- CellOT ---- */
+
+enum { D = 2, N = 120, INNER = 3 };
+static float source[N * D], target[N * D];
+
+static const cw_option icnn[] = {{"input_dim", NULL, D},
+                                 {"hidden_units.0", NULL, 16},
+                                 {"hidden_units.1", NULL, 16},
+                                 {"kernel_init_fxn.b", NULL, 0.3}};
+
+/* Treated: stretched by 1.5 and 0.5 and moved; the optimal map is that. */
+static void fill_two(void)
+{
+    cw_rng_fill_normal(source, N * D, cw_rng_stream(1, CW_RNG_USER, 0, 0), 0, 1);
+    cw_rng_fill_normal(target, N * D, cw_rng_stream(1, CW_RNG_USER, 1, 0), 0, 1);
+    for (int i = 0; i < N; i++) target[i * D] = 1.5f * target[i * D] + 1, target[i * D + 1] = 0.5f * target[i * D + 1] - 2;
+}
+
+static int64_t pair(cw_array *item)
+{
+    item[0] = (cw_array){.name = "source", .type = CW_ARRAY_F32, .ndim = 2, .dim = {N, D}, .data = source};
+    item[1] = (cw_array){.name = "target", .type = CW_ARRAY_F32, .ndim = 2, .dim = {N, D}, .data = target};
+    return 2;
+}
+
+static void test_map(void)
+{
+    rig r = open_rig(&cw_cellot_class, icnn, 4);
+    cw_array item[2], x;
+    shelf moved, part;
+    int64_t n = pair(item);
+    learn(&r, "train", NULL, 0, NULL, item, n, 2400, NULL);
+    x = item[0], x.name = "x";
+    const cw_option half = {"dosage", NULL, 0.5}, whole = {"dosage", NULL, 1};
+    CHECK(ask(&r, "transport", &whole, 1, &x, 1, &moved) == CW_OK, "%s", r.ctx->text);
+    ask(&r, "transport", &half, 1, &x, 1, &part);
+    const float *to = moved.data[0], *between = part.data[0];
+    double miss = 0, far = 0;
+    for (int i = 0; i < N; i++) {
+        const double want[] = {1.5 * (double)source[i * D] + 1, 0.5 * (double)source[i * D + 1] - 2};
+        for (int j = 0; j < D; j++) {
+            miss += pow((double)to[i * D + j] - want[j], 2), far += pow((double)source[i * D + j] - want[j], 2);
+            CHECK(fabsf(between[i * D + j] - 0.5f * (source[i * D + j] + to[i * D + j])) < 1e-4f, "half of the way");
+        }
+    }
+    CHECK(miss < 0.1 * far, "%g of %g is left", miss, far);
+    empty(&moved), empty(&part), close_rig(&r);
+}
+
+static cw_status play(cw_trainer *tr, const cw_array *item, cw_step_report *report)
+{
+    cw_step_report applied;
+    cw_trainer_micro(tr, item, 2, 0, NULL, 1.0f, report);
+    return cw_trainer_apply(tr, &applied);
+}
+
+static int same(const float *a, const cw_tensor *x) { return memcmp(a, x->data, (size_t)cw_count(x) * sizeof *a) == 0; }
+
+/* Whose turn it is moves, and only it; f's weights are clamped by its own step, not before. */
+static void test_turns(void)
+{
+    rig r = open_rig(&cw_cellot_class, icnn, 4);
+    cw_cellot *m = (cw_cellot *)r.m;
+    const struct {
+        int64_t inner;
+        float penalty;
+    } settings = {INNER, 1};
+    const cw_optimizer o = {.kind = CW_ADAM, .lr = 1e-3f, .beta1 = 0.5f, .beta2 = 0.9f, .eps = 1e-8f, .total_steps = 9,
+                            .schedule = CW_SCHEDULE_CONSTANT};
+    cw_array item[2];
+    cw_step_report report;
+    pair(item);
+    cw_f32(m->f.w[0])[3] = cw_f32(m->g.w[0])[3] = -0.5f;
+    cw_trainer *tr = cw_trainer_new(r.m, r.tape, cw_model_task(r.m->class, "train"), &o, &settings, NULL, 0, NULL, 3);
+    float f[16 * 16], g[16 * 16];
+    for (int step = 0; tr && step < 2 * (INNER + 1); step++) {
+        int of_f = step % (INNER + 1) == INNER;
+        memcpy(f, m->f.w[0]->data, sizeof f), memcpy(g, m->g.w[0]->data, sizeof g);
+        CHECK(play(tr, item, &report) == CW_OK, "%s", r.ctx->text);
+        CHECK(same(f, m->f.w[0]) == !of_f && same(g, m->g.w[0]) == of_f, "step %d moved the other", step);
+        CHECK((report.value[2] != 0) == of_f && (report.value[0] != 0) == !of_f, "losses at step %d", step);
+        if (step == 0) CHECK(fabs(report.value[1] - 0.5) < 1e-6, "penalty %g", report.value[1]);
+        if (step < INNER) CHECK(cw_f32(m->f.w[0])[3] == -0.5f, "clamped at a step of g");
+        for (int i = 0; of_f && i < 16 * 16; i++) CHECK(cw_f32(m->f.w[0])[i] >= 0, "not clamped");
+    }
+    CHECK(cw_f32(m->g.w[0])[3] < -0.4f, "g is penalised, not clamped: %g", (double)cw_f32(m->g.w[0])[3]);
+    cw_trainer_free(tr);
+    close_rig(&r);
+}
+
+static void test_cellot_refusals(void)
+{
+    refused(&cw_cellot_class, icnn, 1, "hidden_units: at least one");
+    const cw_option turned[] = {icnn[0], icnn[1], {"kernel_init_fxn.a", NULL, 1}, {"kernel_init_fxn.b", NULL, 0}};
+    refused(&cw_cellot_class, turned, 4, "can't begin from 1 to 0");
+    rig r = open_rig(&cw_cellot_class, icnn, 4);
+    cw_array item[2];
+    shelf s;
+    pair(item), item[0].name = "x", item[0].dim[1] = 1;
+    ask(&r, "potentials", NULL, 0, item, 1, &s), expect(&r, "x"), empty(&s);
+    close_rig(&r);
+}
+
 int main(void)
 {
     fill();
@@ -115,5 +219,9 @@ int main(void)
     int64_t n = batch(item, 1);
     test_learning(0), test_learning(1), test_other_condition(), test_beta(), test_refusals();
     each_allocation_fails(&cw_autoencoder_class, told, 5, "reconstruct", item, n);
+    fill_two();
+    test_map(), test_turns(), test_cellot_refusals();
+    pair(item), item[0].name = "x";
+    each_allocation_fails(&cw_cellot_class, icnn, 4, "potentials", item, 1);
     return test_end();
 }

@@ -76,8 +76,8 @@ int cw_archive_is_training(const char *word, int64_t n)
 {
     static const char *const words[] = {
         "optimizer", "optimizers", "optimizer_state", "optimizer_states", "optimizer_state_dict", "optim", "opt",
-        "optim_state_dict", "scheduler", "schedulers", "scheduler_state_dict", "lr_scheduler", "lr_schedulers",
-        "lr_scheduler_state_dict", "scaler", "grad_scaler", "amp", "callbacks", "loops", "rng_state", "cuda_rng_state"};
+        "optim_state", "optim_state_dict", "opt_f_state", "opt_g_state", "scheduler", "schedulers",
+        "scheduler_state_dict", "lr_scheduler", "lr_schedulers", "lr_scheduler_state_dict", "scaler", "grad_scaler", "amp", "callbacks", "loops", "rng_state", "cuda_rng_state"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if ((size_t)n == strlen(words[i]) && memcmp(word, words[i], (size_t)n) == 0) return 1;
     return 0;

@@ -107,6 +107,21 @@ cw_inputs cw_model_inputs(const cw_model *m, cw_arena *arena, const cw_array *it
     return (cw_inputs){.ctx = m->ctx, .arena = arena, .item = item, .count = n > 64 ? 0 : n, .kept = &m->kept};
 }
 
+cw_tensor *cw_model_rows(cw_tape *t, cw_inputs *in, const char *name, int64_t cols)
+{
+    int64_t dim[] = {-1, cols};
+    const float *x = cw_in_f32(in, name, 2, dim, 0);
+    return x ? cw_tape_constant(t, x, dim[0], cols) : NULL;
+}
+
+float *cw_model_put(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x)
+{
+    const float *from = cw_tape_host(t, x);
+    float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){cw_rows(x), cw_cols(x)}) : NULL;
+    if (to) memcpy(to, from, (size_t)cw_count(x) * sizeof *to);
+    return to;
+}
+
 /* ---- tasks and queries ---- */
 
 const cw_task *cw_model_task(const cw_model_class *class, const char *name)

@@ -27,10 +27,18 @@ typedef struct cw_term {
 
 /* What a task's loss is asked for and gives. */
 typedef struct cw_loss {
+    int64_t step;                  /* set by who calls: steps taken before */
     int wanted[CW_MAX_TERMS];      /* set by who calls: a term with 0 need not be computed */
     cw_tensor *term[CW_MAX_TERMS]; /* scalars, in the task's order; NULL: not there */
     cw_tensor *report[CW_MAX_REPORTS]; /* further scalars worth showing */
 } cw_loss;
+
+/* What a step trains where players take turns: parameters by name (see cw_name_match); `before` steps trained the same,
+ * which is what Adam and the schedule count. */
+typedef struct cw_turn {
+    const char *match;
+    int64_t before;
+} cw_turn;
 
 /* A way to train. */
 typedef struct cw_task {
@@ -44,6 +52,8 @@ typedef struct cw_task {
     cw_status (*begin)(cw_model *m, const void *settings);
     /* Forward and losses of one batch on a recording tape. */
     cw_status (*loss)(cw_model *m, cw_tape *tape, cw_inputs *in, const void *settings, cw_loss *loss);
+    /* Whose turn step `step` is, from 0: the others then have no gradient and rest. NULL: every step trains all. */
+    cw_turn (*turn)(const void *settings, int64_t step);
 } cw_task;
 
 /* Something a model can be asked, without gradients. */
@@ -105,6 +115,11 @@ cw_status cw_model_bind(cw_model *m, const cw_array *item, int64_t n);
 
 /* Inputs of one call, in the order of looking: `item`, then what is kept. Converted values live in `arena`. */
 cw_inputs cw_model_inputs(const cw_model *m, cw_arena *arena, const cw_array *item, int64_t n);
+
+/* The matrix "name" with `cols` columns as a constant of the tape; NULL with the error recorded. */
+cw_tensor *cw_model_rows(cw_tape *t, cw_inputs *in, const char *name, int64_t cols);
+/* A tensor of the tape as the result "name" (rows, cols); what was written, NULL with the error recorded. */
+float *cw_model_put(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x);
 
 /* Runs a query on a tape that doesn't record; inputs that the query doesn't know are refused. */
 cw_status cw_model_run(cw_model *m, cw_tape *tape, const cw_query *query, const cw_array *item, int64_t n,

@@ -4,6 +4,7 @@
 #include "autoencoder/autoencoder.h"
 #include "bert/bert.h"
 #include "cellfm/cellfm.h"
+#include "cellot/cellot.h"
 #include "effendi/effendi.h"
 #include "efm/efm.h"
 #include "gears/gears.h"
@@ -25,6 +26,7 @@ static const cw_model_class *const classes[] = {
     &cw_gears_class,
     &cw_autoencoder_class,
     &cw_kcellfm_class,
+    &cw_cellot_class,
 };
 
 const cw_model_class *cw_model_class_at(int64_t i)

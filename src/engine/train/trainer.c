@@ -76,6 +76,23 @@ void cw_trainer_abandon(cw_trainer *tr)
     if (tr->model->class->forget) tr->model->class->forget(tr->model);
 }
 
+/* ---- turns ---- */
+
+static cw_turn turn_of(const cw_trainer *tr)
+{
+    return tr->task->turn ? tr->task->turn(tr->settings, tr->step) : (cw_turn){"*", tr->step};
+}
+
+/* Only what is trained and matches has a gradient; between calls all that is trained has. */
+static void take_turn(cw_trainer *tr, const char *match)
+{
+    if (!tr->task->turn) return;
+    for (int64_t i = 0; i < tr->model->params.count; i++) {
+        cw_param *p = tr->model->params.item[i];
+        p->tensor.needs_grad = p->group >= 0 && cw_name_match(match, p->name);
+    }
+}
+
 /* ---- a micro-batch ---- */
 
 static int may_drop(const cw_trainer *tr, int i) { return tr->task->terms[i].policy == CW_TERM_DROP; }
@@ -117,23 +134,30 @@ static cw_status look_at(cw_trainer *tr, cw_loss *loss, const float *weight, cw_
                    tr->task->name, text);
 }
 
-cw_status cw_trainer_micro(cw_trainer *tr, const cw_array *item, int64_t n, int64_t micro, const float *weight,
-                           float grad_weight, cw_step_report *r)
+static cw_status forward_and_back(cw_trainer *tr, const cw_array *item, int64_t n, const float *weight, float grad_weight,
+                                  cw_step_report *r)
 {
-    cw_ctx *ctx = tr->model->ctx;
-    memset(r, 0, sizeof *r);
-    if (ctx->status != CW_OK) return ctx->status;
-    if (!weight) weight = tr->weight;
-    start_tape(tr, micro);
     cw_inputs in = cw_model_inputs(tr->model, tr->tape->arena, item, n);
-    cw_loss loss = {.term = {NULL}};
+    cw_loss loss = {.step = tr->step, .term = {NULL}};
     for (int i = 0; i < tr->terms; i++)
         loss.wanted[i] = weight[i] != 0 && !tr->dropped[i] && !(tr->task->terms[i].delayed && tr->step < tr->o.delay);
-    if (tr->task->loss(tr->model, tr->tape, &in, tr->settings, &loss) != CW_OK) return ctx->status;
-    if (cw_in_done(&in) != CW_OK || look_at(tr, &loss, weight, r) != CW_OK) return ctx->status;
+    if (tr->task->loss(tr->model, tr->tape, &in, tr->settings, &loss) != CW_OK) return in.ctx->status;
+    if (cw_in_done(&in) != CW_OK || look_at(tr, &loss, weight, r) != CW_OK) return in.ctx->status;
     float scaled[CW_MAX_TERMS];
     for (int i = 0; i < tr->terms; i++) scaled[i] = grad_weight * weight[i];
     return cw_tape_backward(tr->tape, tr->terms, loss.term, scaled);
+}
+
+cw_status cw_trainer_micro(cw_trainer *tr, const cw_array *item, int64_t n, int64_t micro, const float *weight,
+                           float grad_weight, cw_step_report *r)
+{
+    memset(r, 0, sizeof *r);
+    if (tr->model->ctx->status != CW_OK) return tr->model->ctx->status;
+    start_tape(tr, micro);
+    take_turn(tr, turn_of(tr).match);
+    cw_status status = forward_and_back(tr, item, n, weight ? weight : tr->weight, grad_weight, r);
+    take_turn(tr, "*");
+    return status;
 }
 
 /* ---- an update ---- */
@@ -163,14 +187,18 @@ cw_status cw_trainer_apply(cw_trainer *tr, cw_step_report *r)
     if (ctx->status != CW_OK) return ctx->status;
     tr->tape->exec.threads = ctx->threads;
     cw_params_mute_gradients(&m->params);
+    cw_turn turn = turn_of(tr);
+    take_turn(tr, turn.match);
     r->grad_norm = cw_grad_norm(&m->params, tr->tape);
-    r->lr = cw_learning_rate(&tr->o, tr->o.lr, tr->step);
+    r->lr = cw_learning_rate(&tr->o, tr->o.lr, turn.before);
     r->step = tr->step;
+    if (isfinite(r->grad_norm))
+        cw_optimizer_update(&tr->o, &m->params, tr->group, tr->tape, r->grad_norm, turn.before + 1);
+    take_turn(tr, "*");
     if (!isfinite(r->grad_norm)) {
         r->discarded = 1;
         return discard(tr, r->grad_norm);
     }
-    cw_optimizer_update(&tr->o, &m->params, tr->group, tr->tape, r->grad_norm, tr->step + 1);
     if (m->class->after_step) m->class->after_step(m, tr->tape);
     cw_params_zero_grad(&m->params);
     r->step = ++tr->step;

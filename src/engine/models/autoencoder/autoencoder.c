@@ -33,7 +33,8 @@ static cw_status check(cw_model *model)
         if (c->hidden[i] > 0) return cw_fail(model->ctx, CW_ERR_ARGUMENT, "hidden_units: layer %d has width 0", n + 1);
     if (n == 0) return cw_fail(model->ctx, CW_ERR_ARGUMENT, "hidden_units: at least one is needed");
     if (c->kind == CW_AUTOENCODER_CONDITIONAL && c->conditions < 2)
-        return cw_fail(model->ctx, CW_ERR_ARGUMENT, "n_conditions must be 2 or more, it is %lld", (long long)c->conditions);
+        return cw_fail(model->ctx, CW_ERR_ARGUMENT, "n_conditions must be 2 or more, it is %lld",
+                       (long long)c->conditions);
     return CW_OK;
 }
 
@@ -92,13 +93,6 @@ cw_tensor *cw_autoencoder_decode(const cw_autoencoder *m, cw_tape *t, cw_tensor 
 
 /* ---- batches: "x" (cells, genes), "code" (cells, code), conditional "condition" (cells), from 0 ---- */
 
-static cw_tensor *rows_of(cw_tape *t, cw_inputs *in, const char *name, int64_t cols)
-{
-    int64_t dim[] = {-1, cols};
-    const float *x = cw_in_f32(in, name, 2, dim, 0);
-    return x ? cw_tape_constant(t, x, dim[0], cols) : NULL;
-}
-
 /* NULL for a plain one, and with the error recorded. */
 static cw_tensor *read_conditions(const cw_autoencoder *m, cw_tape *t, cw_inputs *in, int64_t cells)
 {
@@ -128,7 +122,7 @@ static cw_status train(cw_model *model, cw_tape *t, cw_inputs *in, const void *o
 {
     const cw_autoencoder *m = (const cw_autoencoder *)model;
     (void)options;
-    cw_tensor *x = rows_of(t, in, "x", m->config.genes), *onehot = read_conditions(m, t, in, x ? cw_rows(x) : 0);
+    cw_tensor *x = cw_model_rows(t, in, "x", m->config.genes), *onehot = read_conditions(m, t, in, x ? cw_rows(x) : 0);
     if (!x || model->ctx->status != CW_OK) return model->ctx->status;
     cw_tensor *code = cw_autoencoder_encode(m, t, x, onehot);
     loss->term[MSE] = cw_mean_squared(t, cw_autoencoder_decode(m, t, code, onehot), x);
@@ -142,21 +136,13 @@ static const cw_task tasks[] = {{.name = "train", .terms = terms, .reports = rep
 
 /* ---- queries ---- */
 
-static void give(const cw_sink *out, const char *name, cw_tape *t, const cw_tensor *x)
-{
-    const float *values = cw_tape_host(t, x);
-    int64_t dim[] = {values ? cw_rows(x) : 0, values ? cw_cols(x) : 0};
-    float *to = values ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, dim) : NULL;
-    if (to) memcpy(to, values, (size_t)cw_count(x) * sizeof *to);
-}
-
 /* x -> "code" (cells, code) */
 static cw_status encode(cw_model *model, cw_tape *t, cw_inputs *in, const void *options, const cw_sink *out)
 {
     const cw_autoencoder *m = (const cw_autoencoder *)model;
     (void)options;
-    cw_tensor *x = rows_of(t, in, "x", m->config.genes), *onehot = read_conditions(m, t, in, x ? cw_rows(x) : 0);
-    give(out, "code", t, cw_autoencoder_encode(m, t, x, onehot));
+    cw_tensor *x = cw_model_rows(t, in, "x", m->config.genes), *onehot = read_conditions(m, t, in, x ? cw_rows(x) : 0);
+    cw_model_put(t, out, "code", cw_autoencoder_encode(m, t, x, onehot));
     return model->ctx->status;
 }
 
@@ -165,8 +151,9 @@ static cw_status decode(cw_model *model, cw_tape *t, cw_inputs *in, const void *
 {
     const cw_autoencoder *m = (const cw_autoencoder *)model;
     (void)options;
-    cw_tensor *code = rows_of(t, in, "code", m->config.code), *onehot = read_conditions(m, t, in, code ? cw_rows(code) : 0);
-    give(out, "x", t, cw_autoencoder_decode(m, t, code, onehot));
+    cw_tensor *code = cw_model_rows(t, in, "code", m->config.code);
+    cw_tensor *onehot = read_conditions(m, t, in, code ? cw_rows(code) : 0);
+    cw_model_put(t, out, "x", cw_autoencoder_decode(m, t, code, onehot));
     return model->ctx->status;
 }
 
@@ -175,13 +162,13 @@ static cw_status reconstruct(cw_model *model, cw_tape *t, cw_inputs *in, const v
 {
     const cw_autoencoder *m = (const cw_autoencoder *)model;
     (void)options;
-    cw_tensor *x = rows_of(t, in, "x", m->config.genes), *onehot = read_conditions(m, t, in, x ? cw_rows(x) : 0);
+    cw_tensor *x = cw_model_rows(t, in, "x", m->config.genes), *onehot = read_conditions(m, t, in, x ? cw_rows(x) : 0);
     if (!x || model->ctx->status != CW_OK) return model->ctx->status;
     cw_tensor *code = cw_autoencoder_encode(m, t, x, onehot), *back = cw_autoencoder_decode(m, t, code, onehot);
     cw_tensor *miss = cw_add_scaled(t, back, x, -1.0f);
     cw_tensor *mse = cw_affine(t, cw_row_dots(t, miss, miss), 1.0f / (float)m->config.genes, 0.0f);
-    give(out, "x", t, back);
-    give(out, "loss", t, cw_add_scaled(t, mse, cw_row_dots(t, code, code), m->config.beta));
+    cw_model_put(t, out, "x", back);
+    cw_model_put(t, out, "loss", cw_add_scaled(t, mse, cw_row_dots(t, code, code), m->config.beta));
     return model->ctx->status;
 }
 

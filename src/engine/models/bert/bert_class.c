@@ -188,10 +188,7 @@ static cw_status embed(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
 
 static cw_status put(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x)
 {
-    const float *from = cw_tape_host(t, x);
-    float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){cw_rows(x), cw_cols(x)}) : NULL;
-    if (to) memcpy(to, from, (size_t)cw_count(x) * sizeof *to);
-    return check_finite(t->ctx, to, x ? cw_count(x) : 0);
+    return check_finite(t->ctx, cw_model_put(t, out, name, x), x ? cw_count(x) : 0);
 }
 
 static cw_status states(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)

@@ -199,9 +199,7 @@ static const cw_setting embed_settings[] = {
 
 static float *put(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x)
 {
-    const float *from = cw_tape_host(t, x);
-    float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){cw_rows(x), cw_cols(x)}) : NULL;
-    if (to) memcpy(to, from, (size_t)cw_count(x) * sizeof *to);
+    float *to = cw_model_put(t, out, name, x);
     for (int64_t i = 0; to && i < cw_count(x); i++)
         if (!isfinite(to[i])) {
             cw_fail(t->ctx, CW_ERR_NUMERIC,

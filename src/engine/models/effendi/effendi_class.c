@@ -184,9 +184,12 @@ static void after_step(cw_model *model, cw_tape *t)
 static void forget(cw_model *m) { ((cw_effendi *)m)->store = 0; }
 
 static const cw_task tasks[] = {
-    {"match", match_terms, reports, match_groups, stage_settings, sizeof(cw_effendi_stage), NULL, match},
-    {"frozen", paired_terms, reports, frozen_groups, stage_settings, sizeof(cw_effendi_stage), NULL, frozen},
-    {"tuned", paired_terms, reports, tuned_groups, stage_settings, sizeof(cw_effendi_stage), NULL, tuned},
+    {.name = "match", .terms = match_terms, .reports = reports, .groups = match_groups, .settings = stage_settings,
+     .bytes = sizeof(cw_effendi_stage), .loss = match},
+    {.name = "frozen", .terms = paired_terms, .reports = reports, .groups = frozen_groups, .settings = stage_settings,
+     .bytes = sizeof(cw_effendi_stage), .loss = frozen},
+    {.name = "tuned", .terms = paired_terms, .reports = reports, .groups = tuned_groups, .settings = stage_settings,
+     .bytes = sizeof(cw_effendi_stage), .loss = tuned},
     {0}};
 
 /* ---- predict: for cells x, everything that can be told ---- */

@@ -147,21 +147,14 @@ static cw_status embed(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
 
 /* ---- states: hidden (tokens,d); logits: of the next base (tokens,vocab), or of classes (sequences,classes) ---- */
 
-static cw_status put(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x)
-{
-    const float *from = cw_tape_host(t, x);
-    float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){cw_rows(x), cw_cols(x)}) : NULL;
-    if (to) memcpy(to, from, (size_t)cw_count(x) * sizeof *to);
-    return t->ctx->status;
-}
-
 static cw_status states(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
 {
     const cw_hyena *m = (const cw_hyena *)model;
     sequences s;
     (void)settings;
     if (read_sequences(m, t, in, &s) != CW_OK) return model->ctx->status;
-    return put(t, out, "hidden", hidden_of(m, t, &s));
+    cw_model_put(t, out, "hidden", hidden_of(m, t, &s));
+    return model->ctx->status;
 }
 
 static cw_status logits(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
@@ -170,8 +163,9 @@ static cw_status logits(cw_model *model, cw_tape *t, cw_inputs *in, const void *
     sequences s;
     (void)settings;
     if (read_sequences(m, t, in, &s) != CW_OK) return model->ctx->status;
-    return put(t, out, "logits", m->config.head ? classify(m, t, &s)
-                                                : cw_linear(t, hidden_of(m, t, &s), m->words, NULL, CW_ACT_NONE));
+    cw_model_put(t, out, "logits", m->config.head ? classify(m, t, &s)
+                                                  : cw_linear(t, hidden_of(m, t, &s), m->words, NULL, CW_ACT_NONE));
+    return model->ctx->status;
 }
 
 static const cw_query queries[] = {{"embed", embed_settings, sizeof(embedding), embed},

@@ -98,14 +98,6 @@ typedef struct embedding {
 static const cw_setting embed_settings[] = {
     CW_SCGPT_READING(embedding, reading), CW_SET_FLAG(embedding, unit, "unit", NULL, 1, "vectors of length 1"), {0}};
 
-static float *put(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x)
-{
-    const float *from = cw_tape_host(t, x);
-    float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){cw_rows(x), cw_cols(x)}) : NULL;
-    if (to) memcpy(to, from, (size_t)cw_count(x) * sizeof *to);
-    return to;
-}
-
 static cw_status damaged(cw_ctx *ctx)
 {
     return cw_fail(ctx, CW_ERR_NUMERIC,
@@ -121,7 +113,7 @@ static cw_status embed(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
     int64_t columns;
     if (read_batch(m, t, in, &o->reading, &b, &columns) != CW_OK) return model->ctx->status;
     cw_scgpt_output y = cw_scgpt_forward(m, t, &b, NULL, m->config.layers, NULL);
-    const float *x = put(t, out, "cell", o->unit ? cw_unit_rows(t, y.cell, 1.0f, 1e-12f) : y.cell);
+    const float *x = cw_model_put(t, out, "cell", o->unit ? cw_unit_rows(t, y.cell, 1.0f, 1e-12f) : y.cell);
     for (int64_t i = 0; x && i < b.cells * m->config.width; i++)
         if (!isfinite(x[i])) return damaged(model->ctx);
     int32_t *genes = cw_out(model->ctx, out, "genes", CW_ARRAY_I32, 1, (int64_t[]){b.cells});
@@ -176,7 +168,7 @@ static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void 
     }
     if (o->mvc && m->config.mvc)
         put_values(t, out, "mvc", cw_scgpt_decode_cell(m, t, &y, &m->mvc, &b, row, b.rows), &b, columns);
-    if (o->class) put(t, out, "class", cw_scgpt_classify(m, t, &y));
+    if (o->class) cw_model_put(t, out, "class", cw_scgpt_classify(m, t, &y));
     return model->ctx->status;
 }
 
@@ -192,7 +184,7 @@ static cw_status genes(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
         if (token[i] < 0 || token[i] >= m->config.tokens)
             return cw_fail(model->ctx, CW_ERR_ARGUMENT, "gene token %d is outside the vocabulary of %lld",
                            (int)token[i], (long long)m->config.tokens);
-    if (token) put(t, out, "gene", cw_layer_norm_forward(t, cw_gather(t, m->gene_table, token, dim[0]), &m->gene_norm));
+    if (token) cw_model_put(t, out, "gene", cw_layer_norm_forward(t, cw_gather(t, m->gene_table, token, dim[0]), &m->gene_norm));
     return model->ctx->status;
 }
 

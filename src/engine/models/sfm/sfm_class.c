@@ -102,8 +102,9 @@ static cw_status distil(cw_model *m, cw_tape *t, cw_inputs *in, const void *sett
 }
 
 static const cw_task tasks[] = {
-    {"pretrain", pretrain_terms, NULL, NULL, pretrain_settings, sizeof(cw_sfm_pretrain), begin_pretrain, pretrain},
-    {"distil", distil_terms, NULL, NULL, NULL, 0, NULL, distil},
+    {.name = "pretrain", .terms = pretrain_terms, .settings = pretrain_settings, .bytes = sizeof(cw_sfm_pretrain),
+     .begin = begin_pretrain, .loss = pretrain},
+    {.name = "distil", .terms = distil_terms, .loss = distil},
     {0}};
 
 /* ---- networks: the gates of every cell, packed ---- */
