@@ -8,7 +8,10 @@
 #'
 #' @param fit what [fitPerturbation()] returns.
 #' @param splits which of `"single, unseen"`, `"pair, 2 seen"`,
-#'   `"pair, 1 seen"`, `"pair, 0 seen"`; NULL: all that there are.
+#'   `"pair, 1 seen"`, `"pair, 0 seen"`; NULL: all that there are. `"gears"`:
+#'   the sets that GEARS publishes for `seed` (NULL: 1), see
+#'   [publishedSplit()]; its validation set is then left to models that want
+#'   one.
 #' @param models named list of functions of your own: `function(train, test)`
 #'   gets a matrix of effects to learn from (readouts x perturbations, in units
 #'   of the controls' standard deviation, column names as labels) and the labels
@@ -19,9 +22,15 @@
 #' @return A [PerturbationEvaluation-class] with the tables `scores`, a row per
 #'   split and method (columns as `baselines` of [fitPerturbation()], and
 #'   `attainable`, the skill of a perfect prediction), `perturbations` (errors
-#'   and correlations of the model, a row per perturbation and split) and
+#'   and correlations of the model, a row per perturbation and split),
 #'   `best` (the best baseline of each split, and the model's gain over it with
-#'   its interval).
+#'   its interval) and, with `splits = "gears"`, `published`: its published
+#'   scores of every method on mean log values, means over perturbations:
+#'   `mse`, `pearson`, and on the 20 genes that differ most from control cells
+#'   `mseDe`, `pearsonDe`; `pearsonDelta` of changes; `direction`, the share of
+#'   genes with the right sign, and of the 20 not zero `opposite`, `mseTop`,
+#'   `within` (predicted within one standard deviation of cells). The perturbed
+#'   genes themselves are left out, which the published ones aren't.
 #' @section Errors: splits that the screen has no perturbations for; a model
 #'   that returns something else than asked for.
 #' @references Roohani et al. (2024) Nature Biotechnology 42, 927 (splits);
@@ -56,16 +65,18 @@ evaluatePerturbationModel <- function(fit, splits = NULL, models = list(),
         s$genes
     )
     data <- .modelData(e, known, s$perts, s$genes, threads)
-    all <- .publishedSplits(s, folds, key)
-    splits <- if (is.null(splits)) names(all) else
+    published <- identical(splits, "gears")
+    all <- if (published) .gearsSplits(s, if (is.null(seed)) 1 else seed) else
+        .publishedSplits(s, folds, key)
+    splits <- if (is.null(splits) || published) names(all) else
         .someOf(splits, names(all), "splits")
     scores <- lapply(all[splits], function(f) {
         at <- unlist(lapply(f, `[[`, "test"))
-        out <- .splitScores(e, known, data, s$perts, s$genes, f, at, threads)
-        own <- lapply(models, .crossOwnModel, s = s, folds = f)
-        base <- .crossBaselines(e, known, s$perts, s$genes,
-            f)[["mean perturbed"]]
-        list(at = at, scores = c(out, .scoreAll(own, e, base, at)))
+        p <- c(.splitPredictions(e, known, data, s$perts, s$genes, f, threads),
+            lapply(models, .crossOwnModel, s = s, folds = f))
+        list(at = at, scores = .scoreAll(p, e, p[["mean perturbed"]], at),
+            published = if (published) lapply(p, .judgedProfiles, e = e,
+                at = at))
     })
     .evaluationReport(s, scores, key, nBoot)
 }
@@ -150,6 +161,13 @@ setClass("PerturbationEvaluation", contains = "CausewayReport")
             mseNone = scores[["no side information"]]$mse)
     })
     best <- bind(function(scores, at) .bestBaseline(scores, key, nBoot))
+    published <- do.call(rbind, lapply(names(splits), function(n) {
+        p <- splits[[n]]$published
+        if (length(p)) cbind(data.frame(split = n, method = names(p)),
+            do.call(rbind, lapply(p, function(t) as.data.frame(as.list(
+                colMeans(t, na.rm = TRUE))))))
+    }))
+    rownames(published) <- NULL
     beats <- best$low > 0
     text <- c(sprintf("Better than the best baseline beyond noise in %d of %s.",
         sum(beats, na.rm = TRUE), .count(nrow(best), "split")),
@@ -157,7 +175,8 @@ setClass("PerturbationEvaluation", contains = "CausewayReport")
             best$baseline, best$gain, best$low, best$high))
     .report("PerturbationEvaluation", .verdict(text,
         holds = any(beats, na.rm = TRUE)),
-        list(scores = table, perturbations = each, best = best),
+        list(scores = table, perturbations = each, best = best,
+            published = published),
         list(splits = names(splits), nBoot = nBoot), .keyText(key)
     )
 }

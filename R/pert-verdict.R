@@ -152,8 +152,9 @@
     out <- do.call(rbind, lapply(names(splits), function(g) {
         folds <- splits[[g]]
         at <- unlist(lapply(folds, `[[`, "test"))
-        scores <- .splitScores(e, known, data, perts, genes, folds, at,
+        p <- .splitPredictions(e, known, data, perts, genes, folds,
             job$threads)
+        scores <- .scoreAll(p, e, p[["mean perturbed"]], at)
         cbind(group = g, perturbations = length(at), .scoreTable(scores,
             job$key, job$nBoot))
     }))
@@ -162,7 +163,7 @@
 }
 
 ## Baselines, the model without and with side information, over some folds.
-.splitScores <- function(e, known, data, perts, genes, folds, at, threads) {
+.splitPredictions <- function(e, known, data, perts, genes, folds, threads) {
     p <- .crossBaselines(e, known, perts, genes, folds)
     cross <- function(kernel, direct) {
         .crossPredict(data, e, known, perts, genes, folds, threads, kernel,
@@ -170,7 +171,7 @@
     }
     p[["no side information"]] <- cross(FALSE, FALSE)
     p[["the model"]] <- cross(TRUE, TRUE)
-    .scoreAll(p, e, p[["mean perturbed"]], at)
+    p
 }
 
 ## ---- sentences -------------------------------------------------------------

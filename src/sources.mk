@@ -160,7 +160,9 @@ ENGINE_SOURCES = \
   engine/tau/tau_readout.c \
   engine/pert/effects.c \
   engine/pert/interaction.c \
+  engine/pert/judge.c \
   engine/pert/model.c \
+  engine/pert/splits.c \
   engine/pert/transport.c \
   engine/pert/response.c \
   engine/sim/screen.c \

@@ -301,6 +301,9 @@ SEXP cw_r_pert_crossval(SEXP data, SEXP fold, SEXP perm, SEXP threads);
 SEXP cw_r_gaussian_map(SEXP from, SEXP to, SEXP threads);
 SEXP cw_r_interaction(SEXP first, SEXP second, SEXP pair);
 SEXP cw_r_screen(SEXP options, SEXP key, SEXP threads);
+SEXP cw_r_published_split(SEXP gene, SEXP rank, SEXP genes, SEXP kind, SEXP seed);
+SEXP cw_r_judge_order(SEXP condition, SEXP control);
+SEXP cw_r_judge_profile(SEXP told, SEXP truth, SEXP control, SEXP sd, SEXP order, SEXP kept);
 
 #define CW_PERT_ENTRIES                                                                                                \
     {"cw_r_effects_add", (DL_FUNC)&cw_r_effects_add, 5}, {"cw_r_effects_project", (DL_FUNC)&cw_r_effects_project, 4},  \
@@ -308,7 +311,9 @@ SEXP cw_r_screen(SEXP options, SEXP key, SEXP threads);
         {"cw_r_pert_predict", (DL_FUNC)&cw_r_pert_predict, 5},                                                         \
         {"cw_r_pert_crossval", (DL_FUNC)&cw_r_pert_crossval, 4},                                                       \
         {"cw_r_interaction", (DL_FUNC)&cw_r_interaction, 3},                                                           \
-        {"cw_r_gaussian_map", (DL_FUNC)&cw_r_gaussian_map, 3}, {"cw_r_screen", (DL_FUNC)&cw_r_screen, 3}
+        {"cw_r_gaussian_map", (DL_FUNC)&cw_r_gaussian_map, 3}, {"cw_r_screen", (DL_FUNC)&cw_r_screen, 3},      \
+        {"cw_r_published_split", (DL_FUNC)&cw_r_published_split, 5},                                                   \
+        {"cw_r_judge_order", (DL_FUNC)&cw_r_judge_order, 2}, {"cw_r_judge_profile", (DL_FUNC)&cw_r_judge_profile, 6}
 
 /* ---- rankings, nulls, shifts (r_ranking.c) ---------------------------------------------------------------------- */
 SEXP cw_r_rank_sort(SEXP score);

@@ -6,7 +6,9 @@
 #include "../engine/linalg/dense.h"
 #include "../engine/pert/effects.h"
 #include "../engine/pert/interaction.h"
+#include "../engine/pert/judge.h"
 #include "../engine/pert/model.h"
+#include "../engine/pert/splits.h"
 #include "../engine/pert/transport.h"
 #include "../engine/sim/screen.h"
 
@@ -246,6 +248,64 @@ SEXP cw_r_interaction(SEXP first, SEXP second, SEXP pair)
         memcpy(to, all, sizeof all);
     }
     return cw_glue_return(ctx, out);
+}
+
+/* ---- published splits and scores --------------------------------------------------------------------------------- */
+
+/* gene: 2 x conditions, from 0, -1: none; rank of the names; kind: cw_split_kind. -> list(set, seen), integers */
+SEXP cw_r_published_split(SEXP gene, SEXP rank, SEXP genes, SEXP kind, SEXP seed)
+{
+    int64_t n = Rf_xlength(rank), m = (int64_t)Rf_asReal(genes);
+    const double from = Rf_asReal(seed);
+    const cw_conditions all = {n, m, whole(gene, "gene", 2.0 * (double)n, (double)m),
+                               whole(rank, "rank", (double)n, (double)n)};
+    if (!(from >= 0 && from < 4294967296.0)) Rf_error("internal error: seed");
+    const cw_glue_part parts[] = {{"set", INTSXP, n, -1}, {"seen", INTSXP, n, -1}};
+    SEXP out = PROTECT(cw_glue_make(2, parts));
+    cw_ctx *ctx = cw_glue_enter(1);
+    cw_published_split(ctx, INTEGER(VECTOR_ELT(out, 0)), INTEGER(VECTOR_ELT(out, 1)), &all,
+                       (cw_split_kind)Rf_asInteger(kind), (uint32_t)from, (cw_split_shares){0.75, 0.9, 0.3, 0.1});
+    return cw_glue_return(ctx, out);
+}
+
+static cw_moments as_moments(SEXP list, R_xlen_t n)
+{
+    return (cw_moments){reals(list, "mean", (double)n), reals(list, "var", (double)n), cw_glue_number(list, "cells", 0)};
+}
+
+/* condition, control: list(mean, var, cells). -> genes from 0 by falling |t| */
+SEXP cw_r_judge_order(SEXP condition, SEXP control)
+{
+    R_xlen_t n = Rf_xlength(cw_glue_get(condition, "mean"));
+    cw_moments a = as_moments(condition, n), b = as_moments(control, n);
+    if (!a.mean || !a.var || !b.mean || !b.var) Rf_error("internal error: moments");
+    SEXP out = PROTECT(Rf_allocVector(INTSXP, n));
+    cw_ctx *ctx = cw_glue_enter(1);
+    cw_judge_order(ctx, INTEGER(out), &a, &b, n);
+    return cw_glue_return(ctx, out);
+}
+
+/* Profiles of as many genes; order: genes from 0; kept: logical, genes that `top` may hold. -> double (9), in the order
+ * of cw_judgement */
+SEXP cw_r_judge_profile(SEXP told, SEXP truth, SEXP control, SEXP sd, SEXP order, SEXP kept)
+{
+    R_xlen_t n = Rf_xlength(told);
+    SEXP all[] = {told, truth, control, sd};
+    for (int i = 0; i < 4; i++)
+        if (TYPEOF(all[i]) != REALSXP || Rf_xlength(all[i]) != n) Rf_error("internal error: profiles of other genes");
+    const int32_t *by = indices(order, "order", n);
+    if (Rf_xlength(order) != n || TYPEOF(kept) != LGLSXP || Rf_xlength(kept) != n) Rf_error("internal error: genes");
+    uint8_t *set = (uint8_t *)R_alloc((size_t)n + 1, 1);
+    for (R_xlen_t g = 0; g < n; g++) set[g] = LOGICAL(kept)[g] == 1;
+    int32_t top[20];
+    cw_judgement j;
+    int64_t tops = cw_judge_top(top, by, set, 20, n);
+    cw_judge_profile(&j, REAL(told), REAL(truth), REAL(control), REAL(sd), by, top, tops, n);
+    const double scores[] = {j.mse, j.pearson, j.mse_de, j.pearson_de, j.pearson_delta, j.direction, j.opposite, j.mse_top,
+                             j.within};
+    SEXP out = Rf_allocVector(REALSXP, 9);
+    memcpy(REAL(out), scores, sizeof scores);
+    return out;
 }
 
 /* ---- simulated screens ------------------------------------------------------------------------------------------- */

@@ -5,8 +5,10 @@
 #include "linalg/dense.h"
 #include "linalg/positive.h"
 #include "pert/effects.h"
+#include "pert/judge.h"
 #include "pert/model.h"
 #include "pert/response.h"
+#include "pert/splits.h"
 #include "pert/transport.h"
 #include "core/draws.h"
 #include "sim/screen.h"
@@ -361,8 +363,72 @@ static void test_response(void)
     cw_ctx_free(ctx);
 }
 
+/* ---- published splits and scores ---- */
+
+/* Twelve singles, all pairs of them with the next, the control. (Whether these are the published sets: golden cases.) */
+static void test_splits(void)
+{
+    enum { G = 12, N = 2 * G + 1 };
+    int32_t gene[2 * N], rank[N], set[N], seen[N], count[4] = {0}, again[N], other[N], differ = 0;
+    for (int i = 0; i < G; i++) {
+        gene[4 * i] = gene[4 * i + 2] = i, gene[4 * i + 1] = -1, gene[4 * i + 3] = (i + 1) % G;
+        rank[2 * i] = i, rank[2 * i + 1] = G + i;
+    }
+    gene[2 * N - 2] = gene[2 * N - 1] = -1, rank[N - 1] = N - 1;
+    const cw_conditions all = {N, G, gene, rank};
+    const cw_split_shares shares = {0.75, 0.9, 0.3, 0.1};
+    cw_ctx *ctx = new_ctx(1);
+    CHECK(cw_published_split(ctx, set, seen, &all, CW_SPLIT_SIMULATION, 1, shares) == CW_OK, "%s", ctx->text);
+    cw_published_split(ctx, again, other, &all, CW_SPLIT_SIMULATION, 1, shares);
+    CHECK(!memcmp(set, again, sizeof set) && !memcmp(seen, other, sizeof seen), "a seed has one split");
+    cw_published_split(ctx, again, other, &all, CW_SPLIT_SIMULATION, 2, shares);
+    for (int c = 0; c < N; c++) differ += set[c] != again[c];
+    CHECK(differ > 0 && set[N - 1] == CW_SPLIT_TRAIN, "seeds differ, the control is for training");
+    for (int i = 0; i < G; i++) {
+        count[set[2 * i]]++;
+        int unseen = (set[2 * i] == CW_SPLIT_TEST) + (set[(2 * i + 2) % (2 * G)] == CW_SPLIT_TEST);
+        if (set[2 * i + 1] == CW_SPLIT_TEST)
+            CHECK(seen[2 * i + 1] == CW_SEEN_PAIR2 - unseen, "pair %d: %d, %d unseen", i, (int)seen[2 * i + 1], unseen);
+        else
+            CHECK(unseen == 0, "pair %d has an unseen gene", i);
+    }
+    CHECK(count[CW_SPLIT_TEST] == 3 && count[CW_SPLIT_VALID] == 1 && count[CW_SPLIT_TRAIN] == 8, "of 12 singles 3 and 1");
+    ctx->fail_at = ctx->memory.calls;
+    CHECK(cw_published_split(ctx, set, seen, &all, CW_SPLIT_COMBO, 1, shares) == CW_ERR_MEMORY, "memory");
+    cw_ctx_clear(ctx);
+    CHECK(ctx->memory.bytes == 0, "%lld bytes", (long long)ctx->memory.bytes);
+    cw_ctx_free(ctx);
+}
+
+static void test_judge(void)
+{
+    enum { G = 5 };
+    const double mean[G] = {1, 4, 0, 2, 0}, var[G] = {1, 1, 0, 1, 0}, base[G] = {1, 1, 0, 3, 2}, bvar[G] = {1, 1, 0, 1, 1};
+    const double told[G] = {2, 5, 0, 4, 1}, sd[G] = {1, 0.5, 0, 3, 2};
+    int32_t order[G], top[G];
+    uint8_t nonzero[G], kept[G];
+    cw_ctx *ctx = new_ctx(1);
+    cw_judge_order(ctx, order, &(cw_moments){mean, var, 10}, &(cw_moments){base, bvar, 10}, G);
+    CHECK(order[0] == 1 && order[1] == 4 && order[2] == 3 && order[3] == 0 && order[4] == 2, "order %d %d %d %d %d",
+          order[0], order[1], order[2], order[3], order[4]);
+    cw_judge_sets(nonzero, kept, mean, base, G);
+    CHECK(nonzero[1] && !nonzero[2] && kept[2] && !kept[4], "sets");
+    CHECK(cw_judge_top(top, order, kept, 2, G) == 2 && top[0] == 1 && top[1] == 3, "top");
+    cw_judgement j;
+    cw_judge_profile(&j, told, mean, base, sd, order, top, 2, G);
+    CHECK(fabs(j.mse - 7.0 / 5) < 1e-12 && fabs(j.mse_top - 2.5) < 1e-12, "errors %g %g", j.mse, j.mse_top);
+    CHECK(fabs(j.direction - 3.0 / 5) < 1e-12 && fabs(j.opposite - 0.5) < 1e-12, "%g %g", j.direction, j.opposite);
+    CHECK(fabs(j.within - 0.5) < 1e-12, "within %g", j.within);
+    cw_judge_profile(&j, mean, mean, base, sd, order, top, 2, G);
+    CHECK(j.mse == 0 && fabs(j.pearson_delta - 1) < 1e-12 && j.direction == 1, "the truth itself");
+    cw_judge_profile(&j, base, mean, base, sd, order, top, 2, G);
+    CHECK(isnan(j.pearson_delta), "no change correlates with nothing");
+    cw_ctx_free(ctx);
+}
+
 int main(void)
 {
+    test_splits(), test_judge();
     test_positive();
     test_effects();
     test_transport();
