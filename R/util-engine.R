@@ -2,8 +2,8 @@
 #'
 #' @return A list of class `engineInfo` (printed readably) with the engine's
 #'   version, processor and vector instructions in use, BLAS and its core type
-#'   (as loaded and in use), threads, and which OpenMP, HDF5, cJSON, FFTW3 and nvcc
-#'   were found when the package was built.
+#'   (as loaded and in use), threads, and which OpenMP, HDF5, cJSON, FFTW3, MPI and
+#'   nvcc were found when the package was built.
 #' @section Errors: none.
 #' @examples
 #' engineInfo()

@@ -1,6 +1,8 @@
 # sources.mk: every C file of the package, listed by hand, a line each. Read by src/Makevars and tests/engine/Makefile.
 ENGINE_SOURCES = \
   engine/core/core.c \
+  engine/core/comm.c \
+  engine/core/comm_mpi.c \
   engine/core/device.c \
   engine/core/arena.c \
   engine/core/rng.c \
@@ -132,6 +134,7 @@ ENGINE_SOURCES = \
   engine/models/effendi/effendi_build.c \
   engine/models/effendi/effendi_class.c \
   engine/train/trainer.c \
+  engine/train/buckets.c \
   engine/train/optimizer.c \
   engine/train/checkpoint.c \
   engine/stats/genes.c \
@@ -178,6 +181,7 @@ GLUE_SOURCES = \
   glue/r_arrays.c \
   glue/r_model.c \
   glue/r_train.c \
+  glue/r_world.c \
   glue/r_network.c \
   glue/r_ranking.c \
   glue/r_files.c \

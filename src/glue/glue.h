@@ -81,6 +81,19 @@ SEXP cw_r_signal_seen(void);
         {"cw_r_permutation", (DL_FUNC)&cw_r_permutation, 3},                                                           \
         {"cw_r_signal_watch", (DL_FUNC)&cw_r_signal_watch, 1}, {"cw_r_signal_seen", (DL_FUNC)&cw_r_signal_seen, 0}
 
+/* ---- the processes of a launcher (r_world.c) -------------------------------------------------------------------- */
+SEXP cw_r_world(SEXP size);
+SEXP cw_r_world_meet(void);
+SEXP cw_r_world_fail(SEXP text, SEXP interrupted);
+SEXP cw_r_world_send(SEXP raw);
+SEXP cw_r_world_leave(void);
+SEXP cw_r_train_share(SEXP ptr);
+
+#define CW_WORLD_ENTRIES                                                                                               \
+    {"cw_r_world", (DL_FUNC)&cw_r_world, 1}, {"cw_r_world_meet", (DL_FUNC)&cw_r_world_meet, 0},                        \
+        {"cw_r_world_fail", (DL_FUNC)&cw_r_world_fail, 2}, {"cw_r_world_send", (DL_FUNC)&cw_r_world_send, 1},          \
+        {"cw_r_world_leave", (DL_FUNC)&cw_r_world_leave, 0}, {"cw_r_train_share", (DL_FUNC)&cw_r_train_share, 1}
+
 /* ---- models of every class (r_model.c, r_train.c) --------------------------------------------------------------- */
 SEXP cw_r_model_classes(void);
 SEXP cw_r_model_settings(SEXP class, SEXP kind, SEXP name);

@@ -24,6 +24,7 @@ static const R_CallMethodDef entries[] = {
     CW_MULTIOME_ENTRIES,
     CW_TAU_ENTRIES,
     CW_PERT_ENTRIES,
+    CW_WORLD_ENTRIES,
     {NULL, NULL, 0},
 };
 

@@ -2,6 +2,7 @@
 #include "glue.h"
 
 #include "config.h"
+#include "../engine/core/comm.h"
 #include "../engine/core/rng.h"
 #include "../engine/core/threads.h"
 #include "../engine/io/hdf5.h"
@@ -36,7 +37,7 @@ SEXP cw_r_engine_info(void)
 {
     static const char *const names[] = {"cpu",      "simd",           "kernels",     "threads", "blas",
                                         "blasCore", "blasCoreLoaded", "blasRetuned", "openmp",  "hdf5",
-                                        "cjson",    "fftw",           "nvcc",        "compiler"};
+                                        "cjson",    "fftw",           "mpi",         "nvcc",    "compiler"};
     enum { COUNT = sizeof names / sizeof *names };
     SEXP list = PROTECT(cw_glue_list(COUNT, names));
     cw_ctx *ctx = cw_glue_enter(0); /* so that the answer is that of a working engine */
@@ -56,6 +57,7 @@ SEXP cw_r_engine_info(void)
                                cw_hdf5_version(),
                                cJSON_Version(),
                                transforms_version(),
+                               cw_comm_mpi_version(),
                                CW_NVCC_VERSION,
                                CW_CC};
     for (int i = 0; i < COUNT; i++)

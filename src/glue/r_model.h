@@ -18,6 +18,9 @@ typedef struct cw_handle {
 /* Raises an R error that explains itself when the pointer is dead (after readRDS) or of another kind. */
 cw_handle *cw_handle_of(SEXP ptr);
 
+/* The processes that train with this one, once R has asked for them; else one. (r_world.c) */
+cw_comm *cw_glue_world(void);
+
 /* One string; raises an R error that names it otherwise. */
 const char *cw_glue_text(SEXP x, const char *what);
 

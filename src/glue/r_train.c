@@ -142,14 +142,16 @@ SEXP cw_r_train_begin(SEXP ptr, SEXP task, SEXP optimizer, SEXP settings, SEXP w
 typedef struct {
     int64_t micro;
     float grad_weight;
+    int last;
 } micro_options;
 
 static const cw_setting micro_settings[] = {
     CW_SET_INT(micro_options, micro, "micro", NULL, 0, 0, 1e12, "number of the micro-batch within the step"),
     CW_SET_REAL(micro_options, grad_weight, "gradWeight", NULL, 1, 0, 1e6, 0, "weight of its gradient"),
+    CW_SET_FLAG(micro_options, last, "last", NULL, 0, "the update follows"),
     {0}};
 
-/* weights: of single terms, for this call, or NULL */
+/* weights: of single terms, for this call, or NULL. inputs NULL: this process has no cells in a micro-batch of others. */
 SEXP cw_r_train_micro(SEXP ptr, SEXP inputs, SEXP options, SEXP weights)
 {
     cw_handle *h = cw_handle_of(ptr);
@@ -163,9 +165,11 @@ SEXP cw_r_train_micro(SEXP ptr, SEXP inputs, SEXP options, SEXP weights)
     read_weights(trainer->task, weights, weight);
     SEXP out = PROTECT(loss_list(trainer->task));
     cw_glue_resume(h->ctx);
-    if (o.micro == 0) cw_trainer_abandon(trainer); /* what a stopped step may have left */
+    if (o.micro < trainer->comm->size) cw_trainer_abandon(trainer); /* what a stopped step may have left */
+    trainer->last = o.last;
     cw_step_report r;
-    cw_trainer_micro(trainer, array, n, o.micro, weight, o.grad_weight, &r);
+    if (Rf_isNull(inputs)) cw_trainer_idle(trainer, weight, &r);
+    else cw_trainer_micro(trainer, array, n, o.micro, weight, o.grad_weight, &r);
     if (h->ctx->status != CW_OK) cw_trainer_abandon(trainer);
     copy_report(out, trainer->task, &r);
     cw_glue_pause(h->ctx);

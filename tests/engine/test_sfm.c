@@ -694,7 +694,7 @@ static void test_balance(void)
     }
     /* nothing gathered, or forgotten: beta stays */
     cw_sfm_balance_apply(&r.model->model, r.tape);
-    r.model->tf_balance.sum[0] = 5, r.model->tf_balance.weight = 1;
+    r.model->tf_balance.sum[0] = 5, r.model->tf_balance.sum[r.model->config.factors] = 1;
     cw_sfm_balance_forget(&r.model->model);
     cw_sfm_balance_apply(&r.model->model, r.tape);
     for (int j = 0; j < 9; j++) CHECK(cw_f32(balance[0]->beta)[j] == (float)beta[0][j], "beta %d moved", j);

@@ -73,7 +73,7 @@ cw_tensor *cw_kl_normal(cw_tape *t, cw_tensor *stats, int64_t cells)
     float *out = scalar(t, node);
     if (!in || !out) return NULL;
     t->k->kl_normal(&t->exec, out, in, cells, cw_rows(stats));
-    return cw_node_done(t, node);
+    return cw_tape_over(cw_node_done(t, node), (double)cells);
 }
 
 /* ---- zero-inflated normal ---- */
@@ -99,7 +99,7 @@ cw_tensor *cw_zi_normal_nll(cw_tape *t, cw_tensor *raw, cw_tensor *x, int64_t ce
     float *out = scalar(t, node);
     if (!in || !xd || !out) return NULL;
     t->k->zi_normal(&t->exec, out, in, xd, cells, cw_rows(raw));
-    return cw_node_done(t, node);
+    return cw_tape_over(cw_node_done(t, node), (double)cells);
 }
 
 /* u (U, M) and v (N, M) must be the rows that `rows` describes. */
@@ -162,7 +162,9 @@ cw_tensor *cw_prior_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows 
     t->k->prior_loss(&t->exec, out, (double *)(void *)weights, (cw_judged *)(void *)edge, (int64_t *)(void *)used, work,
                      edges, ud, vd, *p, cw_cols(u));
     cw_tape_give(t, work);
-    return cw_node_done(t, node);
+    double over = 0;
+    t->k->device->copy_out(t->ctx, &over, weights, sizeof over);
+    return cw_tape_over(cw_node_done(t, node), over);
 }
 
 /* ---- acyclicity: h = tr(B^M) - M, B = I + max(A, 0) / M; dh/dA = (B^(M-1))^T where A > 0. kept: that, per cell ---- */
@@ -233,7 +235,7 @@ cw_tensor *cw_dag_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_rows ro
     }
     t->k->sum_double(&t->exec, out, h, (double)cells, cells);
     cw_tape_give(t, work), cw_tape_give(t, h);
-    return cw_node_done(t, node);
+    return cw_tape_over(cw_node_done(t, node), (double)cells);
 }
 
 /* ---- sparsity: sum_c (sum_tf u).(sum_g v) / sum_c #tf #genes ---- */
@@ -274,7 +276,7 @@ cw_tensor *cw_sparsity_loss(cw_tape *t, cw_tensor *u, cw_tensor *v, cw_factor_ro
     t->k->segment_sum(&t->exec, sv, vd, 0, rows.gene, m);
     if (s->pairs > 0) t->k->dot(&t->exec, out, su, sv, s->pairs, cells * m);
     else t->k->fill(&t->exec, out, 0.0f, 1);
-    return cw_node_done(t, node);
+    return cw_tape_over(cw_node_done(t, node), s->pairs);
 }
 
 /* ---- cross entropy. kept: [0] lse (n), [1] row values, then row weights (n) ---- */
@@ -318,7 +320,7 @@ cw_tensor *cw_cross_entropy_loss(cw_tape *t, cw_tensor *x, const int32_t *target
     if (!lse || !loss || !xd || !out) return NULL;
     t->k->cross_entropy(&t->exec, loss, lse, xd, s->target, n, d);
     t->k->sum(&t->exec, out, loss, share, 1.0, n);
-    return cw_node_done(t, node);
+    return cw_tape_over(cw_node_done(t, node), (double)judged_rows);
 }
 
 /* ---- cross entropy against distributions. kept: d loss / d x for a weight of 1, (n,d) ---- */
@@ -345,7 +347,7 @@ cw_tensor *cw_soft_cross_entropy_loss(cw_tape *t, cw_tensor *x, cw_tensor *targe
     float *out = scalar(t, node);
     if (!slope || !xd || !want || !out) return NULL;
     t->k->soft_cross_entropy(&t->exec, out, slope, xd, want, scale, cw_rows(x), cw_cols(x));
-    return cw_node_done(t, node);
+    return cw_tape_over(cw_node_done(t, node), (double)cw_rows(x));
 }
 
 /* ---- binary cross entropy on logits. kept: values, then weights (n) ---- */
@@ -374,5 +376,5 @@ cw_tensor *cw_bce_loss(cw_tape *t, cw_tensor *x, cw_tensor *y)
     if (!loss || !xd || !yd || !out) return NULL;
     t->k->bce(&t->exec, loss, xd, yd, n);
     t->k->sum(&t->exec, out, loss, 1.0, n ? (double)n : 1.0, n);
-    return cw_node_done(t, node);
+    return cw_tape_over(cw_node_done(t, node), (double)n);
 }

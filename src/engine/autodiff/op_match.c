@@ -72,7 +72,7 @@ cw_tensor *cw_mean_squared(cw_tape *t, cw_tensor *x, cw_tensor *y)
     node->out = cw_tape_matrix(t, 1, 1);
     if (!xd || !yd || !node->out) return NULL;
     t->k->mean_squared(&t->exec, cw_f32(node->out), xd, yd, cw_count(x));
-    return cw_node_done(t, node);
+    return cw_tape_over(cw_node_done(t, node), (double)cw_count(x));
 }
 
 /* ---- mean absolute value ---- */
@@ -96,7 +96,7 @@ cw_tensor *cw_mean_absolute(cw_tape *t, cw_tensor *x)
     node->out = cw_tape_matrix(t, 1, 1);
     if (!xd || !node->out) return NULL;
     t->k->mean_absolute(&t->exec, cw_f32(node->out), xd, cw_count(x));
-    return cw_node_done(t, node);
+    return cw_tape_over(cw_node_done(t, node), (double)cw_count(x));
 }
 
 /* ---- lower median; its gradient goes to the entry it is. saved: that entry of each group ---- */
@@ -306,5 +306,5 @@ cw_tensor *cw_info_nce(cw_tape *t, cw_tensor *x, cw_tensor *y, float temperature
     t->k->gemm(&t->exec, S, n, u, d, 0, v, d, 1, 1.0f, 0.0f, n, n, d);
     t->k->contrast(&t->exec, cw_f32(node->out), slope, S, temperature, n);
     cw_tape_give(t, S);
-    return cw_node_done(t, node);
+    return cw_tape_over(cw_node_done(t, node), (double)n);
 }

@@ -41,6 +41,7 @@ typedef struct cw_tensor {
     struct cw_node *node;    /* what made it; NULL for leaves and parameters */
     struct cw_tensor *base;  /* of a view: its data and gradient are the base's at `offset` */
     int64_t offset;
+    double over; /* of a loss: how many things it is a mean of, or their weights' sum; 0: not known; below 0: of none */
     int seeded; /* a loss whose weight is `seed` (see cw_tape_loss_grad) */
     float seed;
     struct cw_tensor *made;       /* within a segment: the tensor made before this one */
@@ -147,6 +148,13 @@ cw_tensor *cw_tape_segment(cw_tape *tape, cw_segment_run run, void *user, int in
 /* d(sum_i weight[i] loss[i]) into every tensor that needs it; parameters' gradients are added to. loss[i] are scalars;
  * NULL entries are skipped. Activations are given back on the way. */
 cw_status cw_tape_backward(cw_tape *tape, int count, cw_tensor *const *loss, const float *weight);
+
+/* Says what a loss is a mean of, so that those of several processes make the mean of all. NULL is fine. */
+static inline cw_tensor *cw_tape_over(cw_tensor *loss, double over)
+{
+    if (loss) loss->over = over > 0 ? over : -1.0;
+    return loss;
+}
 
 /* The value of a scalar tensor, fetched from the device; NaN when x is NULL. */
 float cw_tape_scalar(const cw_tensor *x);

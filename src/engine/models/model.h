@@ -91,6 +91,7 @@ typedef struct cw_model_class {
     void (*release)(cw_model *m);    /* what build took beside them; NULL */
     void (*after_step)(cw_model *m, cw_tape *tape); /* after an update; NULL */
     void (*forget)(cw_model *m);     /* what an unfinished step gathered; NULL */
+    double *(*gathered)(cw_model *m, int64_t *n); /* the same as sums, which those of other processes are added to; NULL */
     double (*forecast)(const cw_model *m, const cw_sizes *sizes); /* bytes at the peak of a batch; NULL */
 } cw_model_class;
 

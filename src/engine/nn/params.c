@@ -164,6 +164,7 @@ cw_tensor *cw_params_add(cw_params *params, cw_role role, int ndim, const int64_
         free_param(ctx, p);
         return NULL;
     }
+    p->number = params->count;
     params->item[params->count] = p;
     put(params, (int32_t)params->count++);
     return &p->tensor;

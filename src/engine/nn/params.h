@@ -13,6 +13,7 @@ typedef enum cw_role { CW_BUFFER = 0, CW_WEIGHT = 1 } cw_role;
 
 typedef struct cw_param {
     char *name;
+    int64_t number; /* its place in the store */
     cw_tensor tensor; /* data always there; grad, and needs_grad set, only while it is trained */
     cw_role role;
     int group;        /* of the run that is on; -1: not trained */

@@ -44,7 +44,7 @@ cw_trainer *cw_trainer_new(cw_model *m, cw_tape *tape, const cw_task *task, cons
     cw_ctx *ctx = m->ctx;
     cw_trainer *tr = cw_calloc(ctx, 1, sizeof *tr);
     if (!tr) return NULL;
-    *tr = (cw_trainer){.model = m, .tape = tape, .task = task, .o = *optimizer, .key = key};
+    *tr = (cw_trainer){.model = m, .tape = tape, .task = task, .o = *optimizer, .key = key, .comm = cw_comm_one()};
     tr->terms = cw_task_terms(task);
     for (int i = 0; i < tr->terms; i++) tr->weight[i] = weight ? weight[i] : task->terms[i].weight;
     tr->settings = cw_calloc(ctx, 1, task->bytes + 1);
@@ -67,12 +67,14 @@ void cw_trainer_free(cw_trainer *tr)
     for (int i = 0; i < tr->groups; i++) cw_free(ctx, (void *)(uintptr_t)tr->group[i].match);
     cw_free(ctx, tr->group);
     cw_free(ctx, tr->settings);
+    cw_buckets_free(tr->buckets);
     cw_free(ctx, tr);
 }
 
 void cw_trainer_abandon(cw_trainer *tr)
 {
     cw_params_zero_grad(&tr->model->params);
+    tr->gathered = tr->last = 0;
     if (tr->model->class->forget) tr->model->class->forget(tr->model);
 }
 
@@ -93,6 +95,84 @@ static void take_turn(cw_trainer *tr, const char *match)
     }
 }
 
+/* ---- several processes ---- */
+
+/* 1: x is the same everywhere, told from the sums of x and x^2. */
+static int alike(const cw_comm *c, const double *sum, double x) { return sum[0] == c->size * x && sum[1] == c->size * x * x; }
+
+/* The numbers that rank 0 has. `room` holds a tensor's. */
+static void take_first(cw_trainer *tr, const cw_device *device, float *x, float *room, int64_t n)
+{
+    int64_t bytes = n * (int64_t)sizeof *x;
+    if (!x) return;
+    if (tr->comm->rank == 0) device->copy_out(tr->model->ctx, room, x, bytes);
+    tr->comm->broadcast(tr->comm, room, bytes, 0);
+    if (tr->comm->rank != 0) device->copy_in(tr->model->ctx, x, room, bytes);
+}
+
+typedef struct start {
+    float weight[CW_MAX_TERMS];
+    int dropped[CW_MAX_TERMS];
+    uint64_t key;
+    int64_t step;
+} start;
+
+cw_status cw_trainer_share(cw_trainer *tr, cw_comm *comm, int64_t bucket)
+{
+    cw_params *p = &tr->model->params;
+    cw_ctx *ctx = tr->model->ctx;
+    tr->comm = comm;
+    if (comm->size == 1) return ctx->status;
+    int64_t most = 1, trained = 0;
+    for (int64_t i = 0; i < p->count; i++) {
+        int64_t n = cw_count(&p->item[i]->tensor);
+        if (n > most) most = n;
+        if (p->item[i]->tensor.needs_grad) trained += n;
+    }
+    cw_buckets_free(tr->buckets);
+    tr->buckets = cw_buckets_new(p, comm, bucket);
+    float *room = cw_alloc(ctx, most, sizeof *room);
+    double values = (double)(cw_params_values(p) % 1048573), own = (double)(trained % 1048573); /* squares are exact */
+    double sum[] = {values, values * values, own, own * own};
+    comm->broken = 0;
+    if (cw_comm_meet(comm, ctx, CW_MEET_BEGIN, sum, 4) == CW_OK && !(alike(comm, sum, values) && alike(comm, sum + 2, own))) {
+        cw_fail(ctx, CW_ERR_STATE, "the processes have models of different sizes; all must make the same one");
+        comm->broken = 1;
+    }
+    if (ctx->status == CW_OK) {
+        start s = {.key = tr->key, .step = tr->step};
+        memcpy(s.weight, tr->weight, sizeof s.weight), memcpy(s.dropped, tr->dropped, sizeof s.dropped);
+        comm->broadcast(comm, &s, sizeof s, 0);
+        memcpy(tr->weight, s.weight, sizeof s.weight), memcpy(tr->dropped, s.dropped, sizeof s.dropped);
+        tr->key = s.key, tr->step = s.step;
+        for (int64_t i = 0; i < p->count; i++) {
+            cw_param *q = p->item[i];
+            int64_t n = cw_count(&q->tensor);
+            take_first(tr, q->tensor.device, q->tensor.data, room, n);
+            if (!q->tensor.needs_grad) continue;
+            take_first(tr, q->tensor.device, q->m, room, n);
+            take_first(tr, q->tensor.device, q->v, room, n);
+        }
+    }
+    cw_free(ctx, room);
+    return ctx->status;
+}
+
+/* The step's gradients and what the model gathered become sums over processes. `begun`: the backward has sent some, and
+ * the rest must follow before anything else, also where something failed. */
+static cw_status gather(cw_trainer *tr, int begun)
+{
+    cw_ctx *ctx = tr->model->ctx;
+    int64_t n = 0;
+    if (begun) cw_buckets_finish(tr->buckets);
+    if (cw_comm_meet(tr->comm, ctx, CW_MEET_GRADIENT, NULL, 0) != CW_OK) return ctx->status;
+    if (!begun) cw_buckets_finish(tr->buckets);
+    double *sum = tr->model->class->gathered ? tr->model->class->gathered(tr->model, &n) : NULL;
+    if (sum) tr->comm->sum(tr->comm, sum, n);
+    tr->gathered = 1;
+    return ctx->status;
+}
+
 /* ---- a micro-batch ---- */
 
 static int may_drop(const cw_trainer *tr, int i) { return tr->task->terms[i].policy == CW_TERM_DROP; }
@@ -104,14 +184,48 @@ static void start_tape(cw_trainer *tr, int64_t micro)
     cw_tape_reset(tr->tape, 1, 1, key, ((uint64_t)tr->step << 12) + (number & 4095));
 }
 
-/* Values of the terms into the report; those that may be are switched off where they aren't finite. */
-static cw_status look_at(cw_trainer *tr, cw_loss *loss, const float *weight, cw_step_report *r)
+/* What a process knows of a term or report; sums of it over processes say what the whole batch's is. */
+typedef struct heard {
+    double bad, over, sum; /* 1: not finite; what it is a mean over; that times its value */
+} heard;
+_Static_assert(sizeof(heard) * (CW_MAX_TERMS + CW_MAX_REPORTS) <= sizeof(double) * CW_MEET_MOST, "a meeting's numbers");
+
+static heard hear(const cw_tensor *x)
+{
+    if (!x) return (heard){0};
+    double value = cw_tape_scalar(x), over = x->over == 0 ? 1 : x->over > 0 ? x->over : 0;
+    return isfinite(value) ? (heard){0, over, over * value} : (heard){1, over, 0};
+}
+
+/* Meets the other processes: in x the value of each term and report over all of them, in share what of it is here. */
+static cw_status hear_all(cw_trainer *tr, const cw_loss *loss, heard *x, double *share)
+{
+    heard all[CW_MAX_TERMS + CW_MAX_REPORTS] = {{0}};
+    for (int i = 0; i < CW_MAX_TERMS + CW_MAX_REPORTS && tr->model->ctx->status == CW_OK; i++)
+        all[i] = x[i] = hear(i < CW_MAX_TERMS ? loss->term[i] : loss->report[i - CW_MAX_TERMS]);
+    double *numbers = &all[0].bad;
+    if (cw_comm_meet(tr->comm, tr->model->ctx, CW_MEET_LOSS, numbers, 3 * (CW_MAX_TERMS + CW_MAX_REPORTS)) != CW_OK)
+        return tr->model->ctx->status;
+    for (int i = 0; i < CW_MAX_TERMS + CW_MAX_REPORTS; i++) {
+        share[i] = all[i].over > 0 ? x[i].over / all[i].over : 0;
+        x[i] = (heard){all[i].bad, all[i].over, all[i].bad > 0 ? NAN : all[i].over > 0 ? all[i].sum / all[i].over : 0};
+    }
+    return CW_OK;
+}
+
+/* Values of the terms into the report; those that may be are switched off where they aren't finite. `scaled`: weights of
+ * their gradients, so far those of the terms. */
+static cw_status look_at(cw_trainer *tr, cw_loss *loss, const float *weight, float *scaled, cw_step_report *r)
 {
     cw_ctx *ctx = tr->model->ctx;
     const cw_term *term = tr->task->terms;
+    heard all[CW_MAX_TERMS + CW_MAX_REPORTS] = {{0}};
+    double share[CW_MAX_TERMS + CW_MAX_REPORTS];
+    int several = tr->comm->size > 1;
+    if (several && hear_all(tr, loss, all, share) != CW_OK) return ctx->status;
     for (int i = 0; i < tr->terms; i++) {
-        if (!loss->term[i]) continue;
-        double x = cw_tape_scalar(loss->term[i]);
+        if (!loss->term[i] && !(all[i].bad > 0 || all[i].over > 0)) continue;
+        double x = several ? all[i].sum : cw_tape_scalar(loss->term[i]);
         if (!isfinite(x) && may_drop(tr, i)) {
             tr->dropped[i] = 1;
             cw_log(ctx, 2, "the %s loss is not finite and is switched off for the rest of the run", term[i].name);
@@ -122,42 +236,71 @@ static cw_status look_at(cw_trainer *tr, cw_loss *loss, const float *weight, cw_
         r->weighted[i] = weight[i] != 0 ? (double)weight[i] * x : 0.0;
         r->total += r->weighted[i];
         if (weight[i] == 0) loss->term[i] = NULL;
+        if (several) scaled[i] = (float)(scaled[i] * share[i]);
     }
-    for (int i = 0; i < CW_MAX_REPORTS; i++)
-        if (loss->report[i]) r->report[i] = cw_tape_scalar(loss->report[i]);
+    for (int i = 0; i < CW_MAX_REPORTS; i++) {
+        if (several) r->report[i] = all[CW_MAX_TERMS + i].sum;
+        else if (loss->report[i]) r->report[i] = cw_tape_scalar(loss->report[i]);
+    }
     if (isfinite(r->total)) return ctx->status;
     char text[256];
     size_t at = 0;
     for (int i = 0; i < tr->terms && at < sizeof text; i++)
         at += (size_t)snprintf(text + at, sizeof text - at, "%s%s %g", i ? ", " : "", term[i].name, r->value[i]);
+    if (several) tr->comm->broken = 1; /* all have seen it */
     return cw_fail(ctx, CW_ERR_NUMERIC, "the loss is not finite at step %lld of %s (%s)", (long long)tr->step,
                    tr->task->name, text);
 }
 
-static cw_status forward_and_back(cw_trainer *tr, const cw_array *item, int64_t n, const float *weight, float grad_weight,
-                                  cw_step_report *r)
+/* Forward and losses of this process's cells. */
+static cw_status forward(cw_trainer *tr, const cw_array *item, int64_t n, const float *weight, cw_loss *loss)
 {
     cw_inputs in = cw_model_inputs(tr->model, tr->tape->arena, item, n);
-    cw_loss loss = {.step = tr->step, .term = {NULL}};
     for (int i = 0; i < tr->terms; i++)
-        loss.wanted[i] = weight[i] != 0 && !tr->dropped[i] && !(tr->task->terms[i].delayed && tr->step < tr->o.delay);
-    if (tr->task->loss(tr->model, tr->tape, &in, tr->settings, &loss) != CW_OK) return in.ctx->status;
-    if (cw_in_done(&in) != CW_OK || look_at(tr, &loss, weight, r) != CW_OK) return in.ctx->status;
+        loss->wanted[i] = weight[i] != 0 && !tr->dropped[i] && !(tr->task->terms[i].delayed && tr->step < tr->o.delay);
+    if (tr->task->loss(tr->model, tr->tape, &in, tr->settings, loss) != CW_OK) return in.ctx->status;
+    return cw_in_done(&in);
+}
+
+/* `idle`: this process has no cells, but takes part in what all do. */
+static cw_status forward_and_back(cw_trainer *tr, int idle, const cw_array *item, int64_t n, const float *weight,
+                                  float grad_weight, cw_step_report *r)
+{
+    cw_ctx *ctx = tr->model->ctx;
+    int several = tr->comm->size > 1, begun = several && tr->last;
+    cw_loss loss = {.step = tr->step, .term = {NULL}};
     float scaled[CW_MAX_TERMS];
+    tr->last = 0;
     for (int i = 0; i < tr->terms; i++) scaled[i] = grad_weight * weight[i];
-    return cw_tape_backward(tr->tape, tr->terms, loss.term, scaled);
+    if (!idle) forward(tr, item, n, weight, &loss);
+    if (!several && ctx->status != CW_OK) return ctx->status;
+    if (look_at(tr, &loss, weight, scaled, r) != CW_OK) return ctx->status;
+    if (begun) tr->tape->ready = cw_buckets_ready, tr->tape->ready_user = tr->buckets;
+    if (!idle) cw_tape_backward(tr->tape, tr->terms, loss.term, scaled);
+    if (begun) {
+        tr->tape->ready = NULL;
+        return gather(tr, 1);
+    }
+    return several ? cw_comm_fail(tr->comm, ctx) : ctx->status;
 }
 
 cw_status cw_trainer_micro(cw_trainer *tr, const cw_array *item, int64_t n, int64_t micro, const float *weight,
                            float grad_weight, cw_step_report *r)
 {
     memset(r, 0, sizeof *r);
-    if (tr->model->ctx->status != CW_OK) return tr->model->ctx->status;
+    if (tr->model->ctx->status != CW_OK) return cw_comm_fail(tr->comm, tr->model->ctx);
     start_tape(tr, micro);
     take_turn(tr, turn_of(tr).match);
-    cw_status status = forward_and_back(tr, item, n, weight ? weight : tr->weight, grad_weight, r);
+    cw_status status = forward_and_back(tr, 0, item, n, weight ? weight : tr->weight, grad_weight, r);
     take_turn(tr, "*");
     return status;
+}
+
+cw_status cw_trainer_idle(cw_trainer *tr, const float *weight, cw_step_report *r)
+{
+    memset(r, 0, sizeof *r);
+    if (tr->model->ctx->status != CW_OK) return cw_comm_fail(tr->comm, tr->model->ctx);
+    return forward_and_back(tr, 1, NULL, 0, weight ? weight : tr->weight, 0.0f, r);
 }
 
 /* ---- an update ---- */
@@ -175,6 +318,7 @@ static cw_status discard(cw_trainer *tr, double norm)
                (long long)tr->step, tr->task->terms[i].name);
         return CW_OK;
     }
+    if (tr->comm->size > 1) tr->comm->broken = 1; /* all have seen it */
     return cw_fail(ctx, CW_ERR_NUMERIC, "the gradient is not finite (norm %g) at step %lld of %s", norm,
                    (long long)tr->step, tr->task->name);
 }
@@ -184,7 +328,9 @@ cw_status cw_trainer_apply(cw_trainer *tr, cw_step_report *r)
     cw_model *m = tr->model;
     cw_ctx *ctx = m->ctx;
     memset(r, 0, sizeof *r);
+    if (tr->comm->size > 1 && !tr->gathered) gather(tr, 0);
     if (ctx->status != CW_OK) return ctx->status;
+    tr->gathered = 0;
     tr->tape->exec.threads = ctx->threads;
     cw_params_mute_gradients(&m->params);
     cw_turn turn = turn_of(tr);

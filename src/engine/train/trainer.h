@@ -4,12 +4,16 @@
  * of cw_trainer_apply (clip, update, what the model does after a step). An error or interrupt in between leaves weights
  * and step as they were before the step; call cw_trainer_abandon and do the step again.
  *
- * Several processes that share a step number their micro-batches through (rank x accumulate + i): the number, not the
- * process, decides what dropout draws, so one process with eight micro-batches and eight with one do the same. */
+ * Several processes share a step (cw_trainer_share): micro-batch i of process r has the number i x processes + r. The
+ * number, not the process, decides what dropout draws, so one process with eight micro-batches and eight with one do the
+ * same. The micro-batches i of all processes make one batch: a loss that is a mean (cw_tensor.over) is the mean over all of
+ * it, cells and masked positions counted together, others (those that compare the cells of a batch) are the mean over
+ * processes. Gradients are added up over processes while the last backward of the step goes on. */
 #ifndef CW_TRAINER_H
 #define CW_TRAINER_H
 
 #include "../models/model.h"
+#include "buckets.h"
 #include "optimizer.h"
 
 typedef struct cw_step_report {
@@ -35,6 +39,10 @@ typedef struct cw_trainer {
     int dropped[CW_MAX_TERMS]; /* 1: a term that turned non-finite stays off */
     uint64_t key;              /* of dropout and noise */
     int64_t step;
+    cw_comm *comm;       /* borrowed */
+    cw_buckets *buckets; /* owned; NULL in one process */
+    int last;            /* set by the host: the next micro-batch is the last of the step */
+    int gathered;        /* 1: the gradients are those of all processes */
 } cw_trainer;
 
 /* Begins a task: what its groups say is trained (then those of the run, later ones count), moments start at zero. `settings`
@@ -45,10 +53,17 @@ cw_trainer *cw_trainer_new(cw_model *model, cw_tape *tape, const cw_task *task, 
                            uint64_t key) CW_USED_RESULT;
 void cw_trainer_free(cw_trainer *trainer); /* NULL is fine; the model keeps gradients and moments */
 
+/* The run is that of all processes from now on: weights, moments, step and what else was started from are those of
+ * rank 0. `bucket` as for cw_buckets_new. Models or trained parameters that differ are an error. */
+cw_status cw_trainer_share(cw_trainer *trainer, cw_comm *comm, int64_t bucket);
+
 /* Adds grad_weight times the gradient of the weighted terms. `weight` NULL: the trainer's; else one number per term, for
- * this call. `micro` is the micro-batch's number within the step, over all processes. */
+ * this call. `micro` is the micro-batch's number within the step, over all processes. Losses and reports are of all
+ * processes. */
 cw_status cw_trainer_micro(cw_trainer *trainer, const cw_array *item, int64_t n, int64_t micro, const float *weight,
                            float grad_weight, cw_step_report *report);
+/* A micro-batch for which this process has no cells. */
+cw_status cw_trainer_idle(cw_trainer *trainer, const float *weight, cw_step_report *report);
 cw_status cw_trainer_apply(cw_trainer *trainer, cw_step_report *report);
 void cw_trainer_abandon(cw_trainer *trainer); /* forgets the gradients gathered since the last apply */
 

@@ -133,5 +133,5 @@ cw_tensor *cw_bert_triplet(const cw_bert *m, cw_tape *tape, cw_tensor *h, cw_ten
     cw_tensor *all = cw_add_scaled(tape, cw_product(tape, push, apart), cw_product(tape, pull, alike), 1.0f);
     if (pos) *pos = d;
     if (neg) *neg = n;
-    return cw_sum(tape, all, 1.0f / (float)cw_rows(h));
+    return cw_tape_over(cw_sum(tape, all, 1.0f / (float)cw_rows(h)), (double)cw_rows(h));
 }

@@ -57,7 +57,8 @@ static cw_tensor *weighted_nll(cw_tape *t, cw_tensor *logits, const int32_t *lab
         int own = label[i / K] == i % K;
         target[i] = own && sum > 0 ? (float)((weight ? (double)weight[i % K] : 1.0) * (double)n / sum) : 0.0f;
     }
-    return target && sum > 0 ? cw_soft_cross_entropy_loss(t, logits, cw_tape_constant(t, target, n, K), 1.0f) : NULL;
+    if (!target || !(sum > 0)) return NULL;
+    return cw_tape_over(cw_soft_cross_entropy_loss(t, logits, cw_tape_constant(t, target, n, K), 1.0f), sum);
 }
 
 /* label (cells) and, optional, classWeight (classes). */
@@ -106,10 +107,11 @@ static void decoder_losses(const cw_cellfm *m, cw_tape *t, const cw_cellfm_outpu
         }
         cw_tensor *above = cw_tape_constant(t, z.zero, z.n, 1);
         if (loss->wanted[GENE_ZERO])
-            loss->term[GENE_ZERO] = cw_affine(t, cw_bce_loss(t, cw_cellfm_gene_zeros(m, t, y, z.row, z.n), above), scale, 0);
+            loss->term[GENE_ZERO] = cw_tape_over(
+                cw_affine(t, cw_bce_loss(t, cw_cellfm_gene_zeros(m, t, y, z.row, z.n), above), scale, 0), (double)j.n);
         if (loss->wanted[CELL_ZERO])
-            loss->term[CELL_ZERO] =
-                cw_affine(t, cw_bce_loss(t, cw_cellfm_cell_zeros(m, t, y, b, z.row, z.n), above), scale, 0);
+            loss->term[CELL_ZERO] = cw_tape_over(
+                cw_affine(t, cw_bce_loss(t, cw_cellfm_cell_zeros(m, t, y, b, z.row, z.n), above), scale, 0), (double)j.n);
     }
     if (loss->wanted[SIMILARITY]) loss->term[SIMILARITY] = similarity(m, t, y, b, o->threshold);
 }

@@ -162,5 +162,5 @@ cw_tensor *cw_scgpt_similarity_loss(cw_tape *t, cw_tensor *cell, float threshold
     cw_tensor *u = cw_unit_rows(t, cell, 1.0f, 1e-8f), *v = cw_affine(t, u, 1.0f, 0.0f);
     cw_tensor *s = cw_product(t, cw_linear(t, u, v, NULL, CW_ACT_RELU), cw_tape_constant(t, others, n, n));
     cw_tensor *square = cw_apply(t, cw_affine(t, s, 1.0f, -threshold), (cw_function){CW_FN_SQUARE, 1.0f});
-    return cw_affine(t, cw_sum(t, square, 1.0f / (float)(n * n)), -1.0f, 1.0f);
+    return cw_tape_over(cw_affine(t, cw_sum(t, square, 1.0f / (float)(n * n)), -1.0f, 1.0f), (double)n);
 }

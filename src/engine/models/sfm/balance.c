@@ -23,7 +23,7 @@ static void gather(cw_balance *balance, cw_tape *t, cw_tensor *logits, int64_t k
     cw_tape_give(t, work);
     const float *value = cw_tape_host(t, q);
     for (int64_t j = 0; value && j < m; j++) balance->sum[j] += (double)n * value[j];
-    balance->weight += (double)n;
+    balance->sum[m] += (double)n;
 }
 
 /* Logits that aren't finite leave no trace: the step they belong to will be discarded. */
@@ -40,17 +40,17 @@ void cw_sfm_balance_gather(cw_sfm *s, cw_tape *t, cw_sfm_output y)
     gather(&s->gene_balance, t, y.gene_logits, cw_sfm_gate_width(&s->config));
 }
 
-static void forget(cw_balance *b, int64_t m)
+double *cw_sfm_balance_gathered(cw_model *m, int64_t *n)
 {
-    memset(b->sum, 0, (size_t)m * sizeof(double));
-    b->weight = 0;
+    *n = 2 * (((cw_sfm *)m)->config.factors + 1);
+    return ((cw_sfm *)m)->gathered;
 }
 
 void cw_sfm_balance_forget(cw_model *m)
 {
-    cw_sfm *s = (cw_sfm *)m;
-    forget(&s->tf_balance, s->config.factors);
-    forget(&s->gene_balance, s->config.factors);
+    int64_t n;
+    double *gathered = cw_sfm_balance_gathered(m, &n);
+    if (gathered) memset(gathered, 0, (size_t)n * sizeof *gathered);
 }
 
 void cw_sfm_balance_apply(cw_model *m, cw_tape *t)
@@ -59,10 +59,11 @@ void cw_sfm_balance_apply(cw_model *m, cw_tape *t)
     cw_balance *both[] = {&s->tf_balance, &s->gene_balance};
     for (int r = 0; r < 2; r++) {
         cw_balance *b = both[r];
-        float *beta = b->weight > 0 ? cw_arena_take(t->arena, s->config.factors * (int64_t)sizeof *beta) : NULL;
+        double weight = b->sum[s->config.factors];
+        float *beta = weight > 0 ? cw_arena_take(t->arena, s->config.factors * (int64_t)sizeof *beta) : NULL;
         if (!beta || cw_param_get(m->ctx, b->beta, beta) != CW_OK) continue;
         for (int64_t j = 0; j < s->config.factors; j++)
-            beta[j] += s->config.beta_momentum * (float)(b->sum[j] / b->weight - beta[j]);
+            beta[j] += s->config.beta_momentum * (float)(b->sum[j] / weight - beta[j]);
         cw_param_set(m->ctx, b->beta, beta);
         cw_arena_give(t->arena, beta);
     }

@@ -128,7 +128,7 @@ cw_tensor *cw_sfm_distil_loss(const cw_sfm *s, cw_tape *t, const cw_sccafm_batch
     cw_tensor *u = cw_soft_cross_entropy_loss(t, y.tf_logits, cw_tape_constant(t, own, b->tfs, m), scale);
     cw_tensor *target = cw_tape_constant(t, teacher.v, b->actives, m);
     cw_tensor *v = cw_soft_cross_entropy_loss(t, y.gene_logits, target, scale);
-    return u && v ? cw_add_scaled(t, u, v, 1.0f) : NULL;
+    return u && v ? cw_tape_over(cw_add_scaled(t, u, v, 1.0f), (double)b->cells) : NULL;
 }
 
 float cw_vgae_value(float raw, int column)

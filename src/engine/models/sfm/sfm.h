@@ -23,8 +23,7 @@ extern const cw_preset cw_sfm_presets[];
 /* Quantile balancing of a router's load: beta, and what this optimiser step has gathered for its update. */
 typedef struct cw_balance {
     cw_tensor *beta;  /* (M), a buffer */
-    double *sum;      /* (M) sum over micro-batches of N beta_new */
-    double weight;    /* sum of N */
+    double *sum;      /* (M + 1) sum over micro-batches of N beta_new, then of N; within cw_sfm.gathered */
 } cw_balance;
 
 typedef struct cw_sfm {
@@ -35,6 +34,7 @@ typedef struct cw_sfm {
     cw_sccafm_trunk trunk;
     cw_mlp tf_router, gene_router;
     cw_balance tf_balance, gene_balance;
+    double *gathered; /* (2, M + 1) of the two balances; owned */
     cw_mlp vgae_expr, vgae_posterior, vgae_z, vgae_out;
 } cw_sfm;
 
@@ -98,6 +98,7 @@ float cw_vgae_value(float raw, int column);
 void cw_sfm_balance_gather(cw_sfm *model, cw_tape *tape, cw_sfm_output output);
 void cw_sfm_balance_apply(cw_model *model, cw_tape *tape);
 void cw_sfm_balance_forget(cw_model *model);
+double *cw_sfm_balance_gathered(cw_model *model, int64_t *n);
 
 /* The k largest entries of each gate row, in the order of the factors: index (rows, k) and weight (rows, k); rows with
  * fewer non-zero entries are filled with weight 0. */

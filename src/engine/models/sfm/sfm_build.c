@@ -14,7 +14,7 @@ static void add_router(cw_sfm *s, cw_mlp *router, cw_balance *balance, const cha
     *router = cw_sccafm_mlp(&s->model.params, c->factors, c->router_hidden, c->trunk.embed_dim, part);
     /* without top-k there is no gating module, and no beta in the published state */
     if (c->topk > 0) balance->beta = cw_params_add(&s->model.params, CW_BUFFER, 1, &c->factors, SFM "%s.gating.beta_qb", name);
-    balance->sum = cw_calloc(s->model.ctx, c->factors, sizeof(double));
+    balance->sum = s->gathered ? s->gathered + (balance == &s->tf_balance ? 0 : c->factors + 1) : NULL;
 }
 
 cw_status cw_sfm_build(cw_model *m)
@@ -23,6 +23,7 @@ cw_status cw_sfm_build(cw_model *m)
     const cw_sfm_config *c = &s->config;
     cw_params *p = &m->params;
     cw_sccafm_build(&s->trunk, p, &c->trunk, 0, SFM);
+    s->gathered = cw_calloc(m->ctx, 2 * (c->factors + 1), sizeof *s->gathered);
     add_router(s, &s->tf_router, &s->tf_balance, "tf_router");
     add_router(s, &s->gene_router, &s->gene_balance, "tg_router");
     int64_t h = c->vgae_hidden;
@@ -37,7 +38,6 @@ void cw_sfm_release(cw_model *m)
 {
     cw_sfm *s = (cw_sfm *)m;
     cw_sccafm_release(&s->trunk, m->ctx);
-    cw_free(m->ctx, s->tf_balance.sum);
-    cw_free(m->ctx, s->gene_balance.sum);
+    cw_free(m->ctx, s->gathered);
     cw_free(m->ctx, s->pair);
 }

@@ -234,4 +234,5 @@ const cw_model_class cw_sfm_class = {.name = "sfm",
                                      .release = cw_sfm_release,
                                      .after_step = cw_sfm_balance_apply,
                                      .forget = cw_sfm_balance_forget,
+                                     .gathered = cw_sfm_balance_gathered,
                                      .forecast = cw_sfm_forecast};
