@@ -54,7 +54,7 @@
 #'     `FALSE` leaves BLAS alone.}
 #'   \item{`causeway.memoryLimit`}{bytes a call may use; default the free
 #'     memory of the machine.}
-#'   \item{`causeway.blockBytes`}{bytes of networks read from a file at a
+#'   \item{`causeway.blockBytes`}{bytes of cells or networks read from a file at a
 #'     time; default 64 MB.}
 #'   \item{`causeway.igraphTop`}{edges kept by `as(x, "igraph")`; default
 #'     1000.}

@@ -97,10 +97,11 @@ setMethod("inferGRN", c("ANY", "ScGPTModel"), function(x, model,
     }
     prepared <- .preprocess(input, vocab, input$tfs, "infer",
         nTargets = how$nTargets, genes = how$genes, keep = how$keep,
-        preprocess = s, logged = how$alreadyNormalised, verbose = verbose
+        preprocess = s, logged = how$alreadyNormalised, verbose = verbose,
+        cells = pick
     )
     prepared$conditions <- matrix(0L, 0L, length(prepared$cells))
-    .pickCells(prepared, pick)
+    prepared
 }
 
 .checkAttentionMemory <- function(model, n, batchSize) {

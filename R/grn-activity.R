@@ -20,6 +20,10 @@
 #' @param top targets per TF and cell for `"targets"`.
 #' @param name name of the `altExp` (or, for `Seurat`, the assay).
 #' @param threads threads of the engine; NULL: `causeway.threads`.
+#' @param file for cells with a [PooledGRN-class]: an `.h5ad` file that the
+#'   activity is written to, a block of cells at a time, so that memory doesn't
+#'   grow with the cells; NULL: kept in memory.
+#' @param overwrite replace `file`, if it exists?
 #' @param ... for cells with per-cell networks: `method` and the like; for
 #'   cells with a [PooledGRN-class] `assay.type`, `symbols`, `species` and
 #'   `alreadyNormalised`, how `x` is read, as for [inferGRN()], and `signed`: do
@@ -29,8 +33,9 @@
 #'   scored target), scores for `"strength"`. For a `SingleCellExperiment` the
 #'   same object with an alternative experiment `name` (rows TFs, assay
 #'   `activity`), for `Seurat` with an assay `name` (slot or layer `data`);
-#'   columns of cells that `grn` lacks are NA, with a warning. Stops when no
-#'   cell is shared or there are no cell names.
+#'   columns of cells that `grn` lacks are NA, with a warning. With `file` the
+#'   activity is a DelayedMatrix that reads it; in Python `file` is cells x TFs.
+#'   Stops when no cell is shared or there are no cell names.
 #' @seealso [plotRegulonActivity()]
 #' @examples
 #' grn <- exampleGRN()
@@ -87,11 +92,8 @@ setMethod("regulonActivity", "CellGRN", function(x,
     row <- expression@i + 1L
     centred@x <- (expression@x - mean[row])^2 - mean[row]^2
     variance <- (Matrix::rowSums(centred) + n * mean^2) / max(1, n - 1)
-    flat <- variance <= 1e-12 * pmax(1, mean^2)
-    list(
-        p = expression@p, i = expression@i, x = expression@x,
-        mean = unname(mean),
-        scale = unname(ifelse(flat, 0, 1 / sqrt(pmax(variance, 1e-300))))
+    c(list(p = expression@p, i = expression@i, x = expression@x),
+        .zScale(list(mean = mean, variance = variance))
     )
 }
 
@@ -191,41 +193,112 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
 }
 
 .pooledActivity <- function(x, grn, method = c("targets", "strength"),
-    top = 50, signed = TRUE, ..., threads = NULL) {
-    read <- .pooledCells(x, grn, ...)
-    out <- .matrixActivity(read$values, grn, method, top, signed)
-    if (!is.null(colnames(x))) {
+    top = 50, signed = TRUE, ..., file = NULL, overwrite = FALSE,
+    threads = NULL) {
+    weight <- .activityWeights(grn, method, top, signed)
+    if (is.null(file)) {
+        .checkActivityMemory(grn, ncol(x))
+        out <- .sourceActivity(.pooledSource(x, grn, ...), grn, weight)
+    } else {
+        .writeH5(file, overwrite, function(part) {
+            .sourceActivity(.pooledSource(x, grn, ...), grn, weight, part)
+        })
+        out <- SummarizedExperiment::assay(.openCells(file))
+    }
+    if (!is.null(colnames(x)) && !identical(colnames(x), colnames(out))) {
         out <- out[, match(colnames(x), colnames(out)), drop = FALSE]
         colnames(out) <- colnames(x)
     }
     out
 }
 
-## Cells read as inferGRN() reads them, on the network's genes: list(values:
-## log-normalised, genes x cells; cells, their names; cellData; columns of `x`
-## that they are; total, how many `x` has). A matrix is taken as it is.
-.pooledCells <- function(x, grn, ..., assay.type = NULL, symbols = NULL,
+.checkActivityMemory <- function(grn, n) {
+    need <- 16 * length(tfNames(grn)) * as.numeric(n)
+    if (need > .memoryLimit()) {
+        .stopArgument("file", "is needed: the activity of ", n, " cells takes ",
+            .bytes(need), " of memory, and ", .bytes(.memoryLimit()), " are ",
+            "free. Name an .h5ad file to write it to."
+        )
+    }
+}
+
+## The activity of all cells, TFs x cells, or (`file`) written to it.
+.sourceActivity <- function(read, grn, weight, file = NULL) {
+    tfs <- tfNames(grn)
+    z <- if (is.matrix(weight)) .sourceStandardiser(read$source)
+    block <- function(x) {
+        if (is.null(z)) matrix(weight, length(tfs), ncol(x)) else
+            .weightedActivity(weight, x, z)
+    }
+    if (is.null(file)) {
+        out <- do.call(cbind, unname(.eachBlock(read$source, function(x, at) {
+            block(x)
+        })))
+        dimnames(out) <- list(tfs, read$cells)
+        return(out)
+    }
+    .startTable(file, read$cells, tfs)
+    .eachBlock(read$source, function(x, at) {
+        .h5Put(file, list(.putMore("X", as.vector(block(x)), "f64",
+            c(ncol(x), length(tfs))
+        )))
+        NULL
+    })
+}
+
+## What .standardiser() gives, of values read by blocks.
+.sourceStandardiser <- function(source) {
+    sums <- .noMoments(length(source$rows))
+    .eachBlock(source, function(x, at) {
+        sums <<- .addMoments(sums, x)
+        NULL
+    })
+    .zScale(.momentsOf(sums))
+}
+
+## A gene that doesn't vary has the scale 0.
+.zScale <- function(m) {
+    flat <- m$variance <= 1e-12 * pmax(1, m$mean^2)
+    list(mean = unname(m$mean),
+        scale = unname(ifelse(flat, 0, 1 / sqrt(pmax(m$variance, 1e-300))))
+    )
+}
+
+## How cells are read as inferGRN() reads them, on the network's genes:
+## list(source, see .eachBlock(); cells, their names; cellData; columns of `x`
+## that they are; total, how many `x` has; labels of the genes).
+.pooledSource <- function(x, grn, ..., assay.type = NULL, symbols = NULL,
     species = grn@metadata$species, alreadyNormalised = NULL) {
     .noDots(...)
-    if (.kindOf(x) == "matrix") {
-        all <- seq_len(ncol(x))
-        return(list(values = x[.genesOf(x, grn), , drop = FALSE], cells = all,
-            cellData = NULL, columns = all, total = ncol(x)))
-    }
     how <- .inputArgs(assay.type, symbols, species, tfNames(grn), 0,
         genes = geneNames(grn), alreadyNormalised = alreadyNormalised,
         preprocess = list(minCells = 0)
     )
-    prepared <- .networkCells(x, how, FALSE)
-    values <- prepared$values
-    dimnames(values) <- list(prepared$labels, prepared$cells)
-    list(values = values, cells = prepared$cells, cellData = prepared$cellData,
-        columns = prepared$columns, total = ncol(x))
+    prepared <- .networkCells(x, how, FALSE, most = 0)
+    prepared$source$rows <- prepared$source$rows[.genesOf(prepared$labels,
+        grn)]
+    c(prepared[c("source", "cells", "cellData", "columns")],
+        list(total = ncol(x))
+    )
 }
 
-## Rows of `values` that are the network's genes, in their order.
-.genesOf <- function(values, grn) {
-    at <- match(geneNames(grn), rownames(values))
+## The same with `values`, genes x cells. A matrix is taken as it is.
+.pooledCells <- function(x, grn, ...) {
+    if (.kindOf(x) == "matrix") {
+        .noDots(...)
+        all <- seq_len(ncol(x))
+        return(list(values = x[.genesOf(rownames(x), grn), , drop = FALSE], cells = all,
+            cellData = NULL, columns = all, total = ncol(x)))
+    }
+    read <- .pooledSource(x, grn, ...)
+    read$values <- .sourceValues(read$source)
+    dimnames(read$values) <- list(geneNames(grn), read$cells)
+    read
+}
+
+## Which of `names` are the network's genes, in their order.
+.genesOf <- function(names, grn) {
+    at <- match(geneNames(grn), names)
     if (anyNA(at)) {
         .stopArgument("x", "lacks genes of the network: ",
             .some(geneNames(grn)[is.na(at)]), "; row names must be those of ",
@@ -239,19 +312,22 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
 .matrixActivity <- function(values, grn, method = c("targets", "strength"),
     top = 50, signed = TRUE, ..., threads = NULL) {
     .noDots(...)
-    method <- .activityMethod(method)
-    top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
-    .checkFlag(signed, "signed")
-    values <- .asSparse(values[.genesOf(values, grn), , drop = FALSE])
-    sign <- if (signed) grn@metadata$sign
-    weight <- .regulonWeights(grn@scores, sign, method, top)
-    out <- if (method == "strength") {
-        matrix(weight, nrow(grn@scores), ncol(values))
-    } else {
+    weight <- .activityWeights(grn, method, top, signed)
+    values <- .asSparse(values[.genesOf(rownames(values), grn), , drop = FALSE])
+    out <- if (is.matrix(weight)) {
         .weightedActivity(weight, values, .standardiser(values))
+    } else {
+        matrix(weight, length(weight), ncol(values))
     }
     dimnames(out) <- list(tfNames(grn), colnames(values))
     out
+}
+
+.activityWeights <- function(grn, method, top, signed) {
+    method <- .activityMethod(method)
+    top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
+    .checkFlag(signed, "signed")
+    .regulonWeights(grn@scores, if (signed) grn@metadata$sign, method, top)
 }
 
 ## TFs x genes: weights of a TF's `top` targets, summing to 1, times `sign`

@@ -82,8 +82,7 @@ setMethod("inferGRN", c("ANY", "SFModel"), function(x, model,
         disease,
         tokens = if (is.null(genes) && is.null(nTargets)) model@state$tokens
     )
-    prepared <- .modelCells(model, x, "infer", how, verbose)
-    prepared <- .pickCells(prepared, cells)
+    prepared <- .modelCells(model, x, "infer", how, verbose, cells)
     if (!is.null(model@state$student)) {
         prepared <- .readStates(model@state$student, prepared)
     }

@@ -17,28 +17,33 @@
     view <- list(p = values@p, i = values@i, x = values@x,
         genes = as.numeric(nrow(values)), cells = as.numeric(ncol(values))
     )
-    fit <- .Call(cw_r_labels, view, tf - 1L, as.integer(label) - 1L, count,
-        if (!is.null(train)) as.integer(train), c(.labelGrid, .pooledMore),
-        length(.labelGrid), keep, threads
-    )
+    .nameLabelFit(.Call(cw_r_labels, view, tf - 1L, as.integer(label) - 1L,
+        count, if (!is.null(train)) as.integer(train),
+        c(.labelGrid, .pooledMore), length(.labelGrid), keep, threads
+    ))
+}
+
+.nameLabelFit <- function(fit) {
     names(fit$numbers) <- c("a", "gain")
     colnames(fit$label) <- c("a", "gain", "total", "restPooled", "rest")
     fit
 }
 
 ## The joint model where it is small, as it shares what labels have in common,
-## and a network per label beside it.
+## and a network per label beside it; of cells that are streamed the latter
+## alone.
 .labelNetworks <- function(prepared, s, key, threads, verbose) {
     count <- nlevels(s$label)
     wide <- count > 32L ||
         sum(!prepared$nonTF) * (1 + count) > .jointWidth
     alone <- count == 1L || isFALSE(s$centre)
-    joint <- if (!wide || alone) {
+    streamed <- !is.null(prepared$sampled)
+    joint <- if (!streamed && (!wide || alone)) {
         long <- .sayStates(prepared, s, verbose)
         .stateObject(prepared, .fitStates(prepared, s, key, threads, long), s,
             key)
     }
-    if (alone) {
+    if (alone && !streamed) {
         return(joint)
     }
     .checkLabelMemory(prepared, s)
@@ -56,7 +61,7 @@
 .checkLabelMemory <- function(prepared, s) {
     genes <- nrow(prepared$values)
     tfs <- sum(!prepared$nonTF)
-    cells <- ncol(prepared$values)
+    cells <- ncol(prepared$values) # of a file the sample
     need <- .Call(cw_r_labels_forecast, as.numeric(c(cells, genes, tfs))) +
         24 * nlevels(s$label) * genes * tfs
     .checkEstimatorMemory(need, "networks per label")
@@ -69,13 +74,13 @@
     fits <- 5L + 2L * s$nPerm
     few <- min(genes, tfs + 500)
     once <- function(genes) {
-        2 * ncol(prepared$values) * tfs * genes +
+        2 * length(s$label) * tfs * genes +
             (nlevels(s$label) + 1) * (10 * tfs^3 + 4 * tfs^2 * genes)
     }
     work <- 5 * once(genes) + (fits - 5) * once(few)
     .say(verbose, "Networks of ", .count(nlevels(s$label), "label"), ": ",
         .count(tfs, "TF"), " x ", genes, " genes, ",
-        .count(ncol(prepared$values), "cell"), ", ",
+        .count(length(s$label), "cell"), ", ",
         .count(s$nPerm, "permutation"), "; about ",
         .duration(max(1, work / .workPerSecond)), "."
     )
@@ -86,36 +91,62 @@
 ## gains of permuted labels, labels x permutations; gateGain: evidence of the
 ## pooled network over none, per entry). `tick()` is called after every fit.
 .fitLabels <- function(prepared, label, s, key, threads, tick) {
+    splits <- .labelSplits(prepared, label, s$nPerm, key)
+    fits <- if (is.null(prepared$sampled)) {
+        .fitSplits(prepared, splits, nlevels(label), threads, tick)
+    } else {
+        .fitStreamed(prepared, splits, nlevels(label), threads, tick)
+    }
+    null <- vapply(fits$held[-(1:2)], .heldOutGain, numeric(nlevels(label)))
+    null <- matrix(null, nlevels(label))
+    held <- fits$held[[1L]] + fits$held[[2L]]
+    list(full = fits$full, sums = fits$sums, null = null,
+        states = .labelTable(label, fits$full, held, null),
+        explained = 1 - sum(held[, "restPooled"]) / sum(held[, "total"]),
+        gateGain = fits$full$numbers[["gain"]] /
+            (length(label) * max(1, sum(prepared$nonTF)))
+    )
+}
+
+## What is fitted on one half of every label and judged on the other, and the
+## other way round: twice the labels, then permuted ones on at most 500 genes
+## beside the TFs, evenly spread. A list of list(label, train, genes).
+.labelSplits <- function(prepared, label, nPerm, key) {
+    all <- seq_along(prepared$nonTF)
+    few <- .nullGenes(prepared$nonTF)
+    split <- function(label, genes, stream) {
+        list(label = as.integer(label), train = .halfOfEach(label, key, stream),
+            genes = genes
+        )
+    }
+    c(list(split(label, all, 1), split(label, all, 2)),
+        lapply(seq_len(nPerm), function(p) {
+            drawn <- .Call(cw_r_permutation, length(label), key, 100 + p)
+            split(label[drawn + 1L], few, 300 + p)
+        })
+    )
+}
+
+## list(full, held: sums of squares held out, a matrix for every split).
+.fitSplits <- function(prepared, splits, count, threads, tick) {
     v <- prepared$values
     tf <- which(!prepared$nonTF)
-    count <- nlevels(label)
-    fit <- function(values, tf, label, train = NULL, keep = FALSE) {
-        out <- .labelCall(values, tf, label, count, train, keep, threads)
+    fit <- function(split, train, keep = FALSE) {
+        rows <- split$genes
+        out <- .labelCall(if (length(rows) < nrow(v)) v[rows, , drop = FALSE]
+            else v, match(tf, rows), split$label, count, train, keep, threads)
         tick()
         out
     }
-    full <- fit(v, tf, label, keep = TRUE)
-    ## trained on either half of every label, judged on the other
-    halves <- function(values, tf, label, split) {
-        train <- .halfOfEach(label, key, split)
-        fit(values, tf, label, train)$label[, 3:5, drop = FALSE] +
-            fit(values, tf, label, !train)$label[, 3:5, drop = FALSE]
-    }
-    held <- halves(v, tf, label, 1) + halves(v, tf, label, 2)
-    ## the null on at most 500 genes beside the TFs, evenly spread
-    few <- .nullGenes(prepared$nonTF)
-    small <- if (length(few) < nrow(v)) v[few, , drop = FALSE] else v
-    null <- vapply(seq_len(s$nPerm), function(p) {
-        drawn <- .Call(cw_r_permutation, length(label), key, 100 + p)
-        .heldOutGain(halves(small, match(tf, few), label[drawn + 1L], 300 + p))
-    }, numeric(count))
-    null <- matrix(null, count)
-    list(full = full, null = null, states = .labelTable(label, full, held, null),
-        explained = 1 - sum(held[, "restPooled"]) / sum(held[, "total"]),
-        gateGain = full$numbers[["gain"]] /
-            (ncol(v) * max(1, sum(prepared$nonTF)))
-    )
+    list(full = fit(splits[[1L]], NULL, TRUE), held = lapply(splits,
+        function(split) {
+            .heldSums(fit(split, split$train)) +
+                .heldSums(fit(split, !split$train))
+        }
+    ))
 }
+
+.heldSums <- function(fit) fit$label[, 3:5, drop = FALSE]
 
 .nullGenes <- function(nonTF) {
     other <- which(nonTF)
@@ -165,14 +196,15 @@
 .labelObject <- function(prepared, fit, joint, s, key, threads) {
     label <- s$label
     states <- fit$states
+    held <- if (is.null(prepared$sampled)) seq_along(label) else
+        prepared$sampled
     if (!is.null(joint) && joint@verdict$distinguishable) {
         joint <- .jointLabels(joint, states, fit$explained)
         if (any(joint@verdict$states$departs)) {
             return(joint)
         }
     }
-    v <- prepared$values
-    size <- c(cells = ncol(v), genes = nrow(v))
+    size <- c(cells = length(label), genes = length(prepared$nonTF))
     open <- size[["cells"]] >= s$gate[["cells"]] &&
         size[["genes"]] >= s$gate[["genes"]] &&
         fit$gateGain > s$gate[["gain"]]
@@ -180,6 +212,7 @@
     centred <- any || isTRUE(s$centre) || open
     tf <- which(!prepared$nonTF)
     shape <- c(size[["genes"]], length(tf), nlevels(label))
+    prepared$sums <- fit$sums
     pooled <- if (centred) t(matrix(fit$full$pooled, shape[[1L]])) else
         .uncentredSlopes(prepared, s, key, threads)
     slope <- array(pooled, c(dim(pooled), shape[[3L]]))
@@ -189,7 +222,7 @@
         slope[, , k] <- t(own[, , k])
         sd[, k] <- fit$full$sd[, k]
     }
-    w <- outer(as.integer(label), seq_len(shape[[3L]]), `==`) + 0
+    w <- outer(as.integer(label)[held], seq_len(shape[[3L]]), `==`) + 0
     colnames(w) <- levels(label)
     verdict <- list(distinguishable = any, reason = if (any) "" else
         .labelReason(fit$explained), gain = sum(states$evidence),
@@ -199,7 +232,7 @@
         labelled = TRUE, tfs = length(tf), states = states,
         explained = fit$explained
     )
-    .newStates(prepared, pooled, slope, sd, w, verdict, key,
+    .newStates(.sampleOf(prepared), pooled, slope, sd, w, verdict, key,
         "ridge per label")
 }
 

@@ -170,6 +170,15 @@ setMethod(".paramSettings", "PerCellGRNParam", function(param) {
 #'   doesn't depend on it.
 #' @param ... not used.
 #' @return A [StateGRN-class].
+#' @section Files of many cells: Of more than `options(causeway.sampleCells)`
+#'   cells (10,000) in a file, or in another matrix that isn't in memory, the
+#'   result holds the expression and memberships of a sample of so many, drawn
+#'   by `seed` (`metadata(x)$sampled`; 0: all cells are held). Where `states` are
+#'   given, networks, evidence and held-out variance are those of all cells,
+#'   from sums that are taken block by block; the joint model isn't tried, and
+#'   `maxTFs` looks at the sample. States that are found, a `block` or
+#'   `centre = FALSE` read the sample alone. [stateNetwork()] and
+#'   [regulonActivity()] give the activity of all cells.
 #' @section Errors: those of [cellInput]; labels or
 #'   coordinates that don't fit `x`; too few cells for the number of states;
 #'   too many TFs.
@@ -191,13 +200,23 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
     how <- .inputArgs(assay.type, symbols, species, tfs, nTargets, keep,
         genes, alreadyNormalised, preprocess, assay
     )
-    prepared <- .networkCells(x, how, verbose, total = "median")
+    key <- .newKey(seed)
+    threads <- .threads(threads)
+    prepared <- .networkCells(x, how, verbose, total = "median",
+        most = .mostCells(), key = key, sums = FALSE
+    )
     prepared <- .limitTFs(prepared, maxTFs, verbose)
     s <- .givenStates(s, prepared)
     block <- .blockOf(prepared, .oneBlock(block, s$block), verbose)
     fitted <- .lessBlocks(prepared, block)
-    key <- .newKey(seed)
-    threads <- .threads(threads)
+    if (!is.null(prepared$sampled) && !.sumsSuffice(s, block)) {
+        at <- prepared$sampled
+        s <- .sampleStates(s, at)
+        block <- if (!is.null(block)) droplevels(block[at])
+        prepared <- .asHeld(prepared)
+        fitted <- .asHeld(fitted)
+    }
+    .sayPerCell(prepared, verbose)
     object <- if (is.null(s$label)) {
         long <- .sayStates(prepared, s, verbose)
         .stateObject(fitted, .fitStates(fitted, s, key, threads, long), s, key)
@@ -283,12 +302,14 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
         }
         s$label <- label
         s$names <- levels(label)
-        s$w <- t(outer(as.integer(label), seq_len(nlevels(label)), "==") + 0)
+        if (is.null(prepared$sampled)) {
+            s$w <- .labelFlags(label)
+        }
     }
     if (!is.null(s$embedding)) {
         s$point <- .givenCoordinates(s$embedding, prepared)
     }
-    if (is.null(s$w)) {
+    if (is.null(s$label)) {
         s$high <- min(s$high, n - 1L)
         if (s$high < s$low) {
             .stopArgument("x", "has ", n, " cells, too few for ", s$low,
@@ -297,6 +318,11 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
         }
     }
     s
+}
+
+## labels x cells
+.labelFlags <- function(label) {
+    t(outer(as.integer(label), seq_len(nlevels(label)), "==") + 0)
 }
 
 ## Coordinates of the cells, dimensions x cells: a matrix (by row names, else
@@ -433,6 +459,7 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
             model = model, prior = "none",
             seed = .keyText(key), engine = .engineText(),
             species = prepared$report$species, coverage = prepared$report,
+            sampled = max(length(prepared$sampled), prepared$drawn),
             preprocessing = prepared$report$settings
         )
     )

@@ -74,10 +74,9 @@
 #'   correlations, `reliability` and `cells` are those of all cells, exactly;
 #'   trees, Spearman's ranks, the shrinkage of partial correlations, `centre`
 #'   and `block` read a sample of so many, drawn by `seed`. Where expression
-#'   is centred, or a `block` is given, all come from the sample. `cells`
-#'   reads the cells it names into memory. A message says what will be done and
-#'   how much memory it takes; `metadata(x)$sampled` is the size of the sample,
-#'   0 for none. [nullGRN()] fits everything again, and refuses such a network.
+#'   is centred, or a `block` is given, all come from the sample. A message says
+#'   what will be done and how much memory it takes; `metadata(x)$sampled` is
+#'   the size of the sample, 0 for none. [nullGRN()] fits everything again, and refuses such a network.
 #' @section Errors: those of [cellInput]; no TF among the genes; fewer than two
 #'   cells; not enough memory. Ctrl-C stops trees within a second. Scores that
 #'   are all 0, since the cells are alike or few, are a warning.

@@ -19,13 +19,14 @@
     as.integer(min(most, .Machine$integer.max))
 }
 
-## Every vector is its own: the engine adds to them in place.
-.newSums <- function(genes, tf) {
+## Every vector is its own: the engine adds to them in place. `both`: count
+## them, too?
+.newSums <- function(genes, tf, both = TRUE) {
     list(tf = as.integer(tf), cells = numeric(1L), sum = numeric(genes),
         square = numeric(genes), cube = numeric(genes),
         least = numeric(genes), most = numeric(genes),
         product = matrix(0, genes, length(tf)),
-        both = matrix(0, genes, length(tf))
+        both = matrix(0, if (both) genes else 0L, length(tf))
     )
 }
 
@@ -62,20 +63,21 @@
     cells > most && (.isDelayed(m) || .isIterable(m))
 }
 
-## list(values, sums, sampled): the values of `most` of the cells `columns`,
-## drawn by `key`, and the sums over all of them.
-.streamValues <- function(m, rows, columns, isTf, total, how, most, key,
+## list(values, sums, sampled): the values of `most` of the cells, drawn by
+## `key`, and (`sums`) the sums over all of them.
+.streamValues <- function(source, most, key, sums = TRUE,
     threads = .threads()) {
-    n <- length(columns)
-    sampled <- sort(.Call(cw_r_permutation, n, key, 1)[seq_len(most)] + 1L)
-    sums <- .newSums(length(rows), which(isTf) - 1L)
-    at <- 0L
-    parts <- lapply(.columnChunks(m, columns), function(part) {
-        x <- .chunkValues(m, rows, part, total[at + seq_along(part)], how)
+    sampled <- sort(.Call(cw_r_permutation, length(source$columns), key,
+        1)[seq_len(most)] + 1L)
+    if (!sums) {
+        return(list(values = .sourceValues(source, sampled),
+            sampled = sampled
+        ))
+    }
+    sums <- .newSums(length(source$rows), which(source$isTf) - 1L)
+    parts <- .eachBlock(source, function(x, at) {
         .addSums(sums, x, threads)
-        take <- sampled[sampled > at & sampled <= at + length(part)] - at
-        at <<- at + length(part)
-        x[, take, drop = FALSE]
+        x[, at %in% sampled, drop = FALSE]
     })
     values <- do.call(cbind, unname(parts))
     dimnames(values) <- list(NULL, NULL)
@@ -86,19 +88,22 @@
 
 ## Bytes of it: the sample and what estimators make of it, sums, blocks as they
 ## are read, names and totals of all cells.
-.streamBytes <- function(entries, cells, genes, tfs, most) {
-    60 * most * entries / max(1, cells) + 80 * genes * tfs + 2^28 + 150 * cells
+.streamBytes <- function(source, seen, most) {
+    60 * most * seen * length(source$rows) + 80 * length(source$rows) *
+        sum(source$isTf) + 2^28 + 150 * length(source$columns)
 }
 
-.sayStreamed <- function(m, rows, columns, isTf, seen, most, verbose) {
-    need <- .streamBytes(sum(seen), length(columns), length(rows), sum(isTf),
-        most
-    )
-    .checkEstimatorMemory(need, paste(length(columns), "cells of a file"))
-    .say(verbose, "Sums over all ", length(columns), " cells; trees, ranks ",
-        "and the search for states read ", most, " of them, drawn at random. ",
-        "About ", .bytes(need), " of memory."
-    )
+## seen: mean share of the cells that a gene is seen in.
+.sayStreamed <- function(source, seen, most, sums, verbose) {
+    n <- length(source$columns)
+    need <- .streamBytes(source, seen, most)
+    .checkEstimatorMemory(need, paste(n, "cells of a file"))
+    if (sums) {
+        .say(verbose, "Sums over all ", n, " cells; trees, ranks and the ",
+            "search for states read ", most, " of them, drawn at random. ",
+            "About ", .bytes(need), " of memory."
+        )
+    }
 }
 
 ## Sums over all cells no longer hold for values that were changed.

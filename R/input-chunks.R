@@ -78,9 +78,9 @@
     chunk
 }
 
-## Column ranges of at most `cells` cells; chunks of about 64 MB when dense.
+## Column ranges that take about `bytes` of memory each.
 .columnChunks <- function(m, columns = seq_len(ncol(m)),
-    bytes = 64 * 1024^2) {
+    bytes = .blockBytes()) {
     n <- length(columns)
     if (methods::is(m, "dgCMatrix")) {
         return(list(columns))

@@ -1,8 +1,9 @@
 ## Cells as models and estimators read them: what .preprocess() returns.
 
 ## Everything the engine needs to know of a set of cells. Tokens are shared by
-## all cells: one species, one gene list. `mode`: "train" or "infer".
-.modelCells <- function(model, x, mode, how, verbose) {
+## all cells: one species, one gene list. `mode`: "train" or "infer"; `cells`:
+## those to use, see .cellsAt().
+.modelCells <- function(model, x, mode, how, verbose, cells = NULL) {
     input <- .readCells(x, how, verbose)
     .warnSpecies(how$species, how$tfs, input)
     species <- input$species
@@ -13,7 +14,7 @@
         genes = if (is.null(how$tokens)) how$genes else how$tokens,
         preprocess = how$preprocess, logged = how$alreadyNormalised,
         maxGenes = model@state$maxLength - 1L, verbose = verbose,
-        alike = isTRUE(how$alike)
+        alike = isTRUE(how$alike), cells = cells
     )
     prepared$conditions <- .conditionIds(model, prepared, how, species,
         grow = identical(mode, "train") && !isTRUE(how$fixed),
@@ -22,12 +23,11 @@
     prepared
 }
 
-## The same for estimators, which need no model and no conditions. `pick`: the
-## cells to use, see .pickCells(); `total`: "median" scales cells to the median
-## of their totals, unless `preprocess` says otherwise; `most`, `key`: see
-## .preprocess(), of use without `pick`.
-.networkCells <- function(x, how, verbose, pick = NULL, total = "target",
-    most = Inf, key = NULL) {
+## The same for estimators, which need no model and no conditions. `total`:
+## "median" scales cells to the median of their totals, unless `preprocess` says
+## otherwise; `most`, `key`, `sums`: see .preprocess().
+.networkCells <- function(x, how, verbose, cells = NULL, total = "target",
+    most = Inf, key = NULL, sums = TRUE) {
     input <- .readFactors(.readCells(x, how, verbose), how, verbose)
     vocab <- .makeVocab(input$clean, input$symbols, input$type)
     s <- how$preprocess
@@ -56,26 +56,26 @@
         nTargets = how$nTargets, genes = how$genes, keep = how$keep,
         preprocess = s, logged = how$alreadyNormalised, verbose = verbose,
         floor = if (is.null(own)) .cellFloor else function(n) own,
-        variable = variable, most = if (is.null(pick)) most else Inf, key = key
+        variable = variable, most = most, key = key, cells = cells, sums = sums
     )
     prepared$conditions <- matrix(0L, 0L, length(prepared$cells))
-    prepared <- .pickCells(prepared, pick)
-    if (ncol(prepared$values) < 2L) {
-        .stopArgument(if (is.null(pick)) "x" else "cells",
+    if (length(prepared$cells) < 2L) {
+        .stopArgument(if (is.null(cells)) "x" else "cells",
             "leaves one cell; a network needs at least two, better hundreds."
         )
     }
     prepared
 }
 
-## Cells by index, name or logical vector, in the order asked for.
-.pickCells <- function(prepared, cells) {
+## Where the cells `cells` (index, name or logical vector) are among `names`, in
+## the order asked for; NULL: all.
+.cellsAt <- function(cells, names) {
+    n <- length(names)
     if (is.null(cells)) {
-        return(prepared)
+        return(seq_len(n))
     }
-    n <- length(prepared$cells)
     at <- if (is.character(cells)) {
-        match(cells, prepared$cells)
+        match(cells, names)
     } else if (is.logical(cells) && length(cells) == n) {
         which(cells)
     } else if (is.numeric(cells) && all(is.finite(cells)) &&
@@ -94,11 +94,5 @@
     if (!length(at) || anyDuplicated(at)) {
         .stopArgument("cells", "must name at least one cell, each once.")
     }
-    prepared$values <- prepared$values[, at, drop = FALSE]
-    prepared$conditions <- prepared$conditions[, at, drop = FALSE]
-    prepared$cells <- prepared$cells[at]
-    prepared$columns <- prepared$columns[at]
-    prepared$cellData <- prepared$cellData[at, , drop = FALSE]
-    prepared$report$cells <- length(at)
-    prepared
+    at
 }

@@ -38,7 +38,7 @@
 ## 4 x cells integer matrix of condition ids. With `grow` new values take the
 ## table's free places (a model that is being trained), else they are <unk>.
 .conditionIds <- function(model, prepared, given, species, grow, verbose) {
-    nAll <- prepared$report$cells + prepared$report$cellsDropped
+    nAll <- length(prepared$allCells)
     values <- lapply(.conditionNames, function(name) {
         if (name == "species") {
             return(rep(species, length(prepared$columns)))

@@ -36,16 +36,35 @@ writeH5AD <- function(x, file, assay.type = NULL, overwrite = FALSE,
     .checkFlag(verbose, "verbose")
     x <- .writable(.cellsOf(x), assay.type)
     main <- .seAssay(x, assay.type, FALSE)$assay
-    .writeFile(file, overwrite, function(part) {
-        tryCatch(.writeAnnData(x, main, part, verbose),
-            causewayError = function(e) {
-                .stopArgument("file", "could not be written: ",
-                    conditionMessage(e), "."
-                )
-            }
-        )
+    .writeH5(file, overwrite, function(part) {
+        .writeAnnData(x, main, part, verbose)
     })
     invisible(file)
+}
+
+## write(part): the engine's errors are of the file.
+.writeH5 <- function(file, overwrite, write) {
+    .writeFile(file, overwrite, function(part) {
+        tryCatch(write(part), causewayError = function(e) {
+            .stopArgument("file", "could not be written: ",
+                conditionMessage(e), "."
+            )
+        })
+    })
+}
+
+## A file with a dense X of no cell yet; rows are added by .putMore().
+.startTable <- function(path, cells, features) {
+    frame <- function(name, names) {
+        .putFrame(name, S4Vectors::make_zero_col_DFrame(length(names)), names,
+            FALSE
+        )
+    }
+    .h5Put(path, .putEncoding("/", "anndata", "0.1.0"), fresh = TRUE)
+    .h5Put(path, c(frame("obs", cells), frame("var", features),
+        .putArray("X", numeric(), "f64", c(0, length(features))),
+        .putTree("uns", list(causeway = .writtenBy()))
+    ))
 }
 
 .writable <- function(x, assay.type) {
@@ -119,9 +138,9 @@ writeH5AD <- function(x, file, assay.type = NULL, overwrite = FALSE,
     )
 }
 
-## Further values of a table.
-.putMore <- function(name, data, type) {
-    replace(.putTable(name, data, type), "what", "append")
+## Further values of a table, or rows of one that was made without any.
+.putMore <- function(name, data, type, dims = length(data)) {
+    replace(.putTable(name, data, type, dims), "what", "append")
 }
 
 ## `dims` numeric(0) is a single value.
@@ -283,11 +302,14 @@ writeH5AD <- function(x, file, assay.type = NULL, overwrite = FALSE,
     uns <- kept$uns
     kept <- kept[setdiff(names(kept), c("uns", "loadings"))]
     c(uns[setdiff(names(uns), c("causeway", names(kept)))], kept,
-        list(causeway = list(
-            version = as.character(utils::packageVersion("causeway")),
-            engine = .engineText(), r = R.version.string,
-            written = format(Sys.time(), "%Y-%m-%dT%H:%M:%SZ", tz = "UTC")
-        ))
+        list(causeway = .writtenBy())
+    )
+}
+
+.writtenBy <- function() {
+    list(version = as.character(utils::packageVersion("causeway")),
+        engine = .engineText(), r = R.version.string,
+        written = format(Sys.time(), "%Y-%m-%dT%H:%M:%SZ", tz = "UTC")
     )
 }
 

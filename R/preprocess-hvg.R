@@ -7,25 +7,37 @@
     x
 }
 
-## Mean and unbiased variance per gene of transform(chunk, positions), chunks
-## joined by Chan's formula, so that a constant gene has variance 0.
+## Mean and unbiased variance per gene of transform(chunk, positions).
 .geneMoments <- function(m, rows, columns, transform,
     chunks = .columnChunks(m, columns)) {
-    n <- 0
-    mean <- square <- numeric(length(rows))
+    sums <- .noMoments(length(rows))
     for (part in chunks) {
-        x <- transform(.columnChunk(m, part, rows), n + seq_along(part))
-        here <- ncol(x)
-        centre <- Matrix::rowMeans(x)
-        listed <- tabulate(x@i + 1L, length(rows))
-        x@x <- (x@x - centre[x@i + 1L])^2
-        within <- Matrix::rowSums(x) + (here - listed) * centre^2
-        step <- centre - mean
-        square <- square + within + step^2 * n * here / (n + here)
-        mean <- mean + step * here / (n + here)
-        n <- n + here
+        sums <- .addMoments(sums, transform(.columnChunk(m, part, rows),
+            sums$n + seq_along(part)
+        ))
     }
-    list(mean = mean, variance = square / max(1, n - 1))
+    .momentsOf(sums)
+}
+
+## Chunks are joined by Chan's formula, so that a constant gene has variance 0.
+.noMoments <- function(genes) {
+    list(n = 0, mean = numeric(genes), square = numeric(genes))
+}
+
+.addMoments <- function(s, x) {
+    here <- ncol(x)
+    centre <- Matrix::rowMeans(x)
+    listed <- tabulate(x@i + 1L, nrow(x))
+    x@x <- (x@x - centre[x@i + 1L])^2
+    within <- Matrix::rowSums(x) + (here - listed) * centre^2
+    step <- centre - s$mean
+    list(n = s$n + here, mean = s$mean + step * here / (s$n + here),
+        square = s$square + within + step^2 * s$n * here / (s$n + here)
+    )
+}
+
+.momentsOf <- function(s) {
+    list(mean = s$mean, variance = s$square / max(1, s$n - 1))
 }
 
 ## Sum and sum of squares per gene of counts cut at `most`.

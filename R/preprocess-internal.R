@@ -45,13 +45,16 @@
 ## `genes`: NULL (TFs plus variable genes), or names or tokens of the genes to
 ## take. `floor`: NULL, or a function of the number of cells, in how many a
 ## factor or target must be seen. `variable`: names of genes to take for the
-## most variable ones. `alike`: factors are chosen as other genes are. `most`: of more cells in a file as many are held, drawn
-## by `key`, beside sums over all (`sums`, `sampled`; see grn-sums.R). Returns
-## values (genes x cells), tokens, labels, nonTF, cells and a report.
+## most variable ones. `alike`: factors are chosen as other genes are. `cells`: those
+## to use, see .cellsAt(); genes are chosen on all. `most`: of more cells in a
+## file as many are held, drawn by `key` (`sampled`), and with `sums` sums over
+## all are taken (see grn-sums.R). Returns values (genes x cells), tokens,
+## labels, nonTF, cells, a report, and `source`, where the values are read
+## (.eachBlock()); `most = 0`: no values.
 .preprocess <- function(input, vocab, tfs, mode, nTargets = 1000L,
     genes = NULL, keep = NULL, preprocess = list(), logged = NULL,
     maxGenes = Inf, verbose = FALSE, floor = NULL, variable = NULL,
-    alike = FALSE, most = Inf, key = NULL) {
+    alike = FALSE, cells = NULL, most = Inf, key = NULL, sums = TRUE) {
     match <- .matchGenes(input, vocab, mode, verbose)
     s <- .preprocessSettings(preprocess, mode, nrow(input$matrix))
     qc <- .qcGenes(match$symbols)
@@ -64,6 +67,7 @@
         .warnNoMt(qc$mt, s$maxMt)
     }
     columns <- kept$all
+    at <- .cellsAt(cells, input$cells[columns])
     keep <- .chosenGenes(input, keep, "keep")
     if (is.character(genes)) {
         genes <- .chosenGenes(input, genes, "genes")
@@ -101,20 +105,22 @@
     .checkChoice(isTf[pick], length(pick), maxGenes, mode, match, input,
         !is.null(genes)
     )
-    how <- list(target = s$target, logged = logged, sanitize = s$sanitize)
-    held <- if (.isStreamed(input$matrix, length(columns), most)) {
-        .sayStreamed(input$matrix, rows[pick], columns, isTf[pick],
-            variation$seen[pick], most, verbose
+    source <- list(matrix = input$matrix, rows = rows[pick],
+        columns = columns[at], total = variation$total[at],
+        isTf = isTf[pick], target = s$target, logged = logged,
+        sanitize = s$sanitize
+    )
+    held <- if (most == 0) {
+        list()
+    } else if (.isStreamed(input$matrix, length(at), most)) {
+        .sayStreamed(source, mean(variation$seen[pick]) / length(columns),
+            most, sums, verbose
         )
-        .streamValues(input$matrix, rows[pick], columns, isTf[pick],
-            variation$total, how, most, key
-        )
+        .streamValues(source, most, key, sums)
     } else {
-        list(values = .extractValues(input$matrix, rows[pick], columns,
-            variation$total, s$target, logged, s$sanitize
-        ))
+        list(values = .sourceValues(source))
     }
-    .prepared(input, match, rows[pick], columns, isTf[pick], s, held,
+    .prepared(input, match, source, length(columns), s, held,
         list(vocabulary = nrow(vocab) - 1L, counts = scan$whole,
             logged = logged, floor = if (is.null(genes)) least,
             tfsBelow = below
@@ -122,13 +128,14 @@
     )
 }
 
-## What .preprocess() returns: the values of the genes `chosen` in the cells
-## `columns`, and what is known of both.
-.prepared <- function(input, match, chosen, columns, isTf, s, held, report) {
+## What .preprocess() returns; `kept`: cells that passed the filters.
+.prepared <- function(input, match, source, kept, s, held, report) {
+    columns <- source$columns
+    chosen <- source$rows
     list(
         values = held$values, sums = held$sums, sampled = held$sampled,
-        tokens = match$tokens[chosen],
-        labels = .geneLabels(input, match, chosen), nonTF = !isTf,
+        source = source, tokens = match$tokens[chosen],
+        labels = .geneLabels(input, match, chosen), nonTF = !source$isTf,
         cells = input$cells[columns], columns = columns,
         cellData = input$cellData[columns, , drop = FALSE],
         reductions = input$reductions, allCells = input$cells,
@@ -136,8 +143,8 @@
             matched = sum(match$tokens >= 0L), total = nrow(input$matrix),
             lost = input$names[match$tokens < 0L],
             vocabulary = report$vocabulary, used = length(chosen),
-            tfs = sum(isTf), cells = length(columns),
-            cellsDropped = ncol(input$matrix) - length(columns),
+            tfs = sum(source$isTf), cells = length(columns),
+            cellsDropped = ncol(input$matrix) - kept,
             assay = input$assay, counts = report$counts,
             logged = report$logged, settings = s, species = input$species,
             floor = report$floor, tfsBelow = report$tfsBelow
@@ -322,32 +329,43 @@
     invisible()
 }
 
-## The chosen genes' values as the model sees them, genes x cells, dgCMatrix.
-.extractValues <- function(m, rows, columns, total, target, logged,
-    sanitize) {
-    how <- list(target = target, logged = logged, sanitize = sanitize)
-    at <- 0L
-    parts <- lapply(.columnChunks(m, columns), function(part) {
-        here <- at + seq_along(part)
-        at <<- at + length(part)
-        .chunkValues(m, rows, part, total[here], how)
+## The chosen genes' values as the model sees them, genes x cells, of the cells
+## source$columns[at], a block at a time: a list of each(values, numbers of the
+## cells in `at`). `source`: list(matrix, rows, columns, total (by cell), isTf,
+## target, logged, sanitize).
+.eachBlock <- function(source, each, at = seq_along(source$columns)) {
+    done <- 0L
+    lapply(.columnChunks(source$matrix, source$columns[at]), function(part) {
+        here <- done + seq_along(part)
+        done <<- done + length(part)
+        each(.blockValues(source, part, source$total[at[here]]), here)
     })
+}
+
+.blockValues <- function(source, columns, total) {
+    x <- .columnChunk(source$matrix, columns, source$rows)
+    if (source$sanitize) {
+        x <- .sanitize(x)
+    }
+    if (!source$logged) {
+        x <- .scaleColumns(x, source$target / .nonZero(total))
+        x@x <- log1p(x@x)
+    }
+    x
+}
+
+.sourceValues <- function(source, at = seq_along(source$columns)) {
+    parts <- .eachBlock(source, function(x, at) x, at)
     x <- if (length(parts) == 1L) parts[[1L]] else do.call(cbind, unname(parts))
     dimnames(x) <- list(NULL, NULL)
     Matrix::drop0(x)
 }
 
-## The same of one chunk; `how`: list(target, logged, sanitize).
-.chunkValues <- function(m, rows, part, total, how) {
-    x <- .columnChunk(m, part, rows)
-    if (how$sanitize) {
-        x <- .sanitize(x)
-    }
-    if (!how$logged) {
-        x <- .scaleColumns(x, how$target / .nonZero(total))
-        x@x <- log1p(x@x)
-    }
-    x
+.extractValues <- function(m, rows, columns, total, target, logged,
+    sanitize) {
+    .sourceValues(list(matrix = m, rows = rows, columns = columns,
+        total = total, target = target, logged = logged, sanitize = sanitize
+    ))
 }
 
 ## Rows of the input with these names, identifiers or symbols; NA where there

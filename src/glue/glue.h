@@ -240,12 +240,14 @@ SEXP cw_r_percell(SEXP view, SEXP tf, SEXP w, SEXP point, SEXP grids, SEXP optio
 SEXP cw_r_centre(SEXP view, SEXP tf, SEXP grids, SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_labels(SEXP view, SEXP tf, SEXP label, SEXP labels, SEXP train, SEXP grid, SEXP own, SEXP keep,
                  SEXP threads);
+SEXP cw_r_labels_sums(SEXP train, SEXP held, SEXP grid, SEXP own, SEXP keep, SEXP threads);
 SEXP cw_r_labels_forecast(SEXP sizes);
 SEXP cw_r_simulate(SEXP options, SEXP key, SEXP threads);
 
 #define CW_RIDGE_ENTRIES                                                                                               \
     {"cw_r_percell", (DL_FUNC)&cw_r_percell, 8}, {"cw_r_centre", (DL_FUNC)&cw_r_centre, 6},                            \
         {"cw_r_labels", (DL_FUNC)&cw_r_labels, 9}, {"cw_r_labels_forecast", (DL_FUNC)&cw_r_labels_forecast, 1},        \
+        {"cw_r_labels_sums", (DL_FUNC)&cw_r_labels_sums, 6},                                                           \
         {"cw_r_simulate", (DL_FUNC)&cw_r_simulate, 3}
 
 /* ---- types of cells (r_celltype.c) ------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include "glue.h"
 
 #include "../engine/stats/forest.h"
+#include "../engine/stats/labels.h"
 #include "../engine/stats/ridge.h"
 
 #include <math.h>
@@ -69,7 +70,8 @@ SEXP cw_r_forest_forecast(SEXP sizes, SEXP options)
 
 /* ---- sums over cells -------------------------------------------------------------------------------------------- */
 
-/* list(tf (from 0), cells (1), sum, square, cube, least, most (genes), product, both (genes x TFs)); points into it. */
+/* list(tf (from 0), cells (1), sum, square, cube, least, most (genes), product, both (genes x TFs; or empty: not
+ * counted)); points into it. */
 static cw_gram gram_of(SEXP list)
 {
     static const char *const names[] = {"cells", "sum", "square", "cube", "least", "most", "product", "both"};
@@ -79,9 +81,10 @@ static cw_gram gram_of(SEXP list)
     if (TYPEOF(tf) != INTSXP) Rf_error("internal error: TFs must be integers");
     for (int i = 0; i < 8; i++) {
         SEXP v = cw_glue_get(list, names[i]);
-        if (TYPEOF(v) != REALSXP || Rf_xlength(v) != (i == 0 ? 1 : i < 6 ? genes : genes * tfs))
+        int64_t n = Rf_xlength(v);
+        if (TYPEOF(v) != REALSXP || (n != (i == 0 ? 1 : i < 6 ? genes : genes * tfs) && !(i == 7 && n == 0)))
             Rf_error("internal error: sums over cells of the wrong type");
-        at[i] = REAL(v);
+        at[i] = i == 7 && n == 0 ? NULL : REAL(v);
     }
     return (cw_gram){genes, tfs, INTEGER(tf), at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7]};
 }
@@ -129,6 +132,42 @@ SEXP cw_r_ridge_pooled(SEXP list, SEXP grid, SEXP threads)
     double *slope = REAL(VECTOR_ELT(out, 0)), *evidence = REAL(VECTOR_ELT(out, 1)), *chosen = REAL(VECTOR_ELT(out, 2));
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     cw_ridge_pooled_sums(ctx, slope, evidence, chosen, &gram, REAL(grid), Rf_xlength(grid));
+    return cw_glue_return(ctx, out);
+}
+
+static cw_gram *grams_of(SEXP list)
+{
+    R_xlen_t n = Rf_xlength(list);
+    cw_gram *grams = (cw_gram *)R_alloc((size_t)n + 1, sizeof *grams);
+    for (R_xlen_t k = 0; k < n; k++) grams[k] = gram_of(VECTOR_ELT(list, k));
+    return grams;
+}
+
+/* train: a list of sums by label; held: the same of the cells held out, or NULL. grid: prior variances, the first `own`
+ * also those of a label's own. list(pooled (TFs x genes by rows), slope (the same by label; empty unless keep), sd
+ * (TFs x labels), label (labels x: a, gain, total, rest pooled, rest), numbers = c(a, gain)). */
+SEXP cw_r_labels_sums(SEXP train, SEXP held, SEXP grid, SEXP own, SEXP keep, SEXP threads)
+{
+    int64_t k = Rf_xlength(train);
+    if (TYPEOF(train) != VECSXP || k < 1 || TYPEOF(grid) != REALSXP || Rf_asInteger(own) < 0 ||
+        Rf_asInteger(own) > Rf_xlength(grid) || !(Rf_isNull(held) || (TYPEOF(held) == VECSXP && Rf_xlength(held) == k)))
+        Rf_error("internal error: sums or a grid of the wrong type or length");
+    cw_gram *of = grams_of(train), *out_of = Rf_isNull(held) ? NULL : grams_of(held);
+    int64_t size = of->genes * of->tfs;
+    const cw_glue_part parts[] = {{"pooled", REALSXP, size, -1},
+                                  {"slope", REALSXP, Rf_asLogical(keep) == TRUE ? k * size : 0, -1},
+                                  {"sd", REALSXP, of->tfs, k},
+                                  {"label", REALSXP, k, 5},
+                                  {"numbers", REALSXP, 2, -1}};
+    SEXP out = PROTECT(cw_glue_make(5, parts));
+    double *to[5];
+    for (int n = 0; n < 5; n++) to[n] = REAL(VECTOR_ELT(out, n));
+    cw_labels r = {.pooled = to[0], .slope = Rf_asLogical(keep) == TRUE ? to[1] : NULL, .sd = to[2],
+                   .label_a = to[3], .label_gain = to[3] + k, .total = to[3] + 2 * k,
+                   .rest_pooled = to[3] + 3 * k, .rest = to[3] + 4 * k};
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    cw_labels_fit_sums(ctx, &r, of, out_of, REAL(grid), Rf_xlength(grid), Rf_asInteger(own), k);
+    to[4][0] = r.a, to[4][1] = r.gain;
     return cw_glue_return(ctx, out);
 }
 

@@ -149,6 +149,85 @@ static void test_held_out(void)
 
 static int stop_later(void *user) { return --*(int *)user < 0; }
 
+/* The sums of the cells with train = keep, by label; both are not counted. */
+typedef struct sums {
+    double cells[LABELS], part[LABELS][5][GENES], product[LABELS][TFS * GENES];
+    cw_gram gram[LABELS];
+} sums;
+
+static void sum_up(cw_ctx *ctx, sums *s, const float *x, const int32_t *label, const int32_t *train, int keep)
+{
+    memset(s, 0, sizeof *s);
+    for (int k = 0; k < LABELS; k++) {
+        static int32_t start[CELLS + 1], gene[CELLS * GENES];
+        static double value[CELLS * GENES];
+        int64_t n = 0;
+        s->gram[k] = (cw_gram){GENES, TFS, tf, s->cells + k, s->part[k][0], s->part[k][1], s->part[k][2], s->part[k][3],
+                               s->part[k][4], s->product[k], NULL};
+        for (int64_t c = 0; c < CELLS; c++) {
+            if (label[c] != k || (train && train[c] != keep)) continue;
+            for (int64_t g = 0; g < GENES; g++) {
+                int64_t to = start[n] + g;
+                gene[to] = (int32_t)g, value[to] = x[c * GENES + g];
+            }
+            start[n + 1] = start[n] + GENES, n++;
+        }
+        CHECK(cw_gram_add(ctx, s->gram + k, start, gene, value, n) == CW_OK, "%s", ctx->text);
+    }
+}
+
+static double apart(const double *a, const double *b, int64_t n)
+{
+    double worst = 0;
+    for (int64_t i = 0; i < n; i++) worst = fmax(worst, fabs(a[i] - b[i]) / fmax(1, fabs(b[i])));
+    return worst;
+}
+
+static void test_sums(void)
+{
+    static float x[CELLS * GENES], raw[CELLS * GENES];
+    static int32_t label[CELLS], train[CELLS];
+    static result r, two;
+    static sums in, out;
+    cw_ctx *ctx = cw_ctx_new(NULL);
+    make(x, label, 5);
+    for (int64_t c = 0; c < CELLS; c++) x[c * GENES + 5] = 2.25f, train[c] = c % 5 != 0; /* a gene that doesn't vary */
+    memcpy(raw, x, sizeof x);
+    cw_labels_within(ctx, x, label, CELLS, GENES, LABELS);
+    for (int held = 0; held < 2; held++) {
+        run(ctx, &r, x, label, held ? train : NULL);
+        sum_up(ctx, &in, raw, label, held ? train : NULL, 1), sum_up(ctx, &out, raw, label, train, 0);
+        memset(&two, 0xC9, sizeof two);
+        two.l = (cw_labels){.pooled = two.pooled, .slope = two.slope, .sd = two.sd, .label_a = two.of[0],
+                            .label_gain = two.of[1], .total = two.of[2], .rest_pooled = two.of[3], .rest = two.of[4]};
+        CHECK(cw_labels_fit_sums(ctx, &two.l, in.gram, held ? out.gram : NULL, grid, GRID, OWN, LABELS) == CW_OK, "%s",
+              ctx->text);
+        CHECK(two.l.a == r.l.a && fabs(two.l.gain / r.l.gain - 1) < 1e-5, "a %g %g, gain %g %g", two.l.a, r.l.a,
+              two.l.gain, r.l.gain);
+        CHECK(apart(two.pooled, r.pooled, TFS * GENES) < 1e-6 && apart(two.slope, r.slope, LABELS * TFS * GENES) < 1e-6 &&
+                  apart(two.sd, r.sd, LABELS * TFS) < 1e-6,
+              "pooled %g, slopes %g, sd %g", apart(two.pooled, r.pooled, TFS * GENES),
+              apart(two.slope, r.slope, LABELS * TFS * GENES), apart(two.sd, r.sd, LABELS * TFS));
+        for (int i = 0; i < 5; i++)
+            CHECK(apart(two.of[i], r.of[i], LABELS) < 1e-5, "%d of the labels: %g", i, apart(two.of[i], r.of[i], LABELS));
+        CHECK(two.slope[5] == 0, "a gene that doesn't vary has slope %g", two.slope[5]);
+    }
+    out.gram[1].tfs = 3;
+    CHECK(cw_labels_fit_sums(ctx, &two.l, in.gram, out.gram, grid, GRID, OWN, LABELS) == CW_ERR_SHAPE, "other TFs");
+    cw_ctx_clear(ctx), out.gram[1].tfs = TFS;
+    int ended = 0;
+    for (int looks = 0; looks < 200 && !ended; looks++) {
+        int left = looks;
+        ctx->host.interrupted = stop_later, ctx->host.user = &left;
+        cw_status status = cw_labels_fit_sums(ctx, &two.l, in.gram, out.gram, grid, GRID, OWN, LABELS);
+        CHECK(status == CW_OK || status == CW_ERR_INTERRUPT, "%s", ctx->text);
+        ended = status == CW_OK;
+        cw_ctx_clear(ctx);
+    }
+    CHECK(ended && ctx->memory.bytes == 0, "%lld bytes left", (long long)ctx->memory.bytes);
+    cw_ctx_free(ctx);
+}
+
 static void test_refusals(void)
 {
     static float x[CELLS * GENES];
@@ -182,7 +261,7 @@ static void test_refusals(void)
 int main(void)
 {
     int before = cw_blas_enter();
-    test_definition(), test_held_out(), test_refusals();
+    test_definition(), test_held_out(), test_sums(), test_refusals();
     cw_blas_leave(before);
     return test_end();
 }

@@ -119,3 +119,34 @@ test_that("a pooled network needs the cells, and scores them by its targets", {
     expect_error(regulonActivity(x[-1, ], grn), "lacks genes|row names")
     expect_error(regulonActivity(cells, grn, tops = 3), "tops")
 })
+
+test_that("the activity of a file's cells is written block by block", {
+    cells <- exampleCells()
+    path <- tempfile(fileext = ".h5ad")
+    out <- tempfile(fileext = ".h5ad")
+    writeH5AD(cells, path, verbose = FALSE)
+    on.exit(unlink(c(path, out)))
+    grn <- inferGRN(cells, RidgeGRNParam(), nTargets = 30, verbose = FALSE)
+    want <- SummarizedExperiment::assay(SingleCellExperiment::altExp(
+        regulonActivity(cells, grn, top = 5)))
+    old <- options(causeway.blockBytes = 2e4)
+    on.exit(options(old), add = TRUE)
+    expect_gt(length(.columnChunks(SummarizedExperiment::assay(openCells(path,
+        verbose = FALSE)))), 2L)
+    memory <- SummarizedExperiment::assay(SingleCellExperiment::altExp(
+        regulonActivity(path, grn, top = 5)))
+    expect_equal(memory, want, tolerance = 1e-12)
+    x <- regulonActivity(path, grn, top = 5, file = out)
+    file <- SummarizedExperiment::assay(SingleCellExperiment::altExp(x))
+    expect_s4_class(file, "DelayedMatrix")
+    expect_identical(as.matrix(file), memory)
+    read <- openCells(out, verbose = FALSE)
+    expect_identical(dimnames(read), dimnames(want))
+    strength <- regulonActivity(path, grn, "strength", file = out,
+        overwrite = TRUE)
+    expect_equal(as.matrix(SummarizedExperiment::assay(
+        SingleCellExperiment::altExp(strength))),
+        SummarizedExperiment::assay(SingleCellExperiment::altExp(
+            regulonActivity(cells, grn, "strength"))))
+    expect_error(regulonActivity(path, grn, file = out), "exists|overwrite")
+})

@@ -54,7 +54,7 @@ test_that("a file of many cells gives exact ridge and correlation", {
     x <- simulateCells(400, 60, 10, seed = 3)
     path <- tempfile(fileext = ".h5ad")
     writeH5AD(x, path, verbose = FALSE)
-    old <- options(causeway.sampleCells = 150)
+    old <- options(causeway.sampleCells = 150, causeway.blockBytes = 1e5)
     on.exit({
         options(old)
         unlink(path)
@@ -76,6 +76,14 @@ test_that("a file of many cells gives exact ridge and correlation", {
         verbose = FALSE
     )
     expect_identical(grn@scores, again@scores)
+    ## cells that are named are streamed too, in their order
+    some <- c(390:201, 3, 1)
+    param <- RidgeGRNParam()
+    memory <- inferGRN(x, param, tfs = tfs, cells = some, verbose = FALSE)
+    file <- inferGRN(path, param, tfs = tfs, cells = some, verbose = FALSE)
+    expect_equal(file@scores, memory@scores, tolerance = 1e-12)
+    expect_identical(metadata(file)$sampled, 150L)
+    expect_equal(file@nCells, 192)
     expect_error(nullGRN(grn, "expression", cells = x, nPerm = 2),
         "of which trees saw 150"
     )

@@ -100,7 +100,8 @@ static void write_values(cw_ctx *ctx, hid_t set, hid_t file, const cw_h5_put_dat
 cw_status cw_h5_put_table(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_put_data *d)
 {
     if (ctx->status != CW_OK) return ctx->status;
-    int grows = d->rank == 1 && d->type != CW_H5_PUT_TEXT, many = d->rank > 0 && count_of(d) >= MANY;
+    int empty = d->rank == 2 && d->dim[0] == 0 && d->dim[1] > 0;
+    int grows = d->type != CW_H5_PUT_TEXT && (d->rank == 1 || empty), many = d->rank > 0 && count_of(d) >= MANY;
     hid_t create = H5Pcreate(H5P_DATASET_CREATE), type = type_in_file(d->type);
     if (grows || many) {
         int64_t across = d->rank == 2 && d->dim[1] > 0 ? d->dim[1] : 1, high = CHUNK / across;
@@ -127,18 +128,22 @@ cw_status cw_h5_put_append(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_
     hid_t set = H5Dopen2(h->file, name, H5P_DEFAULT);
     if (set < 0) return cw_h5_fail(ctx, CW_ERR_FORMAT, "can't open", name);
     hid_t type = H5Dget_type(set), space = H5Dget_space(set);
-    hsize_t old = 0, more = (hsize_t)count_of(d);
-    if (d->rank != 1 || H5Sget_simple_extent_dims(space, &old, NULL) != 1)
+    hsize_t size[2] = {0}, at[2] = {0}, more[2] = {(hsize_t)d->dim[0], (hsize_t)d->dim[1]};
+    int rank = H5Sget_simple_extent_ndims(space);
+    if (d->rank < 1 || d->rank > 2 || rank != d->rank || H5Sget_simple_extent_dims(space, size, NULL) != rank ||
+        (rank == 2 && size[1] != more[1]))
         cw_fail(ctx, CW_ERR_ARGUMENT, "%s can't grow", name);
-    hsize_t size = old + more;
+    at[0] = size[0], size[0] += more[0];
     H5Sclose(space);
-    if (ctx->status == CW_OK && H5Dset_extent(set, &size) < 0) cw_h5_fail(ctx, CW_ERR_IO, "lengthening", name);
+    if (ctx->status == CW_OK && H5Dset_extent(set, size) < 0) cw_h5_fail(ctx, CW_ERR_IO, "lengthening", name);
     space = H5Dget_space(set);
-    hid_t memory = H5Screate_simple(1, &more, NULL);
-    if (ctx->status == CW_OK && more > 0 &&
-        H5Sselect_hyperslab(space, H5S_SELECT_SET, &old, NULL, &more, NULL) >= 0)
-        write_values(ctx, set, type, d, memory, space, name);
-    H5Sclose(memory), H5Sclose(space), H5Tclose(type);
+    if (ctx->status == CW_OK && count_of(d) > 0) {
+        hid_t memory = H5Screate_simple(rank, more, NULL);
+        if (H5Sselect_hyperslab(space, H5S_SELECT_SET, at, NULL, more, NULL) >= 0)
+            write_values(ctx, set, type, d, memory, space, name);
+        H5Sclose(memory);
+    }
+    H5Sclose(space), H5Tclose(type);
     if (H5Dclose(set) < 0) cw_h5_fail(ctx, CW_ERR_IO, "closing table", name);
     return ctx->status;
 }

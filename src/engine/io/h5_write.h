@@ -28,9 +28,9 @@ typedef struct cw_h5_put_data {
 } cw_h5_put_data;
 
 cw_status cw_h5_put_group(cw_ctx *ctx, cw_h5 *h, const char *name);
-/* A new table. Numbers of rank 1 can grow; those of many values are in chunks with gzip. */
+/* A new table. Numbers of rank 1 can grow, and those of rank 2 without a row by rows; those of many values are in chunks with gzip. */
 cw_status cw_h5_put_table(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_put_data *data);
-/* More numbers at the end of a table of rank 1. */
+/* More numbers, or rows, at the end of such a table. */
 cw_status cw_h5_put_append(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_put_data *data);
 /* Of a group or table ("/" the file). Rank 1 of length 0 is fine. */
 cw_status cw_h5_put_attribute(cw_ctx *ctx, cw_h5 *h, const char *name, const char *attribute,

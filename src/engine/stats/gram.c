@@ -95,11 +95,15 @@ static void add_tf(double *product, double *both, const by_tf *t, int64_t i, con
             int64_t k = 0;
             while (k < n && g[k] == k) k++;
             if (k == n) {
-                for (k = 0; k < n; k++) product[k] += x * y[k], both[k] += seen * (double)(y[k] > 0.0);
+                for (k = 0; k < n; k++) product[k] += x * y[k];
+                for (k = 0; both && k < n; k++) both[k] += seen * (double)(y[k] > 0.0);
                 continue;
             }
         }
-        for (int64_t k = 0; k < n; k++) product[g[k]] += x * y[k], both[g[k]] += seen * (double)(y[k] > 0.0);
+        if (both)
+            for (int64_t k = 0; k < n; k++) product[g[k]] += x * y[k], both[g[k]] += seen * (double)(y[k] > 0.0);
+        else
+            for (int64_t k = 0; k < n; k++) product[g[k]] += x * y[k];
     }
 }
 
@@ -118,7 +122,7 @@ cw_status cw_gram_add(cw_ctx *ctx, const cw_gram *m, const int32_t *start, const
 #pragma omp for schedule(dynamic) nowait
             for (int64_t i = 0; i < m->tfs; i++)
                 if (!cw_watch_stop(&watch))
-                    add_tf(m->product + i * m->genes, m->both + i * m->genes, &t, i, start, gene, value, m->genes);
+                    add_tf(m->product + i * m->genes, m->both ? m->both + i * m->genes : NULL, &t, i, start, gene, value, m->genes);
             cw_watch_rest(ctx, &done, &stop);
         }
         cw_poll(ctx);

@@ -16,7 +16,7 @@ typedef struct cw_gram {
     double *sum, *square, *cube; /* (genes) of x, x^2, x^3 */
     double *least, *most;       /* (genes) */
     double *product;            /* (tfs, genes) of x_t x_g */
-    double *both;               /* (tfs, genes) cells where both are above 0 */
+    double *both;               /* (tfs, genes) cells where both are above 0; NULL: not counted */
 } cw_gram;
 
 /* Adds cells, compressed by cell: start (cells + 1), gene, value (start[cells]). CW_ERR_FORMAT for an index that is no

@@ -65,12 +65,14 @@ typedef struct room {
     double *FY, *turned, *yy, *noise; /* (genes, tfs) Y^T F and in the eigenvectors' coordinates; (genes) */
     double *beta, *delta;             /* (genes, tfs) */
     double *F, *Y;                    /* (BLOCK, tfs), (BLOCK, genes) */
+    const cw_gram *train, *held;      /* (labels) sums in place of x, or NULL */
+    double *mean, *scale;             /* (labels, genes), (genes) what they are centred and scaled by */
 } room;
 
 static void room_free(cw_ctx *ctx, room *r)
 {
-    void *all[] = {r->counts, r->own, r->order, r->first, r->cut,   r->C,    r->V,     r->value, r->work,
-                   r->FY,  r->turned, r->yy,   r->noise, r->beta, r->delta, r->F,     r->Y};
+    void *all[] = {r->counts, r->own,   r->order, r->first, r->cut, r->C, r->V,    r->value, r->work, r->FY,
+                   r->turned, r->yy, r->noise, r->beta,  r->delta, r->F, r->Y, r->mean,  r->scale};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) cw_free(ctx, all[i]);
 }
 
@@ -92,8 +94,11 @@ static cw_status room_new(cw_ctx *ctx, room *r, int64_t cells, int64_t labels)
     r->noise = cw_alloc(ctx, genes, sizeof(double));
     r->beta = cw_alloc(ctx, genes * tfs, sizeof(double));
     r->delta = cw_alloc(ctx, genes * tfs, sizeof(double));
-    r->F = cw_alloc(ctx, BLOCK * tfs, sizeof(double));
-    r->Y = cw_alloc(ctx, BLOCK * genes, sizeof(double));
+    int64_t block = r->train ? 0 : BLOCK, sums = r->train ? 1 : 0;
+    r->F = cw_alloc(ctx, block * tfs, sizeof(double));
+    r->Y = cw_alloc(ctx, block * genes, sizeof(double));
+    r->mean = cw_calloc(ctx, sums * labels * genes, sizeof(double));
+    r->scale = cw_calloc(ctx, sums * genes, sizeof(double));
     return ctx->status;
 }
 
@@ -103,12 +108,17 @@ int64_t cw_labels_bytes(int64_t genes, int64_t tfs)
                                       BLOCK * (tfs + genes) + 3 * genes);
 }
 
-/* Fills own, counts, order, first and cut. */
-static void sort_cells(room *r, const int32_t *label, const int32_t *train, int64_t cells, int64_t labels)
+/* Fills own and counts. */
+static void mark_tfs(room *r)
 {
     for (int64_t g = 0; g < r->genes; g++) r->own[g] = -1;
     for (int64_t t = 0; t < r->tfs; t++) r->own[r->tf[t]] = t;
     for (int64_t g = 0; g < r->genes; g++) r->counts[g] = r->own[g] < 0 || r->tfs == r->genes;
+}
+
+/* Fills order, first and cut. */
+static void sort_cells(room *r, const int32_t *label, const int32_t *train, int64_t cells, int64_t labels)
+{
     for (int64_t c = 0; c < cells; c++) r->first[label[c] + 1]++;
     for (int64_t k = 0; k < labels; k++) r->first[k + 1] += r->first[k];
     memcpy(r->cut, r->first, (size_t)labels * sizeof *r->cut);
@@ -172,6 +182,76 @@ static void no_moments(room *r)
     memset(r->C, 0, (size_t)(r->tfs * r->tfs) * sizeof *r->C);
     memset(r->FY, 0, (size_t)(r->genes * r->tfs) * sizeof *r->FY);
     memset(r->yy, 0, (size_t)r->genes * sizeof *r->yy);
+}
+
+/* ---- the same from sums ------------------------------------------------------------------------------------------ */
+
+/* Fills mean and scale as cw_labels_within has them; a gene whose deviation is rounding counts as constant. */
+static void centre_sums(room *r, int64_t labels)
+{
+    double cells = 0.0;
+    for (int64_t k = 0; k < labels; k++) cells += *r->train[k].cells + (r->held ? *r->held[k].cells : 0.0);
+    for (int64_t g = 0; g < r->genes; g++) {
+        double within = 0.0, largest = 1.0;
+        for (int64_t k = 0; k < labels; k++) {
+            double n = 0.0, sum = 0.0, square = 0.0;
+            for (int h = 0; h < (r->held ? 2 : 1); h++) {
+                const cw_gram *m = h ? r->held + k : r->train + k;
+                n += *m->cells, sum += m->sum[g], square += m->square[g];
+                largest = fmax(largest, fmax(fabs(m->least[g]), fabs(m->most[g])));
+            }
+            if (n > 0.0) r->mean[k * r->genes + g] = sum / n, within += square - sum * sum / n;
+        }
+        double sd = sqrt(fmax(0.0, within) / fmax(1.0, cells));
+        r->scale[g] = sd > 1e-7 * largest ? 1.0 / sd : 0.0;
+    }
+}
+
+/* What gene g and TF t have in common over the cells that m sums up, centred on their label's means a and scaled. */
+static double shared(const room *r, const cw_gram *m, const double *a, int64_t t, int64_t g)
+{
+    int64_t of = r->tf[t];
+    double raw = m->product[t * r->genes + g] - a[g] * m->sum[of] - a[of] * m->sum[g] + *m->cells * a[of] * a[g];
+    return raw * r->scale[g] * r->scale[of];
+}
+
+/* Adds the moments C, FY, yy of cells of label k. */
+static void add_sums(room *r, const cw_gram *m, int64_t k)
+{
+    const double *a = r->mean + k * r->genes;
+    for (int64_t t = 0; t < r->tfs; t++) {
+        for (int64_t u = 0; u < r->tfs; u++) r->C[t * r->tfs + u] += shared(r, m, a, t, r->tf[u]);
+        for (int64_t g = 0; g < r->genes; g++) r->FY[g * r->tfs + t] += shared(r, m, a, t, g);
+    }
+    for (int64_t g = 0; g < r->genes; g++) {
+        double raw = m->square[g] - 2.0 * a[g] * m->sum[g] + *m->cells * a[g] * a[g];
+        r->yy[g] += fmax(0.0, raw) * r->scale[g] * r->scale[g];
+    }
+}
+
+/* Takes what theta (genes, tfs) explains out of FY and yy: FY' = FY - theta C, yy' = yy - theta (FY + FY'). */
+static int leave_sums(const cw_watch *w, int threads, room *r, const double *theta)
+{
+    int64_t tfs = r->tfs;
+    for (int after = 0; after < 2; after++) {
+        for (int64_t g = 0; g < r->genes; g++)
+            for (int64_t t = 0; t < tfs; t++) r->yy[g] -= theta[g * tfs + t] * r->FY[g * tfs + t];
+        if (after) break;
+        for (int64_t i = 0; i < tfs * tfs; i++) r->C[i] = -r->C[i];
+        int failed = cw_dense_product_watched(w, threads, r->FY, theta, 0, r->C, 0, 1.0, r->genes, tfs, tfs);
+        for (int64_t i = 0; i < tfs * tfs; i++) r->C[i] = -r->C[i];
+        if (failed) return -1;
+    }
+    for (int64_t g = 0; g < r->genes; g++) r->yy[g] = fmax(0.0, r->yy[g]);
+    return 0;
+}
+
+static double counted_sums(const room *r)
+{
+    double sum = 0.0;
+    for (int64_t g = 0; g < r->genes; g++)
+        if (r->counts[g]) sum += r->yy[g];
+    return sum;
 }
 
 /* ---- the ridge of one set of moments ------------------------------------------------------------------------------ */
@@ -247,6 +327,17 @@ static void transpose(double *out, const double *beta, const double *delta, int6
 static int judge(const cw_watch *w, int threads, cw_labels *out, room *r, int64_t k)
 {
     out->total[k] = out->rest_pooled[k] = out->rest[k] = 0.0;
+    if (r->train) {
+        if (!r->held) return 0;
+        no_moments(r);
+        add_sums(r, r->held + k, k);
+        out->total[k] = counted_sums(r);
+        if (leave_sums(w, threads, r, r->beta)) return -1;
+        out->rest_pooled[k] = counted_sums(r);
+        if (leave_sums(w, threads, r, r->delta)) return -1;
+        out->rest[k] = counted_sums(r);
+        return 0;
+    }
     for (int64_t c = r->cut[k]; c < r->first[k + 1]; c += BLOCK) {
         int64_t n = r->first[k + 1] - c < BLOCK ? r->first[k + 1] - c : BLOCK;
         gather(r, c, n);
@@ -261,9 +352,12 @@ static int judge(const cw_watch *w, int threads, cw_labels *out, room *r, int64_
 static int fit_label(const cw_watch *w, int threads, cw_labels *out, room *r, const double *grid, int64_t n_grid,
                      int64_t k)
 {
-    double cells = (double)(r->cut[k] - r->first[k]);
+    double cells = r->train ? *r->train[k].cells : (double)(r->cut[k] - r->first[k]);
     no_moments(r);
-    if (add_moments(w, threads, r, r->beta, r->first[k], r->cut[k])) return -1;
+    if (r->train) add_sums(r, r->train + k, k);
+    if (r->train ? leave_sums(w, threads, r, r->beta)
+                 : add_moments(w, threads, r, r->beta, r->first[k], r->cut[k]))
+        return -1;
     for (int64_t g = 0; g < r->genes; g++) r->noise[g] = fmax(least_noise, cells > 0 ? r->yy[g] / cells : 0.0);
     for (int64_t t = 0; t < r->tfs; t++)
         out->sd[k * r->tfs + t] = cells > 0 ? sqrt(r->C[t * r->tfs + t] / cells) : 0.0;
@@ -272,8 +366,8 @@ static int fit_label(const cw_watch *w, int threads, cw_labels *out, room *r, co
     return judge(w, threads, out, r, k);
 }
 
-static cw_status check_labels(cw_ctx *ctx, const int32_t *tf, const int32_t *label, const double *grid, int64_t n_grid,
-                              int64_t cells, int64_t genes, int64_t tfs, int64_t labels)
+static cw_status check_labels(cw_ctx *ctx, const int32_t *tf, const double *grid, int64_t n_grid, int64_t cells,
+                              int64_t genes, int64_t tfs, int64_t labels)
 {
     if (ctx->status != CW_OK) return ctx->status;
     if (cells < 2 || genes < 1 || tfs < 1 || tfs > genes || labels < 1)
@@ -286,34 +380,69 @@ static cw_status check_labels(cw_ctx *ctx, const int32_t *tf, const int32_t *lab
         if (tf[t] < 0 || tf[t] >= genes)
             return cw_fail(ctx, CW_ERR_ARGUMENT, "labels: TF %lld is column %d of %lld", (long long)t, (int)tf[t],
                            (long long)genes);
-    for (int64_t c = 0; c < cells; c++)
-        if (label[c] < 0 || label[c] >= labels)
-            return cw_fail(ctx, CW_ERR_ARGUMENT, "labels: cell %lld has label %d of %lld", (long long)c, (int)label[c],
-                           (long long)labels);
     return CW_OK;
+}
+
+/* The fit, in a room whose cells are sorted, or that has sums. */
+static cw_status fit_all(cw_ctx *ctx, cw_labels *out, room *r, const double *grid, int64_t n_grid, int64_t n_label,
+                         int64_t labels)
+{
+    int stop = 0, threads = ctx->threads, failed = 0;
+    const cw_watch watch = {ctx, &stop};
+    no_moments(r);
+    for (int64_t k = 0; k < labels && !failed; k++) {
+        if (r->train) add_sums(r, r->train + k, k);
+        failed = r->train ? cw_watch_stop(&watch) : add_moments(&watch, threads, r, NULL, r->first[k], r->cut[k]);
+    }
+    for (int64_t g = 0; g < r->genes; g++) r->noise[g] = 1.0;
+    failed = failed || best_ridge(&watch, threads, r, r->beta, &out->a, &out->gain, grid, n_grid);
+    if (!failed) transpose(out->pooled, r->beta, NULL, r->genes, r->tfs);
+    for (int64_t k = 0; k < labels && !failed; k++) failed = fit_label(&watch, threads, out, r, grid, n_label, k);
+    if (failed && cw_poll(ctx) == CW_OK)
+        cw_fail(ctx, CW_ERR_NUMERIC, "labels: the decomposition of %lld features did not succeed", (long long)r->tfs);
+    return ctx->status;
 }
 
 cw_status cw_labels_fit(cw_ctx *ctx, cw_labels *out, const float *x, const int32_t *tf, const int32_t *label,
                         const int32_t *train, const double *grid, int64_t n_grid, int64_t n_label,
                         int64_t cells, int64_t genes, int64_t tfs, int64_t labels)
 {
-    if (check_labels(ctx, tf, label, grid, n_grid, cells, genes, tfs, labels) != CW_OK) return ctx->status;
+    if (check_labels(ctx, tf, grid, n_grid, cells, genes, tfs, labels) != CW_OK) return ctx->status;
+    for (int64_t c = 0; c < cells; c++)
+        if (label[c] < 0 || label[c] >= labels)
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "labels: cell %lld has label %d of %lld", (long long)c, (int)label[c],
+                           (long long)labels);
     room r = {.x = x, .tf = tf, .genes = genes, .tfs = tfs};
-    int stop = 0, threads = ctx->threads, failed = 0;
-    const cw_watch watch = {ctx, &stop};
     if (room_new(ctx, &r, cells, labels) == CW_OK) {
+        mark_tfs(&r);
         sort_cells(&r, label, train, cells, labels);
-        no_moments(&r);
-        for (int64_t k = 0; k < labels && !failed; k++)
-            failed = add_moments(&watch, threads, &r, NULL, r.first[k], r.cut[k]);
-        for (int64_t g = 0; g < genes; g++) r.noise[g] = 1.0;
-        failed = failed || best_ridge(&watch, threads, &r, r.beta, &out->a, &out->gain, grid, n_grid);
-        if (!failed) transpose(out->pooled, r.beta, NULL, genes, tfs);
-        for (int64_t k = 0; k < labels && !failed; k++)
-            failed = fit_label(&watch, threads, out, &r, grid, n_label, k);
-        if (failed && cw_poll(ctx) == CW_OK)
-            cw_fail(ctx, CW_ERR_NUMERIC, "labels: the decomposition of %lld features did not succeed",
-                    (long long)tfs);
+        fit_all(ctx, out, &r, grid, n_grid, n_label, labels);
+    }
+    room_free(ctx, &r);
+    return ctx->status;
+}
+
+cw_status cw_labels_fit_sums(cw_ctx *ctx, cw_labels *out, const cw_gram *train, const cw_gram *held,
+                             const double *grid, int64_t n_grid, int64_t n_label, int64_t labels)
+{
+    if (ctx->status != CW_OK) return ctx->status;
+    double cells = 0.0;
+    for (int64_t k = 0; k < labels; k++) {
+        cells += *train[k].cells;
+        for (int h = 0; h < (held ? 2 : 1); h++) {
+            const cw_gram *m = h ? held + k : train + k;
+            if (m->genes != train->genes || m->tfs != train->tfs)
+                return cw_fail(ctx, CW_ERR_SHAPE, "labels: sums of %lld genes and of %lld", (long long)m->genes,
+                               (long long)train->genes);
+        }
+    }
+    if (check_labels(ctx, train->tf, grid, n_grid, (int64_t)cells, train->genes, train->tfs, labels) != CW_OK)
+        return ctx->status;
+    room r = {.train = train, .held = held, .tf = train->tf, .genes = train->genes, .tfs = train->tfs};
+    if (room_new(ctx, &r, 0, labels) == CW_OK) {
+        mark_tfs(&r);
+        centre_sums(&r, labels);
+        fit_all(ctx, out, &r, grid, n_grid, n_label, labels);
     }
     room_free(ctx, &r);
     return ctx->status;

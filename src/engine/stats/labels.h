@@ -16,7 +16,7 @@
 #ifndef CW_LABELS_H
 #define CW_LABELS_H
 
-#include "../core/core.h"
+#include "gram.h"
 
 /* Where results go; all are the caller's. */
 typedef struct cw_labels {
@@ -40,6 +40,11 @@ cw_status cw_labels_within(cw_ctx *ctx, float *x, const int32_t *label, int64_t 
 cw_status cw_labels_fit(cw_ctx *ctx, cw_labels *out, const float *x, const int32_t *tf, const int32_t *label,
                         const int32_t *train, const double *grid, int64_t n_grid, int64_t n_label,
                         int64_t cells, int64_t genes, int64_t tfs, int64_t labels);
+
+/* The same from sums over cells as they are, which are centred and scaled here: train (labels), and held (labels) or
+ * NULL, all of the same genes and TFs; cells held out count for the means too. */
+cw_status cw_labels_fit_sums(cw_ctx *ctx, cw_labels *out, const cw_gram *train, const cw_gram *held,
+                             const double *grid, int64_t n_grid, int64_t n_label, int64_t labels);
 
 /* Bytes that cw_labels_fit takes beside its arguments. */
 int64_t cw_labels_bytes(int64_t genes, int64_t tfs);
