@@ -66,6 +66,14 @@ setMethod("show", "CellOntology", function(object) {
 #' mapLabels(c("B cells", "CD14+ Mono", "NK", "astronaut"), ontology)
 #' @export
 readOntology <- function(file, prefix = "CL:") {
+    found <- .readObo(file, prefix)
+    .buildOntology(found$tags, list(file = file, version =
+        sub("^data-version: *", "", grep("^data-version:", head(found$lines,
+            50L), value = TRUE))))
+}
+
+## list(lines, tags): of the terms whose identifiers start with the prefix.
+.readObo <- function(file, prefix) {
     .checkText(file, "file")
     .checkText(prefix, "prefix")
     if (!file.exists(file) || dir.exists(file)) {
@@ -82,8 +90,7 @@ readOntology <- function(file, prefix = "CL:") {
             "identifier starts with ", prefix, "; see 'prefix'."
         )
     }
-    .buildOntology(own, list(file = file, version = sub("^data-version: *", "",
-        grep("^data-version:", head(lines, 50L), value = TRUE))))
+    list(lines = lines, tags = own)
 }
 
 .oboLines <- function(file) {

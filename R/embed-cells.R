@@ -65,7 +65,9 @@ setMethod("embedCells", c("ANY", "ScGPTModel"), function(x, model,
 #' @rdname embedCells
 #' @export
 setMethod("embedCells", c("ANY", "ANY"), function(x, model, ...) {
-    .refuseEncoder(x, model, "cells", "cells (scGPT, CellFM)", "embedCells(cells, model)")
+    .refuseEncoder(x, model, "cells", "cells (scGPT, CellFM, KCellFM)",
+        "embedCells(cells, model)"
+    )
 })
 
 ## Symbols by which an encoder knows the genes of an input.

@@ -34,17 +34,14 @@ setMethod("embedGenes", c("ANY", "ScGPTModel"), function(x, model,
 setMethod("embedGenes", c("ScGPTModel", "missing"), function(x, model, ...) {
     .noDots(...)
     .alive(x)
-    gene <- !x@vocab$gene %in% c("<pad>", "<cls>", "<eoc>")
-    out <- .geneVectors(x, x@vocab$token[gene])
-    rownames(out) <- x@vocab$gene[gene]
-    out
+    .allGeneVectors(x)
 })
 
 #' @rdname embedGenes
 #' @export
 setMethod("embedGenes", c("ANY", "ANY"), function(x, model, ...) {
-    .stopArgument("model", "must be an encoder of genes (scGPT, CellFM), from ",
-        "loadModel(); it is ", if (missing(model)) "missing" else
+    .stopArgument("model", "must be an encoder of genes (scGPT, CellFM, ",
+        "KCellFM), from loadModel(); it is ", if (missing(model)) "missing" else
             paste("a", class(model)[[1L]]), "."
     )
 })
@@ -70,6 +67,14 @@ setMethod("embedGenes", c("ANY", "ANY"), function(x, model, ...) {
     if (length(known) == length(token)) {
         attr(out, "missing") <- character()
     }
+    out
+}
+
+## Of every gene of a vocabulary with special tokens.
+.allGeneVectors <- function(model) {
+    gene <- !model@vocab$gene %in% c("<pad>", "<cls>", "<eoc>")
+    out <- .geneVectors(model, model@vocab$token[gene])
+    rownames(out) <- model@vocab$gene[gene]
     out
 }
 

@@ -4,7 +4,8 @@
 ## task, optimizer (beside the rate and its decay), settings, weights, groups,
 ## off (losses that aren't there), reading (of cells whose classes are asked).
 ## With `saving` (dir, keep) every epoch leaves a checkpoint, and a run whose
-## cells and settings are those of the folder's goes on from the last.
+## cells and settings are those of the folder's goes on from the last. With
+## how$keepBest the weights of the epoch of best accuracy come back.
 .tune <- function(model, data, s, key, verbose, how = .scgptRun(model, data, s),
     saving = NULL) {
     held <- .tuningHeld(data, s$valid, key)
@@ -32,10 +33,14 @@
             "."
         )
     }
+    best <- .bestFile(how, saving)
     bar <- .progressStart("Training ", s$epochs * steps, verbose,
         length(log) * steps
     )
-    on.exit(.progressDone(bar))
+    on.exit({
+        .progressDone(bar)
+        if (is.null(saving)) unlink(best, expand = FALSE)
+    })
     status <- "finished"
     for (epoch in seq(length(log) + 1, length.out = s$epochs - length(log))) {
         row <- tryCatch(.tuneEpoch(model, data, s, seen, epoch, key, bar, how),
@@ -48,16 +53,43 @@
         log[[epoch]] <- cbind(row,
             .tuningScore(model, data, held, seen, how$reading)
         )
+        if (!is.null(best) && .bestEpoch(log) == epoch) {
+            .engineSave(model, best)
+        }
         .saveTuning(model, data, s, key, log, saving)
     }
     model@state$status <- paste0(status, " after ", length(log), " of ",
-        s$epochs, " epochs of ", how$what, " (", s$train, ")"
+        s$epochs, " epochs of ", how$what, " (", s$train, ")",
+        .takeBest(model, best, log)
     )
     history <- do.call(rbind, log)
     rownames(history) <- NULL
     model@state$history <- history
     .tellTuning(model, verbose)
     model
+}
+
+## Where the best epoch's weights wait; NULL: the last epoch is taken.
+.bestFile <- function(how, saving) {
+    if (isTRUE(how$keepBest)) {
+        if (is.null(saving)) tempfile("causeway-best-", fileext =
+            ".safetensors") else file.path(saving$dir, "best.safetensors")
+    }
+}
+
+## The first epoch of the best accuracy; 0 where none was measured.
+.bestEpoch <- function(log) {
+    accuracy <- vapply(log, function(row) row$accuracy, 0)
+    max(0L, which.max(accuracy))
+}
+
+.takeBest <- function(model, best, log) {
+    at <- .bestEpoch(log)
+    if (is.null(best) || at %in% c(0L, length(log)) || !file.exists(best)) {
+        return("")
+    }
+    .engineLoad(model, best)
+    paste(", weights of epoch", at)
 }
 
 .scgptRun <- function(model, data, s) {
@@ -105,7 +137,9 @@
             "another folder."
         )
     }
-    history <- as.data.frame(lapply(old$history, as.numeric))
+    history <- as.data.frame(lapply(old$history, function(v) {
+        if (length(v)) as.numeric(v) else NA_real_ # of one epoch a null
+    }))
     history$epoch <- as.integer(history$epoch)
     list(file = file, key = as.numeric(old$key), history = history)
 }

@@ -289,8 +289,8 @@ setMethod("trainingHistory", "ScGPTModel", function(model, ...) {
 #' Classes of cells by a fine-tuned model
 #'
 #' @inheritParams embedCells
-#' @param model an scGPT or CellFM model that [trainModel()] was given classes
-#'   for.
+#' @param model an scGPT, CellFM or KCellFM model that [trainModel()] was given
+#'   classes for.
 #' @return A data.frame with one row per cell: `cell`, `class`, `probability`
 #'   of that class, and one column of probabilities per class.
 #' @section Errors: a model without classes; too few genes of its training in
@@ -309,7 +309,8 @@ setMethod("trainingHistory", "ScGPTModel", function(model, ...) {
 #' @export
 predictClasses <- function(x, model, assay.type = NULL, symbols = NULL,
     assay = NULL, batchSize = 16, verbose = TRUE) {
-    if (!methods::is(model, "CellFMModel")) {
+    if (!methods::is(model, "CellFMModel") &&
+        !methods::is(model, "KCellFMModel")) {
         .isScGPT(model)
     }
     .alive(model)
@@ -335,13 +336,16 @@ predictClasses <- function(x, model, assay.type = NULL, symbols = NULL,
     values <- .columnChunk(cells$matrix, seq_len(ncol(cells$matrix)),
         cells$rows
     )
-    reading <- if (methods::is(model, "CellFMModel")) {
-        .cellfmReading(model@state$tuning$maxLength, NULL,
-            isTRUE(model@state$tuning$alreadyNormalised)
-        )
-    } else {
+    s <- model@state$tuning
+    reading <- switch(class(model)[[1L]],
+        CellFMModel = .cellfmReading(s$maxLength, NULL,
+            isTRUE(s$alreadyNormalised)
+        ),
+        KCellFMModel = .kcellfmReading(s$maxLength, NULL,
+            isTRUE(s$alreadyNormalised), isTRUE(s$zeros)
+        ),
         list(maxLength = length(cells$token) + 1, zeros = TRUE)
-    }
+    )
     logits <- .classLogits(model, values, cells$token, reading, batchSize)
     p <- exp(.logSoftmax(logits))
     colnames(p) <- classes

@@ -145,6 +145,8 @@ setMethod("show", "BertModel", function(object) {
     config$nsp_head <- !is.null(at("seq_relationship\\.weight$")) &&
         config$pooler
     config$projection <- if (is.null(project)) 0L else project[[1L]]
+    relation <- at("^rel_emb\\.weight$")
+    config$relations <- if (is.null(relation)) 0L else relation[[1L]]
     config
 }
 

@@ -45,6 +45,9 @@ setClass("HyenaModel", contains = "FoundationModel")
     cellfm = list(files = character(), load = ".loadCellFM",
         fits = function(path) .isCellFM(path)
     ),
+    kcellfm = list(files = "vocab.json", load = ".loadKCellFM",
+        fits = function(path) .isKCellFM(path)
+    ),
     scgpt = list(files = c("args.json", "vocab.json"), load = ".loadScGPT"),
     hyena = list(files = "config.json", load = ".loadHyena",
         fits = function(path) {

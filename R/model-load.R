@@ -54,7 +54,8 @@
 #' folder itself. Every offset and size of the weights' file is checked before
 #' it is used. Files [saveModel()] adds let a training run go on. Folders of
 #' published encoders are recognised by what they hold: scGPT and HyenaDNA, see
-#' [EncoderModel-class], CellFM, see [CellFMModel-class], BERT, see
+#' [EncoderModel-class], CellFM, see [CellFMModel-class], KCellFM, see
+#' [KCellFMModel-class], BERT, see
 #' [BertModel-class], Geneformer, see [GeneformerModel-class]. Weights may be in any format that
 #' [inspectCheckpoint()] reads.
 #'

@@ -133,8 +133,8 @@ setMethod("show", "ScGPTModel", function(object) {
     lost <- setdiff(c("<pad>", "<cls>"), names(raw))
     if (length(lost)) {
         stop("the vocabulary '", file, "' has no ",
-            paste(lost, collapse = " and no "), ": an scGPT model can't read ",
-            "cells without. Is it the vocab.json that came with the weights?",
+            paste(lost, collapse = " and no "), ": the model can't read cells ",
+            "without. Is it the vocab.json that came with the weights?",
             call. = FALSE
         )
     }

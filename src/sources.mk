@@ -188,6 +188,7 @@ GLUE_SOURCES = \
   glue/r_genes.c \
   glue/r_checkpoint.c \
   glue/r_wordpiece.c \
+  glue/r_ontology.c \
   glue/r_hdf5.c \
   glue/r_cells.c \
   glue/r_estimators.c \

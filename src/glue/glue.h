@@ -191,6 +191,17 @@ SEXP cw_r_wordpiece(SEXP vocab, SEXP lower, SEXP texts, SEXP pairs, SEXP most, S
         {"cw_r_checkpoint_convert", (DL_FUNC)&cw_r_checkpoint_convert, 2},                                             \
         {"cw_r_pickle_table", (DL_FUNC)&cw_r_pickle_table, 1}, {"cw_r_wordpiece", (DL_FUNC)&cw_r_wordpiece, 6}
 
+/* ---- ontologies (r_ontology.c) --------------------------------------------------------------------------------------- */
+SEXP cw_r_relations(SEXP lines, SEXP words);
+SEXP cw_r_page_rank(SEXP ends, SEXP source, SEXP how, SEXP threads);
+SEXP cw_r_column_spearman(SEXP a, SEXP b);
+SEXP cw_r_pick_scores(SEXP score, SEXP truth, SEXP pick);
+
+#define CW_ONTOLOGY_ENTRIES                                                                                            \
+    {"cw_r_relations", (DL_FUNC)&cw_r_relations, 2}, {"cw_r_page_rank", (DL_FUNC)&cw_r_page_rank, 4},                  \
+        {"cw_r_column_spearman", (DL_FUNC)&cw_r_column_spearman, 2},                                                   \
+        {"cw_r_pick_scores", (DL_FUNC)&cw_r_pick_scores, 3}
+
 /* ---- tables in HDF5 files (r_hdf5.c) --------------------------------------------------------------------------- */
 SEXP cw_r_h5_create(SEXP path, SEXP tables);
 SEXP cw_r_h5_shapes(SEXP path, SEXP names);

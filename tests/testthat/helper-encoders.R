@@ -109,3 +109,31 @@ writeMindSpore <- function(file, tensors) {
         file
     )
 }
+
+tinyKCellFM <- function(x = exampleCells(nCells = 30, nGenes = 40), ...,
+    seed = 3) {
+    newModel(KCellFMParam(embedDim = 16, layers = 2, stateDim = 6,
+        headDim = 8, ...
+    ), x, seed = seed, threads = 1)
+}
+
+## A published folder of a golden case. Without a config.json all is told from
+## the weights but the strategy and the cell's vector.
+kcellfmFolder <- function(case = "kcfm_b", config = TRUE) {
+    from <- fixture(case)
+    said <- jsonlite::fromJSON(file.path(from, "config.json"))
+    dir <- tempfile("kcellfm-")
+    dir.create(dir)
+    genes <- paste0("G", seq_len(said$ntoken) - 1L)
+    genes[said$pad_token_id + 1L] <- "<pad>"
+    cls <- said$cls_token_id
+    genes[if (is.null(cls)) 29L else cls + 1L] <- "<cls>"
+    jsonlite::write_json(setNames(as.list(seq_along(genes) - 1L), genes),
+        file.path(dir, "vocab.json"), auto_unbox = TRUE
+    )
+    if (config) {
+        file.copy(file.path(from, "config.json"), dir)
+    }
+    file.copy(file.path(from, "model.safetensors"), dir)
+    dir
+}

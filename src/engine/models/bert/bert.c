@@ -117,6 +117,12 @@ static cw_tensor *hinge(cw_tape *t, cw_tensor *x, float a, float b) /* relu(a x 
     return cw_apply(t, cw_affine(t, x, a, b), (cw_function){CW_FN_LEAKY_RELU, 0});
 }
 
+cw_tensor *cw_bert_relation(const cw_bert *m, cw_tape *t, const int32_t *id, int64_t n)
+{
+    cw_tensor *x = cw_layer_linear_forward(t, cw_gather(t, m->relation, id, n), &m->relation_project, CW_ACT_RELU);
+    return cw_layer_norm_forward(t, x, &m->relation_norm);
+}
+
 cw_tensor *cw_bert_triplet(const cw_bert *m, cw_tape *tape, cw_tensor *h, cw_tensor *r, cw_tensor *t, cw_tensor *apart,
                            const int32_t *negative, cw_tensor **pos, cw_tensor **neg)
 {

@@ -13,7 +13,7 @@
 #include "../model.h"
 
 typedef struct cw_bert_config {
-    int64_t vocab, width, layers, heads, inner, positions, types, pad, projection;
+    int64_t vocab, width, layers, heads, inner, positions, types, pad, projection, relations;
     int act, position_kind;
     int pooler, mlm, nsp; /* which heads there are */
     float eps, dropout, attention_dropout;
@@ -34,6 +34,10 @@ typedef struct cw_bert {
     cw_bert_layer *layer; /* (layers), owned */
     cw_layer_linear pooler, transform, pair, project;
     cw_layer_norm transform_norm, project_norm;
+    /* (relations,d), and what makes vectors of the projection's width of it */
+    cw_tensor *relation;
+    cw_layer_linear relation_project;
+    cw_layer_norm relation_norm;
     cw_tensor *word_bias; /* (vocab), of the head whose weight is `words` */
 } cw_bert;
 
@@ -68,6 +72,8 @@ cw_tensor *cw_bert_mean(cw_tape *t, cw_tensor *hidden, const cw_bert_rows *rows,
 cw_tensor *cw_bert_pool(const cw_bert *m, cw_tape *t, cw_tensor *first);    /* tanh(w first + b) */
 cw_tensor *cw_bert_logits(const cw_bert *m, cw_tape *t, cw_tensor *hidden); /* (n,vocab) */
 cw_tensor *cw_bert_project(const cw_bert *m, cw_tape *t, cw_tensor *mean);  /* KCFM: (n,projection) */
+
+cw_tensor *cw_bert_relation(const cw_bert *m, cw_tape *t, const int32_t *id, int64_t n); /* (n,projection) */
 
 /* KCFM's loss of n triples (head, relation, tail): h, r, t (n,d). apart (n,1), a constant: 1 where the relation says
  * that head and tail differ; negative (n): the row of t that is no tail of this head. pos, neg (n,1) are the distances

@@ -26,6 +26,7 @@ const cw_setting cw_bert_settings[] = {
     CW_SET_FLAG(S, mlm, "mlm_head", "mlmHead", 0, "a head for masked tokens"),
     CW_SET_FLAG(S, nsp, "nsp_head", "nspHead", 0, "a head for pairs of texts; needs the pooler"),
     CW_SET_INT(S, projection, "projection", NULL, 0, 0, 65536, "width of KCFM's projection; 0: none"),
+    CW_SET_INT(S, relations, "relations", NULL, 0, 0, 1000, "relations of triples whose vectors are trained; 0: none"),
     CW_SET_REAL(S, margin, "margin", NULL, 0.5, 0, 1e6, 0, "of the triplet loss"),
     CW_SET_REAL(S, min_distance, "min_pos_dist", "minDistance", 0.1, 0, 1e6, 0, "least distance of a pair"),
     CW_SET_REAL(S, push, "push_scale", "push", 2, 0, 1e6, 0, "margins that a disjoint pair is kept apart"),
@@ -43,6 +44,8 @@ cw_status cw_bert_check(cw_model *m)
                        (long long)c->vocab);
     if (c->nsp && !c->pooler)
         return cw_fail(m->ctx, CW_ERR_ARGUMENT, "bert: the head for pairs of texts needs the pooler");
+    if (c->relations && !c->projection)
+        return cw_fail(m->ctx, CW_ERR_ARGUMENT, "bert: vectors of relations need a projection");
     return m->ctx->status;
 }
 
@@ -99,6 +102,12 @@ static void add_heads(cw_bert *s)
         s->project = linear(p, c->projection, d, "projection.0");
         s->project_norm = cw_layer_norm_new(p, c->projection, 1e-5f, "projection.2");
     }
+    if (c->relations) {
+        s->relation = cw_params_add(p, CW_WEIGHT, 2, (int64_t[]){c->relations, d}, "rel_emb.weight");
+        cw_init_normal(s->relation, cw_init_stream(p), SD);
+        s->relation_project = linear(p, c->projection, d, "rel_projection.0");
+        s->relation_norm = cw_layer_norm_new(p, c->projection, 1e-5f, "rel_projection.2");
+    }
 }
 
 cw_status cw_bert_build(cw_model *m)
@@ -122,6 +131,7 @@ void cw_bert_release(cw_model *m) { cw_free(m->ctx, ((cw_bert *)m)->layer); }
 const cw_name_rule cw_bert_rules[] = {{.to = "bert.*", .from = "*"},
                                       {.to = "bert.*", .from = "bert_state.*"},
                                       {.to = "projection.*", .from = "projection_state.*"},
+                                      {.to = "rel_projection.*", .from = "rel_projection_state.*"},
                                       {.to = "bert.*", .from = "0.auto_model.*"},
                                       {.to = "*LayerNorm.weight", .from = "*LayerNorm.gamma"},
                                       {.to = "*LayerNorm.bias", .from = "*LayerNorm.beta"},

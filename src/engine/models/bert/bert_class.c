@@ -69,8 +69,37 @@ static cw_tensor *texts(const cw_bert *m, cw_tape *t, cw_inputs *in, const char 
     return cw_bert_project(m, t, cw_bert_mean(t, cw_bert_forward(m, t, &r, 0, NULL), &r, 1));
 }
 
-/* headId, headLength, .., tailId, ..: texts; relation (n, projection); apart (n): 1 where the relation says that they
- * differ; negative (n): a row of the tails. Padding counts in the means, as published. */
+/* relation (n, projection), or relationId (n) of the model's own */
+static cw_tensor *relations(const cw_bert *m, cw_tape *t, cw_inputs *in, int64_t n)
+{
+    int64_t dim[] = {n, m->config.projection}, one[] = {n};
+    if (!m->config.relations) {
+        const float *given = cw_in_f32(in, "relation", 2, dim, 0);
+        return given ? cw_tape_constant(t, given, dim[0], dim[1]) : NULL;
+    }
+    const int32_t *id = cw_in_i32(in, "relationId", 1, one, 0);
+    for (int64_t i = 0; id && i < n; i++)
+        if (id[i] < 0 || id[i] >= m->config.relations) {
+            cw_fail(in->ctx, CW_ERR_ARGUMENT, "relation %d is none of %lld", (int)id[i], (long long)m->config.relations);
+            return NULL;
+        }
+    return id ? cw_bert_relation(m, t, id, n) : NULL;
+}
+
+/* Of each triple the tail of another one, drawn evenly. */
+static const int32_t *draw_others(cw_tape *t, int64_t n)
+{
+    int32_t *other = TAKE(t, n, int32_t);
+    cw_stream s = cw_tape_stream(t, CW_RNG_NOISE);
+    for (int64_t i = 0; other && i < n; i++) {
+        int64_t step = 1 + (int64_t)(cw_rng_uniform(s, (uint64_t)i) * (float)(n - 1));
+        other[i] = (int32_t)((i + (step < n ? step : n - 1)) % n);
+    }
+    return other;
+}
+
+/* headId, headLength, .., tailId, ..: texts; relation or relationId; apart (n): 1 where the relation says that they differ;
+ * negative (n): a row of the tails, drawn where it isn't given. Padding counts in the means, as published. */
 static cw_status triplet(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, cw_loss *loss)
 {
     const cw_bert *m = (const cw_bert *)model;
@@ -78,14 +107,16 @@ static cw_status triplet(cw_model *model, cw_tape *t, cw_inputs *in, const void 
     (void)settings;
     if (!m->config.projection) return no_head(model->ctx, "projection");
     cw_tensor *h = texts(m, t, in, "head", &heads), *x = texts(m, t, in, "tail", &tails);
-    int64_t dim[] = {heads, m->config.projection};
-    const float *relation = cw_in_f32(in, "relation", 2, dim, 0), *apart = cw_in_f32(in, "apart", 1, &heads, 0);
-    const int32_t *negative = cw_in_i32(in, "negative", 1, &heads, 0);
-    if (!h || !x || !relation || !apart || !negative) return model->ctx->status;
+    cw_tensor *relation = relations(m, t, in, heads);
+    const float *apart = cw_in_f32(in, "apart", 1, &heads, 0);
+    const int32_t *negative = cw_in_i32(in, "negative", 1, &heads, 1);
+    if (!h || !x || !relation || !apart || model->ctx->status != CW_OK) return model->ctx->status;
     if (heads != tails)
         return cw_fail(model->ctx, CW_ERR_SHAPE, "%lld heads, %lld tails", (long long)heads, (long long)tails);
-    loss->term[0] = cw_bert_triplet(m, t, h, cw_tape_constant(t, relation, dim[0], dim[1]), x,
-                                    cw_tape_constant(t, apart, heads, 1), negative, NULL, NULL);
+    if (heads < 2) return cw_fail(model->ctx, CW_ERR_ARGUMENT, "a batch of one triple has no other tail to tell it from");
+    if (!negative) negative = draw_others(t, heads);
+    if (!negative) return model->ctx->status;
+    loss->term[0] = cw_bert_triplet(m, t, h, relation, x, cw_tape_constant(t, apart, heads, 1), negative, NULL, NULL);
     return model->ctx->status;
 }
 

@@ -46,7 +46,6 @@ typedef struct cw_kcellfm {
 
 extern const cw_model_class cw_kcellfm_class;
 extern const cw_setting cw_kcellfm_settings[];
-extern const cw_name_rule cw_kcellfm_rules[];
 cw_status cw_kcellfm_check(cw_model *m);
 cw_status cw_kcellfm_build(cw_model *m);
 void cw_kcellfm_release(cw_model *m);

@@ -170,9 +170,6 @@ cw_status cw_kcellfm_build(cw_model *m)
 
 void cw_kcellfm_release(cw_model *m) { cw_free(m->ctx, ((cw_kcellfm *)m)->layer); }
 
-/* Files of a model that was trained by several processes. */
-const cw_name_rule cw_kcellfm_rules[] = {{.to = "*", .from = "module.*"}, {0}};
-
 /* ---- memory ---- */
 
 double cw_kcellfm_forecast(const cw_model *m, const cw_sizes *sizes)

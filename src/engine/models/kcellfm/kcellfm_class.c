@@ -95,14 +95,6 @@ typedef struct embedding {
 static const cw_setting embed_settings[] = {
     READING(embedding), CW_SET_FLAG(embedding, unit, "unit", NULL, 0, "vectors of length 1"), {0}};
 
-static float *put(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x)
-{
-    const float *from = cw_tape_host(t, x);
-    float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){cw_rows(x), cw_cols(x)}) : NULL;
-    if (to) memcpy(to, from, (size_t)cw_count(x) * sizeof *to);
-    return to;
-}
-
 static cw_status embed(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
 {
     const cw_kcellfm *m = (const cw_kcellfm *)model;
@@ -112,7 +104,7 @@ static cw_status embed(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
     int64_t columns;
     if (read_batch(m, t, in, &o->reading, &b, &columns) != CW_OK) return ctx->status;
     cw_kcellfm_output y = cw_kcellfm_forward(m, t, &b, NULL);
-    const float *x = put(t, out, "cell", o->unit ? cw_unit_rows(t, y.cell, 1.0f, 1e-12f) : y.cell);
+    const float *x = cw_model_put(t, out, "cell", o->unit ? cw_unit_rows(t, y.cell, 1.0f, 1e-12f) : y.cell);
     for (int64_t i = 0; x && i < b.token.cells * m->config.width; i++)
         if (!isfinite(x[i]))
             return cw_fail(ctx, CW_ERR_NUMERIC,
@@ -158,7 +150,7 @@ static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void 
             if (at >= 0) to[at] = from[r];
         }
     }
-    if (o->class) put(t, out, "class", cw_kcellfm_classify(m, t, &y));
+    if (o->class) cw_model_put(t, out, "class", cw_kcellfm_classify(m, t, &y));
     return model->ctx->status;
 }
 
@@ -174,7 +166,9 @@ static cw_status genes(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
         if (token[i] < 0 || token[i] >= m->config.tokens)
             return cw_fail(model->ctx, CW_ERR_ARGUMENT, "gene token %d is outside the vocabulary of %lld",
                            (int)token[i], (long long)m->config.tokens);
-    if (token) put(t, out, "gene", cw_layer_norm_forward(t, cw_gather(t, m->gene_table, token, dim[0]), &m->gene_norm));
+    if (token)
+        cw_model_put(t, out, "gene",
+                     cw_layer_norm_forward(t, cw_gather(t, m->gene_table, token, dim[0]), &m->gene_norm));
     return model->ctx->status;
 }
 
@@ -211,7 +205,6 @@ static const cw_query queries[] = {{"embed", embed_settings, sizeof(embedding), 
 const cw_model_class cw_kcellfm_class = {.name = "kcellfm",
                                          .title = "KCellFM",
                                          .settings = cw_kcellfm_settings,
-                                         .rules = cw_kcellfm_rules,
                                          .tasks = tasks,
                                          .queries = queries,
                                          .bytes = sizeof(cw_kcellfm),
