@@ -47,8 +47,8 @@
         if (is.null(genes)) {
             .stopArgument("links", "or 'genes' is needed: a data.frame with ",
                 "columns gene and peak, or an annotation from which ",
-                "linkPeaks() makes it (a GRanges, EnsDb or TxDb object, or a ",
-                "data.frame with gene, chr, start, end, strand)."
+                "linkPeaks() makes it (a GRanges, EnsDb or TxDb object, a ",
+                "file, or a data.frame with gene, chr, start, end, strand)."
             )
         }
         .say(verbose, "Gene coordinates: those that come with the data.")

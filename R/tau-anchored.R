@@ -9,7 +9,7 @@
 ## Cells, genes and peaks go to the engine in the order of their names (C
 ## locale) and come back in their own: results don't depend on how the data
 ## were sorted.
-.fitAnchored <- function(input, options, key, threads) {
+.fitAnchored <- function(input, options, key, threads, verbose = FALSE) {
     names <- list(cells = enc2utf8(input$cells), genes = enc2utf8(input$genes),
         peaks = enc2utf8(input$peaks)
     )
@@ -25,7 +25,8 @@
     })
     fit <- .Call(cw_r_tau_fit, .sparseView(input$atac), .sparseView(input$rna),
         links, if (length(embedding)) embedding, names,
-        lapply(by[names(names)], function(x) x - 1L), options, key, threads
+        lapply(by[names(names)], function(x) x - 1L), options, key, threads,
+        verbose
     )
     fit <- .ownOrder(fit, lapply(by, order))
     perGene <- c("chromatin", "rna", "smoothChromatin", "smoothRna",

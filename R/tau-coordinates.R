@@ -165,6 +165,9 @@
     if (inherits(genes, "EnsDb") || inherits(genes, "TxDb")) {
         genes <- .databaseGenes(genes)
     }
+    if (is.character(genes) && length(genes) == 1L && !is.na(genes)) {
+        genes <- .annotationFile(genes, arg)
+    }
     if (.isRanges(genes)) {
         names <- names(genes)
         frame <- .rangesFrame(genes)
@@ -177,8 +180,9 @@
         genes <- as.data.frame(genes)
     }
     if (!is.data.frame(genes)) {
-        .stopArgument(arg, "must be a GRanges, an EnsDb or TxDb object, or a ",
-            "data.frame with gene, chr, start, end, strand; it is a ",
+        .stopArgument(arg, "must be a GRanges, an EnsDb or TxDb object, a ",
+            "data.frame with gene, chr, start, end, strand, or the name of a ",
+            "file of these (GTF, GFF, BED, CSV); it is a ",
             class(genes)[[1L]], "."
         )
     }
@@ -186,6 +190,40 @@
         .stopArgument(arg, "has no gene.")
     }
     genes
+}
+
+## Genes of a GTF, GFF or BED file as a GRanges, of a table as a data.frame.
+.annotationFile <- function(file, arg) {
+    .checkFileName(file, arg)
+    kind <- tolower(tools::file_ext(sub("[.](gz|bz2)$", "", file)))
+    read <- if (kind %in% c("gtf", "gff", "gff3", "bed")) {
+        .needPackage("rtracklayer", paste0("'", arg, "' is a ", toupper(kind),
+            " file"
+        ), "BiocManager::install(\"rtracklayer\")")
+        function() .importedGenes(file, kind)
+    } else if (kind %in% c("csv", "tsv", "txt")) {
+        function() utils::read.delim(file, check.names = FALSE, quote = "\"",
+            sep = if (kind == "csv") "," else "\t", comment.char = "#"
+        )
+    } else {
+        .stopArgument(arg, "is \"", file, "\"; annotations are read from ",
+            ".gtf, .gff, .gff3, .bed, .csv and .tsv, also compressed (.gz)."
+        )
+    }
+    tryCatch(read(), error = function(e) {
+        .stopArgument(arg, "is \"", file, "\", which can't be read as ",
+            toupper(kind), ": ", conditionMessage(e)
+        )
+    })
+}
+
+## The genes' records; of a file without them all records, which are joined.
+.importedGenes <- function(file, kind) {
+    if (kind == "bed") {
+        return(rtracklayer::import(file))
+    }
+    found <- rtracklayer::import(file, feature.type = "gene")
+    if (length(found)) found else rtracklayer::import(file)
 }
 
 .databaseGenes <- function(genes) {

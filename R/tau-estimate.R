@@ -151,7 +151,9 @@ setMethod("estimateTau", "ANY", function(x, atac = NULL, links = NULL,
 ## gene, `geneEmbedding`. job: what is done with them, and how.
 .tauFromCounts <- function(input, job) {
     .sayFit(input, job)
-    engine <- .fitAnchored(input, job$options, job$key, job$threads)
+    engine <- .fitAnchored(input, job$options, job$key, job$threads,
+        job$verbose
+    )
     if (job$method == "anchored") {
         engine <- .amortised(engine, input$geneEmbedding)
     }

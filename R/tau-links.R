@@ -25,9 +25,9 @@
 #'
 #' @param x the peaks: a character vector of names, a `GRanges`, or a
 #'   container as for [estimateTau()] (then only genes of its RNA are linked).
-#' @param genes the annotation: a `GRanges`, an `EnsDb` or `TxDb` object, or a
-#'   data.frame with columns for gene, chromosome, start, end and strand
-#'   (`gene`, `gene_name`, `symbol` or `gene_id`; `chr`, `chrom`, `seqnames`;
+#' @param genes the annotation: a `GRanges`, an `EnsDb` or `TxDb` object, the
+#'   name of a GTF, GFF or BED file (by rtracklayer) or of a CSV or TSV, or a
+#'   data.frame with columns for gene, chromosome, start, end and strand (`gene`, `gene_name`, `symbol` or `gene_id`; `chr`, `chrom`, `seqnames`;
 #'   `start`; `end`; `strand`, optional). Several records of a gene on one
 #'   chromosome and strand are taken together.
 #' @param window how far, in bases, a peak may lie from the gene's body.

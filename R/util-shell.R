@@ -35,7 +35,9 @@
     tau = list(
         what = "CELLS", about = "chromatin-to-RNA delays of genes",
         options = rbind(
-            c("out", "FILE.csv", "one row per gene (needed)")
+            c("out", "FILE.csv", "one row per gene (needed)"),
+            c("genes", "FILE", "where genes lie: GTF, GFF, BED, CSV"),
+            c("links", "FILE.csv", "columns gene and peak, instead of genes")
         )
     )
 )
@@ -245,8 +247,11 @@
 }
 
 .shellTau <- function(o, verbose) {
-    fit <- estimateTau(o$x, seed = o$seed, verbose = verbose)
+    links <- if (!is.null(o$links)) .annotationFile(o$links, "links")
+    fit <- estimateTau(o$x, links = links, genes = o$genes, seed = o$seed,
+        verbose = verbose
+    )
     message(paste(verdict(fit)$text, collapse = "\n"))
-    .writeCsv(as.data.frame(tau(fit, force = TRUE)), o$out, isTRUE(o$overwrite), "out")
+    .writeCsv(as.data.frame(fit), o$out, isTRUE(o$overwrite), "out")
     .exitCodes[["done"]]
 }

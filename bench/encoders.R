@@ -1,6 +1,7 @@
-## encoders.R CELLS PEAKS THREADS: see encoders.sh.
+## encoders.R CELLS PEAKS THREADS BERT: see encoders.sh.
 suppressPackageStartupMessages(library(causeway))
-args <- as.numeric(commandArgs(TRUE))
+folder <- commandArgs(TRUE)[[4]]
+args <- as.numeric(commandArgs(TRUE)[1:3])
 genes <- paste0("G", 1:3000)
 set.seed(1)
 counts <- Matrix::rsparsematrix(3000, args[[1]], 0.4,
@@ -52,3 +53,13 @@ step <- function(what, model, groups) {
 step("all weights", cellfm, NULL)
 pairs <- newModel(param(loraRank = 32), genes, seed = 1, threads = args[[3]])
 step("LoRA", pairs, causeway:::.cellfmGroups("lora", FALSE)[1:2, ])
+
+## BERT-base: names of six words, eight tokens
+text <- vapply(1:1000, function(i) {
+    paste0("w", sample(30000, 6), collapse = " ")
+}, "")
+bert <- loadModel(folder, verbose = FALSE, threads = args[[3]])
+embedText(text[1:2], bert)
+found <- peak(embedText(text, bert))
+cat(sprintf("causeway BERT-base: %.2f s, %.0f MB for 1,000 names of 8 tokens\n",
+    found[[1]], found[[2]]))

@@ -1,6 +1,7 @@
-"""peer_encoders_torch.py CELLS PEAKS THREADS: the same sizes in PyTorch, random weights; see encoders.sh. The encoder of scGPT is
-torch.nn.TransformerEncoder (its fast path for inference on); HyenaDNA's operator is written as published, FFT of 2 L."""
-import resource, sys, time
+"""peer_encoders_torch.py CELLS PEAKS THREADS [write FOLDER]: the same sizes in PyTorch, random weights; see encoders.sh. The encoder of scGPT is
+torch.nn.TransformerEncoder (its fast path for inference on); HyenaDNA's operator is written as published, FFT of 2 L. With write: BERT-base's weights, random, and a
+vocabulary into FOLDER, for both sides, and nothing else."""
+import json, os, resource, sys, time
 import torch
 from torch import nn
 
@@ -143,6 +144,48 @@ def cellfm():
     print(f"PyTorch CellFM, all weights: {(time.time() - start) / 3:.2f} s a step, 2 cells")
 
 
-scgpt()
-hyena()
-cellfm()
+
+def bert_write(folder, d=768, layers=12, hidden=3072, vocab=30522):
+    """BERT-base under published names; words w0, w1, ... are whole tokens."""
+    from safetensors.torch import save_file
+    shapes = {"embeddings.word_embeddings.weight": (vocab, d), "embeddings.position_embeddings.weight": (512, d),
+              "embeddings.token_type_embeddings.weight": (2, d), "embeddings.LayerNorm.weight": (d,),
+              "embeddings.LayerNorm.bias": (d,), "pooler.dense.weight": (d, d), "pooler.dense.bias": (d,)}
+    for i in range(layers):
+        for name, (rows, cols) in {"attention.self.query": (d, d), "attention.self.key": (d, d),
+                                   "attention.self.value": (d, d), "attention.output.dense": (d, d),
+                                   "intermediate.dense": (hidden, d), "output.dense": (d, hidden)}.items():
+            shapes[f"encoder.layer.{i}.{name}.weight"], shapes[f"encoder.layer.{i}.{name}.bias"] = (rows, cols), (rows,)
+        for name in ("attention.output.LayerNorm", "output.LayerNorm"):
+            shapes[f"encoder.layer.{i}.{name}.weight"] = shapes[f"encoder.layer.{i}.{name}.bias"] = (d,)
+    os.makedirs(folder, exist_ok=True)
+    save_file({k: torch.randn(v) * 0.02 + (k.endswith("LayerNorm.weight")) for k, v in shapes.items()},
+              f"{folder}/model.safetensors")
+    json.dump(dict(model_type="bert", vocab_size=vocab, hidden_size=d, num_hidden_layers=layers, num_attention_heads=12,
+                   intermediate_size=hidden, hidden_act="gelu", max_position_embeddings=512, type_vocab_size=2,
+                   layer_norm_eps=1e-12, pad_token_id=0, do_lower_case=True), open(f"{folder}/config.json", "w"))
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    open(f"{folder}/vocab.txt", "w").write("\n".join(words + [f"w{i}" for i in range(vocab - len(words))]) + "\n")
+
+
+def bert(names=1000, tokens=8):
+    """Encoder alone (no tokenizer), names of equal length: nothing is padded."""
+    d = 768
+    table = nn.Embedding(30522, d)
+    layer = nn.TransformerEncoderLayer(d, 12, 3072, 0.1, "gelu", batch_first=True)
+    net = nn.TransformerEncoder(layer, 12).eval()
+    ids = torch.randint(5, 30000, (names, tokens))
+    with torch.inference_mode():
+        net(table(ids[:2]))
+        before, start = memory(), time.time()
+        torch.cat([net(table(ids[i:i + 64])).mean(1) for i in range(0, names, 64)])
+    print(f"PyTorch BERT-base: {time.time() - start:.2f} s, {memory() - before:.0f} MB for {names} names of {tokens} tokens")
+
+
+if len(sys.argv) > 4:
+    bert_write(sys.argv[5])
+else:
+    scgpt()
+    hyena()
+    cellfm()
+    bert()

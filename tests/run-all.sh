@@ -1,7 +1,7 @@
 #!/bin/sh
 # run-all.sh: every test of the project, added up. Called by `make test`, from the top folder. Prints what each part
 # says and how long it took, then a line "N passed, N failed"; exits 1 when anything failed. Parts can be chosen:
-# run-all.sh engine r check (engine, tsan, r, parity, asan, check, bioccheck; all of them by default; quick: what
+# run-all.sh engine r check (engine, tsan, r, parity, asan, check; all of them by default; quick: what
 # `make test-quick` runs). Logs: .build/logs.
 set -u
 R=${R:-R} RSCRIPT=${RSCRIPT:-Rscript} JOBS=${JOBS:-2}
@@ -12,6 +12,11 @@ mkdir -p "$logs" "$library"
 passed=0 failed=0 failures=''
 # Data that some tests read where they are; without them these are skipped.
 [ ! -d ../shared/data ] || export CAUSEWAY_DATA="${CAUSEWAY_DATA:-$(cd ../shared/data && pwd)}"
+
+# The package is compiled by R CMD build, INSTALL, check and BiocCheck alike: once is enough where there is ccache.
+if command -v ccache >/dev/null 2>&1 && [ -d /usr/lib/ccache ]; then
+  export PATH="/usr/lib/ccache:$PATH" CCACHE_DIR="${CCACHE_DIR:-$top/.build/ccache}" CCACHE_NOHASHDIR=1
+fi
 
 # count NAME PASSED FAILED
 count() {
@@ -192,9 +197,12 @@ parity() {
   add_up parity "$logs/parity.log" $code
 }
 
-# Without the tests: these ran against the same installed package.
+# R CMD check, without the tests (these ran against the same installed package), and BiocCheck beside it: each takes one
+# core.
 check() {
-  title "R CMD check"
+  title "R CMD check, BiocCheck"
+  bioccheck >"$logs/bioccheck.log" 2>&1 &
+  pid=$!
   (cd "$package" && R_LIBS=$library _R_CHECK_FORCE_SUGGESTS_=false MAKEFLAGS=-j$JOBS \
     $R CMD check --no-manual --no-tests "$check_vignettes" "$tarball") >"$logs/check.log" 2>&1
   code=$?
@@ -205,11 +213,15 @@ check() {
     sed -n '/\(WARNING\|ERROR\)$/,/^\* checking/p' "$logs/check.log" | head -n 80
   fi
   one "R-CMD-check" $code
+  wait $pid
+  code=$?
+  grep -E '^ *\* (ERROR|WARNING)|^BiocCheck: ' "$logs/bioccheck.log"
+  [ $code -eq 0 ] || tail -n 30 "$logs/bioccheck.log"
+  one BiocCheck $code
 }
 
 # shellcheck disable=SC2016  # R's dollars
 bioccheck() {
-  title "BiocCheck"
   # BiocCheck asks the network which Bioconductor goes with this R and which packages there are; both are answered here
   cat >.build/bioconductor.yaml <<'YAML'
 release_version: "3.16"
@@ -219,8 +231,9 @@ r_ver_for_bioc_ver:
   "3.16": "4.2"
   "3.17": "4.3"
 YAML
-  (cd "$package" && R_LIBS=$library BIOCONDUCTOR_CONFIG_FILE=file://$top/.build/bioconductor.yaml \
-    $RSCRIPT -e '
+  mkdir -p .build/bioccheck && cp "$package/$tarball" .build/bioccheck
+  cd .build/bioccheck && MAKEFLAGS=-j$JOBS R_LIBS=$library \
+    BIOCONDUCTOR_CONFIG_FILE=file://$top/.build/bioconductor.yaml $RSCRIPT -e '
     options(repos = c(CRAN = "file:///nowhere"))
     result <- BiocCheck::BiocCheck(commandArgs(TRUE),
         # these ask the network
@@ -229,18 +242,21 @@ YAML
     n <- length(result$error) + length(result$warning)
     cat(sprintf("BiocCheck: %d errors, %d warnings, %d notes\n", length(result$error), length(result$warning),
         length(result$note)))
-    quit(status = n > 0)' "$tarball") >"$logs/bioccheck.log" 2>&1
-  code=$?
-  grep -E '^ *\* (ERROR|WARNING)|^BiocCheck: ' "$logs/bioccheck.log"
-  [ $code -eq 0 ] || tail -n 30 "$logs/bioccheck.log"
-  one BiocCheck $code
+    quit(status = n > 0)' "$tarball"
 }
 
-parts=${*:-engine tsan parity r asan check bioccheck}
-built='' times=''
+parts=${*:-engine tsan parity r asan check}
+# cpu: into `used` the seconds of CPU that this shell's children have had so far (a subshell would see its own)
+cpu() {
+  times >"$logs/times"
+  used=$(awk 'NR == 2 { split($1 "m" $2, a, /[ms]+/); print int(a[1] * 60 + a[2] + a[3] * 60 + a[4]) }' "$logs/times")
+}
+built='' took=''
 need_build() { [ -n "$built" ] || { built=no; build && built=yes; }; [ "$built" = yes ]; }
 for part in $parts; do
   started=$(date +%s)
+  cpu
+  before=$used
   case $part in
     quick) quick ;;
     engine) engine ;;
@@ -249,14 +265,14 @@ for part in $parts; do
     r) if need_build; then r_tests; else one testthat 1; fi ;;
     asan) if need_build; then asan; else one asan 1; fi ;;
     check) if need_build; then check; else one "R-CMD-check" 1; fi ;;
-    bioccheck) if need_build; then bioccheck; else one BiocCheck 1; fi ;;
     *) echo "run-all.sh: no part is called '$part'" >&2; exit 2 ;;
   esac
-  times="$times, $part $(($(date +%s) - started)) s"
+  cpu
+  took="$took, $part $(($(date +%s) - started)) s (CPU $((used - before)) s)"
 done
 
 echo
-echo "took: ${times#, }"
+echo "took: ${took#, }"
 [ -z "$failures" ] || echo "failed:$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

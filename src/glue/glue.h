@@ -292,7 +292,7 @@ SEXP cw_r_multiome(SEXP options, SEXP profiles, SEXP key, SEXP threads);
 
 /* ---- chromatin-to-RNA delays (r_tau.c) ------------------------------------------------------------------------------- */
 SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP names, SEXP order, SEXP options, SEXP key,
-                  SEXP threads);
+                  SEXP threads, SEXP loud);
 SEXP cw_r_tau_readout(SEXP features, SEXP chromatin, SEXP rna, SEXP depth_a, SEXP depth_r, SEXP lambda, SEXP threads);
 SEXP cw_r_tau_features(SEXP points, SEXP flow, SEXP grid, SEXP readout, SEXP threads);
 SEXP cw_r_tau_posterior(SEXP deviance, SEXP grid, SEXP usable);
@@ -302,7 +302,7 @@ SEXP cw_r_tau_forecast(SEXP sizes, SEXP options);
 SEXP cw_r_tau_settings(void);
 
 #define CW_TAU_ENTRIES                                                                                                 \
-    {"cw_r_tau_fit", (DL_FUNC)&cw_r_tau_fit, 9}, {"cw_r_tau_readout", (DL_FUNC)&cw_r_tau_readout, 7},                  \
+    {"cw_r_tau_fit", (DL_FUNC)&cw_r_tau_fit, 10}, {"cw_r_tau_readout", (DL_FUNC)&cw_r_tau_readout, 7},                  \
         {"cw_r_tau_features", (DL_FUNC)&cw_r_tau_features, 5},                                                         \
         {"cw_r_tau_posterior", (DL_FUNC)&cw_r_tau_posterior, 3},                                                       \
         {"cw_r_tau_amortise", (DL_FUNC)&cw_r_tau_amortise, 5}, {"cw_r_tau_project", (DL_FUNC)&cw_r_tau_project, 3},    \

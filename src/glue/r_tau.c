@@ -290,9 +290,9 @@ static void arrange(cw_arena *arena, cw_counts *x, const int32_t *cell, const in
 /* atac, rna: list(p, i, x, rows, columns), features x cells; names: NULL, or list(cells, genes, peaks) of texts, and
  * order: the same of whole numbers from 0, in which they are worked on and everything is given back; links: list(gene,
  * peak) from 0 and embedding: NULL or list(atac, rna), each NULL or cells x axes, both in that order already; options:
- * see cw_tau_settings. -> see fit_list; `features` and `deviance` are NULL where there is no flow. */
+ * see cw_tau_settings; loud: say what is being done. -> see fit_list; `features` and `deviance` are NULL where there is no flow. */
 SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP names, SEXP order, SEXP options, SEXP key,
-                  SEXP threads)
+                  SEXP threads, SEXP loud)
 {
     SEXP gene = cw_glue_get(links, "gene"), peak = cw_glue_get(links, "peak");
     SEXP own_a = cw_glue_get(embedding, "atac"), own_r = cw_glue_get(embedding, "rna");
@@ -320,6 +320,7 @@ SEXP cw_r_tau_fit(SEXP atac, SEXP rna, SEXP links, SEXP embedding, SEXP names, S
     SEXP ptr = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
     R_RegisterCFinalizerEx(ptr, release, TRUE);
     cw_ctx *ctx = cw_glue_enter(Rf_asInteger(threads));
+    cw_glue_inform(Rf_asLogical(loud) == 1);
     double *ea = own_a == R_NilValue ? NULL : by_rows(ctx, own_a),
            *er = own_r == R_NilValue ? NULL : by_rows(ctx, own_r);
     uint64_t *id[3];

@@ -156,6 +156,6 @@ tauInput <- function(nCells = 400, nGenes = 60, seed = 11) {
 
 fitTau <- function(d, options = list(), embedding = NULL, threads = 1L) {
     .Call(cw_r_tau_fit, d$atac, d$rna, d$links, embedding, NULL, NULL, options,
-        c(1, 2), threads
+        c(1, 2), threads, FALSE
     )
 }

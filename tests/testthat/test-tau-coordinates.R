@@ -130,3 +130,39 @@ test_that("strands are understood in words, or refused", {
     expect_error(linkPeaks(peaks, transform(g, strand = TRUE)), "strand with")
     expect_error(linkPeaks(peaks, transform(g, strand = 2)), "strand with 2")
 })
+
+test_that("annotations are read from files", {
+    read <- function(file) .geneTable(file, NULL, FALSE)
+    gtf <- tempfile(fileext = ".gtf")
+    line <- function(kind, start, end, strand, gene) {
+        paste("chr1", "test", kind, start, end, ".", strand, ".", paste0(
+            "gene_id \"ENSG", gene, "\"; gene_name \"", gene, "\";"
+        ), sep = "\t")
+    }
+    writeLines(c("#!genome-build test", line("gene", 100, 900, "+", "A"),
+        line("exon", 100, 200, "+", "A"), line("gene", 2000, 2500, "-", "B")
+    ), gtf)
+    found <- read(gtf)
+    expect_identical(found$gene, c("A", "B"))
+    expect_equal(found$start, c(100, 2000))
+    expect_equal(found$strand, c(1, -1))
+    ## of exons alone the genes are joined
+    writeLines(c(line("exon", 100, 200, "+", "A"),
+        line("exon", 700, 900, "+", "A")
+    ), gtf)
+    expect_equal(read(gtf)[c("start", "end")], data.frame(start = 100,
+        end = 900
+    ), ignore_attr = TRUE)
+    csv <- tempfile(fileext = ".csv.gz")
+    con <- gzfile(csv, "w")
+    write.csv(data.frame(gene = "A", chr = "chr1", start = 5, end = 9,
+        strand = "-"
+    ), con, row.names = FALSE)
+    close(con)
+    expect_identical(read(csv)$strand, -1)
+    expect_error(read("nowhere.gtf"), "'genes' names no file")
+    expect_error(read(tempdir()), "read from .gtf")
+    broken <- tempfile(fileext = ".gtf")
+    writeLines("chr1\tx\tgene\tten\t20", broken)
+    expect_error(read(broken), "can't be read as GTF")
+})

@@ -45,3 +45,45 @@ test_that("the installed script runs", {
     said <- system2(script, "--version", stdout = TRUE, env = env)
     expect_match(said, "^causeway [0-9.]+")
 })
+
+test_that("tau reads a 10x multiome file, and genes or links from files", {
+    x <- simulateMultiome(nCells = 600, nGenes = 60, seed = 1)
+    open <- SingleCellExperiment::altExp(x)
+    m <- methods::as(rbind(SummarizedExperiment::assay(x),
+        SummarizedExperiment::assay(open)
+    ), "CsparseMatrix")
+    cells <- stepsFile(list(.putGroup("matrix"),
+        .putTable("matrix/data", m@x, "i32"),
+        .putTable("matrix/indices", m@i, "i64"),
+        .putTable("matrix/indptr", m@p, "i64"),
+        .putTable("matrix/shape", dim(m), "i32"),
+        .putTable("matrix/barcodes", colnames(x), "text"),
+        .putGroup("matrix/features"),
+        .putTable("matrix/features/id", rownames(m), "text"),
+        .putTable("matrix/features/name", rownames(m), "text"),
+        .putTable("matrix/features/feature_type", rep(c("Gene Expression",
+            "Peaks"
+        ), c(nrow(x), nrow(open))), "text")
+    ), ".h5")
+    links <- tempfile(fileext = ".csv")
+    genes <- tempfile(fileext = ".tsv")
+    write.csv(S4Vectors::metadata(x)$links, links, row.names = FALSE)
+    write.table(S4Vectors::metadata(x)$genes, genes, sep = "\t",
+        row.names = FALSE
+    )
+    tau <- function(...) {
+        out <- tempfile(fileext = ".csv")
+        code <- suppressMessages(causeway:::.shell(c("tau", cells, "--out", out,
+            "--seed", "1", "--quiet", ...
+        )))
+        if (code == 0L) read.csv(out) else code
+    }
+    want <- as.data.frame(estimateTau(x, links = S4Vectors::metadata(x)$links,
+        seed = 1, verbose = FALSE
+    ))
+    expect_true(any(is.finite(want$tau)))
+    expect_equal(tau("--links", links)$tau, want$tau)
+    expect_identical(tau("--genes", genes)$gene, rownames(x))
+    expect_identical(tau("--links", "nowhere.csv"), 1L)
+    expect_identical(tau(), 1L)
+})
