@@ -42,6 +42,9 @@ setClass("HyenaModel", contains = "FoundationModel")
 ## Layouts of folders beside causeway's own, by what they hold: files that
 ## must all be there, and who reads them.
 .encoderLayouts <- list(
+    gears = list(files = character(), load = ".loadGEARS",
+        fits = function(path) .isGEARS(path)
+    ),
     cellfm = list(files = character(), load = ".loadCellFM",
         fits = function(path) .isCellFM(path)
     ),

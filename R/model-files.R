@@ -106,14 +106,16 @@
     header
 }
 
-## A float32 tensor of a file: list(shape, values), rows first.
+## A float32 tensor of a file, or one of whole numbers from 0 below 2^31:
+## list(shape, values), rows first.
 .readSafetensor <- function(file, name) {
     entry <- .safetensorsHeader(file)[[name]]
     shape <- unlist(entry$shape)
-    size <- 4 * prod(shape)
-    if (is.null(entry) || !identical(entry$dtype, "F32") ||
+    whole <- identical(entry$dtype, "I64")
+    size <- (if (whole) 8 else 4) * prod(shape)
+    if (is.null(entry) || !entry$dtype %in% c("F32", "I64") ||
         diff(entry$data_offsets) != size) {
-        stop("'", file, "' holds no float32 tensor '", name, "'.",
+        stop("'", file, "' holds no float32 or int64 tensor '", name, "'.",
             call. = FALSE
         )
     }
@@ -121,9 +123,10 @@
     on.exit(close(con))
     header <- sum(as.integer(readBin(con, "raw", 8L)) * 256^(0:7))
     seek(con, 8 + header + entry$data_offsets[[1L]])
-    list(shape = shape,
-        values = readBin(con, "numeric", size / 4, 4L, endian = "little")
+    values <- readBin(con, if (whole) "integer" else "numeric", size / 4, 4L,
+        endian = "little"
     )
+    list(shape = shape, values = if (whole) values[c(TRUE, FALSE)] else values)
 }
 
 ## One float32 tensor in a safetensors file. `x` is a matrix.

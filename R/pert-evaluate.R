@@ -15,7 +15,10 @@
 #' @param models named list of functions of your own: `function(train, test)`
 #'   gets a matrix of effects to learn from (readouts x perturbations, in units
 #'   of the controls' standard deviation, column names as labels) and the labels
-#'   to predict, and returns a matrix readouts x test.
+#'   to predict, and returns a matrix readouts x test. Or a [GEARSParam()]:
+#'   GEARS trained on each split's training cells.
+#' @param x for GEARS the cells that `fit` was made from.
+#' @param verbose show the progress of its training.
 #' @param folds,nBoot,seed,threads as for [fitPerturbation()]; NULL: the
 #'   fit's own.
 #' @param ... not used.
@@ -31,6 +34,8 @@
 #'   genes with the right sign, and of the 20 not zero `opposite`, `mseTop`,
 #'   `within` (predicted within one standard deviation of cells). The perturbed
 #'   genes themselves are left out, which the published ones aren't.
+#'   With `models` also `models`: for each of yours and each split its gain over
+#'   the best of our baselines, as `best`; the verdict says it.
 #' @section Errors: splits that the screen has no perturbations for; a model
 #'   that returns something else than asked for.
 #' @references Roohani et al. (2024) Nature Biotechnology 42, 927 (splits);
@@ -50,7 +55,8 @@
 #' evaluatePerturbationModel(fit, models = list("half the mean" = half))
 #' @export
 evaluatePerturbationModel <- function(fit, splits = NULL, models = list(),
-    folds = 10, nBoot = NULL, seed = NULL, ..., threads = NULL) {
+    x = NULL, folds = 10, nBoot = NULL, seed = NULL, ..., threads = NULL,
+    verbose = interactive()) {
     .noDots(...)
     .isReport(fit, "PerturbationFit", "fitPerturbation", "fit")
     folds <- .checkNumber(folds, "folds", 2, whole = TRUE)
@@ -65,6 +71,7 @@ evaluatePerturbationModel <- function(fit, splits = NULL, models = list(),
         s$genes
     )
     data <- .modelData(e, known, s$perts, s$genes, threads)
+    cells <- if (!all(vapply(models, is.function, NA))) .gearsScreen(s, x)
     published <- identical(splits, "gears")
     all <- if (published) .gearsSplits(s, if (is.null(seed)) 1 else seed) else
         .publishedSplits(s, folds, key)
@@ -73,12 +80,15 @@ evaluatePerturbationModel <- function(fit, splits = NULL, models = list(),
     scores <- lapply(all[splits], function(f) {
         at <- unlist(lapply(f, `[[`, "test"))
         p <- c(.splitPredictions(e, known, data, s$perts, s$genes, f, threads),
-            lapply(models, .crossOwnModel, s = s, folds = f))
+            lapply(models, function(m) {
+                if (is.function(m)) .crossOwnModel(m, s, f) else
+                    .crossGEARS(m, s, f, cells, key, threads, verbose)
+            }))
         list(at = at, scores = .scoreAll(p, e, p[["mean perturbed"]], at),
             published = if (published) lapply(p, .judgedProfiles, e = e,
                 at = at))
     })
-    .evaluationReport(s, scores, key, nBoot)
+    .evaluationReport(s, scores, names(models), key, nBoot)
 }
 
 #' Scores of predicted perturbations
@@ -114,12 +124,14 @@ setClass("PerturbationEvaluation", contains = "CausewayReport")
 }
 
 .ownModels <- function(models) {
-    good <- is.list(models) && all(vapply(models, is.function, NA)) &&
+    good <- is.list(models) && all(vapply(models, function(m) {
+        is.function(m) || methods::is(m, "GEARSParam")
+    }, NA)) &&
         (!length(models) || (!is.null(names(models)) &&
             all(nzchar(names(models))) && !anyDuplicated(names(models))))
     if (!good) {
         .stopArgument("models", "must be a list of functions with a ",
-            "different name each, function(train, test)."
+            "different name each, function(train, test), or GEARSParam()."
         )
     }
     models
@@ -143,7 +155,7 @@ setClass("PerturbationEvaluation", contains = "CausewayReport")
     out
 }
 
-.evaluationReport <- function(s, splits, key, nBoot) {
+.evaluationReport <- function(s, splits, models, key, nBoot) {
     bind <- function(f) {
         out <- do.call(rbind, lapply(names(splits), function(n) {
             cbind(split = n, f(splits[[n]]$scores, splits[[n]]$at))
@@ -168,26 +180,36 @@ setClass("PerturbationEvaluation", contains = "CausewayReport")
                 colMeans(t, na.rm = TRUE))))))
     }))
     rownames(published) <- NULL
+    theirs <- if (length(models)) bind(function(scores, at) {
+        do.call(rbind, lapply(models, function(m) cbind(model = m,
+            .bestBaseline(scores[setdiff(names(scores), setdiff(c("the model",
+                models), m))], key, nBoot, m))))
+    })
     beats <- best$low > 0
     text <- c(sprintf("Better than the best baseline beyond noise in %d of %s.",
         sum(beats, na.rm = TRUE), .count(nrow(best), "split")),
         sprintf("%s: gain over %s %.2f [%.2f, %.2f].", best$split,
-            best$baseline, best$gain, best$low, best$high))
+            best$baseline, best$gain, best$low, best$high),
+        if (length(models)) sprintf("%s: %s %s the best baseline, %s: %.2f [%.2f, %.2f].",
+            theirs$split, theirs$model, ifelse(theirs$low %in% NA, "against",
+                ifelse(theirs$low > 0, "beats", ifelse(theirs$high < 0,
+                    "is worse than", "does not beat"))), theirs$baseline,
+            theirs$gain, theirs$low, theirs$high))
     .report("PerturbationEvaluation", .verdict(text,
         holds = any(beats, na.rm = TRUE)),
         list(scores = table, perturbations = each, best = best,
-            published = published),
+            models = theirs, published = published),
         list(splits = names(splits), nBoot = nBoot), .keyText(key)
     )
 }
 
 ## The model against the best of the others that are no model of ours.
-.bestBaseline <- function(scores, key, nBoot) {
-    ours <- c("the model", "half of the cells")
+.bestBaseline <- function(scores, key, nBoot, which = "the model") {
+    ours <- c(which, "half of the cells")
     others <- scores[setdiff(names(scores), ours)]
     error <- vapply(others, function(s) sum(s$mse), 0)
     at <- names(which.min(error))
-    m <- scores[["the model"]]
+    m <- scores[[which]]
     b <- others[[at]]$mse
     interval <- .bootInterval(nrow(m), function(i) .skill(m[i, ], b[i]), key,
         52L, nBoot

@@ -171,7 +171,13 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
         )
     }
     e <- .measuredEffects(input, plan, alreadyNormalised, job)
-    .fitEffects(e, side, plan, job)
+    out <- .fitEffects(e, side, plan, job)
+    ## how to find the same cells again, for models that are trained on them
+    out@state$reading <- list(perturbation = perturbation, control = control,
+        block = block, minCells = job$minCells, sep = sep, guides = guides,
+        how = .inputArgs(assay.type, symbols,
+            alreadyNormalised = alreadyNormalised))
+    out
 }
 
 ## Names of readouts: symbols where there are, else identifiers.

@@ -37,7 +37,9 @@ setClass("PerturbationPrediction", contains = "CausewayReport", slots = c(
 #' cells. Sampled cells are control cells moved by the change: right in their
 #' mean, with the spread of control cells.
 #'
-#' @param fit what [fitPerturbation()] returns.
+#' @param fit what [fitPerturbation()] returns; or a [GEARSModel-class], which
+#'   gives no intervals (`low`, `high` are NA; with its uncertainty `certain` is
+#'   exp(-mean log variance)) and samples no cells.
 #' @param perturbations labels such as `"KLF1"` or `"KLF1+BAK1"`, read as in
 #'   the fit; NULL: those of the fit.
 #' @param level coverage of intervals.
@@ -69,6 +71,9 @@ setClass("PerturbationPrediction", contains = "CausewayReport", slots = c(
 predictPerturbation <- function(fit, perturbations = NULL, level = 0.95,
     cells = 0, seed = NULL, ..., threads = NULL) {
     .noDots(..., renamed = c(genes = "perturbations", n = "cells"))
+    if (methods::is(fit, "GEARSModel")) {
+        return(.predictGEARS(fit, perturbations))
+    }
     .isReport(fit, "PerturbationFit", "fitPerturbation", "fit")
     .checkNumber(level, "level", 0, 0.9999, open = TRUE)
     cells <- .checkNumber(cells, "cells", 0, 1e6, TRUE)

@@ -99,10 +99,10 @@
     both[!is.na(both$from) & !is.na(both$to) & both$from != both$to, ]
 }
 
-.sideEmbedding <- function(x) {
+.sideEmbedding <- function(x, arg = "embedding") {
     if (!is.matrix(x) || !is.numeric(x) || is.null(rownames(x)) ||
         any(!is.finite(x))) {
-        .stopArgument("embedding", "must be a matrix of finite numbers with ",
+        .stopArgument(arg, "must be a matrix of finite numbers with ",
             "the genes as row names, as embedGenes() gives."
         )
     }

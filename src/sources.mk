@@ -126,6 +126,7 @@ ENGINE_SOURCES = \
   engine/models/gears/gears.c \
   engine/models/gears/gears_build.c \
   engine/models/gears/gears_class.c \
+  engine/models/genefn/genefn.c \
   engine/models/autoencoder/autoencoder.c \
   engine/models/cellot/cellot.c \
   engine/models/efm/efm.c \
@@ -150,6 +151,7 @@ ENGINE_SOURCES = \
   engine/stats/percell.c \
   engine/stats/logistic.c \
   engine/stats/celltype.c \
+  engine/stats/classify.c \
   engine/stats/labels.c \
   engine/stats/neighbours.c \
   engine/stats/integration.c \

@@ -321,6 +321,7 @@ SEXP cw_r_null_degrees(SEXP use, SEXP positive, SEXP tfs, SEXP threads);
 SEXP cw_r_effects_add(SEXP sums, SEXP groups, SEXP cells, SEXP centre, SEXP threads);
 SEXP cw_r_effects_project(SEXP cells, SEXP centre, SEXP weight, SEXP threads);
 SEXP cw_r_dense_product(SEXP a, SEXP b, SEXP plain, SEXP threads);
+SEXP cw_r_dense_eigen(SEXP a);
 SEXP cw_r_pert_fit(SEXP data, SEXP train, SEXP perm, SEXP threads);
 SEXP cw_r_pert_predict(SEXP data, SEXP fit, SEXP train, SEXP test, SEXP threads);
 SEXP cw_r_pert_crossval(SEXP data, SEXP fold, SEXP perm, SEXP threads);
@@ -334,6 +335,7 @@ SEXP cw_r_judge_profile(SEXP told, SEXP truth, SEXP control, SEXP sd, SEXP order
 #define CW_PERT_ENTRIES                                                                                                \
     {"cw_r_effects_add", (DL_FUNC)&cw_r_effects_add, 5}, {"cw_r_effects_project", (DL_FUNC)&cw_r_effects_project, 4},  \
         {"cw_r_dense_product", (DL_FUNC)&cw_r_dense_product, 4}, {"cw_r_pert_fit", (DL_FUNC)&cw_r_pert_fit, 4},        \
+        {"cw_r_dense_eigen", (DL_FUNC)&cw_r_dense_eigen, 1},                                                           \
         {"cw_r_pert_predict", (DL_FUNC)&cw_r_pert_predict, 5},                                                         \
         {"cw_r_pert_crossval", (DL_FUNC)&cw_r_pert_crossval, 4},                                                       \
         {"cw_r_interaction", (DL_FUNC)&cw_r_interaction, 3},                                                           \
@@ -344,6 +346,8 @@ SEXP cw_r_judge_profile(SEXP told, SEXP truth, SEXP control, SEXP sd, SEXP order
 /* ---- rankings, nulls, shifts (r_ranking.c) ---------------------------------------------------------------------- */
 SEXP cw_r_rank_sort(SEXP score);
 SEXP cw_r_rank_metrics(SEXP order, SEXP group, SEXP positive);
+SEXP cw_r_classify_binary(SEXP score, SEXP truth);
+SEXP cw_r_classify_classes(SEXP truth, SEXP told, SEXP classes);
 SEXP cw_r_rank_by(SEXP order, SEXP group, SEXP positive, SEXP member, SEXP members);
 SEXP cw_r_rank_bootstrap(SEXP order, SEXP group, SEXP positive, SEXP key, SEXP draws, SEXP threads);
 SEXP cw_r_rank_random(SEXP n, SEXP positives, SEXP key, SEXP draws, SEXP threads);
@@ -354,7 +358,9 @@ SEXP cw_r_null_above(SEXP observed, SEXP null, SEXP tf, SEXP threads);
 SEXP cw_r_wasserstein(SEXP x, SEXP label, SEXP stratum, SEXP strata, SEXP options, SEXP key, SEXP threads);
 
 #define CW_RANKING_ENTRIES                                                                                             \
-    {"cw_r_rank_sort", (DL_FUNC)&cw_r_rank_sort, 1}, {"cw_r_rank_metrics", (DL_FUNC)&cw_r_rank_metrics, 3},            \
+    {"cw_r_classify_binary", (DL_FUNC)&cw_r_classify_binary, 2},                                                      \
+        {"cw_r_classify_classes", (DL_FUNC)&cw_r_classify_classes, 3},                                                \
+        {"cw_r_rank_sort", (DL_FUNC)&cw_r_rank_sort, 1}, {"cw_r_rank_metrics", (DL_FUNC)&cw_r_rank_metrics, 3},            \
         {"cw_r_rank_by", (DL_FUNC)&cw_r_rank_by, 5}, {"cw_r_rank_bootstrap", (DL_FUNC)&cw_r_rank_bootstrap, 6},        \
         {"cw_r_rank_random", (DL_FUNC)&cw_r_rank_random, 5}, {"cw_r_null_permute", (DL_FUNC)&cw_r_null_permute, 5},    \
         {"cw_r_null_shuffle", (DL_FUNC)&cw_r_null_shuffle, 5}, {"cw_r_null_rewire", (DL_FUNC)&cw_r_null_rewire, 7},    \

@@ -106,6 +106,28 @@ SEXP cw_r_dense_product(SEXP a, SEXP b, SEXP plain, SEXP threads)
     return cw_glue_return(ctx, out);
 }
 
+/* a: symmetric, finite. -> list(values, falling; vectors, columns), the same bits on any machine's number of threads */
+SEXP cw_r_dense_eigen(SEXP a)
+{
+    int64_t n = TYPEOF(a) == REALSXP && Rf_isMatrix(a) ? Rf_nrows(a) : 0;
+    if (n < 1 || Rf_ncols(a) != n) Rf_error("internal error: eigenvectors are of square matrices of doubles");
+    const cw_glue_part parts[] = {{"values", REALSXP, n, -1}, {"vectors", REALSXP, n, n}};
+    SEXP out = PROTECT(cw_glue_make(2, parts));
+    double *to = REAL(VECTOR_ELT(out, 1)), *value = REAL(VECTOR_ELT(out, 0));
+    cw_ctx *ctx = cw_glue_enter(1);
+    double *room = cw_alloc(ctx, cw_dense_eigen_room(n), sizeof *room), *A = cw_alloc(ctx, n * (n + 1), sizeof *A);
+    if (room && A) {
+        memcpy(A, REAL(a), (size_t)(n * n) * sizeof *A);
+        if (cw_dense_eigen(A + n * n, A, room, n, 0) != 0) cw_fail(ctx, CW_ERR_NUMERIC, "eigenvectors were not found");
+        for (int64_t i = 0; ctx->status == CW_OK && i < n; i++) {
+            value[i] = A[n * n + n - 1 - i];
+            memcpy(to + i * n, A + (n - 1 - i) * n, (size_t)n * sizeof *A);
+        }
+    }
+    cw_free(ctx, room), cw_free(ctx, A);
+    return cw_glue_return(ctx, out);
+}
+
 /* ---- the model --------------------------------------------------------------------------------------------------- */
 
 /* A list with the members of cw_pert_data; arrays in R's order have the engine's dimensions reversed. */

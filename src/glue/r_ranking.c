@@ -2,6 +2,7 @@
  * values and named the arguments; here types and lengths are, so that no call can read beyond an array. */
 #include "glue.h"
 
+#include "../engine/stats/classify.h"
 #include "../engine/stats/nulls.h"
 #include "../engine/stats/ranking.h"
 #include "../engine/stats/wasserstein.h"
@@ -65,6 +66,41 @@ SEXP cw_r_rank_metrics(SEXP order, SEXP group, SEXP positive)
     put_scores(out, &s, 1);
     UNPROTECT(1);
     return out;
+}
+
+static SEXP some_doubles(int n, const double *from)
+{
+    SEXP out = Rf_allocVector(REALSXP, n);
+    for (int i = 0; i < n; i++) REAL(out)[i] = from[i];
+    return out;
+}
+
+/* score: double, truth: integer 0 or 1 -> double (3), in the order of cw_binary_scores */
+SEXP cw_r_classify_binary(SEXP score, SEXP truth)
+{
+    R_xlen_t n = Rf_xlength(score);
+    need(TYPEOF(score) == REALSXP && TYPEOF(truth) == INTSXP && Rf_xlength(truth) == n && n >= 1 && n <= INT32_MAX,
+         "scores and truth");
+    cw_binary_scores b;
+    cw_ctx *ctx = cw_glue_enter(1);
+    cw_classify_binary(ctx, &b, REAL(score), INTEGER(truth), n);
+    cw_glue_leave(ctx);
+    return some_doubles(3, (const double[]){b.aupr, b.average, b.f_max});
+}
+
+/* truth, told: integer below `classes` -> double (5), in the order of cw_class_scores */
+SEXP cw_r_classify_classes(SEXP truth, SEXP told, SEXP classes)
+{
+    R_xlen_t n = Rf_xlength(truth);
+    int most = Rf_asInteger(classes);
+    need(TYPEOF(truth) == INTSXP && TYPEOF(told) == INTSXP && Rf_xlength(told) == n && n >= 1 && most >= 1, "classes");
+    for (R_xlen_t i = 0; i < n; i++)
+        need(INTEGER(truth)[i] >= 0 && INTEGER(truth)[i] < most && INTEGER(told)[i] >= 0 && INTEGER(told)[i] < most, "a class");
+    cw_class_scores k;
+    cw_ctx *ctx = cw_glue_enter(1);
+    cw_classify_classes(ctx, &k, INTEGER(truth), INTEGER(told), n, most);
+    cw_glue_leave(ctx);
+    return some_doubles(5, (const double[]){k.accuracy, k.macro_f1, k.weighted_f1, k.recall, k.precision});
 }
 
 /* member: integer by candidate, 0-based, -1 for none -> list(auprc, early, auroc, candidates, positives) by member */

@@ -449,6 +449,7 @@ static void run_sfm(const char *dir)
 #include "parity_scgpt.h"
 #include "parity_metrics.h"
 #include "parity_ontology.h"
+#include "parity_genefn.h"
 #include "parity_split.h"
 
 /* ---- the tree of cases ---- */
@@ -473,6 +474,7 @@ static const struct {
              {"n_inner_iters", "softplus_beta", run_cellot},
              {"n_labels", "n_batches", run_scib},
              {"pairs", "genes", run_interactions},
+             {"hidden2", "n_class_metrics", run_genefn},
              {"train_gene_set_size", "val_size", run_gears_split},
              {"n_tf", "top_k_edges", run_sccafm_eval},
              {"k", "snn_prune", run_modules}};

@@ -289,7 +289,8 @@ static void test_bad_index(cw_ctx *ctx)
 /* Every allocation failing once: an error, and no byte left. */
 static void test_no_memory(void)
 {
-    static const char *const files[] = {"types.pt", "legacy.pt", "cut.ckpt", "pytorch_model.bin.index.json"};
+    static const char *const files[] = {"types.pt", "legacy.pt", "gears_config.pkl", "cut.ckpt",
+                                        "pytorch_model.bin.index.json"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[200];
         snprintf(path, sizeof path, FOLDER "%s", files[i]);
@@ -324,7 +325,7 @@ static uint32_t draw(draws *d)
 static void test_mutations(void)
 {
     static const char *const files[] = {"types.pt", "views.pt",    "legacy.pt", "nested.pt", "wide.pt",
-                                        "cut.ckpt", "mind.ckpt", "list.pt",   "system.pt"};
+                                        "cut.ckpt", "mind.ckpt", "list.pt",   "system.pt", "gears_config.pkl"};
     unsigned char *work = malloc(1 << 20);
     for (size_t i = 0; work && i < sizeof files / sizeof *files; i++) {
         size_t n;
@@ -371,6 +372,7 @@ int main(void)
     test_file(ctx, "empty.pt", "PyTorch (zip)", 0);
     test_file(ctx, "nested.pt", "PyTorch (zip)", 4);
     test_file(ctx, "legacy.pt", "PyTorch (legacy)", 0);
+    test_file(ctx, "gears_config.pkl", "PyTorch (legacy)", 0); /* pickle.dump of a dictionary */
     test_file(ctx, "cut.ckpt", "MindSpore", 2);
     test_file(ctx, "mind.ckpt", "MindSpore", 2);
     test_file(ctx, "pytorch_model.bin.index.json", "PyTorch (zip)", 0);

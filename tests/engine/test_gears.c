@@ -63,6 +63,34 @@ static void test_learning(void)
     close_rig(&r);
 }
 
+/* One embedding for all cells is the same given for each. */
+static void test_shared(void)
+{
+    enum { WIDTH = 3 };
+    cw_option option[4] = {small[0], small[1], small[2], {"external_embedding", NULL, WIDTH}};
+    rig r = open_rig(&cw_gears_class, option, 4);
+    float each[CELLS * GENES * WIDTH];
+    for (int i = 0; i < CELLS * GENES * WIDTH; i++) each[i] = (float)cos(i % (GENES * WIDTH));
+    cw_array item[9];
+    for (int train = 0; train < 2; train++) {
+        shelf one, all;
+        int64_t n = batch(item, 0, CELLS, train);
+        item[n] = (cw_array){.name = "geneEmbedding", .type = CW_ARRAY_F32, .ndim = 2, .dim = {GENES, WIDTH}, .data = each};
+        if (train) { /* moves all weights, and the running norms */
+            double first, last = learn(&r, "train", NULL, 0, NULL, item, n + 1, 60, &first);
+            CHECK(last < 0.5 * first, "%g -> %g", first, last);
+            n = batch(item, 0, CELLS, 0);
+            item[n] = (cw_array){.name = "geneEmbedding", .type = CW_ARRAY_F32, .ndim = 2, .dim = {GENES, WIDTH}, .data = each};
+        }
+        CHECK(ask(&r, "predict", NULL, 0, item, n + 1, &one) == CW_OK, "%s", r.ctx->text);
+        item[n] = (cw_array){.name = "embedding", .type = CW_ARRAY_F32, .ndim = 3, .dim = {CELLS, GENES, WIDTH}, .data = each};
+        CHECK(ask(&r, "predict", NULL, 0, item, n + 1, &all) == CW_OK, "%s", r.ctx->text);
+        CHECK(apart(one.data[0], all.data[0], CELLS * GENES) < 1e-5, "not the same");
+        empty(&one), empty(&all);
+    }
+    close_rig(&r);
+}
+
 static void test_refusals(void)
 {
     rig r = open_rig(&cw_gears_class, small, 3);
@@ -88,6 +116,6 @@ static void no_memory(void)
 int main(void)
 {
     fill();
-    test_places(1), test_places(0), test_learning(), test_refusals(), no_memory();
+    test_places(1), test_places(0), test_learning(), test_shared(), test_refusals(), no_memory();
     return test_end();
 }

@@ -1152,7 +1152,7 @@ static void test_acyclic(void)
 
 static void run_adamw(const cw_kernels *k, const cw_exec *ex, job *j)
 {
-    cw_adamw p = {1e-2f, 0.9f, 0.95f, 1e-8f, 0.05f, j->s[1], 0.5f, (int)j->s[2]};
+    cw_adamw p = {1e-2f, 0.9f, 0.95f, 1e-8f, 0.05f, j->s[1], 0.5f, (int)j->s[2], j->s[2] ? 0.3f : 0.0f};
     for (int64_t i = 0; i < j->s[0]; i++) { /* moments as they may be: v >= 0 */
         j->out[1][i] = j->in[1][i];
         j->out[2][i] = j->in[2][i];
@@ -1163,7 +1163,7 @@ static void run_adamw(const cw_kernels *k, const cw_exec *ex, job *j)
 static void run_sgd(const cw_kernels *k, const cw_exec *ex, job *j)
 {
     for (int64_t i = 0; i < j->s[0]; i++) j->out[1][i] = j->in[1][i];
-    k->sgd(ex, j->out[0], j->out[1], j->in[0], (cw_sgd){1e-2f, 0.9f, 0.05f, 0.5f}, j->s[0]);
+    k->sgd(ex, j->out[0], j->out[1], j->in[0], (cw_sgd){1e-2f, 0.9f, 0.05f, 0.5f, 0.3f}, j->s[0]);
 }
 
 static void test_optimizer(void)
@@ -1207,7 +1207,7 @@ static void test_optimizer(void)
     for (int which = 0; which < 2; which++) {
         const cw_kernels *k = which ? &cw_kernels_cpu : &cw_kernels_ref;
         cw_exec ex = {1};
-        cw_adamw p = {0.1f, 0.9f, 0.999f, 1e-8f, 0.5f, 1, 1, 0};
+        cw_adamw p = {0.1f, 0.9f, 0.999f, 1e-8f, 0.5f, 1, 1, 0, 0};
         float w[2] = {1, 1}, m[2] = {0}, v[2] = {0}, g[2] = {1e-3f, -20};
         k->adamw(&ex, w, m, v, g, p, 2);
         CHECK(fabsf(w[0] - 0.85f) < 1e-4f && fabsf(w[1] - 1.05f) < 1e-4f, "%s adamw: %g %g", k->name, w[0], w[1]);
@@ -1216,8 +1216,15 @@ static void test_optimizer(void)
         k->adamw(&ex, w2, m2, v2, g, p, 2);
         CHECK(fabsf(w2[0] + 0.9f) < 1e-4f && fabsf(w2[1] - 1.1f) < 1e-4f, "%s adam: %g %g", k->name, w2[0], w2[1]);
         float w3 = 2, m3 = 1, g3 = 3; /* m = 0.5 + (6 + 1); w = 2 - 0.1 m */
-        k->sgd(&ex, &w3, &m3, &g3, (cw_sgd){0.1f, 0.5f, 0.5f, 2}, 1);
+        k->sgd(&ex, &w3, &m3, &g3, (cw_sgd){0.1f, 0.5f, 0.5f, 2, 0}, 1);
         CHECK(fabsf(m3 - 7.5f) < 1e-6f && fabsf(w3 - 1.25f) < 1e-6f, "%s sgd: %g %g", k->name, m3, w3);
+        float w4[2] = {2, 2}, m4[2] = {1, 1}, g4[2] = {3, -3}; /* 6 and -6 cut to 4: m = 0.5 +- 4 + 1 */
+        k->sgd(&ex, w4, m4, g4, (cw_sgd){0.1f, 0.5f, 0.5f, 2, 4}, 2);
+        CHECK(fabsf(m4[0] - 5.5f) < 1e-6f && fabsf(m4[1] + 2.5f) < 1e-6f, "%s bounded: %g %g", k->name, m4[0], m4[1]);
+        float w5 = 0, m5 = 0, v5 = 0, g5 = -20; /* m = 0.1 x -0.5 */
+        p = (cw_adamw){0.1f, 0.9f, 0.999f, 1e-8f, 0, 1, 1, 1, 0.5f};
+        k->adamw(&ex, &w5, &m5, &v5, &g5, p, 1);
+        CHECK(fabsf(m5 + 0.05f) < 1e-6f && fabsf(v5 - 0.00025f) < 1e-7f, "%s bounded: %g %g", k->name, m5, v5);
     }
 }
 

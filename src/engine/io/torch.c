@@ -183,6 +183,8 @@ static int lies_within(const cw_stored *e, int64_t offset, int64_t elements)
     return 1;
 }
 
+static cw_status read_nested(const reader *r, span *out, cw_st_dtype *type, const cw_py *bytes, const char *name);
+
 /* Shape, strides and bytes of a tensor that `args` rebuild, into *e, whose name is set. */
 static cw_status read_tensor(const reader *r, cw_stored *e, const cw_py *function, const cw_py *args)
 {
@@ -191,7 +193,10 @@ static cw_status read_tensor(const reader *r, cw_stored *e, const cw_py *functio
     int64_t stride[CW_SOURCE_DIMS];
     span s = {NULL, 0};
     int third = cw_py_is_global(function, "torch._utils._rebuild_tensor_v3");
-    if (!type_of(&e->dtype, third ? cw_py_item(args, 6) : class)) {
+    int nested = cw_py_is_global(cw_py_item(persistent, 0), "torch.storage._load_from_bytes");
+    if (nested) {
+        if (read_nested(r, &s, &e->dtype, cw_py_item(cw_py_item(persistent, 1), 0), e->name) != CW_OK) return r->ctx->status;
+    } else if (!type_of(&e->dtype, third ? cw_py_item(args, 6) : class)) {
         const char *name = cw_py_class(third ? cw_py_item(args, 6) : class);
         return cw_fail(r->ctx, CW_ERR_FORMAT, "tensor '%s' is of %s, which is not read here", io_show(e->name).text,
                        name ? io_show(name).text : "no known type");
@@ -202,7 +207,7 @@ static cw_status read_tensor(const reader *r, cw_stored *e, const cw_py *functio
         cw_stored_pack(e) < 0)
         return cw_fail(r->ctx, CW_ERR_FORMAT, "tensor '%s' has an impossible shape", io_show(e->name).text);
     memcpy(e->stride, stride, (size_t)strides * sizeof *stride);
-    if (find_storage(r, &s, persistent, e->name) != CW_OK) return r->ctx->status;
+    if (!nested && find_storage(r, &s, persistent, e->name) != CW_OK) return r->ctx->status;
     int64_t size = cw_st_dtype_bytes(e->dtype);
     if (!lies_within(e, offset->as.whole, s.bytes / size))
         return cw_fail(r->ctx, CW_ERR_FORMAT, "tensor '%s' reaches beyond its %lld bytes in the file: it is broken",
@@ -368,26 +373,63 @@ static void place_storages(cw_ctx *ctx, legacy_storage *s, int64_t count, const 
     }
 }
 
+enum { MAGIC, PROTOCOL, SYSTEM, VALUE, KEYS, PICKLES };
+typedef struct legacy {
+    cw_pickle *pickle[PICKLES];
+    legacy_storage *storage; /* by key */
+    int64_t storages;
+} legacy;
+
+/* 1: a file of torch.save's; 0: an error, or a dictionary of Python's own, which then is pickle[MAGIC]. */
+static int legacy_open(legacy *l, cw_ctx *ctx, const unsigned char *bytes, int64_t n)
+{
+    int64_t at = 0;
+    *l = (legacy){.storage = NULL};
+    for (int i = 0; i < PICKLES && ctx->status == CW_OK; i++) {
+        l->pickle[i] = cw_pickle_read(ctx, bytes + at, n - at);
+        if (!l->pickle[i]) return 0;
+        at += cw_pickle_bytes(l->pickle[i]);
+        if (i == MAGIC && !is_magic(cw_pickle_value(l->pickle[i]))) return 0;
+    }
+    if (ctx->status == CW_OK) l->storage = list_storages(ctx, l->pickle[VALUE], &l->storages);
+    if (l->storage) place_storages(ctx, l->storage, l->storages, cw_pickle_value(l->pickle[KEYS]), bytes + at, n - at);
+    return ctx->status == CW_OK;
+}
+
+static void legacy_close(legacy *l, cw_ctx *ctx)
+{
+    cw_free(ctx, l->storage);
+    for (int i = 0; i < PICKLES; i++) cw_pickle_free(l->pickle[i]);
+}
+
+/* A storage that pickle.dump keeps: what torch.save writes of it, as bytes of the pickle. */
+static cw_status read_nested(const reader *r, span *out, cw_st_dtype *type, const cw_py *bytes, const char *name)
+{
+    legacy l = {.storage = NULL};
+    int good = bytes && bytes->kind == CW_PY_BYTES &&
+               legacy_open(&l, r->ctx, (const unsigned char *)bytes->as.text, bytes->n);
+    if (good) {
+        const cw_py *stored = cw_pickle_value(l.pickle[VALUE]);
+        const reader inner = {.ctx = r->ctx, .storage = l.storage, .storages = l.storages};
+        good = type_of(type, cw_py_item(cw_py_item(stored, 0), 1)) && find_storage(&inner, out, stored, name) == CW_OK;
+    }
+    legacy_close(&l, r->ctx);
+    return good ? CW_OK : r->ctx->status != CW_OK ? r->ctx->status : no_storage(r, name);
+}
+
 cw_status cw_torch_legacy_read(cw_archive *archive, cw_ctx *ctx, const unsigned char *bytes, int64_t n)
 {
-    enum { MAGIC, PROTOCOL, SYSTEM, VALUE, KEYS, PICKLES };
-    cw_pickle *p[PICKLES] = {NULL};
-    legacy_storage *storage = NULL;
-    int64_t at = 0, storages = 0;
-    for (int i = 0; i < PICKLES && ctx->status == CW_OK; i++) {
-        p[i] = cw_pickle_read(ctx, bytes + at, n - at);
-        if (!p[i]) break;
-        at += cw_pickle_bytes(p[i]);
-        if (i == MAGIC && !is_magic(cw_pickle_value(p[i])))
+    legacy l;
+    int saved = legacy_open(&l, ctx, bytes, n);
+    reader r = {.archive = archive, .ctx = ctx, .storage = l.storage, .storages = l.storages};
+    const cw_py *first = l.pickle[MAGIC] ? cw_pickle_value(l.pickle[MAGIC]) : NULL;
+    if (saved) {
+        read_value(&r, cw_pickle_value(l.pickle[VALUE]), cw_pickle_bytes(l.pickle[VALUE]));
+    } else if (ctx->status == CW_OK) { /* pickle.dump of a dictionary, such as GEARS's config.pkl */
+        if (first->kind == CW_PY_DICT) read_value(&r, first, cw_pickle_bytes(l.pickle[MAGIC]));
+        if (ctx->status == CW_OK && cw_archive_count(archive) == 0)
             cw_fail(ctx, CW_ERR_FORMAT, "the file is a pickle of Python's, but not one of PyTorch's tensors");
     }
-    if (ctx->status == CW_OK) storage = list_storages(ctx, p[VALUE], &storages);
-    if (storage) place_storages(ctx, storage, storages, cw_pickle_value(p[KEYS]), bytes + at, n - at);
-    if (storage && ctx->status == CW_OK) {
-        reader r = {.archive = archive, .ctx = ctx, .storage = storage, .storages = storages};
-        read_value(&r, cw_pickle_value(p[VALUE]), cw_pickle_bytes(p[VALUE]));
-    }
-    cw_free(ctx, storage);
-    for (int i = 0; i < PICKLES; i++) cw_pickle_free(p[i]);
+    legacy_close(&l, ctx);
     return ctx->status;
 }

@@ -136,11 +136,12 @@ typedef struct cw_adamw {
     int64_t step;      /* 1 on the first call: bias correction 1 - beta^step */
     float grad_scale;  /* gradients are multiplied by this first (clipping, accumulation) */
     int coupled;       /* 1: Adam, the decay is added to the gradient */
+    float bound;       /* each scaled gradient is cut to -bound .. bound; 0: isn't */
 } cw_adamw;
 
 typedef struct cw_sgd {
     float lr, momentum, weight_decay; /* the decay is added to the gradient */
-    float grad_scale;
+    float grad_scale, bound;
 } cw_sgd;
 /* What predicted edges are judged by: see prior_loss. */
 typedef struct cw_prior {
@@ -437,7 +438,7 @@ typedef struct cw_kernels {
     double (*sum_squares)(const cw_exec *ex, const float *x, int64_t n); /* in double, fixed order; NaN/Inf come through */
     /* AdamW (Loshchilov & Hutter 2019), decoupled decay: w -= lr wd w; m, v moments; w -= lr mhat / (sqrt(vhat) + eps) */
     void (*adamw)(const cw_exec *ex, float *w, float *m, float *v, const float *g, cw_adamw p, int64_t n);
-    /* m = momentum m + (grad_scale g + weight_decay w); w -= lr m */
+    /* m = momentum m + (grad_scale g, bounded, + weight_decay w); w -= lr m */
     void (*sgd)(const cw_exec *ex, float *w, float *m, const float *g, cw_sgd p, int64_t n);
 } cw_kernels;
 

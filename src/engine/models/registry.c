@@ -8,6 +8,7 @@
 #include "effendi/effendi.h"
 #include "efm/efm.h"
 #include "gears/gears.h"
+#include "genefn/genefn.h"
 #include "hyena/hyena.h"
 #include "kcellfm/kcellfm.h"
 #include "scgpt/scgpt.h"
@@ -24,6 +25,7 @@ static const cw_model_class *const classes[] = {
     &cw_bert_class,
     &cw_cellfm_class,
     &cw_gears_class,
+    &cw_genefn_class,
     &cw_autoencoder_class,
     &cw_kcellfm_class,
     &cw_cellot_class,

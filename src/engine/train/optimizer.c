@@ -13,6 +13,7 @@ const cw_setting cw_optimizer_settings[] = {
     CW_SET_REAL(S, weight_decay, "weight_decay", "weightDecay", 0.05, 0, 1e6, 0, "weight decay"),
     CW_SET_REAL(S, momentum, "momentum", NULL, 0, 0, 1, 0, "of sgd"),
     CW_SET_REAL(S, clip, "clip", NULL, 1, 0, 1e30, 0, "largest global gradient norm; 0: none"),
+    CW_SET_REAL(S, bound, "clip_value", "clipValue", 0, 0, 1e30, 0, "largest magnitude of a gradient; 0: none"),
     CW_SET_CHOICE(S, schedule, "schedule", NULL, CW_SCHEDULE_COSINE, "cosine constant step", "of the learning rate"),
     CW_SET_INT(S, total_steps, "total_steps", "totalSteps", 1, 1, 9e15, "steps of the schedule"),
     CW_SET_INT(S, warmup_steps, "warmup_steps", "warmupSteps", 0, 0, 9e15, "steps of rising learning rate"),
@@ -59,11 +60,11 @@ void cw_optimizer_update(const cw_optimizer *o, cw_params *params, const cw_grou
         float decay = isnan(g->weight_decay) ? o->weight_decay : g->weight_decay;
         int64_t n = cw_count(&p->tensor);
         if (o->kind == CW_SGD) {
-            cw_sgd sgd = {.lr = lr, .momentum = o->momentum, .weight_decay = decay, .grad_scale = grad_scale};
+            cw_sgd sgd = {.lr = lr, .momentum = o->momentum, .weight_decay = decay, .grad_scale = grad_scale, .bound = o->bound};
             t->k->sgd(&t->exec, p->tensor.data, p->m, p->tensor.grad, sgd, n);
         } else {
             cw_adamw adam = {.lr = lr, .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps, .weight_decay = decay,
-                             .step = step, .grad_scale = grad_scale, .coupled = o->kind == CW_ADAM};
+                             .step = step, .grad_scale = grad_scale, .bound = o->bound, .coupled = o->kind == CW_ADAM};
             t->k->adamw(&t->exec, p->tensor.data, p->m, p->v, p->tensor.grad, adam, n);
         }
     }

@@ -21,6 +21,7 @@ typedef struct cw_optimizer {
     int kind; /* cw_optimizer_kind */
     float lr, beta1, beta2, eps, weight_decay, momentum;
     float clip;   /* global gradient norm; 0: no clipping */
+    float bound;  /* each gradient, after that, is cut to -bound .. bound; 0: isn't */
     int schedule; /* cw_schedule_kind */
     int64_t total_steps, warmup_steps; /* while warming up the rate is lr (step + 1) / warmup_steps */
     float min_lr_ratio;

@@ -9,9 +9,10 @@ CW_SIMD_FN static void CW_SIMD_NAME(adamw)(float *w, float *m, float *v, const f
     const vf minus_step = v_set(-step_size), root = v_set(root_scale);
     const vf minus_decay = v_set(p.coupled ? 0.0f : -p.lr * p.weight_decay);
     const vf coupled = v_set(p.coupled ? p.weight_decay : 0.0f);
+    const vf high = v_set(p.bound > 0 ? p.bound : INFINITY), low = v_set(p.bound > 0 ? -p.bound : -INFINITY);
     for (int64_t i = 0; i < n; i += VW) {
         int64_t l = n - i;
-        vf wi = v_get(w + i, l), grad = v_fma(coupled, wi, v_get(g + i, l) * gs);
+        vf wi = v_get(w + i, l), grad = v_fma(coupled, wi, v_max(low, v_min(high, v_get(g + i, l) * gs)));
         vf mi = v_fma(b1, v_get(m + i, l), c1 * grad), vi = v_fma(b2, v_get(v + i, l), c2 * grad * grad);
         wi = v_fma(minus_decay, wi, wi);
         wi = v_fma(minus_step, mi / v_fma(v_sqrt(vi), root, eps), wi);
@@ -24,9 +25,10 @@ CW_SIMD_FN static void CW_SIMD_NAME(adamw)(float *w, float *m, float *v, const f
 CW_SIMD_FN static void CW_SIMD_NAME(sgd)(float *w, float *m, const float *g, cw_sgd p, int64_t n)
 {
     const vf momentum = v_set(p.momentum), decay = v_set(p.weight_decay), gs = v_set(p.grad_scale), minus_lr = v_set(-p.lr);
+    const vf high = v_set(p.bound > 0 ? p.bound : INFINITY), low = v_set(p.bound > 0 ? -p.bound : -INFINITY);
     for (int64_t i = 0; i < n; i += VW) {
         int64_t l = n - i;
-        vf wi = v_get(w + i, l), grad = v_fma(decay, wi, v_get(g + i, l) * gs);
+        vf wi = v_get(w + i, l), grad = v_fma(decay, wi, v_max(low, v_min(high, v_get(g + i, l) * gs)));
         vf mi = v_fma(momentum, v_get(m + i, l), grad);
         v_put(m + i, mi, l);
         v_put(w + i, v_fma(minus_lr, mi, wi), l);

@@ -47,7 +47,11 @@ cw_status cw_gears_batch_read(cw_gears *m, cw_inputs *in, cw_gears_batch *b)
     two[0] = three[0] = b->cells = b->control ? dim[0] : 0;
     b->perturbed = cw_in_i32(in, "perturbed", 2, two, 0);
     b->most = two[1];
-    if (c->external) b->embedding = cw_in_f32(in, "embedding", 3, three, 0);
+    if (c->external) {
+        b->embedding = cw_in_f32(in, "geneEmbedding", 2, three + 1, 1);
+        b->shared = b->embedding != NULL;
+        if (!b->shared) b->embedding = cw_in_f32(in, "embedding", 3, three, 0);
+    }
     if (ctx->status != CW_OK) return ctx->status;
     for (int64_t i = 0; i < b->cells * b->most; i++)
         if (b->perturbed[i] >= c->perturbations)
@@ -117,7 +121,11 @@ static cw_tensor *base_rows(const cw_gears *m, cw_tape *t, const cw_gears_batch 
 {
     const cw_gears_config *c = &m->config;
     int64_t n = b->cells * c->genes;
-    if (c->external) return cw_layer_mlp_forward(t, cw_tape_constant(t, b->embedding, n, c->external), &m->base);
+    if (c->external) {
+        cw_tensor *e = cw_tape_constant(t, b->embedding, b->shared ? c->genes : n, c->external);
+        e = cw_layer_mlp_forward(t, e, &m->base); /* rows of cells that are the same have the same norms */
+        return e && b->shared ? cw_gather(t, e, gene, n) : e;
+    }
     cw_tensor *x = cw_layer_norm_forward(t, cw_gather(t, m->gene, gene, n), &m->gene_norm);
     cw_observe(observer, t, "bn_emb", x);
     cw_tensor *place = convolve(t, cw_gather(t, m->place, gene, n), m->coexpression, m->near, c->gene_layers, b->near_blocks,

@@ -36,7 +36,8 @@ typedef struct cw_gears_batch {
     int64_t cells, most;         /* most: perturbations of one cell */
     const float *control;        /* (cells, genes): expression of the unperturbed cell that stands for each */
     const int32_t *perturbed;    /* (cells, most): rows of the table, below 0: none */
-    const float *embedding;      /* (cells genes, external), or NULL */
+    const float *embedding;      /* (cells genes, external), or (genes, external) for all cells, or NULL */
+    int shared;                  /* 1: the latter */
     int64_t near_blocks;         /* how often the co-expression graph stands below itself */
 } cw_gears_batch;
 
@@ -46,9 +47,9 @@ extern const cw_name_rule cw_gears_rules[];
 cw_status cw_gears_build(cw_model *m);
 double cw_gears_forecast(const cw_model *m, const cw_sizes *sizes);
 
-/* "control" (cells, genes), "perturbed" (cells, most), with `external` "embedding" (cells, genes, external); the graphs,
- * usually kept: "coexpression", "go" (edges, 2): target and source, counted from 0, with "coexpressionWeight",
- * "goWeight" (edges). */
+/* "control" (cells, genes), "perturbed" (cells, most), with `external` "embedding" (cells, genes, external) or, for all
+ * cells, "geneEmbedding" (genes, external); the graphs, usually kept: "coexpression", "go" (edges, 2): target and source,
+ * counted from 0, with "coexpressionWeight", "goWeight" (edges). */
 cw_status cw_gears_batch_read(cw_gears *m, cw_inputs *in, cw_gears_batch *b);
 void cw_gears_release(cw_model *m);
 

@@ -1,0 +1,336 @@
+## GEARS: its settings, the model, its folder.
+
+#' Settings of GEARS
+#'
+#' How [trainModel()] trains GEARS on a screen, and [evaluatePerturbationModel()]
+#' on the perturbations that a split leaves it. Defaults are the published ones
+#' where no other is given.
+#'
+#' @details
+#' In independent comparisons, and in ours, GEARS does not beat the mean of the
+#' measured perturbations or a linear model on genes that were not perturbed.
+#' [evaluatePerturbationModel()] says how it does on your screen, beside these.
+#'
+#' @param hiddenSize width of all embeddings.
+#' @param geneLayers,goLayers convolutions on the graph of co-expression, on
+#'   that of shared terms.
+#' @param uncertainty learn a log variance for every gene, too?
+#' @param uncertaintyReg weight of the loss that this variance divides.
+#' @param directionWeight weight of genes predicted to change the wrong way. It
+#'   shows in the loss; as published it has no gradient.
+#' @param threshold least absolute correlation (in control cells and single
+#'   perturbations) that links two genes.
+#' @param overlap least share of terms (Jaccard) that links two perturbations.
+#' @param neighbours most links of a gene in either graph.
+#' @param everyCell the graph of co-expression informs every cell; published
+#'   (FALSE): the first of each batch only, so a prediction depends on its place.
+#' @param epochs,batchSize,lr,weightDecay of Adam.
+#' @param decay factor of the rate after every epoch. The published half leaves
+#'   a small screen untrained, for all that comes after is as much as one more
+#'   epoch; 0.9 with more epochs then does better.
+#' @param clipValue largest magnitude of a gradient.
+#' @param valid share of the training perturbations that choose the best epoch,
+#'   by the error on the 20 genes that differ most; 0: the last one is taken.
+#' @param maxCells most cells of a perturbation, and of the control, that are
+#'   trained on; published: Inf.
+#' @param geneEmbedding NULL, or a matrix with genes as rows that stands in
+#'   place of learnt gene vectors and of the graph of co-expression, as
+#'   [embedGenes()] gives of scGPT, CellFM or others. Genes that it lacks get
+#'   its mean.
+#' @param object a `GEARSParam`.
+#' @return An object of class `GEARSParam`.
+#' @section Errors: a value out of range; an embedding that is no matrix.
+#' @references Roohani, Huang & Leskovec (2024) Nature Biotechnology 42, 927;
+#'   Ahlmann-Eltze, Huber & Anders (2025) Nature Methods.
+#' @seealso [GEARSModel-class], [evaluatePerturbationModel()]
+#' @examples
+#' GEARSParam(hiddenSize = 16, epochs = 2)
+#' @export
+GEARSParam <- function(hiddenSize = 64, geneLayers = 1, goLayers = 1,
+    uncertainty = FALSE, uncertaintyReg = 1, directionWeight = 0.1,
+    threshold = 0.4, overlap = 0.1, neighbours = 20, everyCell = TRUE,
+    epochs = 20, batchSize = 32, lr = 1e-3, decay = 0.5, weightDecay = 5e-4,
+    clipValue = 1, valid = 0.1, maxCells = 200, geneEmbedding = NULL) {
+    given <- list(hiddenSize = hiddenSize, geneLayers = geneLayers,
+        goLayers = goLayers, uncertainty = uncertainty, everyCell = everyCell,
+        uncertaintyReg = uncertaintyReg, directionWeight = directionWeight,
+        lr = lr, weightDecay = weightDecay, clipValue = clipValue
+    )
+    table <- rbind(.engineSettings("gears"),
+        .engineSettings("gears", "task", "train"),
+        .engineSettings("gears", "optimizer"))
+    s <- .checkSettings(given, table[table$argument %in% names(given), ])
+    s$threshold <- .checkNumber(threshold, "threshold", 0, 1)
+    s$overlap <- .checkNumber(overlap, "overlap", 0, 1)
+    s$neighbours <- .checkNumber(neighbours, "neighbours", 1, 1e4, TRUE)
+    s$epochs <- .checkNumber(epochs, "epochs", 1, 1e4, TRUE)
+    s$batchSize <- .checkNumber(batchSize, "batchSize", 2, 65536, TRUE)
+    s$decay <- .checkNumber(decay, "decay", 0, 1, open = TRUE)
+    s$valid <- .checkNumber(valid, "valid", 0, 0.9)
+    s$maxCells <- if (identical(maxCells, Inf)) Inf else
+        .checkNumber(maxCells, "maxCells", 2, whole = TRUE)
+    s["geneEmbedding"] <- list(if (!is.null(geneEmbedding))
+        .sideEmbedding(geneEmbedding, "geneEmbedding"))
+    new("GEARSParam", settings = s)
+}
+
+#' @rdname GEARSParam
+#' @name GEARSParam-class
+#' @exportClass GEARSParam
+setClass("GEARSParam", contains = "CausewayParam")
+
+#' @rdname GEARSParam
+#' @export
+setMethod("show", "GEARSParam", function(object) {
+    s <- object@settings
+    cat("GEARSParam: width ", s$hiddenSize, ", ", s$epochs, " epochs",
+        if (s$uncertainty) ", uncertainty", if (!is.null(s$geneEmbedding))
+            paste0(", embeddings of ", .count(nrow(s$geneEmbedding), "gene")),
+        "\n", sep = "")
+})
+
+#' GEARS
+#'
+#' GEARS (Roohani, Huang & Leskovec 2024) tells how expression changes when
+#' genes are perturbed: genes are informed by co-expression, perturbations by
+#' shared terms, and a decoder of each gene's own tells its change.
+#' [trainModel()] with [GEARSParam()] trains it on a screen,
+#' [predictPerturbation()] asks it.
+#'
+#' @section The folder: [saveModel()] writes `config.json`, the graphs
+#'   (`coexpression.csv`, `go.csv`: `target` and `source` counted from 0,
+#'   `weight`) and `model.safetensors`. A published checkpoint (`model.pt`, and
+#'   `config.pkl` with the graphs; nothing in either is run) names neither genes
+#'   nor perturbations: put `genes.txt` and `perturbations.txt` beside it, a
+#'   name per line in the order of its tables. Without a graph predictions are
+#'   made with none, and [modelReport()] says so.
+#'
+#' @param object a model.
+#' @return `show()` prints and returns nothing.
+#' @section Errors: a folder without the names, or with other numbers of them
+#'   than the weights have; a graph of other genes.
+#' @references Roohani, Huang & Leskovec (2024) Nature Biotechnology 42, 927
+#'   (snap-stanford/GEARS).
+#' @seealso [GEARSParam()], [trainModel()], [predictPerturbation()]
+#' @examples
+#' ## see GEARSParam() and trainModel()
+#' methods::slotNames("GEARSModel")
+#' @name GEARSModel-class
+#' @aliases GEARSModel
+#' @exportClass GEARSModel
+setClass("GEARSModel", contains = "FoundationModel")
+
+#' @rdname GEARSModel-class
+#' @export
+setMethod("show", "GEARSModel", function(object) {
+    s <- object@state
+    .encoderShow(object, "GEARS", c(
+        paste0("genes: ", length(s$readouts), ", perturbations: ",
+            length(s$vocab), " (", length(s$screen$perts), " measured)"),
+        paste0("links: ", nrow(s$coexpression), " of co-expression, ",
+            nrow(s$go), " of terms"),
+        if (object@config$uncertainty) "with uncertainty",
+        if (object@config$external_embedding > 0)
+            "with another model's gene embeddings"
+    ), "predictPerturbation(model, c(\"A\", \"A+B\")), saveModel(model, dir)")
+})
+
+#' @rdname trainingHistory
+#' @export
+setMethod("trainingHistory", "GEARSModel", function(model, ...) {
+    .noDots(...)
+    model@state$history
+})
+
+## config: as the engine calls settings. g: list(readouts, vocab, coexpression,
+## go: data.frames target, source, weight; reference; embedding; screen).
+.gearsModel <- function(config, g, key, threads) {
+    model <- .encoderModel("GEARSModel", "gears", config, key, threads,
+        "GEARS")
+    for (name in c("readouts", "vocab", "coexpression", "go", "reference",
+        "embedding", "screen", "meanDelta")) {
+        assign(name, g[[name]], envir = model@state)
+    }
+    ends <- function(t) matrix(as.integer(rbind(t$target, t$source)), 2L)
+    .engineBind(model, c(list(reference = as.numeric(g$reference)),
+        if (config$external_embedding > 0)
+            list(geneEmbedding = t(g$embedding)) else
+            list(coexpression = ends(g$coexpression),
+                coexpressionWeight = as.numeric(g$coexpression$weight)),
+        list(go = ends(g$go), goWeight = as.numeric(g$go$weight))
+    ))
+    model
+}
+
+## ---- folder ----------------------------------------------------------------
+
+.gearsFiles <- c("config.json", "coexpression.csv", "go.csv",
+    "embedding.csv", "model.safetensors")
+
+#' @rdname saveModel
+#' @export
+setMethod("saveModel", "GEARSModel", function(model, dir, overwrite = FALSE,
+    ...) {
+    .noDots(...)
+    .alive(model)
+    target <- .encoderFolder(dir, overwrite, .gearsFiles)
+    .writeFolder(target, function(part) {
+        s <- model@state
+        plain <- c(list(model_type = "gears"), model@config, list(
+            genes = s$readouts, perturbations = s$vocab,
+            reference = s$reference, meanDelta = s$meanDelta,
+            screen = list(names = as.list(s$screen$names),
+                perts = as.list(vapply(s$screen$perts, paste, "",
+                    collapse = "+", USE.NAMES = FALSE)),
+                sd = s$screen$sd, control = as.list(s$screen$control),
+                known = as.list(s$screen$known))
+        ))
+        .writeLines(as.character(.configJson(plain)),
+            file.path(part, "config.json"))
+        for (graph in c("coexpression", "go")) {
+            .writeCsv(s[[graph]], file.path(part, paste0(graph, ".csv")))
+        }
+        if (!is.null(s$embedding)) {
+            .writeCsv(as.data.frame(s$embedding),
+                file.path(part, "embedding.csv"))
+        }
+        .engineSave(model, file.path(part, "model.safetensors"))
+    })
+    invisible(dir)
+})
+
+.isGEARS <- function(path) {
+    config <- file.path(path, "config.json")
+    if (file.exists(config)) {
+        return(identical(.readJson(config, FALSE)$model_type, "gears"))
+    }
+    weights <- .firstFile(path, c("model.safetensors", "model.pt"))
+    !is.na(weights) && any(grepl("(^|\\.)indv_w1$", tryCatch(
+        .checkpointTensors(weights)$name, error = function(e) "")))
+}
+
+.loadGEARS <- function(path, threads, strict, verbose) {
+    file <- .encoderWeights(path, "model.pt")
+    shapes <- .checkpointShapes(file)
+    names(shapes) <- sub("^module\\.", "", names(shapes))
+    said <- file.path(path, "config.json")
+    said <- if (file.exists(said)) .readJson(said) else list()
+    size <- function(name, at) shapes[[name]][[at]]
+    lost <- setdiff(c("gene_emb.weight", "pert_emb.weight",
+        "emb_trans_v2.network.0.weight"), names(shapes))
+    if (length(lost)) {
+        stop("'", file, "' has no ", .some(lost), ": not GEARS's weights.",
+            call. = FALSE)
+    }
+    layers <- function(pattern) sum(grepl(pattern, names(shapes)))
+    width <- size("gene_emb.weight", 2L)
+    from <- size("emb_trans_v2.network.0.weight", 2L)
+    config <- list(num_genes = size("gene_emb.weight", 1L),
+        num_perts = size("pert_emb.weight", 1L), hidden_size = width,
+        num_go_gnn_layers = layers("^sim_layers\\.[0-9]+\\.lin\\.weight$"),
+        num_gene_gnn_layers = layers("^layers_emb_pos\\.[0-9]+\\.lin\\.weight$"),
+        external_embedding = if (layers("^cell_fitness_mlp") > 0) from else 0L,
+        uncertainty = layers("^uncertainty_w") > 0,
+        no_perturb = FALSE,
+        every_cell = isTRUE(said$every_cell)
+    )
+    g <- .gearsFolder(path, config, said)
+    model <- .gearsModel(config, g, .newKey(0), threads)
+    .finishEncoder(model, file, path, g$notes, "emb|indv|recovery|cross",
+        strict, verbose)
+}
+
+.gearsFolder <- function(path, config, said) {
+    notes <- character()
+    names <- function(what, given, n) {
+        file <- file.path(path, paste0(what, ".txt"))
+        if (is.null(given) && !file.exists(file)) {
+            .stopArgument("path", "is \"", path, "\", which doesn't name the ",
+                "model's ", what, "; put ", what, ".txt there, ", n,
+                " names in the order of the weights, a line each."
+            )
+        }
+        x <- if (is.null(given)) trimws(readLines(file, warn = FALSE)) else
+            as.character(given)
+        x <- x[nzchar(x)]
+        if (length(x) != n || anyDuplicated(x)) {
+            .stopArgument("path", "is \"", path, "\", whose ", what, " are ",
+                length(x), ", and not ", n, " different names as the weights ",
+                "have it.")
+        }
+        x
+    }
+    kept <- .publishedGraphs(file.path(path, "config.pkl"))
+    graph <- function(name, nodes) {
+        file <- file.path(path, paste0(name, ".csv"))
+        if (!file.exists(file) && is.null(kept[[name]])) {
+            notes <<- c(notes, paste0("no ", name, ".csv: predictions are ",
+                "made without that graph"))
+            return(.noLinks())
+        }
+        t <- if (file.exists(file)) utils::read.csv(file) else kept[[name]]
+        if (!all(c("target", "source", "weight") %in% base::names(t)) ||
+            any(c(t$target, t$source) < 0 | c(t$target, t$source) >= nodes)) {
+            .stopArgument("path", "is \"", path, "\", whose ", name, ".csv ",
+                "(or graph in config.pkl) must have columns target, source (0 to ", nodes - 1L,
+                ") and weight.")
+        }
+        t
+    }
+    G <- config$num_genes
+    embedding <- file.path(path, "embedding.csv")
+    if (config$external_embedding > 0 && !file.exists(embedding)) {
+        .stopArgument("path", "is \"", path, "\", a model of another model's ",
+            "gene embeddings without embedding.csv, which has them.")
+    }
+    screen <- said$screen
+    readouts <- names("genes", said$genes, G)
+    list(readouts = readouts,
+        vocab = toupper(names("perturbations", said$perturbations,
+            config$num_perts)),
+        coexpression = graph("coexpression", G),
+        go = graph("go", config$num_perts),
+        reference = if (is.null(said$reference)) numeric(G) else said$reference,
+        meanDelta = if (is.null(said$meanDelta)) numeric(G) else said$meanDelta,
+        embedding = if (file.exists(embedding))
+            as.matrix(utils::read.csv(embedding)),
+        screen = list(names = as.character(unlist(screen$names)),
+            perts = stats::setNames(strsplit(as.character(unlist(
+                screen$perts)), "+", fixed = TRUE),
+                as.character(unlist(screen$names))),
+            sd = if (is.null(screen$sd)) rep(1, G) else screen$sd,
+            control = as.character(unlist(screen$control)),
+            known = as.character(unlist(screen$known))),
+        notes = notes
+    )
+}
+
+## The graphs of a published config.pkl, or NULL.
+.publishedGraphs <- function(file) {
+    if (!file.exists(file)) {
+        return(NULL)
+    }
+    plain <- tempfile("gears-", fileext = ".safetensors")
+    on.exit(unlink(plain, expand = FALSE))
+    convertCheckpoint(file, plain, verbose = FALSE)
+    values <- function(name) .readSafetensor(plain, name)$values
+    found <- names(.safetensorsHeader(plain))
+    one <- function(name) {
+        ends <- values(name)
+        weight <- values(paste0(name, "_weight"))
+        n <- length(weight)
+        if (length(ends) != 2L * n || !n) {
+            return(NULL)
+        }
+        data.frame(target = ends[n + seq_len(n)], source = ends[seq_len(n)],
+            weight = weight)
+    }
+    there <- function(name) {
+        if (all(paste0(name, c("", "_weight")) %in% found)) one(name)
+    }
+    list(coexpression = there("G_coexpress"), go = there("G_go"))
+}
+
+.noLinks <- function() {
+    data.frame(target = integer(), source = integer(), weight = numeric())
+}

@@ -1,0 +1,119 @@
+## GEARS on a screen.
+
+gearsSmall <- GEARSParam(hiddenSize = 8, epochs = 2)
+
+test_that("links are the strongest of each target", {
+    go <- data.frame(gene = c("A", "A", "B", "B", "C", "D"),
+        term = c("s", "t", "s", "t", "s", "u"))
+    s <- list(overlap = 0.1, neighbours = 1, threshold = 0.5)
+    links <- .termLinks(go, c("A", "B", "C", "D", "E"), s)
+    expect_equal(links$target, c(0, 0, 1, 1, 2, 2, 3))
+    expect_equal(links$weight[links$target == 2 & links$source == 2], 1)
+    expect_equal(links$weight[links$target == 2 & links$source == 0], 0.5)
+    expect_equal(links$source[links$target == 0], c(0, 1))
+    set.seed(1)
+    z <- matrix(rnorm(40), 2)
+    v <- rbind(z[1, ], z[1, ] + 0.1 * z[2, ], -z[1, ], z[2, ], 1)
+    r <- suppressWarnings(abs(cor(t(v))))
+    links <- .coexpressionLinks(v, list(threshold = 0.4, neighbours = 4), 1L)
+    got <- matrix(0, 5, 5)
+    got[cbind(links$target, links$source) + 1] <- links$weight
+    r[5, ] <- r[, 5] <- 0
+    diag(r) <- 1
+    expect_equal(got, unname(r * (r > 0.4)), tolerance = 1e-6)
+})
+
+test_that("it learns what was measured, and its best epoch is kept", {
+    x <- pertScreen()
+    model <- trainModel(x, GEARSParam(hiddenSize = 16, epochs = 12, lr = 0.01,
+        decay = 0.9),
+        "perturbation", go = S4Vectors::metadata(x)$go, seed = 1,
+        verbose = FALSE)
+    h <- trainingHistory(model)
+    expect_identical(h$epoch, 1:12)
+    expect_lt(h$autofocus[[12L]], 0.1 * h$autofocus[[1L]])
+    expect_equal(h$lr[[2L]], h$lr[[1L]] * 0.9, tolerance = 1e-6)
+    expect_lt(min(h$valid), 0.5 * h$valid[[1L]])
+    fit <- pertFit()
+    told <- predictPerturbation(model, fit@state$names)
+    both <- intersect(rownames(told@delta), fit@state$effects$readouts)
+    true <- fit@state$effects$T * fit@state$effects$sd
+    rownames(true) <- fit@state$effects$readouts
+    r <- cor(c(told@delta[both, ]), c(true[both, ]))
+    expect_gt(r, 0.15)
+    again <- trainModel(x, GEARSParam(hiddenSize = 16, epochs = 12, lr = 0.01,
+        decay = 0.9),
+        "perturbation", go = S4Vectors::metadata(x)$go, seed = 1, threads = 1,
+        verbose = FALSE)
+    expect_identical(trainingHistory(again)[1:4], h[1:4])
+})
+
+test_that("unseen genes are flagged", {
+    x <- pertScreen()
+    model <- trainModel(x, gearsSmall, "perturbation",
+        go = S4Vectors::metadata(x)$go, seed = 1, verbose = FALSE)
+    p <- predictPerturbation(model, c("FAC01", "GENE01", "NOSUCH",
+        "FAC01+NOSUCH"))
+    t <- as.data.frame(p)
+    expect_identical(t$seen[c(1L, 3L)], c("measured", "unseen"))
+    expect_identical(t$flag[[1L]], "")
+    expect_match(t$flag[[2L]], "shares no terms")
+    expect_match(t$flag[3:4], "mean effect", all = TRUE)
+    expect_equal(unname(p@delta[, 3L]), model@state$meanDelta)
+    expect_true(is.na(verdict(p)$holds))
+})
+
+test_that("embeddings stand in place of what is learnt", {
+    x <- pertScreen()
+    set.seed(1)
+    e <- matrix(rnorm(nrow(x) * 5), nrow(x), dimnames = list(rownames(x), NULL))
+    model <- trainModel(x, GEARSParam(hiddenSize = 8, epochs = 1,
+        geneEmbedding = e[-1, ], uncertainty = TRUE), "perturbation", seed = 1,
+        verbose = FALSE)
+    expect_identical(model@config$external_embedding, 5L)
+    p <- predictPerturbation(model, "FAC01")
+    expect_true(all(is.finite(p@delta)))
+    expect_gt(as.data.frame(p)$certain, 0)
+    dir <- file.path(withr::local_tempdir(), "gears")
+    saveModel(model, dir)
+    expect_equal(predictPerturbation(loadModel(dir, verbose = FALSE),
+        "FAC01")@delta, p@delta, tolerance = 1e-6)
+    rownames(e) <- paste0("other", seq_len(nrow(e)))
+    expect_error(trainModel(x, GEARSParam(geneEmbedding = e), "perturbation",
+        verbose = FALSE), "none of the screen's genes")
+})
+
+test_that("it is scored beside the baselines, on cells no test has seen", {
+    x <- pertScreen()
+    fit <- pertFit()
+    ev <- evaluatePerturbationModel(fit, "single, unseen",
+        list(GEARS = gearsSmall), x = x, folds = 2, verbose = FALSE)
+    t <- as.data.frame(ev)
+    expect_true(all(c("GEARS", "mean perturbed", "bilinear ridge",
+        "no change") %in% t$method))
+    m <- as.data.frame(ev, "models")
+    expect_identical(m$model, "GEARS")
+    expect_false(m$baseline %in% c("GEARS", "the model"))
+    expect_match(verdict(ev)$text, "GEARS .*the best baseline", all = FALSE)
+    d <- .gearsScreen(fit@state, x)
+    expect_identical(sum(d$of == 0L), as.integer(fit@state$effects$nControl[[1L]]))
+    published <- evaluatePerturbationModel(fit, "gears",
+        list(GEARS = gearsSmall), x = x, seed = 1, verbose = FALSE)
+    expect_true("GEARS" %in% as.data.frame(published, "published")$method)
+})
+
+test_that("what can't be trained is refused", {
+    x <- pertScreen()
+    fit <- pertFit()
+    known <- x$perturbation
+    run <- function(...) trainModel(x, gearsSmall, ..., verbose = FALSE)
+    expect_error(run(), "perturbation")
+    expect_error(run(ifelse(known == "control", NA, known)), "control")
+    expect_error(run(make.unique(paste0(known, "x"))), "control|minCells")
+    expect_error(run("perturbation", minCells = 1e4), "minCells")
+    expect_error(run("perturbation", go = 1), "go")
+    expect_error(evaluatePerturbationModel(fit, models = list(g = gearsSmall)),
+        "'x'")
+    expect_error(evaluatePerturbationModel(fit, models = list(g = gearsSmall),
+        x = x[, -1]), "other cells")
+})
