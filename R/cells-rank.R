@@ -15,6 +15,9 @@
 #'   \item{`"ppr"`}{personalised PageRank that starts from w, on `is_a`,
 #'     `develops_from` and `part_of` taken as undirected (restart .15), over the
 #'     root of its mean over all starts;}
+#'   \item{`"vote"`}{scCello's: Spearman's correlation over types k of the
+#'     group's cosine with k and personalised PageRank of k from c, on `is_a`
+#'     taken as undirected (restart .1);}
 #'   \item{`"parent"`}{simGIC with the parent of the most similar type: the
 #'     baseline.}
 #' }
@@ -40,7 +43,7 @@
 #' @references The measurements are those of `spec/annotation-that-works.md` of
 #'   the sources. Voting by personalised PageRank on the Cell Ontology: Yuan et
 #'   al., scCello (NeurIPS 2024).
-#' @seealso [noveltyScore()], [mapLabels()]
+#' @seealso [noveltyScore()], [mapLabels()]; [nearestTypes()], KCellFM's way
 #' @examples
 #' ontology <- readOntology(
 #'     system.file("extdata", "blood.obo", package = "causeway"))
@@ -51,7 +54,7 @@
 #'     top = 3)
 #' @export
 rankNovelTypes <- function(labels, ontology, terms = NULL,
-    method = c("default", "ppr", "parent"), group = NULL, top = 5) {
+    method = c("default", "ppr", "vote", "parent"), group = NULL, top = 5) {
     .isReport(labels, "CellLabels", "annotateCells", "labels")
     .isOntology(ontology)
     method <- match.arg(method)
@@ -97,6 +100,7 @@ setClass("NovelTypes", contains = "CausewayReport")
 .nameGroups <- function(similarity, terms, ontology, method, top) {
     gic <- .simGic(ontology, seq_along(ontology@ids))
     text <- if (method == "default") .nameSimilarity(ontology, terms)
+    votes <- if (method == "vote") .voteTerms(ontology, similarity, terms)
     out <- c(terms, Reduce(intersect, ontology@ancestors[terms]))
     rows <- lapply(seq_len(nrow(similarity)), function(i) {
         s <- similarity[i, ]
@@ -104,7 +108,7 @@ setClass("NovelTypes", contains = "CausewayReport")
         parent <- .parentOf(ontology, terms[[nearest]])
         base <- gic[, parent]
         base[parent] <- 9
-        score <- switch(method, parent = base,
+        score <- switch(method, parent = base, vote = votes[, i],
             .rankTerms(ontology, s, terms, method, gic, text))
         score[out] <- base[out] <- -Inf
         best <- head(order(-score), top)
@@ -132,6 +136,21 @@ setClass("NovelTypes", contains = "CausewayReport")
         return(.pageRank(ontology, start))
     }
     as.vector(gic[, terms, drop = FALSE] %*% w + text %*% w)
+}
+
+## Terms x groups: how well what a group says of the types agrees with how
+## near these are to the term.
+.voteTerms <- function(ontology, similarity, terms, block = 256L) {
+    n <- length(ontology@ids)
+    ends <- cbind(rep(seq_len(n), lengths(ontology@parents)),
+        unlist(ontology@parents)) - 1L
+    storage.mode(ends) <- "integer"
+    blocks <- split(seq_len(n), (seq_len(n) - 1L) %/% block)
+    near <- do.call(cbind, lapply(blocks, function(at) {
+        .Call(cw_r_page_rank, ends, at - 1L, c(n, 0.9, 1e-6, 100),
+            .threads(NULL))$rank[terms, , drop = FALSE]
+    }))
+    .Call(cw_r_column_spearman, t(similarity), near)
 }
 
 ## The most informative parent; a root is its own.

@@ -19,7 +19,8 @@
 #' has `group`, `types`, `relations`, `values = TRUE`, `tuneLayers = NULL`,
 #' `lr = 5e-5`, `weightDecay = 0`: losses weigh 0.5 (values), 1 (classes) and 0.5
 #' (ranks). Where no type is close to a cell's, another one is drawn in its
-#' place, and so is the type that it is to be far from.
+#' place, and so is the type that it is to be far from. The token in front of the
+#' genes is never hidden (the published code may hide it, too).
 #'
 #' The published code reads relations of types whose name is one word; here
 #' names of several words have theirs, too.

@@ -258,6 +258,56 @@ static void test_refusals(cw_ctx *ctx)
     cw_tape_free(tape);
 }
 
+/* Triples with relations of the model's own and negatives it draws: learnt; an unknown relation and a triple alone are
+ * refused; relations need a projection. */
+static void test_triples(cw_ctx *ctx)
+{
+    enum { N = 6 };
+    cw_option with[SMALL + 2];
+    memcpy(with, small, sizeof small);
+    with[SMALL] = (cw_option){"relations", NULL, 2};
+    CHECK(!cw_model_make(ctx, &cw_bert_class, with, SMALL + 1, 1, 5), "relations without a projection");
+    expect_error(ctx, CW_ERR_ARGUMENT, "need a projection");
+    with[SMALL + 1] = (cw_option){"projection", NULL, 8};
+    cw_model *m = cw_model_make(ctx, &cw_bert_class, with, SMALL + 2, 1, 5);
+    cw_tape *tape = cw_tape_new(ctx);
+    int32_t head[3 * N], tail[3 * N], length[N], relation[N];
+    for (int i = 0; i < N; i++) {
+        head[3 * i] = tail[3 * i] = 2, head[3 * i + 2] = tail[3 * i + 2] = 3;
+        head[3 * i + 1] = 5 + i, tail[3 * i + 1] = 12 + i, length[i] = 3, relation[i] = i == 5;
+    }
+    float apart[N] = {0, 0, 0, 0, 0, 1};
+    cw_array item[] = {ints("headId", head, 3 * N), ints("headLength", length, N), ints("tailId", tail, 3 * N),
+                       ints("tailLength", length, N), ints("relationId", relation, N),
+                       {.name = "apart", .type = CW_ARRAY_F32, .ndim = 1, .dim = {N}, .data = apart}};
+    const cw_optimizer adam = {.kind = CW_ADAMW, .lr = 0.005f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f,
+                               .total_steps = 80};
+    cw_trainer *tr = m ? cw_trainer_new(m, tape, cw_model_task(&cw_bert_class, "triplet"), &adam, NULL, NULL, 0, NULL, 9)
+                       : NULL;
+    cw_step_report report = {0};
+    double first = 0, seen[2] = {0, 0};
+    for (int i = 0; tr && i < 80; i++) {
+        cw_trainer_micro(tr, item, 6, 0, NULL, 1.0f, &report);
+        if (i < 2) seen[i] = report.total;
+        if (i == 0) first = report.total;
+        if (i == 0) cw_trainer_abandon(tr), tr->step++; /* the same weights, other negatives */
+        else cw_trainer_apply(tr, &report);
+    }
+    cw_trainer_micro(tr, item, 6, 0, NULL, 1.0f, &report);
+    CHECK(ctx->status == CW_OK && report.total < 0.5 * first, "%s: from %g to %g", ctx->text, first, report.total);
+    CHECK(seen[0] != seen[1], "the same negatives in every step: %g", seen[0]);
+    relation[2] = 2;
+    cw_trainer_micro(tr, item, 6, 0, NULL, 1.0f, &report);
+    expect_error(ctx, CW_ERR_ARGUMENT, "relation 2 is none of 2");
+    relation[2] = 0;
+    for (int i = 0; i < 6; i++) item[i].dim[0] = i == 0 || i == 2 ? 3 : 1;
+    cw_trainer_micro(tr, item, 6, 0, NULL, 1.0f, &report);
+    expect_error(ctx, CW_ERR_ARGUMENT, "one triple");
+    cw_trainer_free(tr);
+    cw_tape_free(tape);
+    cw_model_free(m);
+}
+
 /* Many texts at once are embedded in blocks: as one by one. */
 static void test_blocks(cw_ctx *ctx)
 {
@@ -302,6 +352,7 @@ int main(void)
     test_learns(ctx);
     test_refusals(ctx);
     test_blocks(ctx);
+    test_triples(ctx);
     CHECK(ctx->memory.bytes == 0, "%lld bytes left", (long long)ctx->memory.bytes);
     cw_ctx_free(ctx);
     return test_end();
