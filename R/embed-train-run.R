@@ -8,13 +8,23 @@
 ## how$keepBest the weights of the epoch of best accuracy come back.
 .tune <- function(model, data, s, key, verbose, how = .scgptRun(model, data, s),
     saving = NULL) {
+    .inWorld(.tuneHere(model, data, .withProcesses(s), key,
+        verbose && .isFirst(), how, if (.isFirst()) saving
+    ))
+}
+
+.tuneHere <- function(model, data, s, key, verbose, how, saving) {
+    if (.world()$size > 1L) {
+        key <- .sharedPlan(list(fingerprint = .tuningPrint(data, s),
+            key = key))$key
+    }
     held <- .tuningHeld(data, s$valid, key)
     seen <- setdiff(seq_along(data$cells), held)
-    steps <- ceiling(length(seen) / s$batchSize)
+    steps <- ceiling(length(seen) / (s$batchSize * .processes(s)))
     .checkMemory(model, min(s$batchSize, length(seen)),
         min(nrow(data$values), how$reading$maxLength), 0, TRUE, "batchSize"
     )
-    last <- .tuningLast(data, s, saving)
+    last <- .ofFirst(.tuningLast(data, s, saving))
     if (!is.null(last)) {
         key <- last$key
     }
@@ -27,13 +37,16 @@
     )
     log <- list()
     if (!is.null(last)) {
-        .engineResume(model, last$file)
+        if (.isFirst()) .engineResume(model, last$file)
         log <- split(last$history, last$history$epoch)
         .say(verbose, "Going on after epoch ", length(log), " of ", s$epochs,
             "."
         )
     }
-    best <- .bestFile(how, saving)
+    best <- if (.isFirst()) .bestFile(how, saving)
+    if (.world()$size > 1L) {
+        .engineShare(model)
+    }
     bar <- .progressStart("Training ", s$epochs * steps, verbose,
         length(log) * steps
     )
@@ -44,7 +57,9 @@
     status <- "finished"
     for (epoch in seq(length(log) + 1, length.out = s$epochs - length(log))) {
         row <- tryCatch(.tuneEpoch(model, data, s, seen, epoch, key, bar, how),
-            interrupt = function(e) NULL
+            interrupt = function(e) {
+                if (.world()$size > 1L) .worldFails("it was stopped", TRUE)
+            }
         )
         if (is.null(row)) {
             status <- "stopped"
@@ -62,6 +77,9 @@
         s$epochs, " epochs of ", how$what, " (", s$train, ")",
         .takeBest(model, best, log)
     )
+    if (.world()$size > 1L && isTRUE(how$keepBest)) {
+        .engineShare(model)
+    }
     history <- do.call(rbind, log)
     rownames(history) <- NULL
     model@state$history <- history
@@ -133,7 +151,8 @@
     if (!identical(old$print, .tuningPrint(data, s)) ||
         NROW(old$history$epoch) > s$epochs) {
         .stopArgument("dir", "is \"", saving$dir, "\", which holds another ",
-            "run (of other cells or settings, or of more epochs); choose ",
+            "run (of other cells, settings or number of processes, or of ",
+            "more epochs); choose ",
             "another folder."
         )
     }
@@ -166,10 +185,14 @@
     started <- proc.time()[["elapsed"]]
     order <- seen[.Call(cw_r_permutation, length(seen), as.double(key),
         epoch) + 1L]
-    parts <- split(order, (seq_along(order) - 1L) %/% s$batchSize)
+    parts <- split(order, (seq_along(order) - 1L) %/%
+        (s$batchSize * .processes(s)))
     losses <- vector("list", length(parts))
+    world <- .world()
     for (i in seq_along(parts)) {
-        step <- .engineMicro(model, .tuningBatch(model, data, parts[[i]]))
+        own <- .ownCells(parts[[i]], world)
+        step <- .engineMicro(model, if (length(own)) .tuningBatch(model, data,
+            own), world$rank, last = TRUE)
         update <- .engineApply(model)
         losses[[i]] <- c(step$value, total = step$total)
         .progressTick(bar, (epoch - 1) * length(parts) + i,

@@ -207,7 +207,8 @@ setMethod("show", "SFModel", function(object) {
     } else {
         cat("  training: ", state$status, " after ", run$step, " of ",
             run$total, " steps (", .epochsDone(run), " of ", run$epochs,
-            " epochs), prior ", run$prior, "\n",
+            " epochs)", .byProcesses(run$settings), ", prior ", run$prior,
+            "\n",
             sep = ""
         )
     }

@@ -72,14 +72,18 @@
     )
 }
 
-## One micro-batch: list(value, weighted, report, total). weights: of single
-## losses, for this call.
+## One micro-batch: list(value, weighted, report, total), of all processes.
+## inputs NULL: this one has no cells. weights: of single losses, for this call.
+## last: the update follows.
 .engineMicro <- function(model, inputs, micro = 0, gradWeight = 1,
-    weights = NULL) {
-    .Call(cw_r_train_micro, model@ptr, inputs,
-        list(micro = as.double(micro), gradWeight = gradWeight), weights
+    weights = NULL, last = FALSE) {
+    .Call(cw_r_train_micro, model@ptr, inputs, list(micro = as.double(micro),
+        gradWeight = gradWeight, last = last), weights
     )
 }
+
+## The run that has begun is rank 0's at all processes from now on.
+.engineShare <- function(model) .Call(cw_r_train_share, model@ptr)
 
 ## The update: list(gradNorm, lr, step, discarded, dropped).
 .engineApply <- function(model) .Call(cw_r_train_apply, model@ptr)

@@ -283,7 +283,8 @@ setMethod(".showBody", "PretrainPlan", function(x) {
     vocab <- .checkVocab(.readJson(plan$files$vocab), plan$files$vocab)
     files <- do.call(rbind, lapply(plan$paths, .dryFile, c = c, vocab = vocab,
         windows = list(batchSize = c$data.batch_size,
-            accumulate = c$data.gradient_accumulation_steps
+            accumulate = c$data.gradient_accumulation_steps,
+            processes = .world()$size
         )
     ))
     bad <- files$problem[nzchar(files$problem)]
@@ -307,17 +308,19 @@ setMethod(".showBody", "PretrainPlan", function(x) {
             .bytes(.memoryLimit())))
     )
     .report("PretrainPlan", .verdict(c(
-        sprintf("%s: %s, %s, at most %s (%d of warm-up)",
+        sprintf("%s: %s, %s, at most %s (%d of warm-up)%s",
             if (all(checks$holds)) "Ready" else "Not ready",
             .count(nrow(files), "file"), .count(sum(files$cells), "cell"),
             .count(steps, "step"),
-            as.integer(floor(steps * c$scheduler.warmup_ratio))),
+            as.integer(floor(steps * c$scheduler.warmup_ratio)),
+            .byProcesses(list(processes = .world()$size))),
         paste0("Memory of a batch about ", .bytes(bytes), ", time about ",
             if (is.na(total)) "unknown" else .duration(total)),
         checks$note[!checks$holds], plan$notes
     ), holds = all(checks$holds)), list(files = files, checks = checks),
     list(steps = steps, warmup = floor(steps * c$scheduler.warmup_ratio),
-        bytes = bytes, seconds = total, module = plan$module
+        bytes = bytes, seconds = total, module = plan$module,
+        processes = .world()$size
     ))
 }
 

@@ -38,9 +38,11 @@
 #'   a cluster sends before it kills) stops within the step, writes a checkpoint
 #'   and returns the model; the script then ends with exit code 75, "to be
 #'   called again", `Rscript -e` with 0.
+#'   `mpirun -n 4 causeway pretrain sfm_pretrain.yaml` trains in four processes,
+#'   `data.batch_size` cells each, see [trainModel()].
 #'   `logs/sfm_pretrain.jsonl` in `dir` has one JSON object a line: `event`
 #'   ("begin", "resume", "step", "stopped", "finished"), `time`, `step`,
-#'   `total` (steps); of a step `epoch`, every loss, their sum `loss`, `gradNorm`, `lr`, `seconds`. After
+#'   `total` (steps), at the start `processes`; of a step `epoch`, every loss, their sum `loss`, `gradNorm`, `lr`, `seconds`. After
 #'   a kill steps since the last checkpoint come again.
 #'
 #' @param config path of the YAML file. Needs the package yaml.
@@ -55,7 +57,7 @@
 #' @return The trained [FoundationModel-class], invisibly; with `dryRun` a
 #'   [CausewayReport-class] with the tables `files` (cells, genes, share of
 #'   them in the vocabulary, missing columns, steps) and `checks`, and the
-#'   facts `steps`, `warmup`, `bytes`, `seconds` (of all steps, told from one
+#'   facts `steps`, `warmup`, `processes`, `bytes`, `seconds` (of all steps, told from one
 #'   batch; `NA` where memory is too short to try). Steps are counted from all
 #'   cells stored, the filters may leave fewer.
 #' @section Errors: a configuration that can't be used, by key and line; a
@@ -89,6 +91,14 @@ pretrain <- function(config, dir = NULL, dryRun = FALSE, resume = NULL,
     if (!is.null(resume)) {
         .checkFlag(resume, "resume")
     }
+    done <- .inWorld(.pretrainHere(config, dir, dryRun, resume, init, threads,
+        verbose && .isFirst()
+    ))
+    if (dryRun) done else invisible(done)
+}
+
+.pretrainHere <- function(config, dir, dryRun, resume, init, threads,
+    verbose) {
     plan <- .pretrainPlan(.readConfig(config), dir, init, verbose)
     if (dryRun) {
         return(.dryRun(plan, threads, verbose))
@@ -112,7 +122,7 @@ pretrain <- function(config, dir = NULL, dryRun = FALSE, resume = NULL,
 .runPretrain <- function(model, plan, verbose) {
     state <- model@state
     state$config <- .configJsonOf(plan$config)
-    state$logFile <- file.path(plan$dir, .logFolder,
+    state$logFile <- if (.isFirst()) file.path(plan$dir, .logFolder,
         paste0(plan$module, "_pretrain.jsonl")
     )
     state$logEvent <- if (is.null(state$run)) "begin" else "resume"
@@ -128,12 +138,14 @@ pretrain <- function(config, dir = NULL, dryRun = FALSE, resume = NULL,
         interrupt = function(e) TRUE
     )
     if (told) {
-        message("Stopped before the first step; call it again to begin.")
+        if (.isFirst()) {
+            message("Stopped before the first step; call it again to begin.")
+        }
         state$status <- "stopped"
         return(invisible(model))
     }
     .logRun(state, state$status)
-    if (state$status == "finished") {
+    if (state$status == "finished" && .isFirst()) {
         .refreshWeights(model, plan$dir)
     }
     invisible(model)
@@ -317,6 +329,8 @@ pretrain <- function(config, dir = NULL, dryRun = FALSE, resume = NULL,
     line <- .jsonText(c(list(event = event,
         time = format(Sys.time(), "%Y-%m-%dT%H:%M:%OS3Z", tz = "UTC"),
         step = step, total = state$run$total
+    ), if (event %in% c("begin", "resume")) list(
+        processes = .processes(state$run$settings)
     ), values), FALSE)
     writeLines(as.character(line), state$logOpen)
     flush(state$logOpen)

@@ -145,7 +145,7 @@
 
 ## Optimizer steps of each part in one epoch: no step spans two files.
 .windowsOf <- function(cells, s) {
-    ceiling(ceiling(cells / s$batchSize) / s$accumulate)
+    ceiling(ceiling(cells / (s$batchSize * .processes(s))) / s$accumulate)
 }
 
 ## Epoch (from 0), file (from 1) and window in it (from 0) of a step (from 0).

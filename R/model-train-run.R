@@ -33,6 +33,13 @@
 ## arrange: what is done to the prepared cells of an EFM.
 .trainModel <- function(model, x, how, settings, epochs, prior, resume,
     saving, seed, verbose, arrange = identity) {
+    invisible(.inWorld(.trainHere(model, x, how, .withProcesses(settings),
+        epochs, prior, resume, if (.isFirst()) saving, seed, verbose, arrange
+    )))
+}
+
+.trainHere <- function(model, x, how, settings, epochs, prior, resume,
+    saving, seed, verbose, arrange) {
     if (!is.null(epochs)) {
         epochs <- .checkNumber(epochs, "epochs", 1, 1e6, whole = TRUE)
     }
@@ -40,6 +47,7 @@
         .checkFlag(resume, "resume")
     }
     .checkFlag(verbose, "verbose")
+    verbose <- verbose && .isFirst()
     state <- model@state
     if (isTRUE(resume)) {
         if (is.null(state$run)) {
@@ -56,9 +64,9 @@
     on.exit(if (!done) state$conditions <- before)
     edges <- .priorTokens(prior, model@vocab)
     set <- .trainingSet(model, x, how, arrange, edges, resume, verbose)
-    plan <- .planRun(model, set, settings, epochs, edges, resume, seed,
-        verbose
-    )
+    plan <- .sharedPlan(.planRun(model, set, settings, epochs, edges, resume,
+        seed, verbose
+    ))
     if (plan$total <= plan$step) {
         .say(verbose, "The run has finished (", plan$epochs, " epochs); ",
             "raise 'epochs' to go on, or say resume = FALSE."
@@ -79,7 +87,8 @@
         if (length(set$cells) > 1L) paste("of", length(set$cells), "files "),
         "x ", set$genes, " genes (", set$report$tfs, " TFs), ",
         plan$epochs, " epochs, ", plan$total - plan$step, " steps",
-        if (is(model, "SFModel")) paste0("; prior ", plan$prior), "."
+        if (is(model, "SFModel")) paste0("; prior ", plan$prior),
+        .byProcesses(plan$settings), "."
     )
     .saveRun(model)
     .runSteps(model, set, verbose)
@@ -120,9 +129,13 @@
     old <- model@state$run
     print <- set$print
     sameData <- !is.null(old) && identical(old$fingerprint, print)
-    same <- sameData && isTRUE(all.equal(old$settings, settings,
+    bare <- function(s) s[setdiff(names(s), "processes")]
+    same <- sameData && isTRUE(all.equal(bare(old$settings), bare(settings),
         tolerance = 1e-12
     ))
+    if (!isFALSE(resume) && same) {
+        .sameProcesses(old)
+    }
     if (isTRUE(resume) && !sameData) {
         .stopArgument("resume", "is TRUE, but 'x', 'prior' or the way they ",
             "are read differ from the run that stopped. Give the same, or ",
@@ -205,7 +218,7 @@
     ## first what may fail for want of memory: then the old run is still whole
     room <- rbind(log, .emptyLog(plan$total - plan$step, model))
     keep <- state$trainFile
-    if (plan$goesOn && is.null(keep)) {
+    if (plan$goesOn && is.null(keep) && .isFirst()) {
         folder <- tempfile("causeway-train-")
         dir.create(folder)
         on.exit(unlink(folder, recursive = TRUE, expand = FALSE))
@@ -213,8 +226,11 @@
         keep <- .engineLatest(folder)
     }
     .beginEngine(model, plan, edges)
-    if (plan$goesOn) {
+    if (plan$goesOn && .isFirst()) {
         .engineResume(model, keep)
+    }
+    if (.world()$size > 1L) {
+        .engineShare(model)
     }
     ## A state that waited on disk since loadModel() has been read now.
     if (!is.null(state$trainFile)) {
@@ -249,10 +265,16 @@
             }
             "finished"
         },
-        interrupt = function(e) "stopped"
+        interrupt = function(e) {
+            if (.world()$size > 1L) .worldFails("it was stopped", TRUE)
+            "stopped"
+        }
     )
     state$status <- status
     .progressDone(bar)
+    if (!.isFirst()) {
+        return(invisible())
+    }
     if (status == "stopped") {
         .saveRun(model)
         message("Training stopped after ", state$run$step, " of ",
@@ -303,7 +325,8 @@
     state$epochPlan
 }
 
-## One optimizer step: `accumulate` batches, then the update. The update and
+## One optimizer step: `accumulate` batches, each shared out among the
+## processes, then the update. The update and
 ## its record can't be parted by an interrupt.
 .trainStep <- function(model, set) {
     state <- model@state
@@ -317,12 +340,16 @@
         epoch * length(set$cells) + at$file - 1L
     )
     cells <- .windowCells(plan$order, at$window, s)
+    world <- .world()
     prior <- if (run$usePrior) {
         c(prior = .priorWeightAt(s$priorWeight, epoch, run$epochs))
     }
     losses <- lapply(seq_along(cells), function(i) {
-        batch <- .tokenBatch(prepared, cells[[i]], plan$conditions)
-        step <- .engineMicro(model, batch, i - 1L, 1 / length(cells), prior)
+        own <- .ownCells(cells[[i]], world)
+        batch <- if (length(own)) .tokenBatch(prepared, own, plan$conditions)
+        step <- .engineMicro(model, batch, (i - 1L) * world$size + world$rank,
+            1 / length(cells), prior, i == length(cells)
+        )
         .stepLosses(step)
     })
     losses <- rowMeans(do.call(cbind, losses))
@@ -356,10 +383,11 @@
 }
 
 .windowCells <- function(order, window, s) {
-    first <- window * s$batchSize * s$accumulate
-    last <- min(length(order), first + s$batchSize * s$accumulate)
+    batch <- s$batchSize * .processes(s)
+    first <- window * batch * s$accumulate
+    last <- min(length(order), first + batch * s$accumulate)
     here <- order[seq(first + 1, last)]
-    unname(split(here, (seq_along(here) - 1L) %/% s$batchSize))
+    unname(split(here, (seq_along(here) - 1L) %/% batch))
 }
 
 .priorWeightAt <- function(weight, epoch, epochs) {

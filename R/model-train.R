@@ -39,6 +39,20 @@
 #'   checkpoint to the numbers of the run that was never stopped. A checkpoint
 #'   is written beside, synced and renamed: what is there is whole.
 #'
+#' @section Several processes: under `mpirun -n 4 Rscript script.R` (or SLURM's
+#'   `srun`) all processes train one model, where the package was built with MPI
+#'   (`engineInfo()$mpi`). Each runs the whole script and reads the same cells;
+#'   a batch is then `batchSize` cells *per process*, shared out evenly, and
+#'   the weights, seed and run are the first one's. Losses are those of one
+#'   process with that larger batch, cells, pairs and masked positions counted
+#'   over all; noise follows the number of a batch, so `accumulate = 4` in one
+#'   process gives the same numbers up to the order of sums where batches are
+#'   full and no `prior` is given. The first process alone prints, and
+#'   writes `dir`. One that fails stops the others with its message, one that is
+#'   killed ends them. A run goes on with as many processes as it began with.
+#'   What else the script does, every process does; `options(causeway.mpi =
+#'   FALSE)` makes each train for itself.
+#'
 #' @section Teacher and student: from one data set alone the published recipe
 #'   learns little; a model taught by a better estimator keeps what that found
 #'   and applies it to cells it never saw. With `teacher = ` a [StateGRN-class]

@@ -198,7 +198,7 @@
     dry <- isTRUE(o[["dry-run"]])
     done <- pretrain(o$x, o$dir, dry, resume, o$init, o$threads, verbose)
     if (dry) {
-        print(done)
+        if (.isFirst()) print(done)
         return(.exitCodes[[if (all(done@tables$checks$holds)) "done" else
             "failed"]])
     }
