@@ -166,22 +166,22 @@ setClass("NovelTypeEvaluation", contains = "CausewayReport")
 ## list(vectors, cells, cellData) of a matrix or of a reduced dimension.
 .cellVectors <- function(x, name) {
     data <- NULL
-    if (.isExperiment(x)) {
+    if (!is.matrix(x)) {
         .checkText(name, "name")
-        has <- if (methods::is(x, "SingleCellExperiment"))
-            SingleCellExperiment::reducedDimNames(x)
+        input <- .readCells(x, .inputArgs())
+        has <- names(input$reductions)
         if (!name %in% has) {
             .stopArgument("name", "is \"", name, "\", which is no reduced ",
                 "dimension of 'x'; ", if (length(has)) paste("there are",
                     .some(has)) else "there are none", ": embedCells(x, model)."
             )
         }
-        data <- SummarizedExperiment::colData(x)
-        x <- SingleCellExperiment::reducedDim(x, name)
+        data <- input$cellData
+        x <- as.matrix(input$reductions[[name]]())
     }
-    if (!is.matrix(x) || !is.numeric(x) || !nrow(x)) {
-        .stopArgument("x", "must be a matrix of cells' vectors, or cells with ",
-            "a reduced dimension; it is a ", class(x)[[1L]], "."
+    if (!is.numeric(x) || !nrow(x)) {
+        .stopArgument("x", "must be a matrix of cells' vectors, cells x width, ",
+            "or cells with a reduced dimension."
         )
     }
     if (!all(is.finite(x))) {
