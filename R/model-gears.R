@@ -25,9 +25,8 @@
 #' @param everyCell the graph of co-expression informs every cell; published
 #'   (FALSE): the first of each batch only, so a prediction depends on its place.
 #' @param epochs,batchSize,lr,weightDecay of Adam.
-#' @param decay factor of the rate after every epoch. The published half leaves
-#'   a small screen untrained, for all that comes after is as much as one more
-#'   epoch; 0.9 with more epochs then does better.
+#' @param decay factor of the rate after every epoch; as published a half, so
+#'   that all epochs after the first move the weights as far as one more.
 #' @param clipValue largest magnitude of a gradient.
 #' @param valid share of the training perturbations that choose the best epoch,
 #'   by the error on the 20 genes that differ most; 0: the last one is taken.

@@ -25,27 +25,27 @@ test_that("links are the strongest of each target", {
 
 test_that("it learns what was measured, and its best epoch is kept", {
     x <- pertScreen()
-    model <- trainModel(x, GEARSParam(hiddenSize = 16, epochs = 12, lr = 0.01,
-        decay = 0.9),
-        "perturbation", go = S4Vectors::metadata(x)$go, seed = 1,
-        verbose = FALSE)
+    run <- function(epochs, ...) {
+        trainModel(x, GEARSParam(hiddenSize = 16, epochs = epochs, lr = 0.01,
+            decay = 0.9), "perturbation", go = S4Vectors::metadata(x)$go,
+            seed = 1, verbose = FALSE, ...)
+    }
+    model <- run(5)
     h <- trainingHistory(model)
-    expect_identical(h$epoch, 1:12)
-    expect_lt(h$autofocus[[12L]], 0.1 * h$autofocus[[1L]])
+    expect_identical(h$epoch, 1:5)
+    expect_lt(h$autofocus[[5L]], h$autofocus[[1L]])
     expect_equal(h$lr[[2L]], h$lr[[1L]] * 0.9, tolerance = 1e-6)
-    expect_lt(min(h$valid), 0.5 * h$valid[[1L]])
     fit <- pertFit()
     told <- predictPerturbation(model, fit@state$names)
     both <- intersect(rownames(told@delta), fit@state$effects$readouts)
     true <- fit@state$effects$T * fit@state$effects$sd
     rownames(true) <- fit@state$effects$readouts
-    r <- cor(c(told@delta[both, ]), c(true[both, ]))
-    expect_gt(r, 0.15)
-    again <- trainModel(x, GEARSParam(hiddenSize = 16, epochs = 12, lr = 0.01,
-        decay = 0.9),
-        "perturbation", go = S4Vectors::metadata(x)$go, seed = 1, threads = 1,
-        verbose = FALSE)
-    expect_identical(trainingHistory(again)[1:4], h[1:4])
+    expect_gt(cor(c(told@delta[both, ]), c(true[both, ])), 0.2)
+    best <- run(which.min(h$valid), threads = 1)
+    expect_identical(predictPerturbation(best, fit@state$names)@delta,
+        told@delta)
+    expect_identical(trainingHistory(best)[1:4],
+        h[seq_len(which.min(h$valid)), 1:4])
 })
 
 test_that("unseen genes are flagged", {

@@ -78,10 +78,12 @@ static cw_tensor *table(cw_params *p, int64_t rows, int64_t d, const char *name,
     return x;
 }
 
+/* Begun as published, by PyTorch's xavier_normal_: dimensions after the second count for both fans. */
 static cw_tensor *per_gene(cw_params *p, int ndim, const int64_t *dim, const char *name)
 {
     cw_tensor *x = cw_params_add(p, CW_WEIGHT, ndim, dim, "%s", name);
-    if (x) cw_init_normal(x, cw_init_stream(p), 1.0f);
+    double fans = (double)(dim[0] + dim[1]) * (ndim > 2 ? (double)dim[2] : 1.0);
+    if (x) cw_init_normal(x, cw_init_stream(p), (float)sqrt(2.0 / fans));
     return x;
 }
 
