@@ -10,6 +10,9 @@
 #' In independent comparisons, and in ours, GEARS does not beat the mean of the
 #' measured perturbations or a linear model on genes that were not perturbed.
 #' [evaluatePerturbationModel()] says how it does on your screen, beside these.
+#' Its skill counts errors in units of each gene's standard deviation in control
+#' cells, while GEARS learns log values, so genes that hardly vary weigh against
+#' it; table `published` of `splits = "gears"` has errors of log values.
 #'
 #' @param hiddenSize width of all embeddings.
 #' @param geneLayers,goLayers convolutions on the graph of co-expression, on
