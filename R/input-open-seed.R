@@ -78,15 +78,23 @@ setClass("CellFileSeed", contains = "Array", slots = c(file = "character",
         rows <- length(read)
     }
     m <- .atFile(seed@file, .Call(cw_r_cells_read, seed@file, layout,
-        as.integer(unique) - 1L, place
+        as.integer(unique) - 1L, place, .threads()
     ))
-    m <- methods::new("dgCMatrix", i = m$i, p = m$p, x = m$x,
-        Dim = c(as.integer(rows), length(unique))
-    )
+    m <- .columnsOf(m, c(as.integer(rows), length(unique)))
     again <- if (length(genes) != length(read)) match(genes, read)
     order <- if (!identical(unique, cells)) match(cells, unique)
     if (!is.null(again)) m <- m[again, , drop = FALSE]
     if (!is.null(order)) m <- m[, order, drop = FALSE]
+    m
+}
+
+## A dgCMatrix of what the engine has checked already.
+.columnsOf <- function(parts, dim) {
+    m <- methods::new("dgCMatrix")
+    m@Dim <- dim
+    m@p <- parts$p
+    m@i <- parts$i
+    m@x <- parts$x
     m
 }
 

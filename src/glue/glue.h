@@ -220,13 +220,13 @@ SEXP cw_r_h5_look(SEXP path, SEXP name);
 SEXP cw_r_h5_values(SEXP path, SEXP name, SEXP member);
 SEXP cw_r_h5_put(SEXP path, SEXP steps, SEXP fresh);
 SEXP cw_r_cells_check(SEXP path, SEXP layout);
-SEXP cw_r_cells_read(SEXP path, SEXP layout, SEXP cells, SEXP place);
+SEXP cw_r_cells_read(SEXP path, SEXP layout, SEXP cells, SEXP place, SEXP threads);
 SEXP cw_r_cells_offsets(SEXP path, SEXP layout, SEXP first, SEXP n);
 
 #define CW_CELLS_ENTRIES                                                                                               \
     {"cw_r_h5_plugins", (DL_FUNC)&cw_r_h5_plugins, 1}, {"cw_r_h5_look", (DL_FUNC)&cw_r_h5_look, 2},                    \
         {"cw_r_h5_values", (DL_FUNC)&cw_r_h5_values, 3}, {"cw_r_h5_put", (DL_FUNC)&cw_r_h5_put, 3},                    \
-        {"cw_r_cells_check", (DL_FUNC)&cw_r_cells_check, 2}, {"cw_r_cells_read", (DL_FUNC)&cw_r_cells_read, 4},        \
+        {"cw_r_cells_check", (DL_FUNC)&cw_r_cells_check, 2}, {"cw_r_cells_read", (DL_FUNC)&cw_r_cells_read, 5},        \
         {"cw_r_cells_offsets", (DL_FUNC)&cw_r_cells_offsets, 4}
 
 /* ---- pooled estimators (r_estimators.c) ------------------------------------------------------------------------ */

@@ -11,6 +11,7 @@
 /* What a call has of the engine while R makes vectors, which may jump: the finalizer then frees it. */
 typedef struct held {
     cw_ctx *ctx;
+    cw_h5 *file; /* where R makes vectors while it is open */
     cw_h5_item item;
     cw_h5_names children, attributes, members;
     cw_h5_values *attribute; /* one for each of attributes */
@@ -31,19 +32,20 @@ static void release(SEXP guard)
         cw_h5_names_free(x->ctx, &x->members);
         cw_h5_values_free(x->ctx, &x->values);
         cw_h5_block_free(x->ctx, &x->block);
+        cw_h5_close(x->ctx, x->file);
         cw_ctx_free(x->ctx);
     }
     R_Free(x);
 }
 
 /* A context to read with. The caller protects *guard and gives it to release() at the end. */
-static held *hold(SEXP *guard)
+static held *hold(SEXP *guard, int threads)
 {
     *guard = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
     R_RegisterCFinalizer(*guard, release);
     held *x = R_Calloc(1, held);
     R_SetExternalPtrAddr(*guard, x);
-    x->ctx = cw_glue_enter(1);
+    x->ctx = cw_glue_enter(threads);
     UNPROTECT(1);
     return x;
 }
@@ -115,7 +117,7 @@ SEXP cw_r_h5_look(SEXP path, SEXP name)
     const char *file = cw_glue_path(path), *which = text_of(name, "a name");
     SEXP guard;
     int found = 0;
-    held *x = hold(&guard);
+    held *x = hold(&guard, 1);
     PROTECT(guard);
     look(x, file, which, &found);
     cw_glue_pause(x->ctx);
@@ -148,7 +150,7 @@ SEXP cw_r_h5_values(SEXP path, SEXP name, SEXP member)
     const char *file = cw_glue_path(path), *which = text_of(name, "a name");
     const char *part = Rf_isNull(member) ? NULL : text_of(member, "a member");
     SEXP guard;
-    held *x = hold(&guard);
+    held *x = hold(&guard, 1);
     PROTECT(guard);
     cw_h5 *h = cw_h5_open(x->ctx, file, 0);
     if (h) cw_h5_values_read(x->ctx, &x->values, h, which, part);
@@ -193,8 +195,9 @@ SEXP cw_r_cells_check(SEXP path, SEXP layout)
     return out;
 }
 
-/* cells: numbers from 0, ascending; place: of each gene its row from 0 or -1, or NULL. -> list(p, i, x) */
-SEXP cw_r_cells_read(SEXP path, SEXP layout, SEXP cells, SEXP place)
+/* cells: numbers from 0, ascending; place: of each gene its row from 0 or -1, or NULL. -> list(p, i, x). Where the number
+ * of entries is known beforehand they are read into R's vectors at once. */
+SEXP cw_r_cells_read(SEXP path, SEXP layout, SEXP cells, SEXP place, SEXP threads)
 {
     static const char *const parts[] = {"p", "i", "x"};
     const char *file = cw_glue_path(path);
@@ -202,26 +205,44 @@ SEXP cw_r_cells_read(SEXP path, SEXP layout, SEXP cells, SEXP place)
     if (TYPEOF(cells) != INTSXP) Rf_error("internal error: cells must be integers");
     if (!Rf_isNull(place) && (TYPEOF(place) != INTSXP || (int64_t)Rf_xlength(place) != m.genes))
         Rf_error("internal error: one place for each gene");
-    int64_t n = (int64_t)Rf_xlength(cells);
+    int64_t n = (int64_t)Rf_xlength(cells), room = -1;
     SEXP guard;
-    held *x = hold(&guard);
+    held *x = hold(&guard, cw_glue_threads(threads));
     PROTECT(guard);
-    cw_h5 *h = cw_h5_open(x->ctx, file, 0);
-    if (h)
-        cw_h5_cells_read(x->ctx, &x->block, h, &m, INTEGER(cells), n, Rf_isNull(place) ? NULL : INTEGER(place));
-    cw_h5_close(x->ctx, h);
-    if (x->ctx->status == CW_OK && x->block.entries > INT_MAX)
-        cw_fail(x->ctx, CW_ERR_MEMORY, "%lld values at once; R takes 2^31 - 1: read fewer cells or genes",
-                (long long)x->block.entries);
+    x->file = cw_h5_open(x->ctx, file, 0);
+    if (x->file && Rf_isNull(place)) room = cw_h5_cells_room(x->ctx, x->file, &m, INTEGER(cells), n);
     cw_glue_pause(x->ctx);
     SEXP out = PROTECT(cw_glue_list(3, parts));
     SET_VECTOR_ELT(out, 0, Rf_allocVector(INTSXP, (R_xlen_t)n + 1));
-    SET_VECTOR_ELT(out, 1, Rf_allocVector(INTSXP, (R_xlen_t)x->block.entries));
-    SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, (R_xlen_t)x->block.entries));
+    if (room > 0 && room <= INT_MAX) {
+        SET_VECTOR_ELT(out, 1, Rf_allocVector(INTSXP, (R_xlen_t)room));
+        SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, (R_xlen_t)room));
+    } else
+        room = 0;
+    cw_glue_resume(x->ctx);
+    if (room)
+        cw_h5_cells_read_into(x->ctx, &x->block, INTEGER(VECTOR_ELT(out, 1)), REAL(VECTOR_ELT(out, 2)), room, x->file, &m,
+                              INTEGER(cells), n);
+    else
+        cw_h5_cells_read(x->ctx, &x->block, x->file, &m, INTEGER(cells), n, Rf_isNull(place) ? NULL : INTEGER(place));
+    if (x->ctx->status == CW_OK && x->block.entries > INT_MAX)
+        cw_fail(x->ctx, CW_ERR_MEMORY, "%lld values at once; R takes 2^31 - 1: read fewer cells or genes",
+                (long long)x->block.entries);
+    cw_h5_close(x->ctx, x->file);
+    x->file = NULL;
+    cw_glue_pause(x->ctx);
+    R_xlen_t kept = (R_xlen_t)x->block.entries;
     for (int64_t j = 0; j <= n; j++) INTEGER(VECTOR_ELT(out, 0))[j] = (int)x->block.start[j];
-    if (x->block.entries > 0) {
-        memcpy(INTEGER(VECTOR_ELT(out, 1)), x->block.row, (size_t)x->block.entries * sizeof(int));
-        memcpy(REAL(VECTOR_ELT(out, 2)), x->block.value, (size_t)x->block.entries * sizeof(double));
+    if (room) { /* a zero that was stored isn't kept */
+        for (int k = 1; k < 3 && kept < (R_xlen_t)room; k++)
+            SET_VECTOR_ELT(out, k, Rf_xlengthgets(VECTOR_ELT(out, k), kept));
+    } else {
+        SET_VECTOR_ELT(out, 1, Rf_allocVector(INTSXP, kept));
+        SET_VECTOR_ELT(out, 2, Rf_allocVector(REALSXP, kept));
+        if (kept > 0) {
+            memcpy(INTEGER(VECTOR_ELT(out, 1)), x->block.row, (size_t)kept * sizeof(int));
+            memcpy(REAL(VECTOR_ELT(out, 2)), x->block.value, (size_t)kept * sizeof(double));
+        }
     }
     release(guard);
     UNPROTECT(2);

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "io/h5_cells.h"
+#include "io/h5_write.h"
 
 #ifdef CW_HAVE_HDF5
 #include <hdf5.h>
@@ -196,6 +197,106 @@ static void mutated(void)
 }
 
 /* Cut off anywhere; HDF5 must see that, for the end of the file stands in its first block. */
+/* Many pieces, values of every kind, a reader ahead or not, into given arrays or not: the same to the bit. */
+enum { MANY = 700, WIDE = 1000 };
+
+static void pieces(void)
+{
+    static int32_t index[MANY * WIDE], cell[MANY], place[WIDE], row[MANY * WIDE];
+    static double value[MANY * WIDE], offset[MANY + 1], to[MANY * WIDE];
+    int64_t n = 0;
+    for (int c = 0; c < MANY; c++) {
+        for (int g = 0; c % 50 != 7 && g < WIDE; g++)
+            if (draw() % 8 < 5) index[n] = g, value[n++] = draw() % 9; /* zeros, too */
+        cell[c] = c, offset[c + 1] = (double)n;
+    }
+    for (int g = 0; g < WIDE; g++) place[g] = g % 3 ? -1 : WIDE / 3 - g / 3;
+    CHECK(n > 3 << 17, "%lld entries are one piece", (long long)n);
+    for (int type = 0; type < 3; type++) {
+        static const cw_h5_put_type types[] = {CW_H5_PUT_F64, CW_H5_PUT_F32, CW_H5_PUT_I32};
+        cw_ctx *ctx = cw_ctx_new(NULL);
+        cw_h5 *h = cw_h5_create(ctx, path_of_test);
+        cw_h5_put_group(ctx, h, "X");
+        cw_h5_put_table(ctx, h, "X/data", &(cw_h5_put_data){types[type], 1, {n}, .number = value});
+        cw_h5_put_table(ctx, h, "X/indices", &(cw_h5_put_data){CW_H5_PUT_I32, 1, {n}, .whole = index});
+        cw_h5_put_table(ctx, h, "X/indptr", &(cw_h5_put_data){CW_H5_PUT_I64, 1, {MANY + 1}, .number = offset});
+        cw_h5_close(ctx, h);
+        cw_h5_cells m = {.name = "X", .sparse = 1, .by_cell = 1, .cells = MANY, .genes = WIDE};
+        h = cw_h5_open(ctx, path_of_test, 0);
+        cw_h5_cells_check(ctx, &m, h);
+        CHECK(cw_h5_cells_room(ctx, h, &m, cell, MANY) == n && cw_h5_cells_room(ctx, h, &m, cell + 9, 1) ==
+              (int64_t)(offset[10] - offset[9]), "room: %s", ctx->text);
+        for (int way = 0; way < 6; way++) {
+            ctx->threads = 1 + way % 2;
+            cw_h5_block b;
+            if (way / 2 == 2) cw_h5_cells_read_into(ctx, &b, row, to, n, h, &m, cell, MANY);
+            else cw_h5_cells_read(ctx, &b, h, &m, cell, MANY, way / 2 ? place : NULL);
+            int64_t k = 0;
+            int same = ctx->status == CW_OK;
+            for (int c = 0; same && c < MANY; c++) {
+                for (int64_t e = (int64_t)offset[c]; way / 2 != 1 && e < (int64_t)offset[c + 1]; e++)
+                    if (value[e] != 0) same = same && b.row[k] == index[e] && b.value[k] == value[e], k++;
+                for (int64_t e = (int64_t)offset[c + 1] - 1; way / 2 == 1 && e >= (int64_t)offset[c]; e--)
+                    if (value[e] != 0 && place[index[e]] >= 0)
+                        same = same && b.row[k] == place[index[e]] && b.value[k] == value[e], k++;
+                same = same && b.start[c + 1] == k;
+            }
+            CHECK(same && b.entries == k && (b.row == row) == (way / 2 == 2), "type %d, way %d: %s", type, way, ctx->text);
+            cw_h5_block_free(ctx, &b);
+        }
+        cw_h5_block b;
+        CHECK(cw_h5_cells_read_into(ctx, &b, row, to, 5, h, &m, cell, MANY) == CW_ERR_ARGUMENT, "too little room");
+        cw_ctx_clear(ctx);
+        cw_h5_close(ctx, h);
+        CHECK(ctx->memory.bytes == 0, "%lld bytes left", (long long)ctx->memory.bytes);
+        cw_ctx_free(ctx);
+    }
+}
+
+/* More than 2^31 entries, of which the last cell's (or gene's) are written; the others are what HDF5 fills in. */
+static void beyond_32_bits(void)
+{
+    enum { ACROSS = 30000, SLICES = 71600 };
+    const hsize_t entries = (hsize_t)ACROSS * SLICES, chunk = 1 << 16;
+    static int32_t index[ACROSS];
+    static int64_t offset[SLICES + 1];
+    for (int i = 0; i < ACROSS; i++) index[i] = i;
+    for (int i = 0; i <= SLICES; i++) offset[i] = (int64_t)i * ACROSS;
+    hid_t file = H5Fcreate(path_of_test, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t group = H5Gcreate2(file, "X", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), create = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t space = H5Screate_simple(1, &entries, NULL);
+    const float fill = 3;
+    H5Pset_chunk(create, 1, &chunk), H5Pset_fill_value(create, H5T_NATIVE_FLOAT, &fill);
+    hid_t data = H5Dcreate2(group, "data", H5T_NATIVE_FLOAT, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    hid_t indices = H5Dcreate2(group, "indices", H5T_NATIVE_INT32, space, H5P_DEFAULT, create, H5P_DEFAULT);
+    hsize_t from = entries - ACROSS, count = ACROSS, offsets = SLICES + 1;
+    hid_t memory = H5Screate_simple(1, &count, NULL), line = H5Screate_simple(1, &offsets, NULL);
+    H5Sselect_hyperslab(space, H5S_SELECT_SET, &from, NULL, &count, NULL);
+    CHECK(H5Dwrite(indices, H5T_NATIVE_INT32, memory, space, H5P_DEFAULT, index) >= 0, "indices");
+    hid_t indptr = H5Dcreate2(group, "indptr", H5T_NATIVE_INT64, line, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    CHECK(H5Dwrite(indptr, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, offset) >= 0, "offsets");
+    H5Dclose(indptr), H5Dclose(indices), H5Dclose(data), H5Sclose(line), H5Sclose(memory), H5Sclose(space);
+    H5Pclose(create), H5Gclose(group), H5Fclose(file);
+    cw_ctx *ctx = cw_ctx_new(NULL);
+    cw_h5 *h = cw_h5_open(ctx, path_of_test, 0);
+    static int32_t place[SLICES];
+    for (int i = 0; i < SLICES; i++) place[i] = i - SLICES + 1;
+    for (int by_cell = 0; by_cell < 2; by_cell++) {
+        cw_h5_cells m = {.name = "X", .sparse = 1, .by_cell = by_cell};
+        m.cells = by_cell ? SLICES : ACROSS, m.genes = by_cell ? ACROSS : SLICES;
+        CHECK(cw_h5_cells_check(ctx, &m, h) == CW_OK && m.entries > INT32_MAX, "%s", ctx->text);
+        const int32_t cell[] = {(int32_t)m.cells - 1};
+        cw_h5_block b;
+        cw_h5_cells_read(ctx, &b, h, &m, cell, 1, by_cell ? NULL : place);
+        int64_t n = by_cell ? ACROSS : 1;
+        CHECK(ctx->status == CW_OK && b.entries == n && b.row[n - 1] == (by_cell ? ACROSS - 1 : 0) && b.value[0] == 3,
+              "%s", ctx->text);
+        cw_h5_block_free(ctx, &b);
+    }
+    cw_h5_close(ctx, h);
+    cw_ctx_free(ctx);
+}
+
 static void truncated(void)
 {
     cw_ctx *ctx = cw_ctx_new(NULL);
@@ -222,6 +323,8 @@ int main(void)
     items();
     lies();
     unsorted();
+    pieces();
+    beyond_32_bits();
     mutated();
     truncated();
     unlink(path_of_test);

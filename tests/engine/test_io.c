@@ -3,6 +3,8 @@
 #if !defined(_POSIX_C_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
+#define FUZZ_JSON fuzz_json
+#include "fuzz_json.c"
 #include "fuzz_safetensors.c"
 
 #include "core/rng.h"
@@ -464,6 +466,37 @@ static void test_safetensors_mutations(cw_ctx *ctx)
     CHECK(tried > 20000, "%d tried", (int)tried); /* a crash, a leak or a trap ends the program */
 }
 
+/* A config, mutated: refused or taken, and what is taken can be written. A crash, a leak or a trap ends the program. */
+static void test_json_mutations(void)
+{
+    static const char good[] = "{\"name\": \"sfm\", \"sfm\": {\"embed_dim\": 64, \"rate\": 1.5e-3, \"on\": true, \"no\": "
+                               "null, \"units\": [8, 16.25, \"\\u00e9\\n\"]}, \"e\": [], \"o\": {}, \"s\": \"\xc3\xa9\"}";
+    const size_t n = sizeof good - 1;
+    cw_stream s = {20261129, 1};
+    char copy[sizeof good];
+    for (size_t cut = 0; cut <= n; cut++) fuzz_json((const uint8_t *)good, cut);
+    for (uint64_t i = 0; i < 20000; i++) {
+        memcpy(copy, good, n);
+        for (uint64_t e = 0; e <= i % 4; e++) {
+            uint32_t r[4];
+            cw_rng_block(r, s, i << 3 | e);
+            size_t at = r[0] % n, from = r[1] % n, length = r[2] % 20;
+            if (r[3] % 3 == 0)
+                copy[at] = (char)(copy[at] ^ 1 << r[2] % 8);
+            else if (r[3] % 3 == 1)
+                copy[at] = "0123456789-.eE[]{}\",:\\u\0 \xff"[r[2] % 26];
+            else if (from + length <= n && at + length <= n)
+                memmove(copy + at, copy + from, length);
+        }
+        fuzz_json((const uint8_t *)copy, n);
+    }
+    cw_ctx *ctx = cw_ctx_new(NULL);
+    cw_json *json = cw_json_parse(ctx, good, (int64_t)n);
+    CHECK(json, "the config itself: %s", ctx->text);
+    cw_json_free(json);
+    cw_ctx_free(ctx);
+}
+
 /* ---- CSV -------------------------------------------------------------------------------------------------------- */
 
 static cw_csv *csv_of(cw_ctx *ctx, const char *text) { return cw_csv_parse(ctx, text, (int64_t)strlen(text), "t.csv"); }
@@ -712,6 +745,7 @@ int main(void)
     test_safetensors_lies(ctx);
     test_safetensors_write_refused(ctx);
     test_safetensors_mutations(ctx);
+    test_json_mutations();
     test_csv(ctx);
     test_vocab(ctx);
     test_vocab_large(ctx);

@@ -14,6 +14,9 @@
 #include "toy.h"
 #include "train/checkpoint.h"
 
+#define FUZZ_CHECKPOINT fuzz_checkpoint
+#include "fuzz_checkpoint.c"
+
 enum { IN = 5, HIDDEN = 7, OUT = 3, ROWS = 24 };
 
 static char folder[64];
@@ -514,6 +517,32 @@ static float *all_numbers(const run *r, int64_t *n)
     return all;
 }
 
+/* Checkpoints whose header isn't what was written; a crash, a leak or a trap ends the program. */
+static void mutated(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    struct stat info;
+    if (!f || fstat(fileno(f), &info) != 0) return;
+    size_t n = (size_t)info.st_size, header = 8;
+    unsigned char *good = malloc(n), *copy = malloc(n);
+    CHECK(fread(good, 1, n, f) == n && n > 1000, "%d bytes", (int)n);
+    fclose(f);
+    header += good[0] | (size_t)good[1] << 8 | (size_t)good[2] << 16;
+    uint32_t state = 2463534242u;
+    for (int i = 0; i < 300; i++) {
+        memcpy(copy, good, n);
+        for (int e = 0; e <= i % 4; e++) {
+            state ^= state << 13, state ^= state >> 17, state ^= state << 5;
+            size_t at = 8 + state % (header - 8), from = 8 + (state >> 8) % (header - 8), length = state >> 28;
+            if (i % 3 == 0) copy[at] = (unsigned char)(copy[at] ^ 1u << (state >> 24 & 7));
+            if (i % 3 == 1) copy[at] = (unsigned char)"0123456789-.eE[]{}\",:\\u"[(state >> 16) % 23];
+            if (i % 3 == 2 && at + length < header && from + length < header) memmove(copy + at, copy + from, length);
+        }
+        fuzz_checkpoint(copy, i % 7 ? n : n - state % 40);
+    }
+    free(good), free(copy);
+}
+
 /* Goes on from what `dir` has, a checkpoint a step, until `steps`. */
 static int work(const kind *k, const char *dir, int64_t steps)
 {
@@ -578,6 +607,7 @@ static void kills(const kind *k, int times)
             CHECK(memcmp(cw_f32(&copy->params.item[i]->tensor), cw_f32(&again.model->params.item[i]->tensor),
                          (size_t)cw_count(&copy->params.item[i]->tensor) * 4) == 0,
                   "%s: %s of a model made from the checkpoint", k->name, copy->params.item[i]->name);
+    if (copy) mutated(path);
     cw_model_free(copy);
     free(want), free(got);
     close_run(&straight), close_run(&again);

@@ -87,3 +87,44 @@ test_that("tau reads a 10x multiome file, and genes or links from files", {
     expect_identical(tau("--links", "nowhere.csv"), 1L)
     expect_identical(tau(), 1L)
 })
+
+test_that("a shell user gets results, or hears what is wrong", {
+    script <- system.file("exec", "causeway", package = "causeway")
+    skip_if(script == "" || file.access(script, 1L) != 0L)
+    dir <- tempfile("shell")
+    dir.create(dir)
+    on.exit(unlink(dir, recursive = TRUE))
+    env <- paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))
+    run <- function(...) {
+        said <- suppressWarnings(system2(script, shQuote(c(...)),
+            stdout = TRUE, stderr = TRUE, env = env
+        ))
+        status <- attr(said, "status")
+        list(text = paste(said, collapse = " "),
+            status = if (is.null(status)) 0L else status
+        )
+    }
+    file <- system.file("extdata", "cells.h5ad", package = "causeway")
+    out <- file.path(dir, "edges of cells.csv")
+    infer <- c("infer", file, "--out", out, "--method", "ridge", "--seed=1",
+        "--threads", "1")
+    good <- run(infer)
+    expect_identical(good$status, 0L, info = good$text)
+    edges <- read.csv(out)
+    grn <- inferGRN(file, RidgeGRNParam(), seed = 1, verbose = FALSE)
+    expect_equal(max(edges$score), max(as.matrix(grn)), tolerance = 1e-6)
+    again <- run(infer)
+    expect_identical(again$status, 1L)
+    expect_match(again$text, "exists")
+    wrong <- run("infer", file, "--out", out, "--metod", "cor")
+    expect_identical(wrong$status, 2L)
+    expect_match(wrong$text, "--method")
+    lost <- run("embed", file.path(dir, "none.h5ad"), "--model", dir, "--out",
+        file.path(dir, "e.csv"))
+    expect_identical(lost$status, 1L)
+    alone <- run("tau", file, "--out", file.path(dir, "tau.csv"), "--quiet")
+    expect_identical(alone$status, 1L)
+    expect_match(alone$text, "chromatin")
+    expect_false(grepl("Execution halted|Traceback", alone$text))
+    expect_identical(list.files(dir), basename(out))
+})
