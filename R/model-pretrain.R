@@ -39,7 +39,8 @@
 #'   and returns the model; the script then ends with exit code 75, "to be
 #'   called again", `Rscript -e` with 0.
 #'   `mpirun -n 4 causeway pretrain sfm_pretrain.yaml` trains in four processes,
-#'   `data.batch_size` cells each, see [trainModel()].
+#'   `data.batch_size` cells each, see [trainModel()]; Open MPI's `mpirun` kills
+#'   a second after SIGTERM unless told `--mca odls_base_sigkill_timeout 60`.
 #'   `logs/sfm_pretrain.jsonl` in `dir` has one JSON object a line: `event`
 #'   ("begin", "resume", "step", "stopped", "finished"), `time`, `step`,
 #'   `total` (steps), at the start `processes`; of a step `epoch`, every loss, their sum `loss`, `gradNorm`, `lr`, `seconds`. After
