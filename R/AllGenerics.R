@@ -232,6 +232,11 @@ setGeneric(".paramName", function(param) standardGeneric(".paramName"))
 ## Settings as a plain list, for metadata and show().
 setGeneric(".paramSettings", function(param) standardGeneric(".paramSettings"))
 
+## The map of a network (see R/pert-response-maps.R), learnt.
+setGeneric(".responseNet", function(param, d, a, from, groups, job) {
+    standardGeneric(".responseNet")
+})
+
 ## ---- end of the networks' block -----------------------------------------------
 
 ## ---- reports ----------------------------------------------------------------

@@ -5,6 +5,7 @@
 #' Learns what a treatment does in the groups (cell types, donors) seen with and
 #' without it, and moves control cells of a group never seen treated; tested by
 #' leaving out each group that was, beside doing nothing and moving all alike.
+#' The verdict says first whether it beats both.
 #'
 #' @details
 #' Everything happens in principal components of all cells but the treated ones
@@ -14,7 +15,9 @@
 #' Ledoit-Wolf covariances; `local shift`, the groups' shifts mixed for each
 #' cell by how near it is to the groups' centres, weights exp(-d^2 / h), h the
 #' median squared distance of centres. The default is the local shift with two
-#' groups or more to learn from, else Gaussian transport.
+#' groups or more to learn from, else Gaussian transport. The published
+#' networks, `scGen` and `CellOT`, are trained where they are asked for, once for
+#' every group left out, see [CellOTParam()].
 #'
 #' Scores against the treated cells left out: `energy` distance and `mmd`
 #' (CellOT's: mean over six kernels), over at most 1,000 cells; `wasserstein`:
@@ -32,7 +35,10 @@
 #'   one group and nothing can be left out; half of the cells test then.
 #' @param nTargets variable genes used.
 #' @param nComponents principal components.
-#' @param method NULL, the default, or one of the above, for the cells moved.
+#' @param method NULL, the default, or one of the above, for the cells moved; of
+#'   several the first moves them and all are tested. Settings of networks are
+#'   given as `list("local shift", CellOTParam(steps = 200), ScGenParam())`.
+#' @param nBoot samples of groups and cells for the verdict's intervals.
 #' @param minCells cells of each condition a group must have to be learnt from.
 #' @param assay.type,symbols,alreadyNormalised,seed,threads as for
 #'   [fitPerturbation()].
@@ -47,7 +53,8 @@
 #'   or negative values.
 #' @references Bunne et al. (2023) Nature Methods 20, 1759 (CellOT, scores);
 #'   Lotfollahi et al. (2019) Nature Methods 16, 715 (scGen).
-#' @seealso [fitPerturbation()] for perturbed genes
+#' @seealso [CellOTParam()] for the networks; [fitPerturbation()] for perturbed
+#'   genes
 #' @examples
 #' x <- simulateCells(nCells = 240, nGenes = 60, nTFs = 8, seed = 1)
 #' x$treated <- rep(c("no", "yes"), 120)
@@ -57,7 +64,7 @@
 #' @export
 predictResponse <- function(x, condition, ref, level, group = NULL,
     nTargets = 1000, nComponents = 50, method = NULL, minCells = 20,
-    assay.type = NULL, symbols = NULL, alreadyNormalised = NULL, seed = NULL,
+    nBoot = 200, assay.type = NULL, symbols = NULL, alreadyNormalised = NULL, seed = NULL,
     ..., threads = NULL) {
     .noDots(..., renamed = c(celltype = "group", control = "ref"))
     .given(condition, "condition", "a column of colData(x) or a value per cell")
@@ -67,10 +74,10 @@ predictResponse <- function(x, condition, ref, level, group = NULL,
         nTargets = .checkNumber(nTargets, "nTargets", 2, whole = TRUE),
         nComponents = .checkNumber(nComponents, "nComponents", 1, 1000, TRUE),
         minCells = .checkNumber(minCells, "minCells", 4, whole = TRUE),
-        method = if (!is.null(method)) .oneOf(method, .responseMethods,
-            "method"),
+        nBoot = .checkNumber(nBoot, "nBoot", 2, 1e5, TRUE),
         key = .newKey(seed), threads = .threads(threads)
     )
+    job <- c(job, .responseChoice(method))
     input <- .readCells(x, .inputArgs(assay.type, symbols,
         alreadyNormalised = alreadyNormalised))
     d <- .responseCells(input, condition, ref, level, group,
@@ -144,60 +151,40 @@ setClass("ResponsePrediction", contains = "CausewayReport",
     good
 }
 
-## Components of some cells: centre, axes (genes x components), scores of all.
-.responseAxes <- function(d, fit, nComponents) {
-    x <- d$x[fit, , drop = FALSE]
-    centre <- Matrix::colMeans(x)
-    S <- as.matrix(Matrix::crossprod(x)) / nrow(x) - tcrossprod(centre)
-    e <- eigen(S, symmetric = TRUE)
-    k <- min(nComponents, sum(e$values > 1e-9 * e$values[[1L]]), nrow(x) - 1L)
-    axes <- e$vectors[, seq_len(max(k, 1L)), drop = FALSE]
-    list(centre = centre, axes = axes,
-        scores = as.matrix(d$x %*% axes) -
-            rep(drop(centre %*% axes), each = nrow(d$x)))
-}
-
-## Functions of cells (rows), learnt from untreated and treated ones.
-.responseMaps <- function(z, treated, group, groups, threads) {
-    X0 <- z[!treated, , drop = FALSE]
-    X1 <- z[treated, , drop = FALSE]
-    mean <- function(of, g) {
-        colMeans(z[treated == of & group == g, , drop = FALSE])
-    }
-    k <- ncol(z)
-    C <- matrix(vapply(groups, mean, numeric(k), of = FALSE), k)
-    D <- matrix(vapply(groups, mean, numeric(k), of = TRUE), k) - C
-    moved <- function(X, by) X + rep(by, each = nrow(X))
-    shift <- colMeans(X1) - colMeans(X0)
-    g <- .Call(cw_r_gaussian_map, t(X0), t(X1), threads)
-    far <- as.matrix(stats::dist(t(C)))^2
-    h <- if (any(far > 0)) stats::median(far[far > 0]) else 1
-    list(
-        identity = function(X) X,
-        "mean shift" = function(X) moved(X, shift),
-        "balanced shift" = function(X) moved(X, rowMeans(D)),
-        "Gaussian transport" = function(X) {
-            moved(moved(X, -g$from) %*% g$map, g$to)
-        },
-        "local shift" = function(X) {
-            d2 <- outer(rowSums(X^2), colSums(C^2), `+`) - 2 * X %*% C
-            w <- exp(-(d2 - apply(d2, 1L, min)) / h)
-            X + (w / rowSums(w)) %*% t(D)
-        }
-    )
-}
-
 .responseDefault <- function(groups, asked) {
     if (!is.null(asked)) asked else if (length(groups) > 1L) "local shift" else
         "Gaussian transport"
 }
 
-## Each group left out in turn (one group: half of its cells); a data.frame.
+## `method`: the name of the map that moves the cells, or NULL; `nets`: settings
+## of the networks asked for, by name.
+.responseChoice <- function(method) {
+    nets <- list("scGen" = ScGenParam(), "CellOT" = CellOTParam())
+    named <- function(m) {
+        if (methods::is(m, "ScGenParam")) return("scGen")
+        if (methods::is(m, "CellOTParam")) return("CellOT")
+        .oneOf(m, c(.responseMethods, names(nets)), "method")
+    }
+    asked <- if (methods::is(method, "CausewayParam")) list(method) else
+        as.list(method)
+    called <- vapply(asked, named, "")
+    if (anyDuplicated(called)) {
+        .stopArgument("method", "has ", .some(called[duplicated(called)]),
+            " twice.")
+    }
+    for (i in which(!vapply(asked, is.character, NA))) {
+        nets[[called[[i]]]] <- asked[[i]]
+    }
+    list(method = if (length(called)) called[[1L]],
+        nets = nets[intersect(called, names(nets))])
+}
+
+## Each group left out in turn (one group: half of its cells): scores as a
+## data.frame, and energies of bootstrap samples: $<method>, groups x samples.
 .testResponse <- function(d, job) {
     one <- length(d$learn) == 1L
     half <- .halves(paste(d$group, d$treated), job$key, 30L)
-    do.call(rbind, lapply(seq_along(d$learn), function(i) {
-        g <- d$learn[[i]]
+    each <- lapply(d$learn, function(g) {
         hold <- d$treated & d$group == g & (!one | half == 1L)
         start <- !d$treated & d$group == g & (!one | half == 1L)
         learn <- if (one) !(hold | start) else !hold & d$group %in% d$learn
@@ -205,74 +192,26 @@ setClass("ResponsePrediction", contains = "CausewayReport",
         a <- .responseAxes(d, which(if (one) learn else !hold),
             job$nComponents)
         from <- if (one) learn else learn & d$group != g
-        maps <- .responseMaps(a$scores[from, , drop = FALSE], d$treated[from],
-            d$group[from], groups, job$threads)
         truth <- a$scores[hold, , drop = FALSE]
         X <- a$scores[start, , drop = FALSE]
+        maps <- .responseMaps(d, a, from, groups, job)
+        told <- lapply(maps, function(f) f(X, which(start)))
         k <- .shuffled(nrow(truth), job$key, 31L) %% 2L == 0L
-        results <- c(lapply(maps, function(f) list(f(X), truth)),
-            list(floor = list(truth[k, , drop = FALSE],
-                truth[!k, , drop = FALSE])))
-        do.call(rbind, lapply(names(results), function(m) {
-            cbind(group = g, method = m, .responseScores(results[[m]][[1L]],
-                results[[m]][[2L]], X, a, job$key))
-        }))
-    }))
-}
-
-.responseScores <- function(P, Y, X, a, key, most = 1000L) {
-    few <- function(Z, use) {
-        Z[.shuffled(nrow(Z), key, use)[seq_len(min(most, nrow(Z)))], ,
-            drop = FALSE]
-    }
-    shown <- function(Z) drop(a$axes %*% colMeans(Z))
-    base <- shown(X)
-    t <- shown(Y) - base
-    p <- shown(P) - base
-    top <- order(-abs(t))[seq_len(min(50L, max(1L, length(t) %/% 4L)))]
-    mine <- order(-abs(p))[seq_along(top)]
-    A <- few(P, 32L)
-    B <- few(Y, 33L)
-    data.frame(energy = .energyDistance(A, B), mmd = .meanDiscrepancy(A, B),
-        wasserstein = .marginalDistance(P, Y), rAll = .pearson(t, p),
-        rTop = .pearson(t[top], p[top]),
-        de = if (any(p != 0)) mean(mine %in% top) else 0,
-        explained = 1 - sum((t - p)^2) / sum(t^2)
+        floor <- .responseScores(truth[k, , drop = FALSE],
+            truth[!k, , drop = FALSE], X, a, job$key)
+        c(lapply(told, .responseScores, truth, X, a, job$key, job$nBoot),
+            list(floor = floor))
+    })
+    names(each) <- d$learn
+    methods <- names(each[[1L]])
+    list(
+        scores = do.call(rbind, lapply(d$learn, function(g) {
+            do.call(rbind, lapply(methods, function(m) {
+                cbind(group = g, method = m, each[[g]][[m]]$scores)
+            }))
+        })),
+        samples = lapply(setNames(nm = setdiff(methods, "floor")), function(m) {
+            do.call(rbind, lapply(each, function(e) e[[m]]$samples))
+        })
     )
-}
-
-.squaredDistances <- function(A, B) {
-    pmax(outer(rowSums(A^2), rowSums(B^2), `+`) - 2 * tcrossprod(A, B), 0)
-}
-
-.energyDistance <- function(A, B) {
-    n <- nrow(A)
-    m <- nrow(B)
-    within <- function(Z) {
-        D <- sqrt(.squaredDistances(Z, Z))
-        diag(D) <- 0
-        sum(D) / (nrow(Z) * max(nrow(Z) - 1, 1))
-    }
-    2 * mean(sqrt(.squaredDistances(A, B))) - within(A) - within(B)
-}
-
-## Maximum mean discrepancy, mean over the kernels of CellOT.
-.meanDiscrepancy <- function(A, B, gammas = c(2, 1, 0.5, 0.1, 0.01, 0.005)) {
-    D <- list(.squaredDistances(A, A), .squaredDistances(B, B),
-        .squaredDistances(A, B))
-    mean(vapply(gammas, function(y) {
-        k <- vapply(D, function(d) mean(exp(-y * d)), 0)
-        k[[1L]] + k[[2L]] - 2 * k[[3L]]
-    }, 0))
-}
-
-## Wasserstein-1 distance of each component by 200 quantiles, in standard
-## deviations of the truth, mean.
-.marginalDistance <- function(P, Y) {
-    at <- (seq_len(200L) - 0.5) / 200
-    mean(vapply(seq_len(ncol(Y)), function(j) {
-        d <- stats::quantile(P[, j], at, names = FALSE) -
-            stats::quantile(Y[, j], at, names = FALSE)
-        mean(abs(d)) / max(stats::sd(Y[, j]), 1e-9)
-    }, 0))
 }

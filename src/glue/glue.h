@@ -326,6 +326,7 @@ SEXP cw_r_pert_fit(SEXP data, SEXP train, SEXP perm, SEXP threads);
 SEXP cw_r_pert_predict(SEXP data, SEXP fit, SEXP train, SEXP test, SEXP threads);
 SEXP cw_r_pert_crossval(SEXP data, SEXP fold, SEXP perm, SEXP threads);
 SEXP cw_r_gaussian_map(SEXP from, SEXP to, SEXP threads);
+SEXP cw_r_response(SEXP predicted, SEXP treated, SEXP gamma, SEXP times_p, SEXP times_t);
 SEXP cw_r_interaction(SEXP first, SEXP second, SEXP pair);
 SEXP cw_r_screen(SEXP options, SEXP key, SEXP threads);
 SEXP cw_r_published_split(SEXP gene, SEXP rank, SEXP genes, SEXP kind, SEXP seed);
@@ -341,6 +342,7 @@ SEXP cw_r_judge_profile(SEXP told, SEXP truth, SEXP control, SEXP sd, SEXP order
         {"cw_r_interaction", (DL_FUNC)&cw_r_interaction, 3},                                                           \
         {"cw_r_gaussian_map", (DL_FUNC)&cw_r_gaussian_map, 3}, {"cw_r_screen", (DL_FUNC)&cw_r_screen, 3},      \
         {"cw_r_published_split", (DL_FUNC)&cw_r_published_split, 5},                                                   \
+        {"cw_r_response", (DL_FUNC)&cw_r_response, 5},                                                                \
         {"cw_r_judge_order", (DL_FUNC)&cw_r_judge_order, 2}, {"cw_r_judge_profile", (DL_FUNC)&cw_r_judge_profile, 6}
 
 /* ---- rankings, nulls, shifts (r_ranking.c) ---------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "../engine/pert/interaction.h"
 #include "../engine/pert/judge.h"
 #include "../engine/pert/model.h"
+#include "../engine/pert/response.h"
 #include "../engine/pert/splits.h"
 #include "../engine/pert/transport.h"
 #include "../engine/sim/screen.h"
@@ -250,6 +251,27 @@ SEXP cw_r_gaussian_map(SEXP from, SEXP to, SEXP threads)
         if (ctx->status == CW_OK) cw_gaussian_map(ctx, REAL(VECTOR_ELT(out, 2)), S, S + d * d, d);
     }
     cw_free(ctx, S);
+    return cw_glue_return(ctx, out);
+}
+
+/* predicted, treated: matrices, a column a cell; times_p, times_t: how often each cell (row) is in each sample (column).
+ * -> energy, mmd (a number per gamma), samples (energy of each) */
+SEXP cw_r_response(SEXP predicted, SEXP treated, SEXP gamma, SEXP times_p, SEXP times_t)
+{
+    int64_t d = Rf_nrows(predicted), n = Rf_ncols(predicted), m = Rf_ncols(treated), boots = Rf_ncols(times_p);
+    if (TYPEOF(predicted) != REALSXP || TYPEOF(treated) != REALSXP || TYPEOF(gamma) != REALSXP ||
+        TYPEOF(times_p) != REALSXP || TYPEOF(times_t) != REALSXP || Rf_nrows(treated) != d || Rf_nrows(times_p) != n ||
+        Rf_nrows(times_t) != m || Rf_ncols(times_t) != boots)
+        Rf_error("internal error: two sets of cells with as many values, and samples of each, are needed");
+    const cw_glue_part parts[] = {{"energy", REALSXP, 1, -1}, {"mmd", REALSXP, Rf_xlength(gamma), -1},
+                                  {"samples", REALSXP, boots, -1}};
+    SEXP out = PROTECT(cw_glue_make(3, parts));
+    cw_ctx *ctx = cw_glue_enter(1);
+    cw_response_distances(ctx, REAL(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)), REAL(gamma), Rf_xlength(gamma),
+                          REAL(predicted), n, REAL(treated), m, d);
+    if (boots > 0)
+        cw_response_resample(ctx, REAL(VECTOR_ELT(out, 2)), REAL(times_p), REAL(times_t), boots, REAL(predicted), n,
+                             REAL(treated), m, d);
     return cw_glue_return(ctx, out);
 }
 

@@ -354,6 +354,12 @@ static void test_response(void)
     }
     cw_response_distances(ctx, &energy, mmd, gamma, 2, y, 3, y, 3, 2);
     CHECK(energy < 0 && fabs(mmd[0]) < 1e-12, "the same cells: %g, %g", energy, mmd[0]);
+    /* all cells once: the energy but for the pairs that are made up for; one cell only on both sides: its distance twice */
+    const double once_x[] = {1, 1, 2, 0}, once_y[] = {1, 1, 1, 0, 3, 0};
+    double sample[2];
+    CHECK(cw_response_resample(ctx, sample, once_x, once_y, 2, x, 2, y, 3, 2) == CW_OK, "%s", ctx->text);
+    CHECK(fabs(sample[0] - (2 * (14 + sqrt(13)) / 6 - 2 * 5 - 16.0 / 4)) < 1e-12 && fabs(sample[1] - 4) < 1e-12, "%g, %g",
+          sample[0], sample[1]);
     cw_response_moments r;
     CHECK(cw_response_compare(ctx, &r, mean, 2, more, 2, 4) == CW_OK, "%s", ctx->text); /* all 4 higher */
     CHECK(fabs(r.l2_means - 8) < 1e-12 && fabs(r.r_means - 1) < 1e-12 && r.l2_sds < 1e-12 && r.l2_pairs < 1e-12, "moved");

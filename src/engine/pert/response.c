@@ -5,6 +5,14 @@
 
 #include <math.h>
 
+/* Squared distance. */
+static double apart(const double *x, const double *y, int64_t d)
+{
+    double square = 0.0;
+    for (int64_t k = 0; k < d; k++) square += (x[k] - y[k]) * (x[k] - y[k]);
+    return square;
+}
+
 /* Sums over pairs of rows of the distance (out[0]) and of the kernels (out[1 + k]); within: x is y, pairs i < j only. */
 static void add_pairs(cw_ctx *ctx, double *out, const double *gamma, int64_t gammas, const double *x, int64_t n,
                       const double *y, int64_t m, int64_t d, int within)
@@ -12,11 +20,7 @@ static void add_pairs(cw_ctx *ctx, double *out, const double *gamma, int64_t gam
     for (int64_t k = 0; k <= gammas; k++) out[k] = 0.0;
     for (int64_t i = 0; i < n && cw_poll(ctx) == CW_OK; i++)
         for (int64_t j = within ? i + 1 : 0; j < m; j++) {
-            double square = 0.0;
-            for (int64_t k = 0; k < d; k++) {
-                double apart = x[i * d + k] - y[j * d + k];
-                square += apart * apart;
-            }
+            double square = apart(x + i * d, y + j * d, d);
             out[0] += sqrt(square);
             for (int64_t k = 0; k < gammas; k++) out[1 + k] += exp(-gamma[k] * square);
         }
@@ -36,6 +40,41 @@ cw_status cw_response_distances(cw_ctx *ctx, double *energy, double *mmd, const 
     for (int64_t k = 1; k <= gammas; k++) /* the diagonal's kernels are 1 */
         mmd[k - 1] = (2.0 * xx[k] + N) / (N * N) + (2.0 * yy[k] + M) / (M * M) - 2.0 * xy[k] / (N * M);
     cw_free(ctx, xx);
+    return ctx->status;
+}
+
+/* distance (n, m) */
+static void distances(cw_ctx *ctx, double *distance, const double *x, int64_t n, const double *y, int64_t m, int64_t d)
+{
+    for (int64_t i = 0; i < n && cw_poll(ctx) == CW_OK; i++)
+        for (int64_t j = 0; j < m; j++)
+            distance[i * m + j] = sqrt(apart(x + i * d, y + j * d, d));
+}
+
+/* to[b] += scale sum_ij a[b i] D_ij c[b j]; D is of x (n, d) and y (m, d); room: n m + boots m doubles */
+static void add_form(cw_ctx *ctx, double *to, double scale, const double *a, const double *c, int64_t boots, double *room,
+                     const double *x, int64_t n, const double *y, int64_t m, int64_t d)
+{
+    double *product = room + n * m;
+    distances(ctx, room, x, n, y, m, d);
+    cw_dense_product(1, product, a, 0, room, 0, 0.0, boots, m, n);
+    for (int64_t b = 0; b < boots; b++)
+        for (int64_t j = 0; j < m; j++) to[b] += scale * product[b * m + j] * c[b * m + j];
+}
+
+cw_status cw_response_resample(cw_ctx *ctx, double *energy, const double *times_x, const double *times_y, int64_t boots,
+                               const double *x, int64_t n, const double *y, int64_t m, int64_t d)
+{
+    if (n < 2 || m < 2) return cw_fail(ctx, CW_ERR_ARGUMENT, "%lld and %lld cells: no samples", (long long)n, (long long)m);
+    int64_t most = n > m ? n : m;
+    double *room = cw_alloc(ctx, most * most + boots * most, sizeof *room), N = (double)n, M = (double)m;
+    if (!room) return ctx->status;
+    for (int64_t b = 0; b < boots; b++) energy[b] = 0.0;
+    /* a pair of different draws is of different cells in a share 1 - 1/n of samples */
+    add_form(ctx, energy, 2.0 / (N * M), times_x, times_y, boots, room, x, n, y, m, d);
+    add_form(ctx, energy, -1.0 / ((N - 1.0) * (N - 1.0)), times_x, times_x, boots, room, x, n, x, n, d);
+    add_form(ctx, energy, -1.0 / ((M - 1.0) * (M - 1.0)), times_y, times_y, boots, room, y, m, y, m, d);
+    cw_free(ctx, room);
     return ctx->status;
 }
 

@@ -10,6 +10,11 @@
 cw_status cw_response_distances(cw_ctx *ctx, double *energy, double *mmd, const double *gamma, int64_t gammas,
                                 const double *x, int64_t n, const double *y, int64_t m, int64_t d);
 
+/* energy (boots) of samples of the cells with replacement: times_x (boots, n), times_y (boots, m) say how often each is in
+ * a sample, n and m times in all. Pairs of a cell with itself are made up for. */
+cw_status cw_response_resample(cw_ctx *ctx, double *energy, const double *times_x, const double *times_y, int64_t boots,
+                               const double *x, int64_t n, const double *y, int64_t m, int64_t d);
+
 /* Of the means, standard deviations (n - 1) and correlations (pairs of columns) of both: the distance, and the Pearson
  * correlation, which CellOT's papers call r2 without squaring it. A constant column correlates 0; what has no spread, NAN. */
 typedef struct cw_response_moments {

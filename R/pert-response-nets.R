@@ -1,0 +1,319 @@
+## The published networks among the maps: scGen's auto-encoder, CellOT's pair.
+
+#' Networks that predict a response
+#'
+#' Settings of CellOT and of scGen for [predictResponse()]'s `method`. The published
+#' ones are those of CellOT's code: scGen with layers of 512 and 250,000 steps,
+#' CellOT at a rate of 1e-4 with 100,000 times 11 steps; here both take minutes.
+#'
+#' @details
+#' scGen here is what CellOT and CellFM run under that name: a plain
+#' auto-encoder of log expression, whose codes are moved by the difference of
+#' the mean codes of treated and untreated cells, with `balance` the mean over
+#' groups (as scGen's paper has it), else over all cells. `conditional = TRUE`
+#' gives the conditional auto-encoder (cAE): it is told each cell's condition,
+#' and decodes codes of untreated cells as treated ones. It learns from all
+#' cells but the treated ones of the group that is left out.
+#'
+#' CellOT learns a convex function whose gradient carries untreated cells to
+#' treated ones, against a second one that tells carried from treated cells:
+#' `innerSteps` steps of the first for one of the second, each on `batchSize`
+#' cells. It works in the principal components (`space = "components"`), in the
+#' codes of an auto-encoder that is trained first (`"codes"`, as published), or
+#' on the genes (`"genes"`), each centred and divided by one number so that the
+#' standard deviation is 1. Groups aren't told apart. Of 20 moments of the training the
+#' one is taken whose carried cells come nearest (CellOT's MMD) to a tenth of the
+#' treated cells that nothing is learnt from; the published choice looks at the
+#' cells that test.
+#'
+#' @param hidden widths of the hidden layers; of scGen those of the encoder (the
+#'   decoder has them in reverse), at most six, of CellOT those of both networks,
+#'   at most eight.
+#' @param code width of scGen's code.
+#' @param beta weight of the codes' squared length in the loss.
+#' @param conditional,balance see Details.
+#' @param steps optimizer steps; of CellOT steps of the second function.
+#' @param batchSize cells of a batch; of CellOT on each side.
+#' @param lr,weightDecay learning rate and weight decay of Adam.
+#' @param space,innerSteps see Details.
+#' @param scgen of CellOT in codes: the auto-encoder, a `ScGenParam()`.
+#' @param leaky activation of CellOT's networks: leaky ReLU (slope 0.2), or ReLU.
+#' @param softplus keep weights between layers positive by a softplus; else
+#'   negative ones are penalised in the first and cut off in the second network.
+#' @param penalty weight of that penalty.
+#' @param widest weights of CellOT begin uniform between 0 and this.
+#' @return An object of class `ScGenParam` or `CellOTParam`.
+#' @section Errors: a value out of range.
+#' @references Bunne et al. (2023) Nature Methods 20, 1759 (CellOT);
+#'   Lotfollahi et al. (2019) Nature Methods 16, 715 (scGen).
+#' @seealso [predictResponse()]
+#' @examples
+#' CellOTParam(hidden = c(32, 32), steps = 200)
+#' ScGenParam(hidden = 64, code = 10, steps = 500)
+#' @export
+CellOTParam <- function(hidden = rep(64, 4),
+    space = c("components", "codes", "genes"), steps = 400, innerSteps = 10,
+    batchSize = 256, lr = 1e-3, leaky = TRUE, softplus = FALSE, penalty = 1,
+    widest = 0.1, scgen = ScGenParam()) {
+    if (!methods::is(scgen, "ScGenParam")) {
+        .stopArgument("scgen", "must be a ScGenParam(); it is a ",
+            class(scgen)[[1L]], ".")
+    }
+    new("CellOTParam", settings = list(
+        hidden = .checkWidths(hidden, 8L),
+        space = .oneOf(space, c("components", "codes", "genes"), "space"),
+        steps = .checkNumber(steps, "steps", 1, 1e9, TRUE),
+        innerSteps = .checkNumber(innerSteps, "innerSteps", 1, 1e6, TRUE),
+        batchSize = .checkNumber(batchSize, "batchSize", 2, 65536, TRUE),
+        lr = .checkNumber(lr, "lr", 0, 1, open = TRUE),
+        leaky = .checkFlag(leaky, "leaky"),
+        softplus = .checkFlag(softplus, "softplus"),
+        penalty = .checkNumber(penalty, "penalty", 0),
+        widest = .checkNumber(widest, "widest", 0, open = TRUE),
+        scgen = scgen
+    ))
+}
+
+#' @rdname CellOTParam
+#' @export
+ScGenParam <- function(hidden = c(256, 256), code = 50, beta = 0,
+    conditional = FALSE, balance = TRUE, steps = 500, batchSize = 256,
+    lr = 1e-3, weightDecay = 1e-5) {
+    new("ScGenParam", settings = list(
+        hidden = .checkWidths(hidden, 6L),
+        code = .checkNumber(code, "code", 1, 65536, TRUE),
+        beta = .checkNumber(beta, "beta", 0),
+        conditional = .checkFlag(conditional, "conditional"),
+        balance = .checkFlag(balance, "balance"),
+        steps = .checkNumber(steps, "steps", 1, 1e9, TRUE),
+        batchSize = .checkNumber(batchSize, "batchSize", 2, 65536, TRUE),
+        lr = .checkNumber(lr, "lr", 0, 1, open = TRUE),
+        weightDecay = .checkNumber(weightDecay, "weightDecay", 0)
+    ))
+}
+
+#' @rdname CellOTParam
+#' @name CellOTParam-class
+#' @exportClass CellOTParam
+setClass("CellOTParam", contains = "CausewayParam")
+
+#' @rdname CellOTParam
+#' @name ScGenParam-class
+#' @exportClass ScGenParam
+setClass("ScGenParam", contains = "CausewayParam")
+
+#' @rdname CellOTParam
+#' @param object the settings.
+#' @export
+setMethod("show", "CellOTParam", function(object) {
+    s <- object@settings
+    cat("CellOTParam: layers of ", paste(s$hidden, collapse = ", "), " on ",
+        s$space, ", ", s$steps, " x (", s$innerSteps, " + 1) steps\n",
+        sep = ""
+    )
+})
+
+#' @rdname CellOTParam
+#' @export
+setMethod("show", "ScGenParam", function(object) {
+    s <- object@settings
+    cat("ScGenParam: layers of ", paste(s$hidden, collapse = ", "), ", code ",
+        s$code, if (s$conditional) ", conditional", ", ", s$steps, " steps\n",
+        sep = ""
+    )
+})
+
+.checkWidths <- function(x, most) {
+    if (!is.numeric(x) || !length(x) || length(x) > most || anyNA(x) ||
+        any(x < 1 | x > 65536 | x != round(x))) {
+        .stopArgument("hidden", "must be one to ", most, " whole numbers ",
+            "from 1 to 65536; it is ", .show(x), ".")
+    }
+    as.integer(x)
+}
+
+## A model of the engine while it is learnt and used, no more.
+setClass("ResponseNet", contains = "FoundationModel")
+
+.responseEngine <- function(class, config, job) {
+    new("ResponseNet", ptr = .engineNew(class, config, job$key, job$threads),
+        config = config, state = new.env(parent = emptyenv()))
+}
+
+## A function of the batch's number that gives the places of its cells: all n
+## in a seeded order before any comes again, what is left over unused.
+.batchesOf <- function(n, size, key, use) {
+    size <- min(size, n)
+    per <- n %/% size
+    now <- new.env(parent = emptyenv())
+    now$epoch <- -1
+    function(i) {
+        if (i %/% per != now$epoch) {
+            now$epoch <- i %/% per
+            now$order <- .shuffled(n, key, use + now$epoch)
+        }
+        now$order[(i %% per) * size + seq_len(size)]
+    }
+}
+
+## Steps of a net, which is changed in place: `batch` gives the inputs of step
+## i, from 0. With `look`, a loss asked for `every` so many steps, the weights
+## are in the end those of its smallest value.
+.trainNet <- function(net, steps, batch, optimizer, settings, job, look = NULL,
+    every = steps) {
+    optimizer <- c(list(optimizer = "adam", clip = 0, schedule = "constant"),
+        optimizer)
+    .engineBegin(net, "train", optimizer, settings, key = job$key)
+    file <- tempfile("net-", fileext = ".safetensors")
+    on.exit(unlink(file))
+    best <- Inf
+    for (i in seq_len(steps)) {
+        .engineMicro(net, batch(i - 1))
+        .engineApply(net)
+        if (!is.null(look) && i %% every == 0) {
+            now <- look()
+            if (is.finite(now) && now < best) {
+                best <- now
+                .engineSave(net, file)
+            }
+        }
+    }
+    if (is.finite(best)) {
+        .engineLoad(net, file)
+    }
+    invisible(net)
+}
+
+## In pieces, so that few dense cells are there at once; columns are cells.
+.byCells <- function(at, f, size = 4096L) {
+    piece <- (seq_along(at) - 1L) %/% size
+    do.call(cbind, lapply(split(seq_along(at), piece), function(i) f(at[i])))
+}
+
+## ---- auto-encoders ----------------------------------------------------------
+
+## list(encode, decode): of places of cells, as treated or not; of codes.
+.fitAutoencoder <- function(d, a, s, job) {
+    fit <- a$fit
+    cells <- function(at) t(as.matrix(d$x[at, , drop = FALSE]))
+    told <- function(inputs, treated) {
+        if (s$conditional) c(inputs, list(condition = treated)) else inputs
+    }
+    net <- .responseEngine("autoencoder", list(
+        model = if (s$conditional) "cae" else "scgen", input_dim = ncol(d$x),
+        latent_dim = s$code, hidden_units = as.list(s$hidden), beta = s$beta,
+        n_conditions = 2L
+    ), job)
+    pick <- .batchesOf(length(fit), s$batchSize, job$key, 1e7)
+    .trainNet(net, s$steps, function(i) {
+        at <- fit[pick(i)]
+        told(list(x = cells(at)), as.integer(d$treated[at]))
+    }, list(lr = s$lr, beta1 = 0.9, beta2 = 0.999, weightDecay = s$weightDecay),
+    list(), job)
+    list(
+        encode = function(at) .byCells(at, function(i) {
+            .engineRun(net, "encode",
+                told(list(x = cells(i)), as.integer(d$treated[i])))$code
+        }),
+        decode = function(code, treated = rep(1L, ncol(code))) {
+            .engineRun(net, "decode", told(list(code = code), treated))$x
+        }
+    )
+}
+
+## Expression (genes x cells) as components (cells x components).
+.asComponents <- function(x, a) {
+    t(x - a$centre) %*% a$axes
+}
+
+## Mean over groups, or over cells, of what the columns of codes move by.
+.codeShift <- function(code, treated, group, balance) {
+    group <- if (balance) group else rep("all", length(group))
+    shifts <- lapply(unique(group), function(g) {
+        rowMeans(code[, treated & group == g, drop = FALSE]) -
+            rowMeans(code[, !treated & group == g, drop = FALSE])
+    })
+    shifts <- Filter(function(x) !anyNA(x), shifts)
+    Reduce(`+`, shifts) / length(shifts)
+}
+
+## ---- maps -------------------------------------------------------------------
+
+setMethod(".responseNet", "ScGenParam", function(param, d, a, from, groups,
+    job) {
+    s <- param@settings
+    coder <- .fitAutoencoder(d, a, s, job)
+    from <- which(from & d$group %in% groups)
+    shift <- if (s$conditional) 0 else .codeShift(coder$encode(from),
+        d$treated[from], d$group[from], s$balance)
+    function(X, at) {
+        .asComponents(.byCells(at, function(i) {
+            coder$decode(coder$encode(i) + shift)
+        }), a)
+    }
+})
+
+setMethod(".responseNet", "CellOTParam", function(param, d, a, from, groups,
+    job) {
+    s <- param@settings
+    from <- which(from)
+    space <- .transportSpace(s, d, a, job)
+    z <- space$into(from)
+    centre <- rowMeans(z)
+    scale <- sqrt(mean((z - centre)^2))
+    z <- (z - centre) / scale
+    source <- .keepSome(z[, !d$treated[from], drop = FALSE], job$key, 37L)
+    target <- .keepSome(z[, d$treated[from], drop = FALSE], job$key, 38L)
+    kept <- list(source = source$kept, target = target$kept)
+    source <- source$learn
+    target <- target$learn
+    net <- .responseEngine("cellot", list(input_dim = nrow(z),
+        hidden_units = as.list(s$hidden),
+        activation = if (s$leaky) "LeakyReLU" else "ReLU",
+        softplus_W_kernels = s$softplus,
+        kernel_init_fxn = list(a = 0, b = s$widest)), job)
+    one <- .batchesOf(ncol(source), s$batchSize, job$key, 2e7)
+    other <- .batchesOf(ncol(target), s$batchSize, job$key, 3e7)
+    round <- s$innerSteps + 1
+    carry <- function(x) .engineRun(net, "transport", list(x = x))$x
+    .trainNet(net, s$steps * round, function(i) {
+        list(source = source[, one(i), drop = FALSE],
+            target = target[, other(i %/% round), drop = FALSE])
+    }, list(lr = s$lr, beta1 = 0.5, beta2 = 0.9, weightDecay = 0),
+    list(innerSteps = s$innerSteps, penalty = s$penalty), job,
+    look = function() {
+        mean(.cellDistances(t(carry(kept$source)), t(kept$target), job$key,
+            0L)$mmd)
+    }, every = round * max(1, s$steps %/% 20))
+    function(X, at) {
+        space$back(.byCells(at, function(i) {
+            carry((space$into(i) - centre) / scale)
+        }) * scale + centre)
+    }
+})
+
+## A tenth of the columns, 500 at most, for choosing a step, and the others to
+## learn from: list(learn, kept).
+.keepSome <- function(x, key, use) {
+    kept <- .shuffled(ncol(x), key, use)[seq_len(min(500L,
+        max(2L, ncol(x) %/% 10L)))]
+    list(learn = x[, -kept, drop = FALSE], kept = x[, kept, drop = FALSE])
+}
+
+## into: of places of cells, values x cells; back: these as components.
+.transportSpace <- function(s, d, a, job) {
+    coder <- if (s$space == "codes") .fitAutoencoder(d, a, s$scgen@settings,
+        job)
+    switch(s$space,
+        components = list(
+            into = function(at) t(a$scores[at, , drop = FALSE]), back = t
+        ),
+        codes = list(into = coder$encode, back = function(code) {
+            .asComponents(coder$decode(code), a)
+        }),
+        genes = list(
+            into = function(at) t(as.matrix(d$x[at, , drop = FALSE])),
+            back = function(x) .asComponents(x, a)
+        )
+    )
+}
