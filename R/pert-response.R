@@ -64,8 +64,8 @@
 #' @export
 predictResponse <- function(x, condition, ref, level, group = NULL,
     nTargets = 1000, nComponents = 50, method = NULL, minCells = 20,
-    nBoot = 200, assay.type = NULL, symbols = NULL, alreadyNormalised = NULL, seed = NULL,
-    ..., threads = NULL) {
+    nBoot = 200, assay.type = NULL, symbols = NULL,
+    alreadyNormalised = NULL, seed = NULL, ..., threads = NULL) {
     .noDots(..., renamed = c(celltype = "group", control = "ref"))
     .given(condition, "condition", "a column of colData(x) or a value per cell")
     .given(ref, "ref", "the value of untreated cells")

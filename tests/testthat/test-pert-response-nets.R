@@ -23,7 +23,7 @@ test_that("networks learn what the treatment does", {
     expect_equal(s[s$method %in% rest$method, ], rest, ignore_attr = TRUE)
 })
 
-test_that("CellOT works in codes and on genes, cAE decodes the other condition", {
+test_that("CellOT works in codes and on genes, cAE as the other condition", {
     d <- treatedCells()
     small <- ScGenParam(hidden = 32, code = 4, steps = 200, batchSize = 64)
     for (method in list(
