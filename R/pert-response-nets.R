@@ -43,16 +43,20 @@
 #' @param penalty weight of that penalty.
 #' @param widest weights of CellOT begin uniform between 0 and this.
 #' @return An object of class `ScGenParam` or `CellOTParam`.
-#' @section What to expect: Interferon response of blood (Kang 2018, 2,000
-#'   cells, 1,000 genes, 50 components), B cells left out: energy distance 3.3
-#'   for doing nothing, 0.45 for the mean shift, 0.26 for Gaussian transport and
-#'   for the local shift, and for CellOT 0.26 after 360 rounds of training and
-#'   0.3 to 0.5 after more (types told by markers). Where treated cells of the
-#'   same kind are there to learn from CellOT comes to the floor, as Gaussian
-#'   transport does. Of groups that lie apart from all it has learnt from its
-#'   map is anything: in a simulation of three such groups 1.5, 4 and 19 where
-#'   doing nothing had 3. Take it where the verdict shows that it beats the
-#'   closed maps, which take a second.
+#' @section What to expect: Interferon response of blood (Kang 2018; B cells,
+#'   CD14 monocytes and CD4 T cells told by markers, 1,000 genes, 50
+#'   components), each type left out in turn, mean energy distance: doing
+#'   nothing 4.81, mean shift 2.47, Gaussian transport 1.76, local shift 1.62,
+#'   CellOT (300 steps) 1.60, scGen (layers of 128 and 64, code of 20, 200
+#'   steps) 4.76; half of the treated cells come to 0. The genes said to change
+#'   most are interferon's. CellOT was nearer than the local shift in two types
+#'   of three, by little in one, and its training takes minutes; scGen blurs
+#'   cells (its mean shift has a correlation of 0.76 with the true one, the
+#'   local shift's 0.91). Where treated cells of the same kind are there to
+#'   learn from CellOT comes to the floor, as Gaussian transport does. Of groups
+#'   that lie apart from all it has learnt from its map is anything: in a
+#'   simulation of three such groups 1.5, 4 and 19 where doing nothing had 3.
+#'   Take it where the verdict shows that it beats the closed maps.
 #' @section Errors: a value out of range.
 #' @references Bunne et al. (2023) Nature Methods 20, 1759 (CellOT);
 #'   Lotfollahi et al. (2019) Nature Methods 16, 715 (scGen).
