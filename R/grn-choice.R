@@ -1,19 +1,22 @@
 ## What the default estimator does with these cells: centred on states or not,
 ## led by trees or by correlation. Chosen and tested by bench/bench_networks.R.
 
-## Weights of trees, ridge and correlation, and of the target's largest
-## correlation. "trees": where values are measured without many zeros, or genes
-## are few. "counts": where cells are measured by counting, many targets are
-## mostly noise, and what is seen is led by correlation. "states": expression
-## centred on states.
-.defaultWeights <- list(trees = c(9, 1), counts = c(2.7, 0.3, 10),
-    states = c(1, 1, 3)
+## Weights of trees, ridge, Pearson's and Spearman's correlation, and of the
+## target's largest Pearson correlation. "trees": where values are measured
+## without many zeros. "states": expression centred on states. The other two,
+## where cells are measured by counting, give half to one of trees and
+## correlation and a quarter to each plain correlation: on counted real cells
+## no single estimator wins, and their mean loses to the best least often.
+## "few": trees as without zeros. "counts": from 30 genes on many targets are
+## mostly noise, and those go first that something explains.
+.defaultWeights <- list(trees = c(9, 1), few = c(9, 1, 5, 5),
+    counts = c(2.7, 0.3, 16.5, 6.5), states = c(1, 1, 3)
 )
+.defaultByTarget <- c(trees = 0, few = 0, counts = 10, states = 0)
 
-## Counting leaves zeros; with few genes there is no list of noisy targets.
+## Counting leaves zeros.
 .isCounted <- function(values) {
-    nrow(values) >= 30L &&
-        Matrix::nnzero(values) < 0.9 * as.numeric(nrow(values)) * ncol(values)
+    Matrix::nnzero(values) < 0.9 * as.numeric(nrow(values)) * ncol(values)
 }
 
 ## The default with its weights settled; another estimator as it is.
@@ -25,14 +28,15 @@
     choice <- if (centring$centred) {
         "states"
     } else if (.isCounted(prepared$values)) {
-        "counts"
+        if (nrow(prepared$values) >= 30L) "counts" else "few"
     } else {
         "trees"
     }
     s <- model@settings
     s$weights <- .defaultWeights[[choice]]
+    s$estimators <- c(s$estimators, CorGRNParam("spearman"))
     s$estimators <- s$estimators[seq_along(s$weights)]
-    s$byTarget <- if (choice == "counts") 10 else 0
+    s$byTarget <- .defaultByTarget[[choice]]
     s$choice <- choice
     model@settings <- s
     .say(verbose, "Led by ", .choiceText(choice), ".")
@@ -45,7 +49,8 @@
 
 .choiceText <- function(choice) {
     c(states = "correlation within states, with trees and ridge",
-        counts = "correlation (many values are zero counts), with trees",
+        counts = "correlations (many values are zero counts), with trees",
+        few = "trees and correlations (many values are zero counts)",
         trees = "trees, with ridge"
     )[[choice]]
 }

@@ -2,11 +2,15 @@
 ##
 ##   Rscript bench/atlas.R make DATA FILE CELLS [LIBRARY]
 ##   Rscript bench/atlas.R VERB FILE [CSV] [LIBRARY]
+##   Rscript bench/atlas.R annotator DATA ANNOTATOR [CSV] [LIBRARY]
+##   Rscript bench/atlas.R annotate FILE CSV LIBRARY ANNOTATOR
 ##
 ## make: real counts (01_scrna/pbmc_kang_ifnb_harmony, 2,000 genes of which 500
 ## are TFs, those seen in most cells), tiled to CELLS cells, gzip level 4, as
 ## AnnData writes them. VERB: read (a pass over all blocks), preprocess,
-## inferGRN (the default), ridge or activity. One row goes to CSV: cells, genes,
+## inferGRN (the default), ridge or activity. annotator: trains on 50,000 of these
+## cells of 100 made-up types (40 genes of each are tripled) and keeps what it
+## trained; annotate: labels all cells of FILE by it. One row goes to CSV: cells, genes,
 ## bytes of the file, seconds, CPU seconds, the largest resident size (MB). Seed
 ## 1.
 
@@ -97,11 +101,37 @@ if (verb == "make") {
     makeFile(arguments[[2L]], arguments[[3L]], as.numeric(arguments[[4L]]))
     quit()
 }
+## Real cells, dealt to 100 types, whose 40 genes each have three times the counts.
+madeTypes <- function(data, cells = 50000, types = 100) {
+    m <- realCounts(data)
+    m <- m[, rep_len(seq_len(ncol(m)), cells)]
+    type <- rep_len(seq_len(types), cells)
+    for (k in seq_len(types)) {
+        own <- (seq_len(40) * types + k) %% nrow(m) + 1L
+        m[own, type == k] <- m[own, type == k] * 3
+    }
+    colnames(m) <- sprintf("r%05d", seq_len(cells))
+    list(counts = m, type = sprintf("type%03d", type),
+        donor = sprintf("d%d", seq_len(cells) %% 7L)
+    )
+}
+if (verb == "annotator") {
+    r <- madeTypes(arguments[[2L]])
+    took <- system.time(a <- trainAnnotator(r$counts, r$type, block = r$donor,
+        seed = 1
+    ))
+    print(a)
+    cat(sprintf("trained in %.1f s (CPU %.1f s)\n", took[["elapsed"]],
+        took[["user.self"]] + took[["sys.self"]]))
+    saveRDS(a, arguments[[3L]])
+    quit()
+}
 file <- arguments[[2L]]
 csv <- or(3L, file.path(bench, "results", "atlas.csv"))
 grn <- if (verb == "activity") {
     inferGRN(file, RidgeGRNParam(), cells = 1:2000, seed = 1, verbose = FALSE)
 }
+annotator <- if (verb == "annotate") readRDS(arguments[[5L]])
 before <- proc.time()
 out <- switch(verb,
     read = {
@@ -113,6 +143,7 @@ out <- switch(verb,
     inferGRN = inferGRN(file, seed = 1, nTargets = 1500),
     ridge = inferGRN(file, RidgeGRNParam(), seed = 1, nTargets = 1500),
     activity = regulonActivity(grn, file),
+    annotate = annotateCells(file, annotator),
     stop("no such verb: ", verb)
 )
 took <- proc.time() - before

@@ -102,7 +102,7 @@ testthat_part() {
       suppressPackageStartupMessages(library(causeway))
       good <- bad <- skipped <- 0L
       for (file in strsplit(commandArgs(TRUE), " ")[[1L]]) {
-          started <- proc.time()[["elapsed"]]
+          started <- proc.time()
           result <- as.data.frame(testthat::test_file(file.path("tests/testthat", paste0("test-", file, ".R")),
               package = "causeway", load_package = "installed", stop_on_failure = FALSE,
               reporter = testthat::SummaryReporter$new(max_reports = 100)))
@@ -110,7 +110,8 @@ testthat_part() {
           bad <- bad + sum(result$failed) + sum(result$error)
           good <- good + sum(result$nb) - sum(result$failed) - left - sum(result$warning)
           skipped <- skipped + left
-          cat(sprintf("-- %s: %.0f s%s\n", file, proc.time()[["elapsed"]] - started,
+          took <- proc.time() - started
+          cat(sprintf("-- %s: %.0f s (CPU %.0f s)%s\n", file, took[[3L]], sum(took[-3L]),
               if (left) sprintf(", %d skipped", left) else ""))
       }
       cat(sprintf("testthat: %d passed, %d failed (%d skipped)\n", max(good, 0L), bad, skipped))

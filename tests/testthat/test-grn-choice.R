@@ -11,9 +11,12 @@ test_that("the default's weights follow the data", {
     }
     expect_identical(settle(40, 0.3)$choice, "counts")
     expect_identical(settle(40, 0.3)$byTarget, 10)
+    expect_identical(settle(40, 0.3)$estimators[[4L]], CorGRNParam("spearman"))
     expect_identical(settle(40, 0.05)$choice, "trees")
     expect_length(settle(40, 0.05)$estimators, 2L)
-    expect_identical(settle(20, 0.3)$choice, "trees")
+    expect_identical(settle(20, 0.3)$choice, "few")
+    expect_length(settle(20, 0.3)$estimators, 4L)
+    expect_identical(settle(20, 0.05)$choice, "trees")
     expect_identical(settle(40, 0.3, TRUE)$weights, c(1, 1, 3))
     own <- CombinedGRNParam(weights = c(1, 1, 1))
     expect_identical(.settleWeights(own, prepared(40, 0.3), list(), FALSE), own)
