@@ -35,8 +35,10 @@
 #' refits use 20,000 of them, evenly spread.
 #'
 #' @param x the cells to annotate, see [cellInput].
-#' @param reference labelled cells, see [cellInput], or a [CellAnnotator-class]
-#'   of [trainAnnotator()].
+#' @param reference labelled cells, see [cellInput]; a [CellAnnotator-class] of
+#'   [trainAnnotator()]; or an scGPT, CellFM or KCellFM model that [trainModel()]
+#'   was given classes for, whose labels ([predictClasses()]) have no conformal
+#'   sets and no novelty.
 #' @param labels,block,nGenes,maxCells,nPerm,terms for a reference of cells:
 #'   see [trainAnnotator()].
 #' @param method see Details.
@@ -49,6 +51,7 @@
 #' @param assay.type,assay,symbols,species,alreadyNormalised of `x`, see
 #'   [cellInput]; the reference is read by the defaults (else:
 #'   [trainAnnotator()]).
+#' @param batchSize cells that go through a model at once.
 #' @param seed whole number for random choices; `NULL`: R's generator.
 #' @param threads engine threads; `NULL`: the default.
 #' @param verbose tell what is left out.

@@ -333,9 +333,6 @@ predictClasses <- function(x, model, assay.type = NULL, symbols = NULL,
         cells$rows <- cells$rows[keep]
         cells$token <- cells$token[keep]
     }
-    values <- .columnChunk(cells$matrix, seq_len(ncol(cells$matrix)),
-        cells$rows
-    )
     s <- model@state$tuning
     reading <- switch(class(model)[[1L]],
         CellFMModel = .cellfmReading(s$maxLength, NULL,
@@ -346,7 +343,11 @@ predictClasses <- function(x, model, assay.type = NULL, symbols = NULL,
         ),
         list(maxLength = length(cells$token) + 1, zeros = TRUE)
     )
-    logits <- .classLogits(model, values, cells$token, reading, batchSize)
+    logits <- do.call(rbind, lapply(.columnRanges(cells$matrix), function(at) {
+        .classLogits(model, .columnChunk(cells$matrix, at, cells$rows),
+            cells$token, reading, batchSize
+        )
+    }))
     p <- exp(.logSoftmax(logits))
     colnames(p) <- classes
     best <- max.col(p, ties.method = "first")
