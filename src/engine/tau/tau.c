@@ -13,7 +13,13 @@ enum { PACE_PASSES = 2, PACE_ROUNDS = 2, ROUNDS = 3, GAIN_POINTS = 6, SHRINK = 1
 #define REACH 1.6         /* of the back-trace's even steps, in longest lags; the tails of kernels lie beyond */
 #define SHAPE_LEAST 0.05  /* share of genes from which a shape is reckoned with */
 #define LEAST_LAG 0.04    /* for logarithms */
+#define TOLD 2000000      /* cells x genes from which the fit says what it is doing */
 #define NINETY 1.6448536  /* half of a 90% interval in standard deviations */
+
+#define TELL(t, ...) \
+    do { \
+        if ((t)->N * (t)->G >= TOLD) cw_log(ctx, 1, __VA_ARGS__); \
+    } while (0)
 
 #define O cw_tau_options
 const cw_setting cw_tau_settings[] = {
@@ -376,7 +382,7 @@ static cw_status flow_error(cw_arena *arena, job *b, double *variance, const dou
             trace(arena, b, vl + r * Jd, own, NULL) != CW_OK || reread(arena, b, dev) != CW_OK ||
             log_lags(arena, b, y, NULL, dev) != CW_OK)
             return ctx->status;
-        cw_log(ctx, 1, "delays: intervals, %lld of %lld flows", (long long)(r + 1), (long long)runs);
+        TELL(b->t, "delays: intervals, %lld of %lld flows", (long long)(r + 1), (long long)runs);
         double middle = typical_of(arena, y, n);
         for (i64 i = 0; i < n; i++) { /* Welford */
             double x = y[i] - middle, gap = x - sum[i];
@@ -664,7 +670,7 @@ static cw_status fit_delays(cw_arena *arena, cw_tau *t, const double *B0, const 
     double unused;
     if (cw_tau_lag_new(arena, &lag, &t->fit, f, gene, n) != CW_OK) return ctx->status;
     cw_tau_neighbours(near, f->z, M, d, k, ctx->threads);
-    cw_log(ctx, 1, "delays: flow, and %lld flows of half the genes", (long long)(2 * splits));
+    TELL(t, "delays: flow, and %lld flows of half the genes", (long long)(2 * splits));
     if (cw_tau_velocity(arena, vl, v, first, &lag, f, B0, near, k, o->iterations) != CW_OK ||
         cw_tau_derivative(arena, dd, &lag, f, v, near, k) != CW_OK ||
         cw_tau_lead(arena, &unused, half_vl, halves, &lag, f, B0, near, k, o->iterations, splits, o->key) != CW_OK ||
@@ -676,7 +682,7 @@ static cw_status fit_delays(cw_arena *arena, cw_tau *t, const double *B0, const 
         decide_signs(arena, &weights, t, vl, o->lambda) != CW_OK)
         return ctx->status;
     job b = {.t = t, .o = o, .weights = &weights, .vl = vl, .place = place, .gene = gene, .n = n};
-    cw_log(ctx, 1, "delays: lags");
+    TELL(t, "delays: lags");
     if (job_new(arena, &b) != CW_OK || read_out(arena, &b, places, half_vl, halves) != CW_OK) return ctx->status;
     job_give(arena, &b);
     cw_tau_lagfree_give(arena, &weights);
@@ -702,7 +708,7 @@ cw_status cw_tau_fit(cw_arena *arena, cw_tau *t, const cw_tau_data *data, const 
     t->readout = o->readout;
     t->scale = NAN;
     for (int s = 0; s < CW_TAU_SHAPES; s++) t->share[s] = NAN;
-    cw_log(ctx, 1, "delays: axes of %lld cells", (long long)t->N);
+    TELL(t, "delays: axes of %lld cells", (long long)t->N);
     if (check(ctx, x, o) != CW_OK ||
         cw_tau_cap(arena, &x->atac, &t->capped_a, x->cell_id, x->peak_id, o->key) != CW_OK ||
         cw_tau_cap(arena, &x->rna, &t->capped_r, x->cell_id, x->gene_id, o->key + 1) != CW_OK ||
@@ -717,7 +723,7 @@ cw_status cw_tau_fit(cw_arena *arena, cw_tau *t, const cw_tau_data *data, const 
         t->trace[k] = REACH * o->grid_max / (double)(o->trace_size - 1) *
                       (double)(k < o->trace_size ? k : 2 * k - o->trace_size + 1);
     cw_tau_soft(B0, t->flow.z, t->flow.landmark, t->flow.bandwidth, M, J, t->flow.d, ctx->threads);
-    cw_log(ctx, 1, "delays: curves of %lld genes at %lld metacells", (long long)t->G, (long long)M);
+    TELL(t, "delays: curves of %lld genes at %lld metacells", (long long)t->G, (long long)M);
     if (cw_tau_rates(arena, t, B0, x, o) != CW_OK) return ctx->status;
     for (i64 g = 0; g < t->G; g++) {
         both += t->fit.signal_a[g] > 60.0 && t->fit.signal_r[g] > 60.0;
@@ -727,7 +733,7 @@ cw_status cw_tau_fit(cw_arena *arena, cw_tau *t, const cw_tau_data *data, const 
     t->verdict.axes = (double)t->shared.above;
     if (n >= CW_TAU_LEAST_GENES) {
         cw_tau_follows follows;
-        cw_log(ctx, 1, "delays: does RNA follow chromatin, %lld usable genes", (long long)n);
+        TELL(t, "delays: does RNA follow chromatin, %lld usable genes", (long long)n);
         if (cw_tau_follow(arena, &follows, x, o) != CW_OK || fit_delays(arena, t, B0, gene, n, o) != CW_OK)
             return ctx->status;
         t->verdict.axes = follows.axes, t->verdict.usable_half = follows.usable;
