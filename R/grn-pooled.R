@@ -41,7 +41,7 @@
 #' on BEELINE's simulations, hESC and mEF; tested on mESC after LIF withdrawal,
 #' mES, SERGIO, [simulateCells()]. The weight of the plain correlations is half of
 #' all, untuned: no estimator is best on all counted cells, and the default is
-#' then significantly below the best of Pearson, Spearman and trees on 5 of 55
+#' then significantly below the best of Pearson, Spearman and trees on 7 of 55
 #' pairs of data and reference (8 without); see `vignette("numbers")`.
 #'
 #' @inheritParams cellInput
