@@ -122,9 +122,9 @@ setMethod("regulonActivity", "PooledGRN", function(x, ...) {
 #' @rdname regulonActivity
 #' @export
 setMethod("regulonActivity", "SingleCellExperiment", function(x, grn, ...,
-    name = "regulons") {
+    name = "regulons", file = NULL, overwrite = FALSE) {
     .checkText(name, "name")
-    full <- .activityFor(x, grn, ...)
+    full <- .activityFor(x, grn, ..., file = file, overwrite = overwrite)
     SingleCellExperiment::altExp(x, name) <-
         SummarizedExperiment::SummarizedExperiment(list(activity = full))
     x
@@ -169,10 +169,15 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
 
 ## Activity of the cells of a container, in their order; NA where there is no
 ## network.
-.activityFor <- function(x, grn, ...) {
+.activityFor <- function(x, grn, ..., file = NULL, overwrite = FALSE) {
     .needNetwork(grn)
     if (methods::is(grn, "PooledGRN")) {
-        return(.pooledActivity(x, grn, ...))
+        return(.pooledActivity(x, grn, ..., file = file, overwrite = overwrite))
+    }
+    if (!is.null(file)) {
+        .stopArgument("file", "is for a PooledGRN; 'grn' is a ",
+            class(grn)[[1L]], ", which holds its cells in memory."
+        )
     }
     cells <- colnames(x)
     at <- match(cells, cellNames(grn))
