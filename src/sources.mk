@@ -111,6 +111,7 @@ ENGINE_SOURCES = \
   engine/models/kcellfm/kcellfm_class.c \
   engine/models/scgpt/scgpt_build.c \
   engine/models/scgpt/scgpt_batch.c \
+  engine/models/scgpt/scgpt_put.c \
   engine/models/scgpt/scgpt.c \
   engine/models/scgpt/scgpt_attention.c \
   engine/models/scgpt/scgpt_class.c \

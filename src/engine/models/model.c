@@ -1,6 +1,7 @@
 /* model.c: see model.h. */
 #include "model.h"
 
+#include <math.h>
 #include <string.h>
 
 const void *cw_model_config(const cw_model *m) { return (const char *)m + m->class->config; }
@@ -119,6 +120,19 @@ float *cw_model_put(cw_tape *t, const cw_sink *out, const char *name, const cw_t
     const float *from = cw_tape_host(t, x);
     float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){cw_rows(x), cw_cols(x)}) : NULL;
     if (to) memcpy(to, from, (size_t)cw_count(x) * sizeof *to);
+    return to;
+}
+
+float *cw_model_put_finite(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x)
+{
+    float *to = cw_model_put(t, out, name, x);
+    for (int64_t i = 0; to && i < cw_count(x); i++)
+        if (!isfinite(to[i])) {
+            cw_fail(t->ctx, CW_ERR_NUMERIC,
+                    "'model' gives numbers that are not finite: its weights are damaged (NaN, infinite or huge); load "
+                    "or train it again");
+            return NULL;
+        }
     return to;
 }
 

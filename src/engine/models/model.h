@@ -121,6 +121,8 @@ cw_inputs cw_model_inputs(const cw_model *m, cw_arena *arena, const cw_array *it
 cw_tensor *cw_model_rows(cw_tape *t, cw_inputs *in, const char *name, int64_t cols);
 /* A tensor of the tape as the result "name" (rows, cols); what was written, NULL with the error recorded. */
 float *cw_model_put(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x);
+/* The same, and an error where a number isn't finite: the weights are damaged. */
+float *cw_model_put_finite(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x);
 
 /* Runs a query on a tape that doesn't record; inputs that the query doesn't know are refused. */
 cw_status cw_model_run(cw_model *m, cw_tape *tape, const cw_query *query, const cw_array *item, int64_t n,

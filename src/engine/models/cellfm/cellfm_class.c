@@ -199,19 +199,6 @@ typedef struct embedding {
 static const cw_setting embed_settings[] = {
     CW_CELLFM_READING(embedding, reading), CW_SET_FLAG(embedding, unit, "unit", NULL, 0, "vectors of length 1"), {0}};
 
-static float *put(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x)
-{
-    float *to = cw_model_put(t, out, name, x);
-    for (int64_t i = 0; to && i < cw_count(x); i++)
-        if (!isfinite(to[i])) {
-            cw_fail(t->ctx, CW_ERR_NUMERIC,
-                    "'model' gives numbers that are not finite: its weights are damaged (NaN, infinite or huge); load "
-                    "or train it again");
-            return NULL;
-        }
-    return to;
-}
-
 static cw_status embed(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
 {
     const cw_cellfm *m = (const cw_cellfm *)model;
@@ -221,7 +208,7 @@ static cw_status embed(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
     int64_t columns;
     if (cw_cellfm_batch_read(&m->config, t, in, &how, &b, &columns) != CW_OK) return model->ctx->status;
     cw_cellfm_output y = cw_cellfm_forward(m, t, &b, m->config.layers, NULL);
-    if (!put(t, out, "cell", o->unit ? cw_unit_rows(t, y.cell, 1.0f, 1e-12f) : y.cell)) return model->ctx->status;
+    if (!cw_model_put_finite(t, out, "cell", o->unit ? cw_unit_rows(t, y.cell, 1.0f, 1e-12f) : y.cell)) return model->ctx->status;
     int32_t *genes = cw_out(model->ctx, out, "genes", CW_ARRAY_I32, 1, &b.cells);
     for (int64_t c = 0; genes && c < b.cells; c++) genes[c] = 0;
     for (int64_t r = 0; genes && r < b.rows; r++) genes[b.cell[r]] += b.gene[r] >= 0 && b.zero[r];
@@ -284,7 +271,7 @@ static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void 
     if (c->variant == CW_CELLFM_ANNOTATE || c->label) cw_cellfm_labels(m, t, &y, &b, &by_query, &by_cell, NULL);
     else if (c->head) by_query = cw_cellfm_head(m, t, &y);
     else return cw_fail(model->ctx, CW_ERR_STATE, "this model has no classes");
-    put(t, out, "class", by_query);
+    cw_model_put_finite(t, out, "class", by_query);
     return model->ctx->status;
 }
 
@@ -300,7 +287,7 @@ static cw_status genes(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
         if (token[i] < 0 || token[i] >= m->config.gene_rows)
             return cw_fail(model->ctx, CW_ERR_ARGUMENT, "gene %d is outside the table of %lld", (int)token[i],
                            (long long)m->config.gene_rows);
-    if (token) put(t, out, "gene", cw_gather(t, m->gene_table, token, dim[0]));
+    if (token) cw_model_put_finite(t, out, "gene", cw_gather(t, m->gene_table, token, dim[0]));
     return model->ctx->status;
 }
 

@@ -99,21 +99,11 @@ static cw_status embed(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
 {
     const cw_kcellfm *m = (const cw_kcellfm *)model;
     const embedding *o = settings;
-    cw_ctx *ctx = model->ctx;
     cw_kcellfm_batch b;
     int64_t columns;
-    if (read_batch(m, t, in, &o->reading, &b, &columns) != CW_OK) return ctx->status;
+    if (read_batch(m, t, in, &o->reading, &b, &columns) != CW_OK) return model->ctx->status;
     cw_kcellfm_output y = cw_kcellfm_forward(m, t, &b, NULL);
-    const float *x = cw_model_put(t, out, "cell", o->unit ? cw_unit_rows(t, y.cell, 1.0f, 1e-12f) : y.cell);
-    for (int64_t i = 0; x && i < b.token.cells * m->config.width; i++)
-        if (!isfinite(x[i]))
-            return cw_fail(ctx, CW_ERR_NUMERIC,
-                           "'model' gives numbers that are not finite: its weights are damaged (NaN, infinite or huge); "
-                           "load or train it again");
-    int32_t *genes = cw_out(ctx, out, "genes", CW_ARRAY_I32, 1, (int64_t[]){b.token.cells});
-    for (int64_t c = 0; genes && c < b.token.cells; c++)
-        genes[c] = (int32_t)(b.token.seq.start[c + 1] - b.token.seq.start[c] - 1);
-    return ctx->status;
+    return cw_scgpt_put_cells(t, out, y.cell, o->unit, &b.token);
 }
 
 /* ---- predict: values of every token in the columns it came from (NaN elsewhere), logits of the classes ---- */
@@ -140,16 +130,8 @@ static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void 
     if (!row || model->ctx->status != CW_OK) return model->ctx->status;
     for (int64_t r = 0; r < token->rows; r++) row[r] = (int32_t)r;
     cw_kcellfm_output y = cw_kcellfm_forward(m, t, &b, NULL);
-    if (o->mlm) {
-        const float *from = cw_tape_host(t, cw_kcellfm_decode(m, t, &y, row, token->rows));
-        int64_t n = token->cells * columns;
-        float *to = from ? cw_out(t->ctx, out, "mlm", CW_ARRAY_F32, 2, (int64_t[]){token->cells, columns}) : NULL;
-        for (int64_t i = 0; to && i < n; i++) to[i] = NAN;
-        for (int64_t r = 0; to && r < token->rows; r++) {
-            int64_t at = cw_scgpt_place(token, r, columns);
-            if (at >= 0) to[at] = from[r];
-        }
-    }
+    if (o->mlm)
+        cw_scgpt_put_values(t, out, "mlm", cw_kcellfm_decode(m, t, &y, row, token->rows), token, columns);
     if (o->class) cw_model_put(t, out, "class", cw_kcellfm_classify(m, t, &y));
     return model->ctx->status;
 }
@@ -159,17 +141,8 @@ static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void 
 static cw_status genes(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
 {
     const cw_kcellfm *m = (const cw_kcellfm *)model;
-    int64_t dim[1] = {-1};
-    const int32_t *token = cw_in_i32(in, "token", 1, dim, 0);
     (void)settings;
-    for (int64_t i = 0; token && i < dim[0]; i++)
-        if (token[i] < 0 || token[i] >= m->config.tokens)
-            return cw_fail(model->ctx, CW_ERR_ARGUMENT, "gene token %d is outside the vocabulary of %lld",
-                           (int)token[i], (long long)m->config.tokens);
-    if (token)
-        cw_model_put(t, out, "gene",
-                     cw_layer_norm_forward(t, cw_gather(t, m->gene_table, token, dim[0]), &m->gene_norm));
-    return model->ctx->status;
+    return cw_scgpt_put_genes(t, in, out, m->gene_table, &m->gene_norm);
 }
 
 /* ---- tokens: what a cell is read as: token and value (cells,length), padded as published ---- */
@@ -185,15 +158,7 @@ static cw_status tokens(cw_model *model, cw_tape *t, cw_inputs *in, const void *
     cw_kcellfm_batch all;
     int64_t columns;
     if (read_batch(m, t, in, &((const reading *)settings)->reading, &all, &columns) != CW_OK) return model->ctx->status;
-    const cw_scgpt_batch *b = &all.token;
-    const int64_t dim[] = {b->cells, b->length};
-    int32_t *token = cw_out(model->ctx, out, "token", CW_ARRAY_I32, 2, dim);
-    for (int64_t i = 0; token && i < b->cells * b->length; i++) token[i] = (int32_t)m->config.pad;
-    for (int64_t r = 0; token && r < b->rows; r++) token[b->place[r]] = b->token[b->token_row[r]];
-    float *value = cw_out(model->ctx, out, "value", CW_ARRAY_F32, 2, dim);
-    for (int64_t i = 0; value && i < b->cells * b->length; i++) value[i] = m->config.pad_value;
-    for (int64_t r = 0; value && r < b->rows; r++) value[b->place[r]] = b->value[r];
-    return model->ctx->status;
+    return cw_scgpt_put_tokens(model->ctx, out, &all.token, m->config.pad, m->config.pad_value);
 }
 
 static const cw_query queries[] = {{"embed", embed_settings, sizeof(embedding), embed},

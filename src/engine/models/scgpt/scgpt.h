@@ -82,6 +82,16 @@ cw_status cw_scgpt_batch_build(cw_scgpt_batch *b, cw_arena *arena, const cw_scgp
 /* Where a row stands in a matrix (cells,columns) of counts or tokens; -1: nowhere. */
 int64_t cw_scgpt_place(const cw_scgpt_batch *b, int64_t row, int64_t columns);
 
+/* What queries of models that read these batches give back. values: x (rows,1), in the columns the rows came from (cells,
+ * columns), NaN elsewhere. cells: "cell" (cells,d), of length 1 on demand, and "genes", of how many each was read. tokens:
+ * "token" and "value" (cells,length), padded as published. genes: the input "token" (n) -> "gene" (n,d), rows of the table
+ * behind its norm. */
+void cw_scgpt_put_values(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x, const cw_scgpt_batch *b,
+                         int64_t columns);
+cw_status cw_scgpt_put_cells(cw_tape *t, const cw_sink *out, cw_tensor *cell, int unit, const cw_scgpt_batch *b);
+cw_status cw_scgpt_put_tokens(cw_ctx *ctx, const cw_sink *out, const cw_scgpt_batch *b, int64_t pad, float pad_value);
+cw_status cw_scgpt_put_genes(cw_tape *t, cw_inputs *in, const cw_sink *out, cw_tensor *table, const cw_layer_norm *norm);
+
 /* Rows whose values are hidden from the model, and what they were. */
 typedef struct cw_scgpt_masked {
     int32_t *row;

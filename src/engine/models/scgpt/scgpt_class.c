@@ -98,13 +98,6 @@ typedef struct embedding {
 static const cw_setting embed_settings[] = {
     CW_SCGPT_READING(embedding, reading), CW_SET_FLAG(embedding, unit, "unit", NULL, 1, "vectors of length 1"), {0}};
 
-static cw_status damaged(cw_ctx *ctx)
-{
-    return cw_fail(ctx, CW_ERR_NUMERIC,
-                   "'model' gives numbers that are not finite: its weights are damaged (NaN, infinite or huge); load or "
-                   "train it again");
-}
-
 static cw_status embed(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
 {
     const cw_scgpt *m = (const cw_scgpt *)model;
@@ -113,12 +106,7 @@ static cw_status embed(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
     int64_t columns;
     if (read_batch(m, t, in, &o->reading, &b, &columns) != CW_OK) return model->ctx->status;
     cw_scgpt_output y = cw_scgpt_forward(m, t, &b, NULL, m->config.layers, NULL);
-    const float *x = cw_model_put(t, out, "cell", o->unit ? cw_unit_rows(t, y.cell, 1.0f, 1e-12f) : y.cell);
-    for (int64_t i = 0; x && i < b.cells * m->config.width; i++)
-        if (!isfinite(x[i])) return damaged(model->ctx);
-    int32_t *genes = cw_out(model->ctx, out, "genes", CW_ARRAY_I32, 1, (int64_t[]){b.cells});
-    for (int64_t c = 0; genes && c < b.cells; c++) genes[c] = (int32_t)(b.seq.start[c + 1] - b.seq.start[c] - 1);
-    return model->ctx->status;
+    return cw_scgpt_put_cells(t, out, y.cell, o->unit, &b);
 }
 
 /* ---- predict: values of every token in the columns it came from; NaN elsewhere ---- */
@@ -137,18 +125,6 @@ static const cw_setting predict_settings[] = {CW_SCGPT_READING(prediction, readi
                                               {0}};
 #undef WANT
 
-static void put_values(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x, const cw_scgpt_batch *b,
-                       int64_t columns)
-{
-    const float *from = cw_tape_host(t, x);
-    float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){b->cells, columns}) : NULL;
-    for (int64_t i = 0; to && i < b->cells * columns; i++) to[i] = NAN;
-    for (int64_t r = 0; to && r < b->rows; r++) {
-        int64_t at = cw_scgpt_place(b, r, columns);
-        if (at >= 0) to[at] = from[r];
-    }
-}
-
 static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
 {
     const cw_scgpt *m = (const cw_scgpt *)model;
@@ -161,13 +137,13 @@ static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void 
     if (!row || model->ctx->status != CW_OK) return model->ctx->status;
     for (int64_t r = 0; r < b.rows; r++) row[r] = (int32_t)r;
     cw_scgpt_output y = cw_scgpt_forward(m, t, &b, NULL, m->config.layers, NULL);
-    if (o->mlm) put_values(t, out, "mlm", cw_scgpt_decode(m, t, &y, &m->decoder, &b, row, b.rows), &b, columns);
+    if (o->mlm) cw_scgpt_put_values(t, out, "mlm", cw_scgpt_decode(m, t, &y, &m->decoder, &b, row, b.rows), &b, columns);
     if (o->zeros && m->config.zeros) {
         cw_tensor *logit = cw_scgpt_decode(m, t, &y, &m->zero_decoder, &b, row, b.rows);
-        put_values(t, out, "mlmZero", cw_activate(t, logit, CW_ACT_SIGMOID), &b, columns);
+        cw_scgpt_put_values(t, out, "mlmZero", cw_activate(t, logit, CW_ACT_SIGMOID), &b, columns);
     }
     if (o->mvc && m->config.mvc)
-        put_values(t, out, "mvc", cw_scgpt_decode_cell(m, t, &y, &m->mvc, &b, row, b.rows), &b, columns);
+        cw_scgpt_put_values(t, out, "mvc", cw_scgpt_decode_cell(m, t, &y, &m->mvc, &b, row, b.rows), &b, columns);
     if (o->class) cw_model_put(t, out, "class", cw_scgpt_classify(m, t, &y));
     return model->ctx->status;
 }
@@ -177,15 +153,8 @@ static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void 
 static cw_status genes(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
 {
     const cw_scgpt *m = (const cw_scgpt *)model;
-    int64_t dim[1] = {-1};
-    const int32_t *token = cw_in_i32(in, "token", 1, dim, 0);
     (void)settings;
-    for (int64_t i = 0; token && i < dim[0]; i++)
-        if (token[i] < 0 || token[i] >= m->config.tokens)
-            return cw_fail(model->ctx, CW_ERR_ARGUMENT, "gene token %d is outside the vocabulary of %lld",
-                           (int)token[i], (long long)m->config.tokens);
-    if (token) cw_model_put(t, out, "gene", cw_layer_norm_forward(t, cw_gather(t, m->gene_table, token, dim[0]), &m->gene_norm));
-    return model->ctx->status;
+    return cw_scgpt_put_genes(t, in, out, m->gene_table, &m->gene_norm);
 }
 
 /* ---- attention: of one layer, summed over cells that have the same tokens ---- */
@@ -254,14 +223,7 @@ static cw_status tokens(cw_model *model, cw_tape *t, cw_inputs *in, const void *
     cw_scgpt_batch b;
     int64_t columns;
     if (read_batch(m, t, in, settings, &b, &columns) != CW_OK) return model->ctx->status;
-    const int64_t dim[] = {b.cells, b.length};
-    int32_t *token = cw_out(model->ctx, out, "token", CW_ARRAY_I32, 2, dim);
-    for (int64_t i = 0; token && i < b.cells * b.length; i++) token[i] = (int32_t)m->config.pad;
-    for (int64_t r = 0; token && r < b.rows; r++) token[b.place[r]] = b.token[b.token_row[r]];
-    float *value = cw_out(model->ctx, out, "value", CW_ARRAY_F32, 2, dim);
-    for (int64_t i = 0; value && i < b.cells * b.length; i++) value[i] = m->config.pad_value;
-    for (int64_t r = 0; value && r < b.rows; r++) value[b.place[r]] = b.value[r];
-    return model->ctx->status;
+    return cw_scgpt_put_tokens(model->ctx, out, &b, m->config.pad, m->config.pad_value);
 }
 
 static const cw_query queries[] = {{"embed", embed_settings, sizeof(embedding), embed},
