@@ -40,20 +40,10 @@ setMethod("embedCells", c("ANY", "CellFMModel"), function(x, model,
     batchSize = 8, verbose = TRUE, ...) {
     .noDots(...)
     .alive(model)
-    .checkText(name, "name")
-    .checkFlag(verbose, "verbose")
-    .checkFlag(unit, "unit")
-    how <- .inputArgs(assay.type, symbols, assay = assay)
-    reading <- .cellfmReading(maxLength, seed, alreadyNormalised)
-    cells <- .encoderCells(x, model, how, verbose)
-    .needCounts(cells, alreadyNormalised)
-    batchSize <- .checkNumber(batchSize, "batchSize", 1, 65536, TRUE)
-    .checkMemory(model, min(batchSize, ncol(cells$matrix)),
-        min(length(cells$rows), reading$maxLength), 0, FALSE, "batchSize",
-        8 * ncol(cells$matrix) * model@config$enc_dims
+    .embedLogged(x, model, .inputArgs(assay.type, symbols, assay = assay),
+        .cellfmReading(maxLength, seed, alreadyNormalised), model@config$enc_dims,
+        name, alreadyNormalised, unit, batchSize, verbose
     )
-    found <- .embedBlocks(model, cells, reading, batchSize, verbose, unit)
-    .intoContainer(x, found, name, assay)
 })
 
 #' @rdname embedCells-cellfm
@@ -87,6 +77,25 @@ setMethod("embedGenes", c("CellFMModel", "missing"), function(x, model, ...) {
     list(maxLength = maxLength, logged = logged, drawn = !is.null(seed),
         key = key
     )
+}
+
+## embedCells() of models that read logarithms of scaled counts; `width`: of a
+## cell's vector.
+.embedLogged <- function(x, model, how, reading, width, name, logged, unit,
+    batchSize, verbose) {
+    .checkText(name, "name")
+    .checkFlag(verbose, "verbose")
+    .checkFlag(unit, "unit")
+    force(reading)
+    cells <- .encoderCells(x, model, how, verbose)
+    .needCounts(cells, logged)
+    batchSize <- .checkNumber(batchSize, "batchSize", 1, 65536, TRUE)
+    .checkMemory(model, min(batchSize, ncol(cells$matrix)),
+        min(length(cells$rows), reading$maxLength), 0, FALSE, "batchSize",
+        8 * ncol(cells$matrix) * width
+    )
+    found <- .embedBlocks(model, cells, reading, batchSize, verbose, unit)
+    .intoContainer(x, found, name, how$assay)
 }
 
 ## CellFM scales and logs counts itself; logarithms would be logged twice.

@@ -39,20 +39,10 @@ setMethod("embedCells", c("ANY", "KCellFMModel"), function(x, model,
     seed = NULL, batchSize = 8, verbose = TRUE, ...) {
     .noDots(...)
     .alive(model)
-    .checkText(name, "name")
-    .checkFlag(verbose, "verbose")
-    .checkFlag(unit, "unit")
-    how <- .inputArgs(assay.type, symbols, assay = assay)
-    reading <- .kcellfmReading(maxLength, seed, alreadyNormalised, zeros)
-    cells <- .encoderCells(x, model, how, verbose)
-    .needCounts(cells, alreadyNormalised)
-    batchSize <- .checkNumber(batchSize, "batchSize", 1, 65536, TRUE)
-    .checkMemory(model, min(batchSize, ncol(cells$matrix)),
-        min(length(cells$rows), reading$maxLength), 0, FALSE, "batchSize",
-        8 * ncol(cells$matrix) * model@config$d_model
+    .embedLogged(x, model, .inputArgs(assay.type, symbols, assay = assay),
+        .kcellfmReading(maxLength, seed, alreadyNormalised, zeros),
+        model@config$d_model, name, alreadyNormalised, unit, batchSize, verbose
     )
-    found <- .embedBlocks(model, cells, reading, batchSize, verbose, unit)
-    .intoContainer(x, found, name, assay)
 })
 
 #' @rdname embedCells-kcellfm

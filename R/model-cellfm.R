@@ -122,9 +122,7 @@ setMethod("newModel", "CellFMParam", function(param, x = NULL, genes = NULL,
     genes <- .modelGenes(x, genes, .inputArgs(assay.type, symbols,
         assay = assay
     ))
-    table <- .engineSettings("cellfm")
-    s <- param@settings
-    names(s) <- table$name[match(names(s), table$argument)]
+    s <- .engineNames(param@settings, "cellfm")
     .cellfmModel(s, genes, .newKey(seed), .threads(threads), "new")
 })
 

@@ -149,6 +149,39 @@ setClass("HyenaModel", contains = "FoundationModel")
     )
 }
 
+## The same of a model that reads genes by a vocabulary with `<pad>` and `<cls>`.
+## The gene table has a row per token, or `config$ntoken` where that is more.
+.tokenModel <- function(class, engine, config, vocab, key, threads, layout) {
+    special <- vocab$token[match(c("<pad>", "<cls>"), vocab$gene)]
+    names(special) <- c("<pad>", "<cls>")
+    config$ntoken <- max(config$ntoken, vocab$token + 1L)
+    config$pad_token_id <- special[["<pad>"]]
+    config$cls_token_id <- special[["<cls>"]]
+    .encoderModel(class, engine, config, key, threads, layout, vocab = vocab,
+        special = special
+    )
+}
+
+## The vocabulary of a new model, and how it is written.
+.newVocab <- function(genes) {
+    data.frame(gene = c(genes, "<pad>", "<cls>", "<eoc>"),
+        token = seq(0L, length(genes) + 2L)
+    )
+}
+
+.writeVocab <- function(vocab, part) {
+    .writeLines(
+        as.character(.configJson(as.list(setNames(vocab$token, vocab$gene)))),
+        file.path(part, "vocab.json")
+    )
+}
+
+## Settings of a Param object under the engine's names.
+.engineNames <- function(settings, engine) {
+    table <- .engineSettings(engine)
+    setNames(settings, table$name[match(names(settings), table$argument)])
+}
+
 ## Settings of a file that the engine knows; the others are named.
 .knownConfig <- function(config, engine) {
     known <- .engineSettings(engine)$name

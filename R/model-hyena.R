@@ -55,9 +55,7 @@ setMethod("show", "HyenaParam", function(object) {
 setMethod("newModel", "HyenaParam", function(param, seed = NULL,
     threads = NULL, ...) {
     .noDots(...)
-    table <- .engineSettings("hyena")
-    s <- param@settings
-    names(s) <- table$name[match(names(s), table$argument)]
+    s <- .engineNames(param@settings, "hyena")
     .encoderModel("HyenaModel", "hyena", .nestedConfig(s), .newKey(seed),
         .threads(threads), "new"
     )

@@ -115,28 +115,15 @@ setMethod("newModel", "KCellFMParam", function(param, x = NULL, genes = NULL,
     genes <- .modelGenes(x, genes, .inputArgs(assay.type, symbols,
         assay = assay
     ))
-    vocab <- data.frame(gene = c(genes, "<pad>", "<cls>", "<eoc>"),
-        token = seq(0L, length(genes) + 2L)
-    )
-    table <- .engineSettings("kcellfm")
-    s <- param@settings
-    names(s) <- table$name[match(names(s), table$argument)]
-    .kcellfmModel(s, vocab, .newKey(seed), .threads(threads), "new")
+    s <- .engineNames(param@settings, "kcellfm")
+    .kcellfmModel(s, .newVocab(genes), .newKey(seed), .threads(threads), "new")
 })
 
 ## config: settings as the engine calls them; `ntoken` where the gene table has
 ## more rows than the vocabulary.
 .kcellfmModel <- function(config, vocab, key, threads, layout) {
-    special <- vocab$token[match(c("<pad>", "<cls>"), vocab$gene)]
-    names(special) <- c("<pad>", "<cls>")
-    config$ntoken <- max(config$ntoken, vocab$token + 1L)
-    config$pad_token_id <- special[["<pad>"]]
-    config$cls_token_id <- special[["<cls>"]]
-    .encoderModel("KCellFMModel", "kcellfm", config, key, threads, layout,
-        vocab = vocab, special = special
-    )
+    .tokenModel("KCellFMModel", "kcellfm", config, vocab, key, threads, layout)
 }
-
 
 #' @rdname KCellFMModel-class
 #' @export
@@ -296,10 +283,7 @@ setMethod("saveModel", "KCellFMModel", function(model, dir, overwrite = FALSE,
         .writeLines(as.character(.configJson(config)),
             file.path(part, "config.json")
         )
-        vocab <- as.list(setNames(model@vocab$token, model@vocab$gene))
-        .writeLines(as.character(.configJson(vocab)),
-            file.path(part, "vocab.json")
-        )
+        .writeVocab(model@vocab, part)
         .engineSave(model, file.path(part, "model.safetensors"))
     })
     invisible(dir)

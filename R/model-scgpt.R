@@ -60,25 +60,13 @@ setMethod("newModel", "ScGPTParam", function(param, x = NULL, genes = NULL,
     genes <- .modelGenes(x, genes, .inputArgs(assay.type, symbols,
         assay = assay
     ))
-    vocab <- data.frame(gene = c(genes, "<pad>", "<cls>", "<eoc>"),
-        token = seq(0L, length(genes) + 2L)
-    )
-    table <- .engineSettings("scgpt")
-    s <- param@settings
-    names(s) <- table$name[match(names(s), table$argument)]
-    .scgptModel(s, vocab, .newKey(seed), .threads(threads), "new")
+    s <- .engineNames(param@settings, "scgpt")
+    .scgptModel(s, .newVocab(genes), .newKey(seed), .threads(threads), "new")
 })
 
 ## config: settings as the engine calls them, without those of the vocabulary.
 .scgptModel <- function(config, vocab, key, threads, layout) {
-    special <- vocab$token[match(c("<pad>", "<cls>"), vocab$gene)]
-    names(special) <- c("<pad>", "<cls>")
-    config$ntoken <- max(vocab$token) + 1L
-    config$pad_token_id <- special[["<pad>"]]
-    config$cls_token_id <- special[["<cls>"]]
-    .encoderModel("ScGPTModel", "scgpt", config, key, threads, layout,
-        vocab = vocab, special = special
-    )
+    .tokenModel("ScGPTModel", "scgpt", config, vocab, key, threads, layout)
 }
 
 #' @rdname EncoderModel-class
@@ -206,10 +194,7 @@ setMethod("saveModel", "ScGPTModel", function(model, dir, overwrite = FALSE,
         .writeLines(as.character(.configJson(args)),
             file.path(part, "args.json")
         )
-        vocab <- as.list(setNames(model@vocab$token, model@vocab$gene))
-        .writeLines(as.character(.configJson(vocab)),
-            file.path(part, "vocab.json")
-        )
+        .writeVocab(model@vocab, part)
         .engineSave(model, file.path(part, "model.safetensors"))
     })
     invisible(dir)
