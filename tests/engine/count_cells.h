@@ -3,6 +3,7 @@
 #define CW_COUNT_CELLS_H
 
 #include "models/inputs.h"
+#include "model_rig.h"
 #include "test.h"
 
 enum { CELLS = 6, GENES = 30 };
@@ -32,6 +33,38 @@ static inline void fill_counted(counted *c, int32_t first)
     c->item[0] = (cw_array){"counts", CW_ARRAY_CSR, 2, {CELLS, GENES}, c->value, c->start, c->column};
     c->item[1] = (cw_array){"token", CW_ARRAY_I32, 1, {GENES}, c->token, NULL, NULL};
     c->item[2] = (cw_array){"label", CW_ARRAY_I32, 1, {CELLS}, c->label, NULL, NULL};
+}
+
+/* What holds of every encoder of logged counts, on its first cells: sparse and dense counts are one, a cell is the same in
+ * company and alone, twice the depth is no other cell, and logarithms are taken as they are with `logged`. a: what "embed"
+ * gives of c; dense: c's first cell for later, its values in scaled (GENES). */
+static inline void counts_are_read(rig *r, counted *c, int64_t width, cw_option logged, shelf *a, cw_array dense[2],
+                                   double *scaled)
+{
+    shelf b;
+    double total = 0;
+    fill_counted(c, 1);
+    CHECK(ask(r, "embed", NULL, 0, c->item, 2, a) == CW_OK, "%s", r->ctx->text);
+    CHECK(((int32_t *)a->data[1])[0] == c->start[1], "genes of a cell");
+    dense[0] = c->item[0], dense[1] = c->item[1];
+    dense[0].type = CW_ARRAY_F64, dense[0].data = c->dense;
+    ask(r, "embed", NULL, 0, dense, 2, &b);
+    CHECK(memcmp(a->data[0], b.data[0], (size_t)(CELLS * width * 4)) == 0, "sparse and dense counts differ");
+    empty(&b);
+    r->ctx->threads = 1;
+    dense[0].dim[0] = 1, dense[0].data = c->dense + 3 * GENES;
+    ask(r, "embed", NULL, 0, dense, 2, &b);
+    CHECK(apart((float *)a->data[0] + 3 * width, b.data[0], width) < 1e-5, "a cell depends on its company");
+    empty(&b);
+    for (int g = 0; g < GENES; g++) total += c->dense[g], scaled[g] = 2 * c->dense[g];
+    dense[0].data = scaled;
+    ask(r, "embed", NULL, 0, dense, 2, &b);
+    CHECK(apart(a->data[0], b.data[0], width) < 1e-5, "depth is told");
+    empty(&b);
+    for (int g = 0; g < GENES; g++) scaled[g] = log1p(c->dense[g] / total * 1e4);
+    ask(r, "embed", &logged, 1, dense, 2, &b);
+    CHECK(apart(a->data[0], b.data[0], width) < 1e-5, "logarithms differ");
+    empty(&b);
 }
 
 #endif

@@ -25,31 +25,9 @@ static void reading(void)
     rig r = open_with(-1, 0, NULL);
     static counted c;
     shelf a, b, e;
-    fill_counted(&c, 1);
-    CHECK(ask(&r, "embed", NULL, 0, c.item, 2, &a) == CW_OK, "%s", r.ctx->text);
-    CHECK(((int32_t *)a.data[1])[0] == c.start[1], "genes of a cell");
-    cw_array dense[2] = {c.item[0], c.item[1]};
-    dense[0].type = CW_ARRAY_F64, dense[0].data = c.dense;
-    ask(&r, "embed", NULL, 0, dense, 2, &b);
-    CHECK(memcmp(a.data[0], b.data[0], CELLS * WIDTH * 4) == 0, "sparse and dense counts differ");
-    empty(&b);
-    r.ctx->threads = 1;
-    dense[0].dim[0] = 1, dense[0].data = c.dense + 3 * GENES;
-    ask(&r, "embed", NULL, 0, dense, 2, &b);
-    CHECK(apart((float *)a.data[0] + 3 * WIDTH, b.data[0], WIDTH) < 1e-5, "a cell depends on its company");
-    empty(&b);
-    /* a depth twice as large is no other cell; logarithms are taken as they are */
-    double scaled[GENES], total = 0;
-    for (int g = 0; g < GENES; g++) total += c.dense[g], scaled[g] = 2 * c.dense[g];
-    dense[0].data = scaled;
-    ask(&r, "embed", NULL, 0, dense, 2, &b);
-    CHECK(apart(a.data[0], b.data[0], WIDTH) < 1e-5, "depth is told");
-    empty(&b);
-    for (int g = 0; g < GENES; g++) scaled[g] = log1p(c.dense[g] / total * 1e4);
-    const cw_option logged[] = {{"logged", NULL, 1}};
-    ask(&r, "embed", logged, 1, dense, 2, &b);
-    CHECK(apart(a.data[0], b.data[0], WIDTH) < 1e-5, "logarithms differ");
-    empty(&b);
+    cw_array dense[2];
+    double scaled[GENES];
+    counts_are_read(&r, &c, WIDTH, (cw_option){"logged", NULL, 1}, &a, dense, scaled);
     /* slots as they are, padding too: it is no key, so the cell's row stays */
     int32_t gene[2 * GENES] = {0}, n = 0;
     float value[2 * GENES] = {0}, zero[2 * GENES + 1] = {1};

@@ -27,31 +27,12 @@ static void reading(void)
     rig r = open_with(-1, 0, NULL);
     static counted c;
     shelf a, b;
-    fill_counted(&c, 1);
-    CHECK(ask(&r, "embed", NULL, 0, c.item, 2, &a) == CW_OK, "%s", r.ctx->text);
-    CHECK(a.n == 2 && ((int32_t *)a.data[1])[0] == c.start[1], "genes of a cell");
-    cw_array dense[2] = {c.item[0], c.item[1]};
-    dense[0].type = CW_ARRAY_F64, dense[0].data = c.dense;
-    ask(&r, "embed", NULL, 0, dense, 2, &b);
-    CHECK(memcmp(a.data[0], b.data[0], CELLS * WIDTH * 4) == 0, "sparse and dense counts differ");
-    empty(&b);
-    r.ctx->threads = 1;
-    dense[0].dim[0] = 1, dense[0].data = c.dense + 3 * GENES;
-    ask(&r, "embed", NULL, 0, dense, 2, &b);
-    CHECK(apart((float *)a.data[0] + 3 * WIDTH, b.data[0], WIDTH) < 1e-5, "a cell depends on its company");
-    empty(&b);
-    /* a depth twice as large is no other cell; logarithms are taken as they are; so are values below 0 */
-    double scaled[GENES], total = 0;
-    for (int g = 0; g < GENES; g++) total += c.dense[g], scaled[g] = 2 * c.dense[g];
-    dense[0].data = scaled;
-    ask(&r, "embed", NULL, 0, dense, 2, &b);
-    CHECK(apart(a.data[0], b.data[0], WIDTH) < 1e-5, "depth is told");
-    empty(&b);
-    for (int g = 0; g < GENES; g++) scaled[g] = log1p(c.dense[g] / total * 1e4);
+    cw_array dense[2];
+    double scaled[GENES];
     const cw_option logged[] = {{"total", NULL, 0}, {"zeros", NULL, 1}};
-    ask(&r, "embed", logged, 1, dense, 2, &b);
-    CHECK(apart(a.data[0], b.data[0], WIDTH) < 1e-5, "logarithms differ");
-    empty(&b);
+    counts_are_read(&r, &c, WIDTH, logged[0], &a, dense, scaled);
+    CHECK(a.n == 2, "two answers");
+    /* values below 0 are taken as they are */
     for (int g = 0; g < GENES; g++) scaled[g] = g - 10;
     ask(&r, "tokens", logged, 1, dense, 2, &b);
     CHECK(b.count[0] == GENES && ((float *)b.data[1])[0] == 0 && ((float *)b.data[1])[1] == -10, "z-scores, but 0");
