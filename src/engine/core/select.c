@@ -24,3 +24,27 @@ float cw_select_largest(float *a, int64_t n, int64_t k)
     }
     return a[want];
 }
+
+int cw_double_rising(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+int cw_int32_rising(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+int cw_ranked_rising(const void *a, const void *b)
+{
+    const cw_ranked *x = a, *y = b;
+    return x->value != y->value ? (x->value > y->value) - (x->value < y->value) : cw_int32_rising(&x->at, &y->at);
+}
+
+int cw_ranked_falling(const void *a, const void *b)
+{
+    const cw_ranked *x = a, *y = b;
+    return x->value != y->value ? (x->value < y->value) - (x->value > y->value) : cw_int32_rising(&x->at, &y->at);
+}

@@ -1,35 +1,25 @@
 /* judge.c: see judge.h. */
 #include "judge.h"
 
+#include "../core/select.h"
+
 #include <math.h>
 #include <stdlib.h>
 
 enum { DE = 20 };
 
-typedef struct ranked {
-    double score;
-    int32_t gene;
-} ranked;
-
-static int falling(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    if (x->score != y->score) return x->score < y->score ? 1 : -1;
-    return (x->gene > y->gene) - (x->gene < y->gene);
-}
-
 cw_status cw_judge_order(cw_ctx *ctx, int32_t *order, const cw_moments *condition, const cw_moments *control,
                          int64_t genes)
 {
-    ranked *r = cw_alloc(ctx, genes, sizeof *r);
+    cw_ranked *r = cw_alloc(ctx, genes, sizeof *r);
     if (!r) return ctx->status;
     for (int64_t g = 0; g < genes; g++) {
         double v = condition->var[g] / condition->cells + control->var[g] / control->cells;
         double t = (condition->mean[g] - control->mean[g]) / sqrt(v);
-        r[g] = (ranked){isfinite(t) ? fabs(t) : 0.0, (int32_t)g};
+        r[g] = (cw_ranked){isfinite(t) ? fabs(t) : 0.0, (int32_t)g};
     }
-    qsort(r, (size_t)genes, sizeof *r, falling);
-    for (int64_t g = 0; g < genes; g++) order[g] = r[g].gene;
+    qsort(r, (size_t)genes, sizeof *r, cw_ranked_falling);
+    for (int64_t g = 0; g < genes; g++) order[g] = r[g].at;
     cw_free(ctx, r);
     return ctx->status;
 }

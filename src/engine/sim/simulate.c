@@ -1,6 +1,7 @@
 /* simulate.c: see simulate.h. */
 #include "simulate.h"
 
+#include "../core/select.h"
 #include "../core/threads.h"
 #include "../core/draws.h"
 
@@ -150,12 +151,6 @@ static void express(kinetics *k, const cw_simulation *s, const double *scale, co
     }
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Median expression of TF g over the cells in which it is on (over all, should there be none). */
 static double typical(kinetics *k, const cw_simulation *s, const cw_simulate_options *o, int64_t g)
 {
@@ -164,7 +159,7 @@ static double typical(kinetics *k, const cw_simulation *s, const cw_simulate_opt
         for (int64_t i = 0; i < o->cells; i++)
             if (all || mixed(s->context + i * o->contexts, s->on + g * o->contexts, o->contexts) > .5)
                 k->sorted[n++] = k->x[i * o->genes + g];
-    qsort(k->sorted, (size_t)n, sizeof *k->sorted, ascending);
+    qsort(k->sorted, (size_t)n, sizeof *k->sorted, cw_double_rising);
     double middle = n % 2 ? k->sorted[n / 2] : .5 * (k->sorted[n / 2 - 1] + k->sorted[n / 2]);
     return middle > 0.0 ? middle : 1.0;
 }

@@ -2,6 +2,7 @@
 #include "forest.h"
 
 #include "../core/rng.h"
+#include "../core/select.h"
 #include "../core/threads.h"
 
 #include <float.h>
@@ -56,12 +57,6 @@ typedef struct bins {
     uint8_t *other_bin;         /* and their bins */
 } bins;
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Upper edges (levels) of the bins of n sorted values: each distinct value its own where there are no more than BINS,
  * else bins of about equal counts that never part equal values; `zero_first`: the zeros at the front are one bin. */
 static int32_t bin_edges(float *edge, const double *v, int64_t n, int zero_first)
@@ -109,7 +104,7 @@ static void bin_tf(bins *b, int64_t t, const cw_columns *x, int64_t gene, double
     int negative = 0;
     memset(work, 0, (size_t)b->cells * sizeof *work);
     for (int64_t i = 0; i < n; i++) work[i] = x->value[from + i] + 0.0, negative |= work[i] < 0; /* -0 becomes 0 */
-    qsort(work, (size_t)b->cells, sizeof *work, by_value);
+    qsort(work, (size_t)b->cells, sizeof *work, cw_double_rising);
     for (int64_t i = 0; i < b->cells; i++) zeros += work[i] == 0;
     b->levels[t] = bin_edges(edge, work, b->cells, !negative && zeros > 0);
     memset(column, bin_of(edge, b->levels[t], 0), (size_t)b->stride);

@@ -1,6 +1,8 @@
 /* genes.c: see genes.h. */
 #include "genes.h"
 
+#include "../core/select.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,19 +67,13 @@ static double deviance_at(const double *table, double mu)
     return scale * (table[i] + (at - i) * (table[i + 1] - table[i]));
 }
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The (i + 1/2) / QUANTILES quantiles of total (cells), linear between order statistics. */
 static cw_status quantiles(cw_ctx *ctx, double *at, const double *total, int64_t cells)
 {
     double *sorted = cw_alloc(ctx, cells, sizeof *sorted);
     if (!sorted) return ctx->status;
     memcpy(sorted, total, (size_t)cells * sizeof *sorted);
-    qsort(sorted, (size_t)cells, sizeof *sorted, by_size);
+    qsort(sorted, (size_t)cells, sizeof *sorted, cw_double_rising);
     for (int i = 0; i < QUANTILES; i++) {
         double where = (i + 0.5) / QUANTILES * (double)(cells - 1);
         int64_t low = (int64_t)where, high = low + 1 < cells ? low + 1 : low;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/select.h"
 #include "../core/threads.h"
 #include "neighbours.h"
 
@@ -222,18 +223,12 @@ static cw_status batch_share(cw_ctx *ctx, double *share, const double *x, int64_
 
 /* ---- neighbourhoods ---- */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static cw_status median(cw_ctx *ctx, double *out, const double *x, int64_t n)
 {
     double *y = cw_alloc(ctx, n, sizeof *y);
     if (!y) return ctx->status;
     memcpy(y, x, (size_t)n * sizeof *y);
-    qsort(y, (size_t)n, sizeof *y, by_value);
+    qsort(y, (size_t)n, sizeof *y, cw_double_rising);
     *out = n % 2 ? y[n / 2] : (y[n / 2 - 1] + y[n / 2]) / 2.0;
     cw_free(ctx, y);
     return CW_OK;

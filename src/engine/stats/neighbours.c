@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/select.h"
 #include "../core/threads.h"
 
 /* ---- nearest ---- */
@@ -90,12 +91,6 @@ static void reverse_lists(int64_t *start, int32_t *item, const int32_t *index, i
     start[0] = 0;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
 static cw_status valid_index(cw_ctx *ctx, const int32_t *index, int64_t n, int64_t k)
 {
     for (int64_t e = 0; e < n * k; e++)
@@ -161,7 +156,7 @@ cw_status cw_umap_graph(cw_ctx *ctx, cw_weighted_graph *out, const int32_t *inde
                 if (!there) near[count++] = j;
                 row[j] += p[e] - row[j] * p[e];
             }
-            qsort(near, (size_t)count, sizeof *near, ascending);
+            qsort(near, (size_t)count, sizeof *near, cw_int32_rising);
             for (int64_t c = 0; c < count; c++) {
                 if (row[near[c]] > 0.0) graph_add(out, i, near[c], row[near[c]]);
                 row[near[c]] = 0.0;
@@ -195,7 +190,7 @@ cw_status cw_shared_graph(cw_ctx *ctx, cw_weighted_graph *out, const int32_t *in
                 for (int64_t r = start[v]; r < start[v + 1]; r++)
                     if (item[r] > i && shared[item[r]]++ == 0) near[count++] = item[r];
             }
-            if (pass) qsort(near, (size_t)count, sizeof *near, ascending);
+            if (pass) qsort(near, (size_t)count, sizeof *near, cw_int32_rising);
             for (int64_t c = 0; c < count; c++) {
                 double w = shared[near[c]] / (2.0 * (double)(k + 1) - shared[near[c]]);
                 shared[near[c]] = 0;

@@ -2,6 +2,7 @@
 #include "nulls.h"
 
 #include "../core/rng.h"
+#include "../core/select.h"
 #include "../core/threads.h"
 
 #include <math.h>
@@ -168,12 +169,6 @@ cw_status cw_null_rewire(cw_ctx *ctx, const int32_t *tf, int32_t *gene, int64_t 
 
 /* ---- counts ----------------------------------------------------------------------------------------------------- */
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Items of a (n, ascending) that are below x: where x would go. */
 static int64_t first_not_below(const double *a, int64_t n, double x)
 {
@@ -197,7 +192,7 @@ static int count_above(double *count, double *row, const double *observed, const
         row[n] = null[g * tfs + t];
         if (isnan(row[n++])) return 0;
     }
-    qsort(row, (size_t)n, sizeof *row, by_value);
+    qsort(row, (size_t)n, sizeof *row, cw_double_rising);
     for (int64_t g = 0; g < genes; g++)
         count[g * tfs + t] = g == self ? 0.0 : (double)(n - first_not_below(row, n, observed[g * tfs + t]));
     return 1;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/select.h"
 #include "../core/threads.h"
 
 /* ---- personalised PageRank ---- */
@@ -14,12 +15,6 @@ typedef struct neighbours {
     int64_t *start;
     int32_t *to;
 } neighbours;
-
-static int by_number(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
 
 static cw_status gather(cw_ctx *ctx, neighbours *out, const cw_undirected *g)
 {
@@ -41,7 +36,7 @@ static cw_status gather(cw_ctx *ctx, neighbours *out, const cw_undirected *g)
     }
     for (int64_t i = 0; i < g->n; i++) {
         int64_t first = start[i], end = start[i + 1];
-        qsort(to + first, (size_t)(end - first), sizeof *to, by_number);
+        qsort(to + first, (size_t)(end - first), sizeof *to, cw_int32_rising);
         start[i] = kept;
         for (int64_t k = first; k < end; k++)
             if (k == first || to[k] != to[k - 1]) to[kept++] = to[k];
@@ -119,31 +114,19 @@ void cw_row_cosines(double *y, const double *a, int64_t n, const double *b, int6
         }
 }
 
-typedef struct item {
-    double x;
-    int32_t at;
-} item;
-
-static int falling(const void *a, const void *b)
+static void sort_row(cw_ranked *s, const double *x, int64_t n)
 {
-    const item *p = a, *q = b;
-    if (p->x != q->x) return p->x < q->x ? 1 : -1;
-    return (p->at > q->at) - (p->at < q->at);
-}
-
-static void sort_row(item *s, const double *x, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) s[i] = (item){x[i], (int32_t)i};
-    qsort(s, (size_t)n, sizeof *s, falling);
+    for (int64_t i = 0; i < n; i++) s[i] = (cw_ranked){x[i], (int32_t)i};
+    qsort(s, (size_t)n, sizeof *s, cw_ranked_falling);
 }
 
 /* Ranks less their mean, of length 1; zeros where the row doesn't vary. */
-static void centred_ranks(double *r, item *s, const double *x, int64_t n)
+static void centred_ranks(double *r, cw_ranked *s, const double *x, int64_t n)
 {
     double sum = 0;
     sort_row(s, x, n);
     for (int64_t i = 0, j; i < n; i = j) {
-        for (j = i + 1; j < n && s[j].x == s[i].x;) j++;
+        for (j = i + 1; j < n && s[j].value == s[i].value;) j++;
         for (int64_t k = i; k < j; k++) r[s[k].at] = (double)(n - 1) / 2 - (double)(i + j - 1) / 2;
     }
     for (int64_t i = 0; i < n; i++) sum += r[i] * r[i];
@@ -153,7 +136,7 @@ static void centred_ranks(double *r, item *s, const double *x, int64_t n)
 cw_status cw_row_spearman(cw_ctx *ctx, double *rho, const double *a, int64_t n, const double *b, int64_t m, int64_t k)
 {
     double *r = cw_alloc(ctx, (m + 1) * k + 1, sizeof *r);
-    item *s = cw_alloc(ctx, k + 1, sizeof *s);
+    cw_ranked *s = cw_alloc(ctx, k + 1, sizeof *s);
     for (int64_t j = 0; r && s && j < m; j++) centred_ranks(r + (j + 1) * k, s, b + j * k, k);
     for (int64_t i = 0; r && s && i < n; i++) {
         centred_ranks(r, s, a + i * k, k);
@@ -170,7 +153,7 @@ cw_status cw_row_spearman(cw_ctx *ctx, double *rho, const double *a, int64_t n, 
 
 cw_status cw_row_order(cw_ctx *ctx, int32_t *order, const double *x, int64_t n, int64_t m)
 {
-    item *s = cw_alloc(ctx, m + 1, sizeof *s);
+    cw_ranked *s = cw_alloc(ctx, m + 1, sizeof *s);
     for (int64_t i = 0; s && i < n; i++) {
         sort_row(s, x + i * m, m);
         for (int64_t j = 0; j < m; j++) order[i * m + j] = s[j].at;

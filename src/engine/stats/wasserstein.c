@@ -2,6 +2,7 @@
 #include "wasserstein.h"
 
 #include "../core/rng.h"
+#include "../core/select.h"
 #include "../core/threads.h"
 
 #include <math.h>
@@ -73,22 +74,10 @@ static void draw_weights(uint16_t *weight, const parts *p, uint64_t key, int64_t
 
 /* ---- one gene ---------------------------------------------------------------------------------------------------- */
 
-typedef struct item {
-    double value;
-    int32_t cell;
-} item;
-
-static int falling(const void *a, const void *b)
-{
-    const item *x = a, *y = b;
-    if (x->value != y->value) return (x->value < y->value) - (x->value > y->value);
-    return (x->cell > y->cell) - (x->cell < y->cell);
-}
-
 /* Cells above the lowest value, highest first: who (m), and gap (m) from each value to the next lower one. Most
  * values of a gene are 0, and never looked at again: the tails from above say it all. */
 typedef struct ladder {
-    item *sorted;  /* (cells) room */
+    cw_ranked *sorted;  /* (cells) room */
     int32_t *who;
     double *gap;
     int64_t m;
@@ -100,10 +89,10 @@ static void build_ladder(ladder *l, const double *x, int64_t cells)
     for (int64_t c = 1; c < cells; c++) low = x[c] < low ? x[c] : low;
     l->m = 0;
     for (int64_t c = 0; c < cells; c++)
-        if (x[c] > low) l->sorted[l->m++] = (item){x[c], (int32_t)c};
-    qsort(l->sorted, (size_t)l->m, sizeof *l->sorted, falling);
+        if (x[c] > low) l->sorted[l->m++] = (cw_ranked){x[c], (int32_t)c};
+    qsort(l->sorted, (size_t)l->m, sizeof *l->sorted, cw_ranked_falling);
     for (int64_t i = 0; i < l->m; i++) {
-        l->who[i] = l->sorted[i].cell;
+        l->who[i] = l->sorted[i].at;
         l->gap[i] = l->sorted[i].value - (i + 1 < l->m ? l->sorted[i + 1].value : low);
     }
 }

@@ -3,6 +3,7 @@
 #include "tau.h"
 
 #include "../core/rng.h"
+#include "../core/select.h"
 #include "../core/threads.h"
 #include "../core/draws.h"
 
@@ -197,12 +198,6 @@ static int by_rank(const void *a, const void *b)
     return x->rank < y->rank ? -1 : x->rank > y->rank ? 1 : x->cell < y->cell ? -1 : x->cell > y->cell;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
 cw_status cw_tau_draw_cells(cw_arena *arena, int32_t *cell, const uint64_t *cell_id, int64_t cells, int64_t n,
                             uint64_t key)
 {
@@ -212,7 +207,7 @@ cw_status cw_tau_draw_cells(cw_arena *arena, int32_t *cell, const uint64_t *cell
         all[c] = (ranked){cw_tau_mix(id_of(cell_id, c) ^ cw_tau_mix(key + USE_CELLS)), (int32_t)c};
     qsort(all, (size_t)cells, sizeof *all, by_rank);
     for (i64 i = 0; i < n; i++) cell[i] = all[i].cell;
-    qsort(cell, (size_t)n, sizeof *cell, ascending);
+    qsort(cell, (size_t)n, sizeof *cell, cw_int32_rising);
     cw_arena_give(arena, all);
     return CW_OK;
 }

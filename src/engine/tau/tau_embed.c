@@ -1,6 +1,7 @@
 /* tau_embed.c: sparse counts -> linear axes of each modality -> the state that both share. See tau.h. */
 #include "tau.h"
 
+#include "../core/select.h"
 #include "../linalg/dense.h"
 #include "../core/rng.h"
 
@@ -189,18 +190,12 @@ static cw_status svd(cw_ctx *ctx, double *loading, svd_room *w, const sparse *a,
 
 /* ---- LSI and PCA ------------------------------------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 static cw_status median_depth(cw_arena *arena, double *median, const cw_counts *x)
 {
     double *depth = cw_arena_take(arena, x->cells * (int64_t)sizeof *depth);
     if (!depth) return cw_arena_ctx(arena)->status;
     for (int64_t c = 0; c < x->cells; c++) depth[c] = depth_of(x, c);
-    qsort(depth, (size_t)x->cells, sizeof *depth, compare);
+    qsort(depth, (size_t)x->cells, sizeof *depth, cw_double_rising);
     *median = 0.5 * (depth[(x->cells - 1) / 2] + depth[x->cells / 2]);
     cw_arena_give(arena, depth);
     return CW_OK;

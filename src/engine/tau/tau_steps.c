@@ -2,21 +2,16 @@
  * counts, the test of the lead from halves. See tau_steps.h. */
 #include "tau_steps.h"
 
+#include "../core/select.h"
 #include "../linalg/dense.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
 double cw_tau_median(double *x, i64 n)
 {
-    qsort(x, (size_t)n, sizeof *x, compare);
+    qsort(x, (size_t)n, sizeof *x, cw_double_rising);
     return 0.5 * (x[(n - 1) / 2] + x[n / 2]);
 }
 

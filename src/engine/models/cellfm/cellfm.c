@@ -1,6 +1,8 @@
 /* cellfm.c: see cellfm.h: rows to the encoder's output, and the decoders. */
 #include "cellfm.h"
 
+#include "../../core/select.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -338,24 +340,13 @@ cw_tensor *cw_cellfm_attention(const cw_cellfm *m, cw_tape *t, const cw_cellfm_b
     return cw_attention_scores(t, q, k, spec);
 }
 
-typedef struct placed {
-    float x;
-    int32_t at;
-} placed;
-
-static int rising(const void *a, const void *b)
-{
-    const placed *x = a, *y = b;
-    return x->x != y->x ? (x->x > y->x) - (x->x < y->x) : (x->at > y->at) - (x->at < y->at);
-}
-
 cw_status cw_cellfm_ranks(cw_ctx *ctx, float *rank, const float *score, int64_t heads, int64_t n)
 {
-    placed *all = cw_calloc(ctx, n, sizeof *all);
+    cw_ranked *all = cw_calloc(ctx, n, sizeof *all);
     for (int64_t i = 0; all && i < n; i++) rank[i] = 0;
     for (int64_t h = 0; all && h < heads; h++) {
-        for (int64_t i = 0; i < n; i++) all[i] = (placed){score[h * n + i], (int32_t)i};
-        qsort(all, (size_t)n, sizeof *all, rising);
+        for (int64_t i = 0; i < n; i++) all[i] = (cw_ranked){score[h * n + i], (int32_t)i};
+        qsort(all, (size_t)n, sizeof *all, cw_ranked_rising);
         for (int64_t i = 0; i < n; i++) rank[all[i].at] += (float)((double)i / ((double)n * (double)heads));
     }
     cw_free(ctx, all);

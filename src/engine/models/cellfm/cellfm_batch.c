@@ -1,6 +1,8 @@
 /* cellfm_batch.c: from counts to slots, from slots to packed rows; what is hidden, what is thinned. */
 #include "cellfm.h"
 
+#include "../../core/select.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,22 +75,6 @@ static int cell_values(cw_ctx *ctx, const cw_cellfm_input *in, int64_t cell, dou
 
 /* ---- draws ---- */
 
-typedef struct keyed {
-    double key;
-    int32_t at;
-} keyed;
-
-static int rising(const void *a, const void *b)
-{
-    const keyed *x = a, *y = b;
-    return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : (x->at > y->at) - (x->at < y->at);
-}
-static int by_place(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
-
 static double draw(const cw_cellfm_input *in, const cw_cellfm_reading *how, int64_t cell, int32_t column, int64_t i)
 {
     uint64_t number = how->drawn ? (uint64_t)how->first + (uint64_t)cell : 0;
@@ -99,16 +85,16 @@ static double draw(const cw_cellfm_input *in, const cw_cellfm_reading *how, int6
 /* Keeps `most` of n columns, in their order: without replacement with probability proportional to log1p(count), by the
  * smallest of exponential times (Efraimidis and Spirakis 2006); with `weigh` 0 all are as likely. */
 static int64_t choose(const cw_cellfm_input *in, const cw_cellfm_reading *how, int64_t cell, const double *x,
-                      int32_t *column, int64_t n, int64_t most, int weigh, keyed *all)
+                      int32_t *column, int64_t n, int64_t most, int weigh, cw_ranked *all)
 {
     if (n <= most) return n;
     for (int64_t i = 0; i < n; i++) {
         double rate = !weigh ? 1.0 : how->logged ? x[column[i]] : log1p(x[column[i]]);
-        all[i] = (keyed){-log(draw(in, how, cell, column[i], i)) / rate, column[i]};
+        all[i] = (cw_ranked){-log(draw(in, how, cell, column[i], i)) / rate, column[i]};
     }
-    qsort(all, (size_t)n, sizeof *all, rising);
+    qsort(all, (size_t)n, sizeof *all, cw_ranked_rising);
     for (int64_t i = 0; i < most; i++) column[i] = all[i].at;
-    qsort(column, (size_t)most, sizeof *column, by_place);
+    qsort(column, (size_t)most, sizeof *column, cw_int32_rising);
     return most;
 }
 
@@ -201,7 +187,7 @@ static void from_slots(const cw_cellfm_config *c, cw_cellfm_batch *b, const cw_c
 typedef struct scratch {
     double *x, *thin; /* (genes) */
     int32_t *column;
-    keyed *all;
+    cw_ranked *all;
     cw_stream stream;
     uint64_t used;
     int training;
@@ -267,7 +253,7 @@ static void add_cell(cw_ctx *ctx, const cw_cellfm_config *c, cw_cellfm_batch *b,
             }
             s->column[i] = s->all[at].at;
         }
-        qsort(s->column, (size_t)kept, sizeof *s->column, by_place);
+        qsort(s->column, (size_t)kept, sizeof *s->column, cw_int32_rising);
     } else {
         kept = choose(in, how, cell, s->x, s->column, n, how->most, 1, s->all);
     }
@@ -297,7 +283,7 @@ static void from_counts(cw_ctx *ctx, const cw_cellfm_config *c, cw_cellfm_batch 
                         const cw_cellfm_input *in, const cw_cellfm_reading *how, int64_t *start, scratch *s)
 {
     int64_t G = in->length;
-    s->x = TAKE(G, double), s->thin = TAKE(G, double), s->column = TAKE(G, int32_t), s->all = TAKE(G, keyed);
+    s->x = TAKE(G, double), s->thin = TAKE(G, double), s->column = TAKE(G, int32_t), s->all = TAKE(G, cw_ranked);
     b->depth = b->tokens == 3 && s->training ? TAKE(2 * in->cells, float) : NULL;
     for (int64_t cell = 0; cell < in->cells && ctx->status == CW_OK; cell++) {
         add_cell(ctx, c, b, in, how, cell, start, s);

@@ -1,35 +1,23 @@
 /* scgpt_attention.c: ranks of attention scores, by which the published analysis compares genes and cells. */
 #include "scgpt.h"
 
+#include "../../core/select.h"
 #include "../../core/threads.h"
 
 #include <stdlib.h>
 
-typedef struct entry {
-    float value;
-    int32_t at;
-} entry;
-
-/* ties in their order */
-static int rising(const void *a, const void *b)
-{
-    const entry *x = a, *y = b;
-    if (x->value != y->value) return x->value < y->value ? -1 : 1;
-    return (x->at > y->at) - (x->at < y->at);
-}
-
 /* x[0], x[step], .. (n) become their ranks from 0, / n. `room`: (n) */
-static void rank_line(float *x, int64_t step, int64_t n, entry *room)
+static void rank_line(float *x, int64_t step, int64_t n, cw_ranked *room)
 {
-    for (int64_t i = 0; i < n; i++) room[i] = (entry){x[i * step], (int32_t)i};
-    qsort(room, (size_t)n, sizeof *room, rising);
+    for (int64_t i = 0; i < n; i++) room[i] = (cw_ranked){x[i * step], (int32_t)i};
+    qsort(room, (size_t)n, sizeof *room, cw_ranked_rising);
     for (int64_t i = 0; i < n; i++) x[room[i].at * step] = (float)i / (float)n;
 }
 
 cw_status cw_scgpt_rank_scores(cw_ctx *ctx, float *score, int64_t heads, int64_t n)
 {
     int threads = ctx->threads;
-    entry *room = cw_alloc(ctx, threads * n, sizeof *room);
+    cw_ranked *room = cw_alloc(ctx, threads * n, sizeof *room);
     if (!room) return ctx->status;
     for (int pass = 0; pass < 2; pass++) {
     #pragma omp parallel for num_threads(threads) if (threads > 1)
