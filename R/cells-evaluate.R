@@ -89,7 +89,7 @@ setClass("AnnotationEvaluation", contains = "CausewayReport")
         fold <- rep(NA_character_, length(label))
         at <- which(!is.na(label))
         fold[at] <- paste("random part", .folds(label[at], NULL,
-            .anyOrder(length(at), o$key, 5)))
+            .shuffled(length(at), o$key, 5)))
         return(fold)
     }
     if (is.null(by)) {
@@ -120,7 +120,7 @@ setClass("AnnotationEvaluation", contains = "CausewayReport")
 .evaluateSplit <- function(set, value, methods, o) {
     inside <- which(set$part != value)
     kept <- inside[unname(.capCells(set$label[inside], o$maxCells,
-        .anyOrder(length(inside), o$key, 6)))]
+        .shuffled(length(inside), o$key, 6)))]
     types <- .sortedUnique(set$label[kept])
     out <- which(set$part == value & set$label %in% types)
     if (!length(out)) {
@@ -197,7 +197,7 @@ setClass("AnnotationEvaluation", contains = "CausewayReport")
 
 .annotationReport <- function(rows, methods, set, split, nBoot, o) {
     one <- rows[rows$method == "default", ]
-    draws <- matrix(.anyOrder(nrow(one) * nBoot, o$key, 7) %% nrow(one) + 1L,
+    draws <- matrix(.shuffled(nrow(one) * nBoot, o$key, 7) %% nrow(one) + 1L,
         nBoot)
     boot <- vapply(methods, function(m) {
         r <- rows[rows$method == m, ]

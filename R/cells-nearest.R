@@ -108,7 +108,7 @@ evaluateNovelTypes <- function(x, types, labels, name = "KCellFM",
     table <- .noveltyLevels(score, truth, levels, nDraws, key)
     table$null <- NA_real_
     shuffled <- vapply(seq_len(nPerm), function(i) {
-        wrong <- .drawnOrder(length(there), key, 2^21 + i) + 1L
+        wrong <- .shuffled(length(there), key, 2^21 + i)
         .Call(cw_r_pick_scores, score[wrong, , drop = FALSE], truth,
             seq_along(there) - 1L)[[1L]]
     }, 0)
@@ -148,8 +148,8 @@ setClass("NovelTypeEvaluation", contains = "CausewayReport")
         size <- max(1L, as.integer(n * levels[[i]] + 0.5))
         draws <- if (size == n) 1L else nDraws
         got <- vapply(seq_len(draws), function(draw) {
-            pick <- .drawnOrder(n, key, (i - 1) * nDraws + draw)[seq_len(size)]
-            .Call(cw_r_pick_scores, score, truth, pick)
+            pick <- .shuffled(n, key, (i - 1) * nDraws + draw)[seq_len(size)]
+            .Call(cw_r_pick_scores, score, truth, pick - 1L)
         }, c(0, 0))
         data.frame(level = levels[[i]], types = size, draws = draws,
             accuracy = mean(got[1L, ], na.rm = TRUE),
@@ -157,10 +157,6 @@ setClass("NovelTypeEvaluation", contains = "CausewayReport")
         )
     })
     do.call(rbind, rows)
-}
-
-.drawnOrder <- function(n, key, stream) {
-    .Call(cw_r_permutation, n, as.double(key), stream)
 }
 
 ## list(vectors, cells, cellData) of a matrix or of a reduced dimension.

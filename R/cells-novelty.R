@@ -159,7 +159,7 @@
 ## At most 5,000 cells, evenly over types.
 .capped <- function(ref, o) {
     at <- unname(.capCells(ref$y, max(20L, .noveltyCells %/% ref$K),
-        .anyOrder(length(ref$y), o$key, 4)))
+        .shuffled(length(ref$y), o$key, 4)))
     if (length(at) == length(ref$y)) ref else .subReference(ref, at)
 }
 

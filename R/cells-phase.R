@@ -101,7 +101,7 @@ cellCyclePhase <- function(x, nPerm = 200, assay.type = NULL, assay = NULL,
 .setWeights <- function(sets, bins, nPerm, key) {
     columns <- c(sets, lapply(seq_len(2L * nPerm), function(i) {
         .likeSet(sets[[if (i <= nPerm) 1L else 2L]], bins,
-            .anyOrder(length(bins), key, i))
+            .shuffled(length(bins), key, i))
     }))
     W <- vapply(columns, .setWeight, numeric(length(bins)), bins = bins)
     methods::as(methods::as(W, "dMatrix"), "CsparseMatrix")

@@ -118,11 +118,6 @@ trainAnnotator <- function(reference, labels = "cell_type", block = NULL,
     rows
 }
 
-## A random order of n things, the same for the same key and `turn`.
-.anyOrder <- function(n, key, turn) {
-    .Call(cw_r_permutation, as.double(n), key, as.double(turn)) + 1L
-}
-
 ## ---- the work --------------------------------------------------------------
 
 .trainOn <- function(input, labels, block, rows, o, notes = character()) {
@@ -130,7 +125,7 @@ trainAnnotator <- function(reference, labels = "cell_type", block = NULL,
     blocks <- .checkBlock(input, block, usable$label)
     notes <- c(notes, usable$notes, blocks$notes)
     lapply(notes, function(n) .say(o$verbose, n))
-    kept <- .capCells(usable$label, o$maxCells, .anyOrder(
+    kept <- .capCells(usable$label, o$maxCells, .shuffled(
         length(usable$label), o$key, 1))
     types <- .sortedUnique(usable$label[kept])
     kept <- unname(kept)
@@ -195,9 +190,9 @@ trainAnnotator <- function(reference, labels = "cell_type", block = NULL,
 
 ## The cells that are held out in turn: at most 5,000, evenly over types.
 .heldOutCells <- function(ref, block, o) {
-    order <- .anyOrder(length(ref$y), o$key, 2)
+    order <- .shuffled(length(ref$y), o$key, 2)
     at <- unname(.capCells(ref$y, max(20L, 5000L %/% ref$K), order))
-    unit <- .anyOrder(length(at), o$key, 3)
+    unit <- .shuffled(length(at), o$key, 3)
     small <- .subReference(ref, at)
     list(ref = small, block = block[at],
         fold = .folds(small$y, block[at], unit, 5L),
@@ -219,7 +214,7 @@ trainAnnotator <- function(reference, labels = "cell_type", block = NULL,
         "logisticZ", "centroid", "bayes")), function(m) .callsOf(one(m))),
         list(majority = rep(which.max(tabulate(s$y)), length(s$y))))
     keys <- lapply(seq_len(o$nPerm), function(i) {
-        .anyOrder(length(s$y), o$key, 10 + i)
+        .shuffled(length(s$y), o$key, 10 + i)
     })
     list(held = list(p = p, y = s$y, fold = small$fold, temperature = t,
             threshold = .conformalThresholds(p, s$y, s$K),

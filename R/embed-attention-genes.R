@@ -123,7 +123,7 @@ setClass("AttentionReport", contains = "CausewayReport")
     by <- split(seq_len(n), block)
     out <- matrix(class, n, nPerm + 1L)
     for (p in seq_len(nPerm)) {
-        order <- .Call(cw_r_permutation, n, as.double(key), p) + 1L
+        order <- .shuffled(n, key, p)
         rank <- integer(n)
         rank[order] <- seq_len(n)
         for (at in by) {

@@ -80,7 +80,7 @@ deleteGenes <- function(x, model, genes, assay.type = NULL, symbols = NULL,
     })
     at <- unlist(rows)
     use <- sort(unique(at))
-    order <- .randomOrder(ncol(cells$matrix), key)
+    order <- .shuffled(ncol(cells$matrix), key, 0L)
     expressed <- as.matrix(.columnChunk(cells$matrix,
         seq_len(ncol(cells$matrix)), use
     ))
@@ -93,11 +93,6 @@ deleteGenes <- function(x, model, genes, assay.type = NULL, symbols = NULL,
         .stopArgument("genes", "are expressed in no cell.")
     }
     chosen
-}
-
-## 1 .. n in random order.
-.randomOrder <- function(n, key) {
-    .Call(cw_r_permutation, as.integer(n), as.double(key), 0) + 1L
 }
 
 ## One row per cell and gene: gene, shift, null.
@@ -140,9 +135,9 @@ deleteGenes <- function(x, model, genes, assay.type = NULL, symbols = NULL,
     at <- match(place, gene)
     reach <- max(2L, length(gene) %/% 10L)
     near <- setdiff(seq(max(1L, at - reach), min(length(gene), at + reach)), at)
-    draw <- .randomOrder(length(near), c((key[[1L]] + 7919 * cell) %% 2^32,
+    draw <- .shuffled(length(near), c((key[[1L]] + 7919 * cell) %% 2^32,
         (key[[2L]] + 104729 * g) %% 2^32
-    ))
+    ), 0L)
     gene[near[rep_len(draw, n)]]
 }
 

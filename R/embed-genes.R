@@ -164,7 +164,7 @@ predictMasked <- function(x, model, share = 0.15, head = c("mlm", "mvc"),
 
 ## Of each cell floor(share x genes) tokens, at least one.
 .hiddenGenes <- function(truth, share, key) {
-    order <- .Call(cw_r_permutation, nrow(truth), as.double(key), 0L) + 1L
+    order <- .shuffled(nrow(truth), key, 0L)
     mixed <- truth[order, ]
     place <- stats::ave(mixed$row, mixed$cell, FUN = seq_along)
     size <- tabulate(truth$cell, max(truth$cell))[mixed$cell]

@@ -74,7 +74,7 @@ integrationMetrics <- function(x, labels = "cell_type", batch = "batch",
     values <- .integrationValues(input, cells, o$nGenes)
     maps <- lapply(maps, function(m) m[cells, , drop = FALSE])
     maps$unintegrated <- .pcaOf(values)
-    wrong <- .anyOrder(length(cells), o$key, 3)
+    wrong <- .shuffled(length(cells), o$key, 3)
     maps$shuffled <- maps$unintegrated[wrong, , drop = FALSE]
     .integrationReport(maps, label, group, values, o, verbose)
 }
@@ -146,7 +146,7 @@ setClass("IntegrationReport", contains = "CausewayReport")
 .integrationCells <- function(label, group, o) {
     at <- which(!is.na(label) & !is.na(group))
     if (length(at) > o$maxCells) {
-        at <- sort(at[.anyOrder(length(at), o$key, 1)[seq_len(o$maxCells)]])
+        at <- sort(at[.shuffled(length(at), o$key, 1)[seq_len(o$maxCells)]])
     }
     at
 }
@@ -276,7 +276,7 @@ setClass("IntegrationReport", contains = "CausewayReport")
 .halfDifferences <- function(maps, label, group, values, o) {
     n <- length(label)
     halves <- lapply(seq_len(o$nSub), function(i) {
-        at <- sort(.anyOrder(n, o$key, 10 + i)[seq_len(n %/% 2)])
+        at <- sort(.shuffled(n, o$key, 10 + i)[seq_len(n %/% 2)])
         score <- vapply(maps, function(m) {
             .scoreMap(m[at, , drop = FALSE], label[at], group[at],
                 values[at, , drop = FALSE], o$k, o$threads)$numbers[["overall"]]

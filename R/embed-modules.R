@@ -147,7 +147,7 @@ setClass("GeneModules", contains = "CausewayReport")
         )
     }
     n <- ncol(input$matrix)
-    cells <- sort(.anyOrder(n, o$key, 1)[seq_len(min(n, 2000L))])
+    cells <- sort(.shuffled(n, o$key, 1)[seq_len(min(n, 2000L))])
     data <- .dataSet(input$matrix, seq_len(nrow(input$matrix)), input$logged,
         "x", input$assay)
     out <- matrix(0, length(genes), length(cells),
@@ -206,7 +206,7 @@ setClass("GeneModules", contains = "CausewayReport")
         .enrichment(f$member, genes, sets, o$minSize)
     })
     chance <- if (!is.null(sets)) vapply(seq_len(o$nPerm), function(i) {
-        any <- .anyOrder(length(genes), o$key, 10 + i)
+        any <- .shuffled(length(genes), o$key, 10 + i)
         .enriched(.enrichment(found$vectors$member[any], genes, sets,
             o$minSize), o$fdr)
     }, 0L)

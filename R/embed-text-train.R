@@ -158,7 +158,7 @@ setMethod("trainingHistory", "BertModel", function(model, ...) {
 .tripletEpoch <- function(model, data, parts, epoch, key, bar) {
     started <- proc.time()[["elapsed"]]
     n <- length(data$relation)
-    order <- .Call(cw_r_permutation, n, as.double(key), epoch) + 1L
+    order <- .shuffled(n, key, epoch)
     loss <- 0
     for (i in seq_along(parts)) {
         at <- order[parts[[i]]]

@@ -183,8 +183,7 @@
 
 .tuneEpoch <- function(model, data, s, seen, epoch, key, bar, how) {
     started <- proc.time()[["elapsed"]]
-    order <- seen[.Call(cw_r_permutation, length(seen), as.double(key),
-        epoch) + 1L]
+    order <- seen[.shuffled(length(seen), key, epoch)]
     parts <- split(order, (seq_along(order) - 1L) %/%
         (s$batchSize * .processes(s)))
     losses <- vector("list", length(parts))

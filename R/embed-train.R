@@ -224,7 +224,7 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
     }
     block <- if (is.null(data$block)) seq_len(n) else data$block
     all <- unique(block)
-    first <- .Call(cw_r_permutation, length(all), as.double(key), 2^20) + 1L
+    first <- .shuffled(length(all), key, 2^20)
     which(block %in% all[first[seq_len(max(1, round(share * length(all))))]])
 }
 
@@ -343,7 +343,7 @@ predictClasses <- function(x, model, assay.type = NULL, symbols = NULL,
         ),
         list(maxLength = length(cells$token) + 1, zeros = TRUE)
     )
-    logits <- do.call(rbind, lapply(.columnRanges(cells$matrix), function(at) {
+    logits <- do.call(rbind, lapply(.columnChunks(cells$matrix), function(at) {
         .classLogits(model, .columnChunk(cells$matrix, at, cells$rows),
             cells$token, reading, batchSize
         )

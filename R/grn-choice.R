@@ -193,7 +193,7 @@
 ## matrix in `values`.
 .halvesOf <- function(prepared, values, key, threads) {
     n <- ncol(values[[1L]])
-    order <- .Call(cw_r_permutation, n, key, 0) + 1L
+    order <- .shuffled(n, key, 0L)
     half <- list(order[seq_len(n %/% 2L)], order[-seq_len(n %/% 2L)])
     vapply(values, function(v) {
         fits <- lapply(half, function(at) {

@@ -62,7 +62,7 @@
     byCell <- as.matrix(Matrix::t(expression[, keep, drop = FALSE]))
     n <- nrow(byCell)
     ## every other cell of a group, in random order
-    order <- .Call(cw_r_permutation, n, key, 1) + 1L
+    order <- .shuffled(n, key, 1L)
     half <- logical(n)
     for (level in levels(group)) {
         at <- order[group[order] == level]

@@ -123,8 +123,7 @@ splitReference <- function(reference, by = c("TF", "target", "edge"),
         )
     }
     key <- .newKey(seed)
-    out <- units[.Call(cw_r_permutation, length(units), key, 0)[seq_len(n)] +
-        1L]
+    out <- units[.shuffled(length(units), key, 0L)[seq_len(n)]]
     held <- unit %in% out
     part <- function(keep) {
         table <- edges[keep, ]

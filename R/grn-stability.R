@@ -185,7 +185,7 @@ stabilityGRN <- function(x, model = NULL, nSeeds = 3, leaveOut = 0.5,
         )
     }
     for (s in seq_len(samples)) {
-        order <- .Call(cw_r_permutation, n, key, s) + 1L
+        order <- .shuffled(n, key, s)
         halves <- abs(2 * out - n) <= 1
         at <- length(fits)
         rest <- list(columns = sort(order[-seq_len(out)]), k = 0)

@@ -67,8 +67,8 @@
 ## `key`, and (`sums`) the sums over all of them.
 .streamValues <- function(source, most, key, sums = TRUE,
     threads = .threads()) {
-    sampled <- sort(.Call(cw_r_permutation, length(source$columns), key,
-        1)[seq_len(most)] + 1L)
+    sampled <- sort(.shuffled(length(source$columns), key, 1L)[
+        seq_len(most)])
     if (!sums) {
         return(list(values = .sourceValues(source, sampled),
             sampled = sampled

@@ -138,7 +138,7 @@
     }))
     if (c$data.shuffle_train_paths && length(paths) > 1L) {
         key <- .newKey(c$data.shuffle_train_paths_seed)
-        paths <- paths[.Call(cw_r_permutation, length(paths), key, 0) + 1L]
+        paths <- paths[.shuffled(length(paths), key, 0L)]
     }
     paths
 }

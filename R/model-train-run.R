@@ -316,8 +316,7 @@
     key <- as.double(state$run$key)
     state$epochPlan <- list(
         number = number, key = state$run$key,
-        order = .Call(cw_r_permutation, ncol(prepared$values), key, number) +
-            1L,
+        order = .shuffled(ncol(prepared$values), key, number),
         conditions = .maskConditions(prepared$conditions,
             state$run$settings$conditionMask, key, number
         )

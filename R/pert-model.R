@@ -134,10 +134,6 @@
 }
 
 ## 1 .. n in an order of this key; `use` tells draws apart.
-.shuffled <- function(n, key, use) {
-    .Call(cw_r_permutation, as.numeric(n), as.double(key), as.integer(use)) + 1L
-}
-
 ## Folds at random, 1 .. folds.
 .foldsOf <- function(n, folds, key, use) {
     fold <- integer(n)

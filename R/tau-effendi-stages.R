@@ -238,9 +238,7 @@
 
 ## Batches of row numbers of one epoch.
 .effendiBatches <- function(n, size, key, epoch) {
-    order <- .Call(cw_r_permutation, as.integer(n), as.double(key),
-        as.integer(epoch)
-    ) + 1L
+    order <- .shuffled(n, key, epoch)
     unname(split(as.integer(order), (seq_len(n) - 1L) %/% size))
 }
 
@@ -265,9 +263,7 @@
 ## not come from the pairing.
 .effendiShuffled <- function(model, input, key, verbose) {
     .say(verbose, "Control: chromatin of permuted cells")
-    order <- .Call(cw_r_permutation, nrow(input$zAtac),
-        as.double(.effendiKey(key, 7)), 0L
-    ) + 1L
+    order <- .shuffled(nrow(input$zAtac), .effendiKey(key, 7), 0L)
     input$zAtac <- input$zAtac[order, , drop = FALSE]
     .effendiTrain(model, input, key, NULL, NULL, NULL, verbose)
     .effendiMeans(model, input$zAtac, input$geneEmbedding)$tau

@@ -166,7 +166,7 @@ intervene <- function(x, gene = NULL, direction = NULL, alpha = 1,
     }
     mean <- as.vector(share(seq_len(cells)) %*% change)
     draws <- vapply(seq_len(nBoot), function(b) {
-        order <- .Call(cw_r_permutation, cells, as.double(key), b) + 1L
+        order <- .shuffled(cells, key, b)
         share(order[seq_len(ceiling(cells / 2))])
     }, numeric(nrow(change)))
     draws <- crossprod(draws, change)

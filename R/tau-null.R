@@ -120,13 +120,13 @@ tauNull <- function(x, fit, nPerm = 3, what = c("pairing", "links"),
 
 .nullRun <- function(input, kind, seed, threads) {
     if (kind == "pairing") {
-        to <- .permuted(ncol(input$atac), seed)
+        to <- .shuffled(ncol(input$atac), .newKey(seed), 0L)
         cells <- colnames(input$atac)
         input$atac <- input$atac[, to]
         colnames(input$atac) <- cells
     } else {
         genes <- unique(input$links$gene)
-        other <- genes[.permuted(length(genes), seed)]
+        other <- genes[.shuffled(length(genes), .newKey(seed), 0L)]
         input$links$gene <- other[match(input$links$gene, genes)]
     }
     clean <- .cleanCounts(input, FALSE)
@@ -137,8 +137,4 @@ tauNull <- function(x, fit, nPerm = 3, what = c("pairing", "links"),
         started = proc.time()[["elapsed"]]
     ))
     .verdictRow(fit@verdict)
-}
-
-.permuted <- function(n, seed) {
-    .Call(cw_r_permutation, as.numeric(n), .newKey(seed), 0) + 1L
 }

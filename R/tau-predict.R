@@ -70,7 +70,7 @@ predictTau <- function(x, genes = NULL, embedding = NULL, folds = 5,
     truth <- fit@fit$amortised$plain$tau
     truth <- if (is.null(truth)) fit@table$tau else truth
     shuffled <- own
-    order <- .Call(cw_r_permutation, sum(use), as.double(key), 1L) + 1L
+    order <- .shuffled(sum(use), key, 1L)
     shuffled[use, ] <- own[which(use)[order], ]
     held <- .heldOutTau(fit, use, own, truth, folds, key)
     null <- .heldOutTau(fit, use, shuffled, truth, folds, key)
@@ -151,7 +151,7 @@ predictTau <- function(x, genes = NULL, embedding = NULL, folds = 5,
 ## Spearman of fitted delays with what genes get when left out in turn.
 .heldOutTau <- function(fit, use, own, truth, folds, key) {
     at <- which(use)
-    order <- .Call(cw_r_permutation, length(at), as.double(key), 0L) + 1L
+    order <- .shuffled(length(at), key, 0L)
     fold <- (order - 1L) %% min(folds, length(at)) + 1L
     guess <- rep(NA_real_, length(use))
     for (f in unique(fold)) {

@@ -10,3 +10,10 @@
 .asFactor <- function(x) {
     if (is.factor(x)) droplevels(x) else factor(x, .sortedUnique(x))
 }
+
+## 1 .. n in random order, a permutation of the engine's: the same for the same
+## key (two numbers) and `use` (a whole number, one for each thing that a key
+## is used for).
+.shuffled <- function(n, key, use) {
+    .Call(cw_r_permutation, as.numeric(n), as.double(key), as.integer(use)) + 1L
+}

@@ -15,3 +15,12 @@ test_that("names and levels have one order in every locale", {
     expect_identical(levels(.asFactor(c(10, 9))), c("9", "10"))
     expect_identical(levels(.asFactor(factor("b", c("c", "b")))), "b")
 })
+
+test_that("a random order is a permutation that key and use determine", {
+    order <- .shuffled(50, c(1, 2), 3L)
+    expect_identical(sort(order), 1:50)
+    expect_identical(order, .shuffled(50L, c(1L, 2L), 3))
+    expect_false(identical(order, .shuffled(50, c(1, 2), 4L)))
+    expect_false(identical(order, .shuffled(50, c(2, 2), 3L)))
+    expect_identical(.shuffled(0, c(1, 2), 0L), integer())
+})
