@@ -76,7 +76,11 @@
 #'   slower there.
 #' * Everywhere: look at [engineInfo()]. Debian's OpenBLAS doesn't know newer
 #'   processors; the engine corrects that unless `causeway.tuneBLAS` is `FALSE`
-#'   or `OPENBLAS_CORETYPE` is set, which is respected.
+#'   or `OPENBLAS_CORETYPE` is set, which is respected. On Intel processors
+#'   with AMX large products are computed on its tiles, as exactly as before
+#'   but in other last bits; who needs the same bits on several kinds of
+#'   processor sets `OPENBLAS_CORETYPE` (to `Haswell`, say), which turns that
+#'   off as well.
 #' * `mclapply`, `MulticoreParam`: a forked process computes on one thread.
 #'   `SnowParam` workers need [loadModel()] of their own: a model can't be sent
 #'   to them, nor saved by `saveRDS()`; use [saveModel()].

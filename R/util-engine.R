@@ -1,9 +1,9 @@
 #' What the native engine is made of and runs on
 #'
 #' @return A list of class `engineInfo` (printed readably) with the engine's
-#'   version, processor and vector instructions in use, BLAS and its core type
-#'   (as loaded and in use), threads, and which OpenMP, HDF5, cJSON, FFTW3, MPI and
-#'   nvcc were found when the package was built.
+#'   version, processor, vector and tile instructions in use, BLAS and its core
+#'   type (as loaded and in use), threads, and which OpenMP, HDF5, cJSON, FFTW3,
+#'   MPI and nvcc were found when the package was built.
 #' @section Errors: none.
 #' @examples
 #' engineInfo()

@@ -13,7 +13,7 @@ peak <- function(expr) {
     c(seconds = seconds, MB = causeway:::.peakEnd(before) / 2^20)
 }
 model <- newModel(ScGPTParam(), genes, seed = 1, threads = args[[3]])
-embedCells(counts[, 1:2], model, verbose = FALSE)
+invisible(embedCells(counts[, 1:2], model, verbose = FALSE))
 found <- peak(embedCells(counts, model, verbose = FALSE))
 cat(sprintf("causeway scGPT: %.2f s, %.0f MB for %d cells x 1,200 tokens\n",
     found[[1]], found[[2]], ncol(counts)))
@@ -21,7 +21,7 @@ hyena <- newModel(HyenaParam(embedDim = 256), seed = 1, threads = args[[3]])
 x <- vapply(seq_len(args[[2]]), function(i) {
     paste(sample(c("A", "C", "G", "T"), 500, TRUE), collapse = "")
 }, "")
-embedSequences(x[1:10], hyena, verbose = FALSE)
+invisible(embedSequences(x[1:10], hyena, verbose = FALSE))
 found <- peak(embedSequences(x, hyena, verbose = FALSE))
 cat(sprintf("causeway HyenaDNA: %.2f s, %.0f MB for %d peaks of 500 bases\n",
     found[[1]], found[[2]], length(x)))
@@ -33,7 +33,7 @@ counts <- matrix(rgeom(2048 * few, 0.3) + 1, 2048,
     dimnames = list(genes, paste0("c", seq_len(few))))
 param <- function(...) CellFMParam("80M", dropout = 0, ...)
 cellfm <- newModel(param(), genes, seed = 1, threads = args[[3]])
-embedCells(counts[, 1:2], cellfm, verbose = FALSE)
+invisible(embedCells(counts[, 1:2], cellfm, verbose = FALSE))
 found <- peak(embedCells(counts, cellfm, batchSize = 2, verbose = FALSE))
 cat(sprintf("causeway CellFM: %.2f s, %.0f MB for %d cells x 2,048 genes\n",
     found[[1]], found[[2]], few))
@@ -59,7 +59,7 @@ text <- vapply(1:1000, function(i) {
     paste0("w", sample(30000, 6), collapse = " ")
 }, "")
 bert <- loadModel(folder, verbose = FALSE, threads = args[[3]])
-embedText(text[1:2], bert)
+invisible(embedText(text[1:2], bert))
 found <- peak(embedText(text, bert))
 cat(sprintf("causeway BERT-base: %.2f s, %.0f MB for 1,000 names of 8 tokens\n",
     found[[1]], found[[2]]))

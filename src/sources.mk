@@ -47,6 +47,7 @@ ENGINE_SOURCES = \
   engine/kernels/ref/ref_sparse.c \
   engine/kernels/ref/ref_batchnorm.c \
   engine/kernels/cpu/cpu_matrix.c \
+  engine/kernels/cpu/cpu_matrix_amx.c \
   engine/kernels/cpu/cpu_elementwise.c \
   engine/kernels/cpu/cpu_norm.c \
   engine/kernels/cpu/cpu_index.c \

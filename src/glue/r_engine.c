@@ -6,7 +6,7 @@
 #include "../engine/core/rng.h"
 #include "../engine/core/threads.h"
 #include "../engine/io/hdf5.h"
-#include "../engine/kernels/kernels.h"
+#include "../engine/kernels/cpu/cpu.h"
 
 #include <cjson/cJSON.h>
 #ifdef CW_HAVE_FFTW3F
@@ -46,7 +46,7 @@ SEXP cw_r_engine_info(void)
     const char *kernels = ctx->kernels->name;
     cw_glue_leave(ctx);
     const char *text[COUNT] = {cw_cpu_name(),
-                               cw_cpu_simd(),
+                               cw_cpu_has_amx() ? "avx512, amx" : cw_cpu_simd(),
                                kernels,
                                NULL,
                                blas.name,

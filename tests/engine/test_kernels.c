@@ -201,17 +201,54 @@ static void run_gemm_builtin(const cw_kernels *k, const cw_exec *ex, job *j)
                             j->f[0], j->f[1], j->s[0], j->s[1], j->s[2]);
 }
 
+static void run_gemm_amx(const cw_kernels *k, const cw_exec *ex, job *j)
+{
+    if (k == &cw_kernels_ref) run_gemm(k, ex, j);
+    else
+        CHECK(cw_cpu_gemm_amx(j->out[0], j->s[5], j->in[0], j->s[3], j->flags[0], j->in[1], j->s[4], j->flags[1], j->f[0],
+                              j->f[1], j->s[0], j->s[1], j->s[2]), "gemm_amx refused finite numbers");
+}
+
+/* What holds infinity, NaN or what no bfloat16 comes near is refused, and what C was is kept where it is added to; the
+ * product itself is then as any other. */
+static void test_gemm_amx_refuses(void)
+{
+    enum { N = 130 };
+    const float odd[] = {INFINITY, -INFINITY, NAN, 3.4e38f};
+    cw_exec ex = {1};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+        for (int t = 0; t < 4; t++) {
+            float *x = uniform(N * N, -1, 1), *y = uniform(N * N, -1, 1), *c = filled(N * N, 3), *d = filled(N * N, 3);
+            int kept = 1;
+            (t & 1 ? x : y)[N * 77 + 129] = odd[i];
+            float beta = t & 2 ? 0.5f : 0.0f;
+            if (cw_cpu_has_amx()) {
+                CHECK(!cw_cpu_gemm_amx(c, N, x, N, 0, y, N, 0, 1, beta, N, N, N), "gemm_amx took %g", (double)odd[i]);
+                for (int64_t e = 0; e < N * N; e++) kept &= c[e] == 3;
+                CHECK(kept || beta == 0.0f, "gemm_amx refused %g and changed C", (double)odd[i]);
+            }
+            cw_kernels_cpu.gemm(&ex, c, N, x, N, 0, y, N, 0, 1, beta, N, N, N);
+            cw_kernels_ref.gemm(&ex, d, N, x, N, 0, y, N, 0, 1, beta, N, N, N);
+            kept = 1;
+            for (int64_t e = 0; e < N * N; e++)
+                kept &= isfinite(d[e]) ? fabsf(c[e] - d[e]) <= 1e-5f * fmaxf(10, fabsf(d[e]))
+                                       : (isnan(d[e]) ? isnan(c[e]) : c[e] == d[e]);
+            CHECK(kept, "gemm of %g differs from the reference", (double)odd[i]);
+            end_test("gemm_amx");
+        }
+}
+
 static void test_gemm(void)
 {
     static const int64_t sizes[][3] = {{0, 3, 4},    {3, 0, 4},    {5, 4, 0},      {1, 1, 1},     {3, 17, 31},
                                        {33, 65, 17}, {129, 31, 3}, {1, 129, 65},   {65, 1, 129},  {17, 33, 300},
-                                       {73, 70, 64}, {300, 530, 40}, {257, 129, 513}};
+                                       {70, 600, 140}, {73, 70, 64}, {300, 530, 40}, {257, 129, 513}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int t = 0; t < 8; t++) {
             int64_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2];
             job j = {.name = "gemm", .run = run_gemm, .out_length = NONE, .tolerance = 3e-6};
             int ta = t & 1, tb = t >> 1 & 1;
-            if (i >= 10 && (t & 4)) continue;
+            if (i >= 11 && (t & 4)) continue;
             j.flags[0] = ta, j.flags[1] = tb;
             j.f[0] = t & 4 ? -0.5f : 1.0f, j.f[1] = t & 4 ? 0.25f : 0.0f;
             j.adds = t & 4; /* beta = 0: C starts as NaN */
@@ -223,8 +260,11 @@ static void test_gemm(void)
             compare(&j);
             j.name = "gemm_builtin", j.run = run_gemm_builtin;
             compare(&j);
+            j.name = "gemm_amx", j.run = run_gemm_amx;
+            if (cw_cpu_has_amx() && m && n && k) compare(&j);
             end_test("gemm");
         }
+    test_gemm_amx_refuses();
 }
 
 /* flags[2]: the stride of B is 0 */

@@ -43,6 +43,12 @@ void cw_cpu_epilogue(float *y, float *z, const float *acc, const float *b, const
 void cw_cpu_gemm_builtin(float *C, int64_t ldc, const float *A, int64_t lda, int ta, const float *B, int64_t ldb,
                          int tb, float alpha, float beta, int64_t m, int64_t n, int64_t k);
 
+/* The same on AMX's tiles, for any m, n, k > 0, on one thread; 0, and C as it was (or anything, where beta is 0), for
+ * numbers that are infinite or NaN. To be called only where cw_cpu_has_amx(). */
+int cw_cpu_gemm_amx(float *C, int64_t ldc, const float *A, int64_t lda, int ta, const float *B, int64_t ldb, int tb,
+                    float alpha, float beta, int64_t m, int64_t n, int64_t k);
+int cw_cpu_has_amx(void);
+
 /* Adds up rows: tile writes to sum (cols) what rows [row0, row1) give columns [col0, col0 + cols), cols <= CW_COLUMNS.
  * The cut into tiles goes by n and d, and the tiles' sums are added in order to out (d). */
 #define CW_COLUMNS 64

@@ -1,5 +1,5 @@
-/* cpu_matrix.c: matrix products. C is cut into tiles by its shape; each tile is one single-threaded product, by the
- * BLAS where there is one, and OpenMP shares the tiles out. */
+/* cpu_matrix.c: matrix products. C is cut into tiles by its shape; each tile is one single-threaded product, by AMX or
+ * the BLAS where there is one, and OpenMP shares the tiles out. */
 #include "cpu.h"
 
 #include "../ref/ref.h"
@@ -45,6 +45,10 @@ static void product(float *C, int64_t ldc, const float *A, int64_t lda, int ta, 
         scale_only(C, ldc, beta, m, n);
         return;
     }
+    /* below these sizes the splitting takes longer than it saves */
+    if (m >= 64 && n >= 64 && k >= 32 && (double)m * (double)n * (double)k >= 1 << 20 && cw_cpu_has_amx() &&
+        cw_cpu_gemm_amx(C, ldc, A, lda, ta, B, ldb, tb, alpha, beta, m, n, k))
+        return;
 #ifdef CW_HAVE_CBLAS
     if (lda <= INT_MAX && ldb <= INT_MAX && ldc <= INT_MAX && k <= INT_MAX) {
         cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, (int)m, (int)n,
@@ -67,10 +71,10 @@ static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /* `copies` C's are computed at once. Large tiles pack less; 16 tiles keep 16 threads busy. Measured on Zen 5 with
  * OpenBLAS: 1024^2 tiles cost 3%, 512^2 5%, 256^2 9%, 128^2 20% against the whole. So down to 256 a side for 16 tiles,
- * further, to 128, only for 4. A product below 4 million operations is not cut. */
+ * further, to 128, only for 4. A product below 4 million operations is not cut. AMX packs 512 columns at once. */
 static cut cut_of(int64_t m, int64_t n, int64_t k, int64_t copies)
 {
-    cut c = {ceil_div(m, 1024), ceil_div(n, 1024), 0, 0};
+    cut c = {ceil_div(m, 1024), ceil_div(n, cw_cpu_has_amx() ? 512 : 1024), 0, 0};
     double work = 2.0 * (double)m * (double)n * (double)k;
     for (int side = 256, goal = 16; side >= 128; side -= 128, goal = 4)
         while (c.rows * c.cols * copies < goal && work / (double)(c.rows * c.cols) >= 4e6) {
