@@ -143,7 +143,7 @@ setMethod("embedSequences", c("ANY", "ANY"), function(x, model, ...) {
     ## long ones together: one length of Fourier transform a block
     distinct <- distinct[order(nchar(distinct))]
     size <- nchar(distinct) + 2L
-    .checkSequenceMemory(model, max(size), min(sum(size), 32768))
+    .checkSequenceMemory(model, max(size), min(sum(size), 4096))
     block <- floor(cumsum(as.numeric(size)) / batchBases)
     parts <- split(distinct, block)
     bar <- .progressStart("Embedding sequences ", length(parts), verbose)

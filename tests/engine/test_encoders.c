@@ -209,6 +209,29 @@ static void sequences(void)
     close_rig(&r);
 }
 
+/* What is held doesn't grow with the sequences: they are embedded in blocks of some thousand tokens. */
+static void blocks_of_sequences(void)
+{
+    enum { LENGTH = 80, MANY = 240 };
+    rig r = open_rig(&cw_hyena_class, dna, DNA);
+    static int32_t id[LENGTH * MANY], length[MANY];
+    int64_t peak[2];
+    for (int i = 0; i < LENGTH * MANY; i++) id[i] = 7 + i % 4;
+    for (int i = 0; i < MANY; i++) length[i] = LENGTH;
+    for (int i = 0; i < 2; i++) {
+        int64_t count = i ? MANY : MANY / 4;
+        cw_array item[] = {{"id", CW_ARRAY_I32, 1, {count * LENGTH}, id, NULL, NULL},
+                           {"length", CW_ARRAY_I32, 1, {count}, length, NULL, NULL}};
+        shelf s;
+        CHECK(ask(&r, "embed", NULL, 0, item, 2, &s) == CW_OK, "%s", r.ctx->text);
+        empty(&s);
+        peak[i] = cw_arena_peak(r.tape->memory);
+    }
+    CHECK((double)peak[1] < 1.1 * (double)peak[0], "%lld bytes for %d sequences, %lld for a quarter", (long long)peak[1],
+          MANY, (long long)peak[0]);
+    close_rig(&r);
+}
+
 static void next_base(void)
 {
     rig r = open_rig(&cw_hyena_class, dna, DNA);
@@ -293,6 +316,7 @@ int main(void)
     attention();
     training();
     sequences();
+    blocks_of_sequences();
     next_base();
     published_names();
     no_memory(0);

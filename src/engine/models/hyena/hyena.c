@@ -21,7 +21,9 @@ static cw_tensor *block_forward(const cw_hyena *m, cw_tape *t, const cw_hyena_bl
 #define SEE(what, x) (snprintf(name, sizeof name, "layer%lld.%s", (long long)i, what), cw_observe(observer, t, name, x))
     const cw_function gelu = {CW_FN_GELU_TANH, 0};
     float p = i ? m->config.dropout : m->config.embed_dropout;
-    *r = *r ? cw_add_scaled(t, *r, cw_dropout(t, h, p), 1.0f) : cw_dropout(t, h, p);
+    cw_tensor *before = *r;
+    *r = before ? cw_add_scaled(t, before, cw_dropout(t, h, p), 1.0f) : cw_dropout(t, h, p);
+    if (before) cw_tape_drop(t, before), cw_tape_drop(t, h);
     cw_tensor *x = cw_layer_norm_forward(t, *r, &b->norm1);
     SEE("mixer_in", x);
     cw_tensor *y = cw_layer_hyena_forward(t, x, &b->mixer, filter, seq);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define TAKE(t, count, type) ((type *)cw_arena_take((t)->arena, (int64_t)(count) * (int64_t)sizeof(type)))
-#define BLOCK_ROWS 32768 /* tokens that are embedded at once */
+#define BLOCK_ROWS 4096 /* tokens that are embedded at once */
 
 /* ---- sequences: id (all tokens), length (sequences) ---- */
 
