@@ -14,6 +14,8 @@ R ?= R
 RSCRIPT ?= Rscript
 FIXTURES ?= tests/fixtures
 JOBS ?= 2
+# OBJECTS=FOLDER: `make parity` by the engine's objects there instead of compiling it (tests/engine/Makefile)
+PARITY = $(if $(OBJECTS),installed,gcc)
 
 DEPS = r-base-core gcc libc6-dev make pkg-config libcjson-dev libopenblas-dev libfftw3-dev r-bioc-rhdf5lib \
   r-bioc-singlecellexperiment r-bioc-summarizedexperiment r-bioc-s4vectors r-bioc-biocgenerics r-bioc-delayedarray r-bioc-biocfilecache \
@@ -68,9 +70,9 @@ lint:
 
 parity:
 	@{ command -v gcc && pkg-config --exists openblas libcjson; } >/dev/null 2>&1 || $(MAKE) -s deps
-	@$(MAKE) -s -j$(JOBS) -C tests/engine CC=gcc SAN= OPT=-O2 parity
-	@tests/engine/build/gcc/parity $(FIXTURES)
-	@if [ -d "$(FIXTURES)/hyena_a" ]; then tests/engine/build/gcc/golden_layers $(FIXTURES); fi
+	@$(MAKE) -s -j$(JOBS) -C tests/engine CC=gcc SAN= OPT=-O2 OBJECTS="$(OBJECTS)" parity
+	@tests/engine/build/$(PARITY)/parity $(FIXTURES)
+	@if [ -d "$(FIXTURES)/hyena_a" ]; then tests/engine/build/$(PARITY)/golden_layers $(FIXTURES); fi
 
 bench: install
 	@mkdir -p bench/results

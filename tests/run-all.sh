@@ -13,7 +13,8 @@ passed=0 failed=0 failures=''
 # Data that some tests read where they are; without them these are skipped.
 [ ! -d ../shared/data ] || export CAUSEWAY_DATA="${CAUSEWAY_DATA:-$(cd ../shared/data && pwd)}"
 
-# The package is compiled by R CMD build, INSTALL, check and BiocCheck alike: once is enough where there is ccache.
+# The package is compiled by R CMD build, INSTALL and BiocCheck alike: once is enough where there is ccache. R's code is
+# compiled to bytes by INSTALL alone (R_COMPILE_PKGS=0 for the others); R CMD check looks at what INSTALL made.
 if command -v ccache >/dev/null 2>&1 && [ -d /usr/lib/ccache ]; then
   export PATH="/usr/lib/ccache:$PATH" CCACHE_DIR="${CCACHE_DIR:-$top/.build/ccache}" CCACHE_NOHASHDIR=1
 fi
@@ -63,8 +64,8 @@ tsan() {
   engine_part engine-threads tsan CC=clang SAN="-fsanitize=thread,undefined -fno-sanitize-recover=undefined"
 }
 
-# The tarball users get, with its vignettes (that they run is tested by this: the check does not run them again), and
-# installed into a library of its own. Without pandoc there are no vignettes in it, and the check is told so.
+# The tarball users get, with its vignettes (that they run is tested by this: the check does not run them again), unpacked
+# and installed into a library of its own; its objects stay in $package/causeway/src. Without pandoc there are no vignettes in it, and the check is told so.
 build() {
   title "R CMD build, R CMD INSTALL"
   rm -rf "$package" && mkdir -p "$package"
@@ -75,13 +76,14 @@ build() {
     build_vignettes=--no-build-vignettes check_vignettes=--ignore-vignettes
   fi
   # shellcheck disable=SC2086  # none or one option
-  (cd "$package" && MAKEFLAGS=-j$JOBS $R CMD build $build_vignettes "$top") >"$logs/build.log" 2>&1
+  (cd "$package" && R_COMPILE_PKGS=0 MAKEFLAGS=-j$JOBS $R CMD build $build_vignettes "$top") >"$logs/build.log" 2>&1
   code=$?
   [ $code -eq 0 ] || tail -n 20 "$logs/build.log"
   one "R-CMD-build" $code
   tarball=$(cd "$package" && ls causeway_*.tar.gz 2>/dev/null)
   [ -n "$tarball" ] || return 1
-  MAKEFLAGS=-j$JOBS $R CMD INSTALL --library="$library" "$package/$tarball" >"$logs/install.log" 2>&1
+  tar -xzf "$package/$tarball" -C "$package" &&
+    MAKEFLAGS=-j$JOBS $R CMD INSTALL --library="$library" "$package/causeway" >"$logs/install.log" 2>&1
   code=$?
   [ $code -eq 0 ] || tail -n 30 "$logs/install.log"
   one "R-CMD-INSTALL" $code
@@ -89,7 +91,7 @@ build() {
 }
 
 # testthat_part NAME LIBRARY FILES: the files (names without test- and .R) against the package in LIBRARY, dealt to JOBS
-# processes, the slowest first
+# processes, the slowest first. One call for all of a process reads the helpers once, and what they make is made once.
 # shellcheck disable=SC2016  # R's dollars
 testthat_part() {
   name=$1 from=$2 code=0 pids=''
@@ -100,20 +102,33 @@ testthat_part() {
     R_LIBS=$from $RSCRIPT -e '
       options(warn = 1)
       suppressPackageStartupMessages(library(causeway))
-      good <- bad <- skipped <- 0L
-      for (file in strsplit(commandArgs(TRUE), " ")[[1L]]) {
-          started <- proc.time()
-          result <- as.data.frame(testthat::test_file(file.path("tests/testthat", paste0("test-", file, ".R")),
-              package = "causeway", load_package = "installed", stop_on_failure = FALSE,
-              reporter = testthat::SummaryReporter$new(max_reports = 100)))
-          left <- sum(result$skipped)
-          bad <- bad + sum(result$failed) + sum(result$error)
-          good <- good + sum(result$nb) - sum(result$failed) - left - sum(result$warning)
-          skipped <- skipped + left
-          took <- proc.time() - started
-          cat(sprintf("-- %s: %.0f s (CPU %.0f s)%s\n", file, took[[3L]], sum(took[-3L]),
-              if (left) sprintf(", %d skipped", left) else ""))
-      }
+      Timed <- R6::R6Class("Timed", inherit = testthat::SummaryReporter, public = list(
+          file = NULL, began = NULL,
+          tell = function() if (length(self$file)) {
+              took <- proc.time() - self$began
+              cat(sprintf("\n-- %s: %.0f s (CPU %.0f s)\n", sub("^test-(.*)[.]R$", "\\1", self$file), took[[3L]],
+                  sum(took[-3L])))
+          },
+          start_file = function(name) {
+              self$tell()
+              self$file <- name
+              self$began <- proc.time()
+              super$start_file(name)
+          },
+          end_reporter = function() {
+              self$tell()
+              super$end_reporter()
+          }))
+      files <- strsplit(commandArgs(TRUE), " ")[[1L]]
+      result <- as.data.frame(testthat::test_dir("tests/testthat", sprintf("^(%s)$", paste(files, collapse = "|")),
+          package = "causeway", load_package = "installed", stop_on_failure = FALSE,
+          reporter = Timed$new(max_reports = 100)))
+      lost <- files[!file.exists(sprintf("tests/testthat/test-%s.R", files))]
+      if (length(lost)) cat("there is no test file of", lost, "\n")
+      skipped <- sum(result$skipped)
+      bad <- sum(result$failed) + sum(result$error) + length(lost)
+      good <- sum(result$nb) - sum(result$failed) - skipped - sum(result$warning)
+      if (skipped) cat("skipped:", unique(result$file[result$skipped]), "\n")
       cat(sprintf("testthat: %d passed, %d failed (%d skipped)\n", max(good, 0L), bad, skipped))
       quit(status = bad > 0)' "$mine" >"$logs/$name-$i.log" 2>&1 &
     pids="$pids $!"
@@ -159,17 +174,22 @@ quick() {
   testthat_part testthat "$library" "$(test_files quick)"
 }
 
-# The package with AddressSanitizer and with R collecting its garbage at the engine's polls: memory that R or the engine
-# has given back and the glue still uses shows. Leaks aren't looked for: R leaves much to the system at its end.
+# The package with the sanitizers (the engine's objects are those of the part `engine`) and with R collecting its garbage
+# at the engine's polls: memory that R or the engine has given back and the glue still uses shows. Leaks aren't looked for: R leaves much to the system at its end.
 asan() {
-  title "glue and engine inside R, address sanitizer, collecting at polls"
+  title "glue and engine inside R, address and undefined-behaviour sanitizers, collecting at polls"
   runtime=$(gcc -print-file-name=libasan.so)
   case $runtime in /*) ;; *) echo "no libasan here"; one asan 1; return ;; esac
   mkdir -p "$library-asan"
-  cat >.build/asan.mk <<'MK'
+  engine=$top/tests/engine/build/gcc-san
+  make -s -j"$JOBS" -C tests/engine lib CC=gcc >"$logs/engine-asan.log" 2>&1 ||
+    { tail -n 30 "$logs/engine-asan.log"; one asan 1; return; }
+  cat >.build/asan.mk <<MK
 CC = gcc
-CFLAGS = -g -O1 -fno-omit-frame-pointer -fsanitize=address -DCW_COLLECT_AT_POLLS
-LDFLAGS = -fsanitize=address
+CFLAGS = -g1 -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DCW_COLLECT_AT_POLLS
+LDFLAGS = -fsanitize=address,undefined
+engine/%.o: engine/%.c
+	cp $engine/\$*.o \$@
 MK
   ASAN_OPTIONS=detect_leaks=0 R_MAKEVARS_USER=$top/.build/asan.mk MAKEFLAGS=-j$JOBS \
     $R CMD INSTALL --no-docs --no-test-load --no-byte-compile --library="$library-asan" "$package/$tarball" \
@@ -189,26 +209,30 @@ MK
   if grep -l "ERROR: AddressSanitizer" "$logs"/asan-*.log; then one asan-report 1; fi
 }
 
+# By the objects that were installed.
 parity() {
   title "golden values"
   if [ ! -d tests/fixtures ]; then echo "tests/fixtures is missing"; one parity 1; return; fi
-  make -s parity FIXTURES=tests/fixtures >"$logs/parity.log" 2>&1
+  make -s parity FIXTURES=tests/fixtures OBJECTS="$package/causeway/src/engine" >"$logs/parity.log" 2>&1
   code=$?
   tail -n 80 "$logs/parity.log"
   add_up parity "$logs/parity.log" $code
 }
 
-# R CMD check, without the tests (these ran against the same installed package), and BiocCheck beside it: each takes one
-# core.
+# R CMD check of the package that INSTALL made (its log is read, too), without the tests (these ran against the same), and
+# BiocCheck beside it: each takes one core.
 check() {
   title "R CMD check, BiocCheck"
   bioccheck >"$logs/bioccheck.log" 2>&1 &
   pid=$!
-  (cd "$package" && R_LIBS=$library _R_CHECK_FORCE_SUGGESTS_=false MAKEFLAGS=-j$JOBS \
-    $R CMD check --no-manual --no-tests "$check_vignettes" "$tarball") >"$logs/check.log" 2>&1
+  (cd "$package" && R_LIBS=$library _R_CHECK_FORCE_SUGGESTS_=false $R CMD check --library="$library" \
+    --install=check:"$logs/install.log" --timings --no-manual --no-tests "$check_vignettes" "$tarball") >"$logs/check.log" 2>&1
   code=$?
   grep -E '(WARNING|ERROR|NOTE)$' "$logs/check.log"
   tail -n 4 "$logs/check.log"
+  echo "examples of 2 s and more of CPU:"
+  awk 'NR > 1 && $2 + $3 >= 2 { printf " %s %.0f", $1, $2 + $3 } END { print "" }' \
+    "$package/causeway.Rcheck/causeway-Ex.timings"
   grep -qE '(WARNING|ERROR)$|^Status:.*(WARNING|ERROR)' "$logs/check.log" && code=1
   if [ $code -ne 0 ]; then # what it was, in full
     sed -n '/\(WARNING\|ERROR\)$/,/^\* checking/p' "$logs/check.log" | head -n 80
@@ -233,7 +257,7 @@ r_ver_for_bioc_ver:
   "3.17": "4.3"
 YAML
   mkdir -p .build/bioccheck && cp "$package/$tarball" .build/bioccheck
-  cd .build/bioccheck && MAKEFLAGS=-j$JOBS R_LIBS=$library \
+  cd .build/bioccheck && R_COMPILE_PKGS=0 MAKEFLAGS=-j$JOBS R_LIBS=$library \
     BIOCONDUCTOR_CONFIG_FILE=file://$top/.build/bioconductor.yaml $RSCRIPT -e '
     options(repos = c(CRAN = "file:///nowhere"))
     result <- BiocCheck::BiocCheck(commandArgs(TRUE),
@@ -262,7 +286,7 @@ for part in $parts; do
     quick) quick ;;
     engine) engine ;;
     tsan) tsan ;;
-    parity) parity ;;
+    parity) if need_build; then parity; else one parity 1; fi ;;
     r) if need_build; then r_tests; else one testthat 1; fi ;;
     asan) if need_build; then asan; else one asan 1; fi ;;
     check) if need_build; then check; else one "R-CMD-check" 1; fi ;;

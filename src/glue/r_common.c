@@ -63,21 +63,43 @@ static void check_interrupt(void *unused)
     R_CheckUserInterrupt();
 }
 
-/* Asks R at most 20 times a second: the engine polls after every operation. With CW_COLLECT_AT_POLLS (a build of the
- * tests) R collects its garbage whenever it is asked, so that what isn't protected is lost. */
+/* With CW_COLLECT_AT_POLLS (a build of the tests) R collects its garbage while the engine works, so that what an entry
+ * point hasn't protected is lost: at the first poll of each call (0.05 s after the last time), when all that the entry
+ * point holds is there, and then for a tenth of the time, for what callbacks make. */
+#ifdef CW_COLLECT_AT_POLLS
+static int call_is_new = 1;
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    return timespec_get(&now, TIME_UTC) == TIME_UTC ? (double)now.tv_sec + 1e-9 * (double)now.tv_nsec : 0;
+}
+
+static void collect_at_poll(void)
+{
+    static double last, took;
+    double start = seconds_now(), rest = call_is_new ? 0.05 : 9 * took;
+    if (start - last < rest && start >= last) return;
+    call_is_new = 0;
+    R_gc();
+    last = seconds_now();
+    took = last - start;
+}
+#endif
+
+/* Asks R at most 20 times a second: the engine polls after every operation. */
 static int host_interrupted(void *user)
 {
     static double last;
     struct timespec now;
     (void)user;
     if (watching && told) return 1;
+#ifdef CW_COLLECT_AT_POLLS
+    collect_at_poll();
+#endif
     if (timespec_get(&now, TIME_UTC) != TIME_UTC) return !R_ToplevelExec(check_interrupt, NULL);
     double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
     if (seconds - last < 0.05 && seconds >= last) return 0;
-#ifdef CW_COLLECT_AT_POLLS
-    R_gc();
-    if (timespec_get(&now, TIME_UTC) == TIME_UTC) seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-#endif
     last = seconds;
     return !R_ToplevelExec(check_interrupt, NULL);
 }
@@ -121,6 +143,9 @@ void cw_glue_resume(cw_ctx *ctx)
     if (ctx->entered)
         Rf_error("this model is at work in a call that has not ended; an event handler or finalizer can't use it now");
     ctx->entered = 1;
+#ifdef CW_COLLECT_AT_POLLS
+    call_is_new = 1;
+#endif
     cw_ctx_clear(ctx);
     cw_blas_tune(option_tune()); /* once in a session; later calls return at once */
     ctx->kernels = cw_kernels_select(NULL);
