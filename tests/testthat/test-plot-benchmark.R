@@ -1,7 +1,7 @@
 ## Drawing a comparison of methods.
 
 test_that("methods are told apart, none by the null's black", {
-    cells <- simulateCells(nCells = 150, nGenes = 30, nTFs = 6, seed = 1)
+    cells <- simulateCells(nCells = 60, nGenes = 20, nTFs = 4, seed = 1)
     truth <- S4Vectors::metadata(cells)$simulation$edges
     one <- function(x, seed) {
         inferGRN(x, CorGRNParam(), nTargets = Inf, verbose = FALSE)

@@ -1,6 +1,11 @@
+## The same fit is asked for its shapes, its parts and new cells.
+anchoredFit <- function() {
+    madeOnce("anchored", function() fitTau(tauInput()))
+}
+
 test_that("a fit has the promised shapes, for any number of threads", {
     d <- tauInput()
-    f <- fitTau(d)
+    f <- anchoredFit()
     m <- length(f$size)
     axes <- ncol(f$embedding)
     j <- nrow(f$landmarks)
@@ -25,7 +30,7 @@ test_that("a fit has the promised shapes, for any number of threads", {
 })
 
 test_that("features, readout and posterior can be had apart", {
-    f <- fitTau(tauInput())
+    f <- anchoredFit()
     skip_if(is.null(f$features))
     flow <- f[c("landmarks", "bandwidth", "velocity", "z", "size", "trace")]
     again <- .Call(cw_r_tau_features, f$z, flow, f$grid, f$shape, 2L)
@@ -50,7 +55,7 @@ test_that("features, readout and posterior can be had apart", {
 
 test_that("new cells find their place from either modality", {
     d <- tauInput()
-    f <- fitTau(d)
+    f <- anchoredFit()
     for (which in c("atac", "rna")) {
         side <- if (which == "atac") f$projectAtac else f$projectRna
         z <- .Call(cw_r_tau_project, side, d[[which]], which)
@@ -148,71 +153,4 @@ test_that("a fit that can't be held in memory is refused before it starts", {
     on.exit(options(old))
     d <- tauCounts()
     expect_error(estimateTau(d$rna, d$atac, d$links), "not enough memory")
-})
-
-test_that("a gene embedding that knows the delays helps", {
-    set.seed(1)
-    x <- simulateMultiome(600, 80, seed = 2)
-    truth <- simulatedTruth(x)
-    e <- cbind(log(truth$tau), matrix(stats::rnorm(160), 80))
-    rownames(e) <- truth$gene
-    fit <- estimateTau(x, links = tauLinks(x), seed = 1, geneEmbedding = e)
-    plain <- fit
-    plain@table$tau <- ifelse(fit@table$usable, fit@fit$amortised$plain$tau,
-        NA
-    )
-    expect_gt(recovered(fit, x), recovered(plain, x) + 0.05)
-    expect_error(estimateTau(x, links = tauLinks(x), geneEmbedding = e[1:5, ]),
-        "covers [0-9]+ usable genes"
-    )
-    expect_error(.tauGeneEmbedding(list(genes = "a"), e), "none of the genes")
-    expect_error(.tauGeneEmbedding(list(genes = "a"), e * NA), "finite")
-})
-
-test_that("the order of cells, genes and peaks changes nothing", {
-    x <- simulateMultiome(700, 90, seed = 3)
-    rna <- SummarizedExperiment::assay(x)
-    atac <- SummarizedExperiment::assay(SingleCellExperiment::altExp(x))
-    one <- estimateTau(rna, atac, tauLinks(x), seed = 1, verbose = FALSE)
-    turn <- function(n, by) (seq_len(n) * by) %% n + 1L
-    cells <- turn(700, 11)
-    other <- estimateTau(rna[turn(90, 7), cells],
-        atac[turn(nrow(atac), nrow(atac) - 1L), rev(cells)],
-        tauLinks(x)[rev(seq_len(nrow(tauLinks(x)))), ], seed = 1,
-        verbose = FALSE
-    )
-    at <- match(geneNames(one), geneNames(other))
-    for (column in c("tau", "sd", "low", "high", "beta", "signalRna")) {
-        expect_equal(other@table[[column]][at], one@table[[column]],
-            tolerance = 1e-10
-        )
-    }
-    expect_equal(other@verdict, one@verdict, tolerance = 1e-10)
-    expect_equal(other@fit$embedding[match(cellNames(one), cellNames(other)), ],
-        one@fit$embedding, tolerance = 1e-10
-    )
-    key <- function(fit) paste(peakLinks(fit)$gene, peakLinks(fit)$peak)
-    expect_equal(peakLinks(other)$weight[match(key(one), key(other))],
-        peakLinks(one)$weight, tolerance = 1e-10
-    )
-})
-
-test_that("a few deep cells and one huge gene don't decide", {
-    clean <- simulateMultiome(900, 110, seed = 4)
-    rho <- function(x) {
-        recovered(estimateTau(x, links = tauLinks(x), seed = 1,
-            verbose = FALSE
-        ), x)
-    }
-    deep <- simulateMultiome(900, 110, seed = 4, deepCells = 3,
-        deepFactor = 100
-    )
-    one <- clean
-    SummarizedExperiment::assay(one)[1, 1:3] <- 1e5
-    base <- rho(clean)
-    fit <- estimateTau(deep, links = tauLinks(deep), seed = 1, verbose = FALSE)
-    expect_gt(recovered(fit, deep), base - 0.05)
-    expect_identical(metadata(fit)$capped[["rnaCells"]], 3L)
-    expect_output(show(fit), "3 profiles of cells")
-    expect_gt(rho(one), base - 0.05)
 })

@@ -156,11 +156,12 @@ test_that("leftovers of dead processes go; other hidden files stay", {
     folder <- newFolder()
     on.exit(unlink(folder, recursive = TRUE))
     file <- file.path(folder, "net.csv")
-    code <- sprintf(paste0("library(causeway); causeway:::.writeFile('%s', ",
-        "TRUE, function(part) { writeLines('half', part); ",
-        "tools::pskill(Sys.getpid(), tools::SIGTERM); Sys.sleep(9) })"
-    ), file)
-    rscript(code)
+    job <- parallel::mcparallel(.writeFile(file, TRUE, function(part) {
+        writeLines("half", part)
+        tools::pskill(Sys.getpid(), tools::SIGKILL)
+        Sys.sleep(9)
+    }), silent = TRUE)
+    suppressWarnings(parallel::mccollect(job))
     left <- everything(folder)
     expect_length(left, 1)
     expect_match(left, "^\\.net\\.csv\\.part-")
