@@ -263,13 +263,17 @@ setMethod("poolGRN", "CellGRN", function(x, cells = NULL, group = NULL, ...,
 
 ## A column of cellData by its name, or a vector over the cells `at`.
 .cellGroups <- function(x, groups, at, arg = "group") {
+    .groupsIn(x@cellData, groups, at, arg)
+}
+
+.groupsIn <- function(cellData, groups, at, arg = "group") {
     if (is.character(groups) && length(groups) == 1L && length(at) != 1L) {
-        if (!groups %in% colnames(x@cellData)) {
+        if (!groups %in% colnames(cellData)) {
             .stopArgument(arg, "is \"", groups, "\", which isn't a column of ",
-                "cellData(): ", .some(colnames(x@cellData), 8L), "."
+                "cellData(): ", .some(colnames(cellData), 8L), "."
             )
         }
-        return(x@cellData[[groups]][at])
+        return(cellData[[groups]][at])
     }
     if (length(groups) != length(at)) {
         .stopArgument(arg, "must have a value per cell, ", length(at),

@@ -271,13 +271,19 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
 
 ## How cells are read as inferGRN() reads them, on the network's genes:
 ## list(source, see .eachBlock(); cells, their names; cellData; columns of `x`
-## that they are; total, how many `x` has; labels of the genes).
+## that they are; total, how many `x` has; labels of the genes). `same`: these
+## are the cells of the network, and their totals must be the ones it saw: of
+## the genes that were usable then.
 .pooledSource <- function(x, grn, ..., assay.type = NULL, symbols = NULL,
-    species = grn@metadata$species, alreadyNormalised = NULL) {
+    species = grn@metadata$species, alreadyNormalised = NULL, same = FALSE) {
     .noDots(...)
+    s <- grn@metadata$preprocessing
+    same <- same && !is.null(grn@metadata$coverage$floor)
     how <- .inputArgs(assay.type, symbols, species, tfNames(grn), 0,
-        genes = geneNames(grn), alreadyNormalised = alreadyNormalised,
-        preprocess = list(minCells = 0)
+        keep = if (same) geneNames(grn), genes = if (!same) geneNames(grn),
+        alreadyNormalised = alreadyNormalised, preprocess = if (same)
+            s[names(.preprocessDefaults)] else
+            c(list(minCells = 0), s["target"])
     )
     prepared <- .networkCells(x, how, FALSE, most = 0)
     prepared$source$rows <- prepared$source$rows[.genesOf(prepared$labels,
@@ -370,25 +376,28 @@ setMethod("regulonActivity", "StateGRN", function(x,
     activity <- matrix(0, length(x@tfs), length(x@cells),
         dimnames = list(x@tfs, x@cells)
     )
-    own <- cbind(seq_along(x@tfs), match(x@tfs, x@genes))
     for (u in seq_along(same$first)) {
-        scores <- .mixedScores(x, x@memberships[same$first[[u]], ])
         cells <- which(same$of == u)
         if (method == "strength") {
-            activity[, cells] <- rowMeans(abs(scores))
+            activity[, cells] <- rowMeans(abs(.mixedScores(x,
+                x@memberships[same$first[[u]], ])))
             next
         }
-        scores[own] <- 0
-        weight <- .topWeights(abs(scores), top)
-        if (signed) {
-            weight <- weight * sign(scores)
-        }
-        activity[, cells] <- .weightedActivity(weight,
+        activity[, cells] <- .weightedActivity(
+            .mixedWeights(x, x@memberships[same$first[[u]], ], top, signed),
             x@expression[, cells, drop = FALSE], scale
         )
     }
     activity
 })
+
+## TFs x genes: what the regulons of a cell with memberships `w` weigh.
+.mixedWeights <- function(x, w, top, signed) {
+    scores <- .mixedScores(x, w)
+    scores[cbind(seq_along(x@tfs), match(x@tfs, x@genes))] <- 0
+    weight <- .topWeights(abs(scores), top)
+    if (signed) weight * sign(scores) else weight
+}
 
 ## Rows of scores with all but their `top` highest set to 0, summing to 1.
 .topWeights <- function(scores, top) {

@@ -1,13 +1,13 @@
 ## Who is compared with whom, and what is permuted.
 
 ## list(at = cells, y = is it of `level`?, level, ref).
-.contrastGroups <- function(x, group, ref, level) {
+.contrastGroups <- function(cellData, group, ref, level) {
     if (missing(group) || is.null(group)) {
         .stopArgument("group", "is missing: name a column of cellData(), or ",
             "give a value per cell."
         )
     }
-    values <- .cellGroups(x, group, seq_along(cellNames(x)), "group")
+    values <- .groupsIn(cellData, group, seq_len(nrow(cellData)), "group")
     ## numbers in their order, not that of their digits
     known <- as.character(sort(unique(values), method = "radix"))
     if (is.factor(values)) {
@@ -63,19 +63,20 @@
     list(ref = ref, level = level)
 }
 
-## What multiplies the cells' values. list(at: cells; mean: cells x units,
-## what makes units of cells (NULL: each is its own); d: units x (1 + n), the
-## effect as labelled and permuted; strata: units x strata, one-hot; y and b:
-## group and block of every unit; weight of every block).
-.contrastDesign <- function(x, groups, block, n, key) {
+## What multiplies the cells' values. list(at: cells; unit: of every cell, where
+## whole blocks are permuted (else NULL: each cell is its own), and unitSize;
+## labels: units x (1 + n), 1 for `level`, as labelled and permuted; blocks: of
+## every unit; up, down, weight of every block). Labels take a byte each; the
+## weights they stand for are made where they are used, see .designAt().
+.contrastDesign <- function(cellData, groups, block, n, key) {
     at <- groups$at
     y <- groups$y
     b <- rep(1L, length(at))
     note <- "cells"
-    mean <- NULL
+    unit <- NULL
     if (!is.null(block)) {
-        all <- seq_along(cellNames(x))
-        b <- as.character(.cellGroups(x, block, all, "block"))[at]
+        all <- seq_len(nrow(cellData))
+        b <- as.character(.groupsIn(cellData, block, all, "block"))[at]
         if (length(unique(stats::na.omit(b))) < 2L) {
             message("'block' has one value among the cells compared: cells ",
                 "are permuted as without it")
@@ -86,24 +87,24 @@
         b <- match(b[used$keep], unique(b[used$keep]))
         note <- used$note
         if (used$whole) {
-            mean <- outer(b, seq_len(max(b)), `==`)
-            mean <- sweep(mean, 2L, colSums(mean), `/`)
+            unit <- b
             y <- y[match(seq_len(max(b)), b)]
             b <- rep(1L, length(y))
         }
     }
     if (sum(y) < 2L || sum(!y) < 2L) {
         .stopArgument("group", "leaves ",
-            sum(y), " and ", sum(!y), if (is.null(mean)) " cells" else
+            sum(y), " and ", sum(!y), if (is.null(unit)) " cells" else
                 " blocks", " to compare; each group needs at least two."
         )
     }
     labels <- .permutedLabels(y, b, n, key)
-    c(.contrastWeights(labels, y, b), list(at = at, mean = mean, facts = list(
-        nLevel = sum(groups$y), nRef = sum(!groups$y),
-        nPerm = ncol(labels) - 1L,
-        permuted = note, units = c(sum(y), sum(!y))
-    )))
+    c(.contrastWeights(labels, y, b), list(at = at, unit = unit,
+        unitSize = if (!is.null(unit)) tabulate(unit), facts = list(
+            nLevel = sum(groups$y), nRef = sum(!groups$y),
+            nPerm = ncol(labels) - 1L,
+            permuted = note, units = c(sum(y), sum(!y))
+        )))
 }
 
 ## Which cells stay when labels are permuted within blocks, or whole blocks.
@@ -133,7 +134,7 @@
     )
 }
 
-## units x (1 + n): first as labelled, then permuted within blocks. Where
+## units x (1 + n), raw: first as labelled, then permuted within blocks. Where
 ## fewer labellings than n exist (few units), all of them, once.
 .permutedLabels <- function(y, b, n, key) {
     size <- length(y)
@@ -141,16 +142,17 @@
         sets <- utils::combn(size, sum(y))
         all <- apply(sets, 2L, function(s) seq_len(size) %in% s)
         own <- colSums(all != y) == 0
-        return(cbind(y, all[, !own, drop = FALSE], deparse.level = 0))
+        all <- cbind(y, all[, !own, drop = FALSE], deparse.level = 0)
+        return(matrix(as.raw(all), size))
     }
     place <- order(b)
-    labels <- vapply(seq_len(n), function(r) {
+    y <- as.raw(y)
+    labels <- matrix(y, size, n + 1L)
+    for (r in seq_len(n)) {
         drawn <- .Call(cw_r_permutation, size, key, r)
-        out <- logical(size)
-        out[place] <- y[order(b, drawn)]
-        out
-    }, logical(size))
-    cbind(y, labels, deparse.level = 0)
+        labels[place, r + 1L] <- y[order(b, drawn)]
+    }
+    labels
 }
 
 ## Effect: sum over blocks of w (mean of level - mean of ref) / sum of w,
@@ -159,12 +161,38 @@
     one <- tabulate(b[y], max(b))
     two <- tabulate(b[!y], max(b))
     w <- one * two / (one + two)
-    up <- (w / one / sum(w))[b]
-    down <- (w / two / sum(w))[b]
-    stratum <- 2L * b - y
-    list(
-        d = labels * (up + down) - down,
-        strata = outer(stratum, seq_len(2L * max(b)), `==`) + 0,
-        weight = w / sum(w), size = cbind(one, two), blocks = b
+    up <- w / one / sum(w)
+    down <- w / two / sum(w)
+    list(labels = labels, blocks = b, up = up, down = down,
+        weight = w / sum(w), size = cbind(one, two)
     )
+}
+
+## Of these units list(d: units x (1 + n), the effect as labelled and permuted;
+## strata: units x strata, one-hot).
+.unitsAt <- function(design, units) {
+    b <- design$blocks[units]
+    y <- design$labels[units, , drop = FALSE]
+    y <- matrix(as.integer(y), nrow(y))
+    list(d = y * (design$up + design$down)[b] - design$down[b],
+        strata = outer(2L * b - y[, 1L], seq_len(2L * nrow(design$size)),
+            `==`) + 0
+    )
+}
+
+## Of these of the cells design$at the same, or where whole blocks are permuted
+## list(mean: cells x blocks), what makes blocks of cells.
+.designAt <- function(design, cells) {
+    if (is.null(design$unit)) {
+        return(.unitsAt(design, cells))
+    }
+    u <- design$unit[cells]
+    list(mean = outer(u, seq_along(design$unitSize), `==`) /
+        design$unitSize[u])
+}
+
+## Which of the cells design$at are of `level`.
+.ofLevel <- function(design) {
+    y <- design$labels[, 1L] == 1
+    if (is.null(design$unit)) y else y[design$unit]
 }

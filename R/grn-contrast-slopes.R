@@ -5,7 +5,11 @@
 ## by the prior, F'F = V L V', the ridge's contrast c'b of a gene with noise s
 ## has the sampling variance sum_j (V'c)_j^2 (l_j / s) / (l_j / s + 1)^2.
 ## NULL where it can't be had: one network, cells missing, too many features.
-.slopeNoiseP <- function(x, design, at) {
+## networks: see .networkColumns().
+.slopeNoiseP <- function(x, networks, design, at) {
+    if (!methods::is(x, "StateGRN")) {
+        return(NULL)
+    }
     v <- x@verdict
     k <- ncol(x@memberships)
     most <- 2000L
@@ -14,12 +18,13 @@
         return(NULL)
     }
     if (.perLabel(x)) {
-        return(.labelNoiseP(x, design, at))
+        w <- .groupMemberships(x, networks, design)
+        return(.labelNoiseP(x, w, at, .heldLabelSums(x, w, at)))
     }
     if (length(x@tfs) * (k + 1) > most) {
         return(NULL)
     }
-    w <- .groupMemberships(x, design)
+    w <- .groupMemberships(x, networks, design)
     sd <- sqrt(x@sd^2 %*% w) # TFs x 2, level first
     tf <- .fittedValues(x, match(x@tfs, x@genes))
     features <- do.call(cbind, c(list(tf), lapply(seq_len(k), function(j) {
@@ -57,20 +62,22 @@
 ## label, with features F'F = V L V', noise s and prior variance a s, has the
 ## sampling variance s sum_j V_tj^2 l_j / (l_j + 1 / a)^2; the pooled network
 ## is taken as known, and a label without departure as having none.
-.labelNoiseP <- function(x, design, at) {
-    w <- .groupMemberships(x, design)
+## sums: of all cells by label, see .newLabelSums().
+.labelNoiseP <- function(x, w, at, sums) {
     sd <- sqrt(x@sd^2 %*% w)
-    genes <- unique(at[, 2L])
+    rows <- .labelRows(x, at)
     s <- x@verdict$states
-    z <- .withinLabels(x)
-    tf <- z[, match(x@tfs, x@genes), drop = FALSE]
     variance <- numeric(nrow(at))
-    for (k in which(s$departs & rowSums(w) > 0)) {
-        i <- x@memberships[, k] == 1
-        rest <- z[i, genes, drop = FALSE] -
-            tf[i, , drop = FALSE] %*% x@pooled[, genes, drop = FALSE]
-        noise <- pmax(0.2, colMeans(rest^2))
-        e <- eigen(crossprod(tf[i, , drop = FALSE]), symmetric = TRUE)
+    size <- .withinLabels(sums)
+    genes <- rows[-seq_along(x@tfs)]
+    for (k in .labelsDeparting(x, w)) {
+        z <- .labelMoments(sums[[k]], size)
+        tf <- z$product[seq_along(x@tfs), , drop = FALSE]
+        b <- x@pooled[, rows, drop = FALSE] # TFs x rows
+        rest <- z$square - 2 * colSums(b * t(z$product)) +
+            colSums(b * (tf %*% b))
+        noise <- pmax(0.2, rest[-seq_along(x@tfs)] / sums[[k]]$cells)
+        e <- eigen(tf, symmetric = TRUE)
         l <- pmax(e$values, 0)
         spread <- as.vector(e$vectors^2 %*% (l / (l + 1 / s$a[[k]])^2))
         weight <- sd[, 1L] * w[k, 1L] - sd[, 2L] * w[k, 2L]
@@ -92,14 +99,57 @@
         as.integer(droplevels(block)), drop = FALSE]
 }
 
-## cells x genes less the mean of their label, over the standard deviation
-## within labels.
-.withinLabels <- function(x) {
-    z <- t(.expressionFitted(x))
-    w <- x@memberships
-    z <- z - w %*% (crossprod(w, z) / pmax(1, colSums(w)))
-    size <- sqrt(colMeans(z^2))
-    sweep(z, 2L, ifelse(size > 1e-7, size, Inf), `/`)
+.labelsDeparting <- function(x, w) {
+    which(x@verdict$states$departs & rowSums(w) > 0)
+}
+
+## Genes whose sums are needed: the TFs, then the targets of the edges `at`
+## (a TF that is one is there twice).
+.labelRows <- function(x, at) c(match(x@tfs, x@genes), unique(at[, 2L]))
+
+## Sums of nothing, a list by label, over the genes .labelRows(); products with
+## TFs where its own network is asked about.
+.newLabelSums <- function(x, w, at) {
+    genes <- length(.labelRows(x, at))
+    full <- .labelsDeparting(x, w)
+    lapply(seq_len(ncol(x@memberships)), function(k) {
+        .newSums(genes, if (k %in% full) seq_along(x@tfs) - 1L else integer(),
+            FALSE)
+    })
+}
+
+## Adds the cells of a block. values: .labelRows() x cells, sparse; label: of
+## each, from 1.
+.addLabelSums <- function(sums, values, label, threads = .threads()) {
+    for (k in unique(label)) {
+        .addSums(sums[[k]], values[, label == k, drop = FALSE], threads)
+    }
+    invisible()
+}
+
+.heldLabelSums <- function(x, w, at) {
+    sums <- .newLabelSums(x, w, at)
+    values <- .asSparse(.expressionFitted(x, .labelRows(x, at)))
+    .addLabelSums(sums, values, max.col(x@memberships, "first"))
+    sums
+}
+
+## Standard deviations within labels, Inf for 0.
+.withinLabels <- function(sums) {
+    part <- function(s) if (s$cells > 0) s$square - s$sum^2 / s$cells else 0
+    cells <- sum(vapply(sums, `[[`, 0, "cells"))
+    size <- sqrt(pmax(Reduce(`+`, lapply(sums, part)), 0) / cells)
+    ifelse(size > 1e-7, size, Inf)
+}
+
+## Of a label's cells, less their mean and over `size`: sums of squares, and of
+## products with the TFs (rows x TFs).
+.labelMoments <- function(s, size) {
+    tf <- seq_len(ncol(s$product))
+    product <- s$product - outer(s$sum, s$sum[tf] / s$cells)
+    list(square = (s$square - s$sum^2 / s$cells) / size^2,
+        product = product / outer(size, size[tf])
+    )
 }
 
 ## Have the cells `at` all the same network?
@@ -113,13 +163,17 @@
 }
 
 ## Mean memberships of the two groups, states x 2, level first.
-.groupMemberships <- function(x, design) {
-    d <- design$d[, 1L]
-    if (!is.null(design$mean)) {
-        d <- as.vector(design$mean %*% d)
+.groupMemberships <- function(x, networks, design) {
+    units <- seq_len(nrow(design$labels))
+    d <- .unitsAt(design, units)$d[, 1L]
+    if (!is.null(design$unit)) {
+        d <- (d / design$unitSize)[design$unit]
     }
-    w <- x@memberships[design$at, , drop = FALSE]
-    part <- function(d) colSums(w * d) / sum(d)
+    w <- x@memberships[networks$first, , drop = FALSE]
+    part <- function(d) {
+        by <- vapply(split(d, factor(networks$of, seq_len(nrow(w)))), sum, 0)
+        colSums(w * by) / sum(d)
+    }
     cbind(part(pmax(d, 0)), part(pmax(-d, 0)))
 }
 

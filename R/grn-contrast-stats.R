@@ -1,35 +1,65 @@
 ## Effects, their permuted nulls and intervals.
 
 ## values(columns): features x these columns; cell i of design$at has the
-## values of column of[[i]]. -> list(effect: features x (1 + n), sum, square:
-## features x strata).
+## values of column of[[i]]. -> as .finishContrast().
 .contrastSums <- function(values, columns, of, design) {
-    collapse <- function(m) {
-        if (columns == nrow(m)) m else rowsum(m, of, reorder = TRUE)
+    own <- identical(as.integer(of), seq_along(of)) && columns == length(of)
+    by <- if (!own) .designByColumn(of, columns, design)
+    sums <- list()
+    for (at in .columnBlocks(columns)) {
+        part <- if (own) .designAt(design, at) else
+            lapply(by, function(m) m[at, , drop = FALSE])
+        sums <- .addContrast(sums, values(at), part)
     }
-    blocks <- .columnBlocks(columns)
-    if (!is.null(design$mean)) {
-        mean <- collapse(design$mean)
-        units <- Reduce(`+`, lapply(blocks, function(at) {
-            values(at) %*% mean[at, , drop = FALSE]
-        }))
-        return(list(effect = units %*% design$d, sum = units %*% design$strata,
-            square = units^2 %*% design$strata
-        ))
-    }
-    d <- collapse(design$d)
-    strata <- collapse(design$strata)
-    parts <- list(effect = 0, sum = 0, square = 0)
-    for (at in blocks) {
-        v <- values(at)
-        parts$effect <- parts$effect + v %*% d[at, , drop = FALSE]
-        parts$sum <- parts$sum + v %*% strata[at, , drop = FALSE]
-        parts$square <- parts$square + v^2 %*% strata[at, , drop = FALSE]
-    }
-    parts
+    .finishContrast(sums, design)
 }
 
-.columnBlocks <- function(n) split(seq_len(n), (seq_len(n) - 1L) %/% 64L)
+## What .designAt() gives of all cells, summed up by column.
+.designByColumn <- function(of, columns, design) {
+    sums <- NULL
+    for (at in .columnBlocks(length(of), 8192L)) {
+        here <- lapply(.designAt(design, at), function(m) {
+            out <- matrix(0, columns, ncol(m))
+            one <- rowsum(m, of[at], reorder = TRUE)
+            out[as.integer(rownames(one)), ] <- one
+            out
+        })
+        sums <- if (is.null(sums)) here else Map(`+`, sums, here)
+    }
+    sums
+}
+
+## Sums (from list()) with those of the values `v`, features x cells, of cells
+## whose .designAt() is `part`. `square`: sums by stratum, too?
+.addContrast <- function(sums, v, part, square = TRUE) {
+    add <- function(what, m) {
+        m <- as.matrix(m)
+        sums[[what]] <<- if (is.null(sums[[what]])) m else sums[[what]] + m
+    }
+    if (!is.null(part$mean)) {
+        add("units", v %*% part$mean)
+        return(sums)
+    }
+    add("effect", v %*% part$d)
+    if (square) {
+        add("sum", v %*% part$strata)
+        add("square", v^2 %*% part$strata)
+    }
+    sums
+}
+
+## -> list(effect: features x (1 + n); sum, square: features x strata).
+.finishContrast <- function(sums, design) {
+    if (is.null(sums$units)) {
+        return(sums)
+    }
+    .addContrast(list(), sums$units, .unitsAt(design,
+        seq_along(design$unitSize)))
+}
+
+.columnBlocks <- function(n, width = 64L) {
+    split(seq_len(n), (seq_len(n) - 1L) %/% width)
+}
 
 ## Sums of squares around the mean, per group of columns of strata.
 .spread <- function(sum, square, n) {

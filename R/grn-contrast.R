@@ -50,8 +50,17 @@
 #' difference between means of blocks, and whole blocks are permuted.
 #' Intervals are 95%, normal, with the variances within each group.
 #'
-#' @param x a [CellGRN-class] or [StateGRN-class].
-#' @param group a column of `cellData(x)` or a value per cell; cells without a
+#' @section Files of many cells: With cells as `x`, such as the path of a file,
+#' the networks are those of labels, inferred first unless `grn` gives them.
+#' What [inferGRN()] then holds of a large file is a sample of its cells; this
+#' verb reads all of them twice, block by block, and every effect, p and
+#' interval is what it would be in memory. Held are the permuted labels (a byte for each
+#' cell and permutation) and sums; how much that takes is said before.
+#'
+#' @param x a [CellGRN-class] or [StateGRN-class]; or cells in any container, or
+#'   the path of a file, see [cellInput].
+#' @param group a column of `cellData(x)` (`colData(x)`) or a value per cell;
+#'   cells without a
 #'   value are left out.
 #' @param ref,level two values of `group`. `level` alone is compared with
 #'   all other cells, `ref` alone with the one other group. Neither: for two
@@ -67,7 +76,8 @@
 #' @param signed use the signs of edges in the activity? NULL: where known.
 #' @param seed NULL: from R's generator; or a whole number.
 #' @param verbose show messages?
-#' @param ... not used.
+#' @param ... for cells as `x`: without `grn` what [inferGRN()] takes; with it
+#'   `assay.type`, `symbols`, `species`, `alreadyNormalised`. Else not used.
 #' @return A [GRNContrast-class].
 #' @section Errors: `group` with one value, or more than two and no `level`; a
 #'   value that isn't there; a group with fewer than two cells (or, where whole
@@ -85,41 +95,60 @@
 #' head(as.data.frame(change, "edges"))
 #' @rdname contrastGRN
 #' @aliases contrastGRN,CellGRN-method contrastGRN,StateGRN-method
+#'   contrastGRN,ANY-method
 #' @export
 setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
     level = NULL, nPerm = 100, top = 500, by = c("edges", "regulators"),
     block = NULL, targets = 50, signed = NULL, seed = NULL, ...,
     verbose = interactive()) {
     .noDots(..., renamed = c(permutations = "nPerm", sign = "signed"))
-    signed <- .signsKnown(x, signed)
-    nPerm <- .checkNumber(nPerm, "nPerm", 19, 1e6, whole = TRUE)
-    top <- .checkNumber(top, "top", 1, 1e6, whole = TRUE)
-    targets <- .checkNumber(targets, "targets", 1, 2^31, whole = TRUE)
-    .checkFlag(verbose, "verbose")
-    by <- .someOf(by, c("edges", "regulators"), "by")
-    groups <- .contrastGroups(x, group, ref, level)
+    s <- .contrastSettings(x, nPerm, top, by, targets, signed, verbose)
+    groups <- .contrastGroups(x@cellData, group, ref, level)
     key <- .newKey(seed)
-    design <- .contrastDesign(x, groups, block, nPerm, key)
-    facts <- c(groups[c("level", "ref")], design$facts,
-        list(top = top, targets = targets)
-    )
-    edges <- regulators <- NULL
-    if ("edges" %in% by) {
+    design <- .contrastDesign(x@cellData, groups, block, s$nPerm, key)
+    networks <- .networkColumns(x, design$at)
+    if ("edges" %in% s$by) {
         .say(verbose, "Edges, ", design$facts$nPerm, " permutations")
-        edges <- .contrastEdges(x, design, top)
+        s$tested <- .testedEdges(x, networks, design, s$top)
+        s$noise <- .slopeNoiseP(x, networks, design, s$tested$at)
+    }
+    if ("regulators" %in% s$by) {
+        .say(verbose, "Regulators, ", design$facts$nPerm, " permutations")
+        s$values <- .heldValues(x, design, s)
+    }
+    .contrastOf(x, networks, design, groups, s, key)
+})
+
+## What was asked for, checked.
+.contrastSettings <- function(x, nPerm, top, by, targets, signed, verbose) {
+    .checkFlag(verbose, "verbose")
+    list(signed = .signsKnown(x, signed), verbose = verbose,
+        nPerm = .checkNumber(nPerm, "nPerm", 19, 1e6, whole = TRUE),
+        top = .checkNumber(top, "top", 1, 1e6, whole = TRUE),
+        targets = .checkNumber(targets, "targets", 1, 2^31, whole = TRUE),
+        by = .someOf(by, c("edges", "regulators"), "by")
+    )
+}
+
+## The report. networks: see .networkColumns(); s: settings, and of edges
+## `tested` and `noise`, of regulators `values`, see .contrastRegulators().
+.contrastOf <- function(x, networks, design, groups, s, key) {
+    facts <- c(groups[c("level", "ref")], design$facts, s[c("top", "targets")])
+    edges <- regulators <- NULL
+    if (!is.null(s$tested)) {
+        edges <- .contrastEdges(x, networks, design, s$tested, s$noise)
         facts$edges <- edges$found
     }
-    if ("regulators" %in% by) {
-        .say(verbose, "Regulators, ", design$facts$nPerm, " permutations")
-        regulators <- .contrastRegulators(x, design, targets, signed)
+    if (!is.null(s$values)) {
+        regulators <- .contrastRegulators(x, networks, design, s)
         facts$regulators <- regulators$found
     }
-    facts$signed <- signed
-    facts$noVariation <- .sharedNetwork(x, design$at)
-    facts$pooled <- .pooledAmong(x, design$at)
+    facts$signed <- s$signed
+    facts$noVariation <- .sharedNetwork(x, networks$first)
+    facts$pooled <- .pooledAmong(x, networks$first)
     .report("GRNContrast", .contrastVerdict(facts), list(edges = edges$table,
         regulators = regulators$table), facts, .keyText(key))
-})
+}
 
 ## TRUE or FALSE; an error when signs are asked for that aren't there.
 .signsKnown <- function(x, signed) {
@@ -148,26 +177,27 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
 
 ## ---- edges -----------------------------------------------------------------
 
-.contrastEdges <- function(x, design, top) {
-    y <- design$d[, 1L] > 0
-    if (!is.null(design$mean)) {
-        y <- as.vector((design$mean > 0) %*% y) > 0
-    }
-    pools <- lapply(list(design$at[y], design$at[!y]), function(at) {
-        .matrixEdges(as.matrix(poolGRN(x, at)), list(top = top), FALSE)
+## The top of either group's mean network: list(edges, at: TF and gene).
+.testedEdges <- function(x, networks, design, top) {
+    y <- .ofLevel(design)
+    pools <- lapply(list(y, !y), function(which) {
+        .matrixEdges(as.matrix(.poolOf(x, networks, design, which)),
+            list(top = top), FALSE)
     })
     edges <- unique(do.call(rbind, pools)[c("Gene1", "Gene2")])
-    at <- cbind(match(edges$Gene1, tfNames(x)),
-        match(edges$Gene2, geneNames(x))
-    )
-    columns <- .networkColumns(x, design$at)
+    list(edges = edges, at = cbind(match(edges$Gene1, tfNames(x)),
+        match(edges$Gene2, geneNames(x))))
+}
+
+.contrastEdges <- function(x, networks, design, tested, noise) {
+    edges <- tested$edges
     sums <- .contrastSums(function(part) {
-        .edgeScores(x, columns$first[part], at)
-    }, length(columns$first), columns$of, design)
+        .edgeScores(x, networks$first[part], tested$at)
+    }, length(networks$first), networks$of, design)
     test <- .contrastTest(sums, design)
     if (methods::is(x, "StateGRN")) {
-        edges$sign <- as.integer(sign(x@pooled[at]))
-        test <- .addSlopeNoise(test, .slopeNoiseP(x, design, at))
+        edges$sign <- as.integer(sign(x@pooled[tested$at]))
+        test <- .addSlopeNoise(test, noise)
     }
     table <- cbind(edges, test$table)
     first <- if (is.null(table$pNoise)) order(table$p, -abs(table$z)) else
@@ -175,6 +205,16 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
     table <- table[first, ]
     rownames(table) <- NULL
     list(table = table, found = test$found)
+}
+
+## The mean network of the cells design$at[which].
+.poolOf <- function(x, networks, design,
+    which = rep(TRUE, length(design$at))) {
+    if (!methods::is(x, "StateGRN")) {
+        return(poolGRN(x, design$at[which]))
+    }
+    .poolStates(x, networks$first, tabulate(networks$of[which],
+        length(networks$first)))
 }
 
 .addSlopeNoise <- function(test, p) {
@@ -188,7 +228,8 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
     test
 }
 
-## Cells whose networks differ: list(first = one cell of each, of = which).
+## Cells whose networks differ: list(first = one cell of each, of = which of
+## them every cell has).
 .networkColumns <- function(x, at) {
     if (methods::is(x, "StateGRN")) {
         return(.sameMemberships(x, at))
@@ -221,34 +262,59 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
 
 ## ---- regulators ------------------------------------------------------------
 
-.contrastRegulators <- function(x, design, targets, signed) {
-    tfs <- tfNames(x)
-    z <- .standardiser(x@expression)
-    own <- match(tfs, geneNames(x))
-    values <- list(
-        activity = if (methods::is(x, "StateGRN")) {
-            regulonActivity(x, top = targets, signed = signed)
-        } else {
-            regulonActivity(x, top = targets)
+## The expression and activity of cells that are held, see
+## .contrastRegulators().
+.heldValues <- function(x, design, s) {
+    activity <- if (methods::is(x, "StateGRN")) {
+        regulonActivity(x, top = s$targets, signed = s$signed)
+    } else {
+        regulonActivity(x, top = s$targets)
+    }
+    list(z = .standardiser(x@expression),
+        activity = function(v, at) {
+            activity[, design$at[at], drop = FALSE]
         },
-        strength = regulonActivity(x, method = "strength"),
-        expression = (as.matrix(x@expression[own, , drop = FALSE]) -
-            z$mean[own]) * z$scale[own]
+        each = function(f) {
+            for (at in .columnBlocks(length(design$at), 2048L)) {
+                f(x@expression[, design$at[at], drop = FALSE], at)
+            }
+        }
     )
-    tests <- lapply(values, function(v) {
-        v <- v[, design$at, drop = FALSE]
-        sums <- .contrastSums(function(part) v[, part, drop = FALSE],
-            ncol(v), seq_len(ncol(v)), design
-        )
-        .contrastTest(sums, design)
+}
+
+## s$values: list(z: mean and scale of genes; each(f): calls f(values, at) for
+## blocks of the cells design$at; activity(values, at): of such a block).
+.contrastRegulators <- function(x, networks, design, s) {
+    tfs <- tfNames(x)
+    z <- s$values$z
+    own <- match(tfs, geneNames(x))
+    sums <- list(activity = list(), expression = list(), change = list())
+    s$values$each(function(v, at) {
+        part <- .designAt(design, at)
+        sums$activity <<- .addContrast(sums$activity,
+            s$values$activity(v, at), part)
+        sums$expression <<- .addContrast(sums$expression,
+            (as.matrix(v[own, , drop = FALSE]) - z$mean[own]) * z$scale[own],
+            part)
+        sums$change <<- .addContrast(sums$change, v, part, FALSE)
     })
+    strength <- regulonActivity(x, method = "strength")
+    strength <- .contrastSums(function(part) {
+        strength[, networks$first[part], drop = FALSE]
+    }, length(networks$first), networks$of, design)
+    tests <- lapply(list(
+        activity = .finishContrast(sums$activity, design),
+        strength = strength,
+        expression = .finishContrast(sums$expression, design)
+    ), .contrastTest, design = design)
     part <- function(what, prefix) {
         t <- tests[[what]]$table[c("effect", "low", "high", "p", "q")]
         names(t) <- c(prefix, paste0(prefix, c("Low", "High", "P", "Q")))
         t
     }
     a <- tests$activity$table
-    sets <- .setsP(x, design, targets, signed, z)
+    sets <- .setsP(x, as.matrix(.poolOf(x, networks, design)),
+        .finishContrast(sums$change, design)$effect * z$scale, s)
     table <- data.frame(TF = tfs, a,
         pSets = sets, qSets = stats::p.adjust(sets, "BH"),
         part("strength", "strength"), part("expression", "expression")
@@ -265,20 +331,13 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
 ## at random": their weighted difference between the groups, less the mean of
 ## random sets of genes and over their standard deviation, against the same
 ## with permuted labels (restandardised, Efron and Tibshirani 2007).
-.setsP <- function(x, design, targets, signed, z) {
-    d <- design$d
-    if (!is.null(design$mean)) {
-        d <- design$mean %*% d
-    }
-    ## genes x (1 + n)
-    change <- as.matrix(x@expression[, design$at, drop = FALSE] %*% d) *
-        z$scale
-    scores <- as.matrix(poolGRN(x, design$at))
+## scores: of the mean network; change: genes x (1 + n).
+.setsP <- function(x, scores, change, s) {
     own <- match(rownames(scores), colnames(scores))
     scores[cbind(seq_along(own), own)] <- 0
-    weight <- .topWeights(scores, targets)
+    weight <- .topWeights(scores, s$targets)
     t <- vapply(seq_along(own), function(i) {
-        moved <- if (signed) change * sign(x@pooled[i, ]) else change
+        moved <- if (s$signed) change * sign(x@pooled[i, ]) else change
         moved <- moved[-own[[i]], , drop = FALSE]
         w <- weight[i, -own[[i]]]
         mean <- colMeans(moved)

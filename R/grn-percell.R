@@ -228,6 +228,10 @@ setMethod("inferGRN", c("ANY", "PerCellGRNParam"), function(x, model,
         object@metadata$block <- block
         object@verdict$confounded <- .confounded(block, s$label)
     }
+    if (is.character(model@settings$states) &&
+        length(model@settings$states) == 1L) {
+        object@metadata$statesBy <- model@settings$states
+    }
     .warnNoScores(object@pooled)
     v <- object@verdict
     .say(verbose, .verdictText(v), ". ", .verdictHelp(v))

@@ -2,7 +2,6 @@
 
 #' @aliases poolGRN,ANY-method edgeTable,ANY-method cellNetwork,ANY-method
 #'   writeGRN,ANY,ANY-method plotGRN,ANY-method toIgraph,ANY-method
-#'   contrastGRN,ANY-method
 #'   nullGRN,ANY-method saveGRN,ANY,ANY-method memberships,ANY-method
 #'   stateNetwork,ANY-method topRegulators,ANY-method
 #'   evaluateGRN,ANY,ANY-method evaluateGRN,ANY-method
@@ -82,8 +81,6 @@ setMethod("cellNetwork", "ANY", function(x, ...) {
     }
     .refuseCells(x)
 })
-
-setMethod("contrastGRN", "ANY", function(x, group, ...) .refuseCells(x))
 
 setMethod("saveGRN", c("ANY", "ANY"), function(x, file, ...) {
     if (methods::is(x, "StateGRN") || methods::is(x, "PooledGRN")) {

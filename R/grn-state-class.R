@@ -294,22 +294,25 @@ as.matrix.StateGRN <- function(x, cell, ...) cellNetwork(x, cell, ...)
 #' @export
 setMethod("poolGRN", "StateGRN", function(x, cells = NULL, group = NULL, ...) {
     .noDots(..., renamed = c(groups = "group"))
-    .poolBy(x, cells, group, function(at) .poolStates(x, at))
+    .poolBy(x, cells, group, function(at) {
+        same <- .sameMemberships(x, at)
+        .poolStates(x, same$first, tabulate(same$of, length(same$first)))
+    })
 })
 
-## The mean of the cells' networks; signs are those of the mean signed score.
-.poolStates <- function(x, at) {
-    same <- .sameMemberships(x, at)
-    share <- tabulate(same$of, length(same$first)) / length(at)
+## The mean of cells' networks, count[[u]] of which have that of the cell
+## first[[u]]; signs are those of the mean signed score.
+.poolStates <- function(x, first, count) {
+    share <- count / sum(count)
     scores <- signed <- matrix(0, length(x@tfs), length(x@genes))
-    for (u in seq_along(same$first)) {
-        mixed <- .mixedScores(x, x@memberships[same$first[[u]], ])
+    for (u in which(count > 0)) {
+        mixed <- .mixedScores(x, x@memberships[first[[u]], ])
         scores <- scores + share[[u]] * abs(mixed)
         signed <- signed + share[[u]] * mixed
     }
     sign <- .nameScores(sign(signed), x)
     storage.mode(sign) <- "integer"
-    PooledGRN(.nameScores(scores, x), nCells = length(at),
+    PooledGRN(.nameScores(scores, x), nCells = sum(count),
         metadata = c(x@metadata, list(sign = sign,
             verdict = verdict(x)[c("text", "holds", "help")]
         ))

@@ -4,10 +4,11 @@ example <- exampleGRN()
 states <- contrastStates()
 
 test_that("the noise of slopes is that of the ridge", {
-    design <- .contrastDesign(states, .contrastGroups(states, "context",
+    data <- cellData(states)
+    design <- .contrastDesign(data, .contrastGroups(data, "context",
         "context1", "context2"), NULL, 20L, .newKey(1))
     at <- cbind(c(1L, 3L, 5L), c(20L, 40L, 60L))
-    got <- .slopeNoiseP(states, design, at)
+    got <- .slopeNoiseP(states, .networkColumns(states, design$at), design, at)
     v <- verdict(states)
     expect_true(v$distinguishable)
     ## the definition: features, prior, the covariance of the estimate
