@@ -79,11 +79,10 @@
         .addSums(sums, x, threads)
         x[, at %in% sampled, drop = FALSE]
     })
-    values <- do.call(cbind, unname(parts))
-    dimnames(values) <- list(NULL, NULL)
-    list(values = Matrix::drop0(values), sums = .finishSums(sums),
-        sampled = sampled
-    )
+    values <- .heldColumns(parts)
+    rm(parts)
+    gc(verbose = FALSE) # what passes over the file left: estimators come next
+    list(values = values, sums = .finishSums(sums), sampled = sampled)
 }
 
 ## Bytes of it: the sample and what estimators make of it, sums, blocks as they

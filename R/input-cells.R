@@ -68,6 +68,9 @@
         names %in% .factorNames() | grepl("^ENS[A-Z]*G[0-9]{6,}", names)
     }
     columns <- cells$cells
+    if (length(columns) > 2e5) { # more than any genome has genes
+        return(invisible())
+    }
     there <- known(columns)
     if (sum(there) < 2L) {
         return(invisible())

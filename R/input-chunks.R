@@ -85,7 +85,7 @@
     if (methods::is(m, "dgCMatrix")) {
         return(list(columns))
     }
-    width <- if (.isDelayed(m)) .fileWidth(m, bytes)
+    width <- if (.isDelayed(m)) .fileWidth(m, bytes, n)
     if (is.null(width)) {
         width <- bytes / (8 * max(1L, nrow(m)))
     }
@@ -100,10 +100,34 @@
         whole <- identical(columns, seq_len(ncol(m)))
         return(if (whole) m else m[, columns, drop = FALSE])
     }
-    chunks <- lapply(.columnChunks(m, columns), function(part) {
+    .bindColumns(lapply(.columnChunks(m, columns), function(part) {
         .columnChunk(m, part)
-    })
-    if (length(chunks) == 1L) chunks[[1L]] else do.call(cbind, unname(chunks))
+    }))
+}
+
+## dgCMatrix objects side by side, each copied once (cbind() copies the first as
+## often as there are others).
+.bindColumns <- function(parts) {
+    if (length(parts) == 1L) {
+        return(parts[[1L]])
+    }
+    all <- function(of) unlist(lapply(unname(parts), of), use.names = FALSE)
+    out <- methods::new("dgCMatrix")
+    ## NA beyond 2^31 - 1 values
+    out@p <- suppressWarnings(as.integer(c(0, cumsum(as.numeric(all(
+        function(x) diff(x@p)))))))
+    if (anyNA(out@p)) {
+        .stopArgument("x", "has more than 2^31 - 1 values to hold at once; ",
+            "give fewer cells or genes."
+        )
+    }
+    out@i <- all(function(x) x@i)
+    out@x <- all(function(x) x@x)
+    out@Dim <- c(nrow(parts[[1L]]), length(out@p) - 1L)
+    columns <- lapply(unname(parts), colnames)
+    columns <- if (!any(vapply(columns, is.null, NA))) unlist(columns)
+    out@Dimnames <- list(rownames(parts[[1L]]), columns)
+    out
 }
 
 ## Total of every column.

@@ -62,6 +62,7 @@ setClass("CellFileSeed", contains = "Array", slots = c(file = "character",
 ## dgCMatrix.
 .readSeed <- function(seed, genes = NULL, cells = NULL) {
     .checkStamp(seed)
+    seed <- .byCellSeed(seed)
     layout <- seed@layout
     if (is.null(cells)) {
         cells <- seq_len(layout$cells)
@@ -141,21 +142,21 @@ setClass("CellFileSeed", contains = "Array", slots = c(file = "character",
     out
 }
 
-## How many cells to read at once for about `bytes` of memory, or NULL. What is
-## stored by genes is read whole for every block: these are larger.
-.fileWidth <- function(m, bytes) {
+## How many cells to read at once for about `bytes` of memory, or NULL, where
+## `n` are to be read. What is stored by genes is turned first.
+.fileWidth <- function(m, bytes, n) {
     view <- .fileView(m)
     if (is.null(view) || !view$seed@layout$sparse) {
         return(NULL)
     }
-    layout <- view$seed@layout
-    if (!layout$byCell) {
-        bytes <- max(bytes, min(8 * bytes, .memoryLimit() / 16))
-    }
-    ## of a value 12 bytes stay; the rest are the engine's copies and what R
-    ## hasn't collected yet of the blocks before
-    each <- 96 * layout$entries / max(1, layout$cells) + 64
-    max(1, floor(bytes / each))
+    seed <- .turnSeed(view$seed, n, bytes)
+    max(1, floor(bytes / .seedBytes(seed@layout)))
+}
+
+## Bytes of a cell while it is read: of a value 12 stay; the rest are the
+## engine's copies and what R hasn't collected yet of the blocks before.
+.seedBytes <- function(layout) {
+    96 * layout$entries / max(1, layout$cells) + 64
 }
 
 ## ---- what DelayedArray asks -------------------------------------------------

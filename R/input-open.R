@@ -28,8 +28,10 @@
 #' (negative ones); layers keep their names. Where `X` is scaled and `raw` has
 #' other genes, `raw` is the main experiment and `X` an `altExp`.
 #'
-#' Sparse matrices stored by gene (CSC in `.h5ad`) take a pass over the file for
-#' every block of cells; store counts by cell (CSR) where you can.
+#' Sparse matrices stored by gene (CSC in `.h5ad`) that take more than a block
+#' are read once by blocks of genes and written by cell into a temporary file,
+#' which the session reads instead; a message says so. Memory stays that of a
+#' block. Store counts by cell (CSR) where you can.
 #'
 #' Filters are those of HDF5 and, where the package rhdf5filters is installed,
 #' LZF, Blosc, bzip2, Zstandard and others; one that is missing is named.

@@ -20,9 +20,7 @@
         here <- at + seq_along(part)
         at <- at + length(part)
         new <- if (counted) {
-            .Call(cw_r_gene_sums, list(dim = dim(x), p = x@p, i = x@i,
-                x = as.numeric(x@x)
-            ))
+            .Call(cw_r_gene_sums, .countsView(x))
         } else {
             .logSums(x, target, logged)
         }

@@ -7,34 +7,32 @@
     x
 }
 
-## Mean and unbiased variance per gene of transform(chunk, positions).
-.geneMoments <- function(m, rows, columns, transform,
+## Mean and unbiased variance per gene: of values, times `by` (a number for each
+## of the columns; NULL: as they are), `logged`: log1p of that.
+.geneMoments <- function(m, rows, columns, by = NULL, logged = FALSE,
     chunks = .columnChunks(m, columns)) {
     sums <- .noMoments(length(rows))
     for (part in chunks) {
-        sums <- .addMoments(sums, transform(.columnChunk(m, part, rows),
-            sums$n + seq_along(part)
-        ))
+        sums <- .addMoments(sums, .columnChunk(m, part, rows),
+            by[sums$n + seq_along(part)], logged
+        )
     }
     .momentsOf(sums)
 }
 
-## Chunks are joined by Chan's formula, so that a constant gene has variance 0.
+## See src/engine/stats/quality.h.
 .noMoments <- function(genes) {
     list(n = 0, mean = numeric(genes), square = numeric(genes))
 }
 
-.addMoments <- function(s, x) {
-    here <- ncol(x)
-    centre <- Matrix::rowMeans(x)
-    listed <- tabulate(x@i + 1L, nrow(x))
-    x@x <- (x@x - centre[x@i + 1L])^2
-    within <- Matrix::rowSums(x) + (here - listed) * centre^2
-    step <- centre - s$mean
-    list(n = s$n + here, mean = s$mean + step * here / (s$n + here),
-        square = s$square + within + step^2 * s$n * here / (s$n + here)
-    )
+## `take`: flags of the cells that count; NULL: all. `less`: takes cells away
+## that were added.
+.addMoments <- function(s, x, by = NULL, logged = FALSE, take = NULL,
+    less = FALSE) {
+    .Call(cw_r_moments, .countsView(x), by, take, s, c(logged, less))
 }
+
+.countsView <- function(x) list(dim = dim(x), p = x@p, i = x@i, x = x@x)
 
 .momentsOf <- function(s) {
     list(mean = s$mean, variance = s$square / max(1, s$n - 1))
@@ -110,9 +108,9 @@
     out
 }
 
-## Table of the kept genes, see the value of preprocess(); `by`: factor that
-## scales each kept cell.
-.variableTable <- function(input, kept, isTF, by, s) {
+## Table of the kept genes, see the value of preprocess(); moments: of them, see
+## .keptMoments().
+.variableTable <- function(input, kept, isTF, moments, s) {
     isTF <- isTF[kept$rows]
     compete <- which(!(s$keepTFs & isTF))
     if (!length(compete)) {
@@ -120,18 +118,8 @@
             "transcription factors: none is left to be variable."
         )
     }
-    m <- input$matrix
-    moments <- .geneMoments(m, kept$rows, kept$columns, switch(s$flavor,
-        seurat = function(x, at) .scaleColumns(x, by[at]),
-        cell_ranger = function(x, at) {
-            x <- .scaleColumns(x, by[at])
-            x@x <- log1p(x@x)
-            x
-        },
-        seurat_v3 = function(x, at) x
-    ))
     out <- if (s$flavor == "seurat_v3") {
-        .clippedVariance(m, kept, moments, compete, s)
+        .clippedVariance(input$matrix, kept, moments, compete, s)
     } else {
         .dispersionTable(moments, compete, s)
     }

@@ -59,14 +59,13 @@
     s <- .preprocessSettings(preprocess, mode, nrow(input$matrix))
     qc <- .qcGenes(match$symbols)
     known <- which(match$tokens >= 0L)
-    scan <- .scanCells(input, known, qc$mt, s)
+    scan <- .scanCells(input, known, qc$mt, s, .leastGenes(s))
     logged <- .isLogged(logged, input$assay, scan, verbose)
     .checkValues(input, scan, logged, verbose)
-    kept <- .chooseCells(input, scan, s, verbose)
+    columns <- .chooseCells(input, scan, s, verbose)
     if (s$filterCells) {
         .warnNoMt(qc$mt, s$maxMt)
     }
-    columns <- kept$all
     at <- .cellsAt(cells, input$cells[columns])
     keep <- .chosenGenes(input, keep, "keep")
     if (is.character(genes)) {
@@ -76,9 +75,7 @@
     ## Networks of named genes: a gene without a count is read as 0, so that a
     ## cell's network does not depend on the cells that come with it.
     fixed <- mode == "infer" && !is.null(genes)
-    rows <- .usableGenes(input, known, qc, kept$enough, named, fixed, s,
-        verbose
-    )
+    rows <- .usableGenes(input, known, qc, scan, named, fixed, s, verbose)
     variation <- .geneVariation(input$matrix, rows, columns, s$target,
         scan$whole && !logged, logged, s$sanitize
     )
@@ -132,12 +129,14 @@
 .prepared <- function(input, match, source, kept, s, held, report) {
     columns <- source$columns
     chosen <- source$rows
+    all <- identical(columns, seq_along(input$cells)) # no copies of names
     list(
         values = held$values, sums = held$sums, sampled = held$sampled,
         source = source, tokens = match$tokens[chosen],
         labels = .geneLabels(input, match, chosen), nonTF = !source$isTf,
-        cells = input$cells[columns], columns = columns,
-        cellData = input$cellData[columns, , drop = FALSE],
+        cells = if (all) input$cells else input$cells[columns],
+        columns = columns, cellData = if (all) input$cellData else
+            input$cellData[columns, , drop = FALSE],
         reductions = input$reductions, allCells = input$cells,
         report = list(
             matched = sum(match$tokens >= 0L), total = nrow(input$matrix),
@@ -263,7 +262,6 @@
 
 .chooseCells <- function(input, scan, s, verbose) {
     keep <- rep(TRUE, length(scan$all))
-    least <- if (s$filterCells) s$minGenes else 0
     if (s$filterCells) {
         few <- scan$detected < s$minGenes
         mt <- scan$mt > s$maxMt
@@ -282,18 +280,21 @@
             )
         }
     }
-    ## Genes are counted, as published, before the mitochondrial filter.
-    list(all = which(keep), enough = which(scan$detected >= least))
+    which(keep)
 }
+
+## Genes are counted, as published, in cells with so many genes, before the
+## mitochondrial filter.
+.leastGenes <- function(s) if (s$filterCells) s$minGenes else 0
 
 ## Genes the caller named (`named`: rows) need one count, not `minCells`; with
 ## a `fixed` list of genes none is needed.
-.usableGenes <- function(input, known, qc, columns, named, fixed, s, verbose) {
+.usableGenes <- function(input, known, qc, scan, named, fixed, s, verbose) {
     drop <- if (s$dropQC) qc$mt | qc$ribo | qc$hb else rep(FALSE, length(qc$mt))
     enough <- rep(TRUE, length(known))
     if (!fixed) {
-        seen <- .cellsPerGene(input$matrix, known, columns)
-        enough <- seen >= min(s$minCells, max(1L, length(columns))) |
+        seen <- scan$enough[known]
+        enough <- seen >= min(s$minCells, max(1L, scan$n)) |
             (known %in% named & seen > 0)
     }
     rows <- known[enough & !drop[known]]
@@ -355,10 +356,13 @@
 }
 
 .sourceValues <- function(source, at = seq_along(source$columns)) {
-    parts <- .eachBlock(source, function(x, at) x, at)
-    x <- if (length(parts) == 1L) parts[[1L]] else do.call(cbind, unname(parts))
-    dimnames(x) <- list(NULL, NULL)
-    Matrix::drop0(x)
+    .heldColumns(.eachBlock(source, function(x, at) x, at))
+}
+
+## Blocks as one matrix, without names and zeros.
+.heldColumns <- function(parts) {
+    x <- .bindColumns(lapply(parts, .withoutNames))
+    if (all(x@x != 0)) x else Matrix::drop0(x)
 }
 
 .extractValues <- function(m, rows, columns, total, target, logged,

@@ -81,30 +81,64 @@
     x
 }
 
-## One pass: per cell its total over all genes, and over the genes the model
-## knows the number detected and the mitochondrial share (percent).
-.scanCells <- function(input, known, mt, s) {
+## One pass (src/engine/stats/quality.h). flags: list(known, mt, ribo, hb,
+## counted), by gene. -> list(cells: by cell `total` over all genes, over known
+## ones `known` (total), `detected`, `counted`, `mt`, `ribo`, `hb`; by gene
+## `sum`, `seen`, `enough`: cells among those with `least` known genes, `first`:
+## the first `keep` of these; whole, largest). `each(x, columns, cells)` is
+## called for every block; of `cells` the parts `want` are kept.
+.qualityPass <- function(input, flags, least, keep = 0L, sanitize = FALSE,
+    hint = TRUE, each = NULL, want = c("total", "known", "detected",
+    "counted", "mt", "ribo", "hb")) {
     m <- input$matrix
-    n <- ncol(m)
-    out <- list(
-        all = numeric(n), detected = integer(n), mt = numeric(n),
-        whole = TRUE, largest = 0
+    genes <- nrow(m)
+    bits <- as.raw(Reduce(`+`, Map(`*`, flags[c("known", "mt", "ribo", "hb",
+        "counted")], c(1, 2, 4, 8, 16))))
+    ## added to in place, so every vector is made here
+    sums <- list(sum = numeric(genes), seen = numeric(genes),
+        enough = numeric(genes), first = integer(keep * genes),
+        facts = numeric(4L)
     )
+    sums$facts[[2L]] <- 1
+    cells <- lapply(setNames(nm = want), function(name) numeric(ncol(m)))
     for (columns in .columnChunks(m)) {
         x <- .columnChunk(m, columns)
-        if (s$sanitize) {
+        if (sanitize) {
             x <- .sanitize(x)
         }
-        .badValues(x, input$names, input$cells, columns)
-        out$all[columns] <- Matrix::colSums(x)
-        out$largest <- max(out$largest, x@x, 0)
-        out$whole <- out$whole && all(x@x == floor(x@x))
-        x <- x[known, , drop = FALSE]
-        total <- Matrix::colSums(x)
-        out$detected[columns] <- as.integer(Matrix::colSums(x > 0))
-        share <- 100 * Matrix::colSums(x[mt[known], , drop = FALSE]) / total
-        share[total == 0] <- 0
-        out$mt[columns] <- share
+        here <- .Call(cw_r_quality, .countsView(x), bits, sums, least)
+        if (sums$facts[[4L]] > 0) {
+            .badValues(x, input$names, input$cells, columns, sanitize = hint)
+        }
+        if (!is.null(each)) {
+            each(x, columns, here)
+        }
+        for (name in want) {
+            cells[[name]][columns] <- here[[name]]
+        }
+    }
+    c(sums[c("sum", "seen", "enough")], list(cells = cells,
+        first = matrix(sums$first, keep) + 1L,
+        whole = sums$facts[[2L]] != 0, largest = sums$facts[[3L]]
+    ))
+}
+
+## What .preprocess() asks of cells: list(all, and where they are filtered
+## detected, mt: percent; of genes enough; n, the cells these are counted in,
+## those with `least` genes; whole, largest).
+.scanCells <- function(input, known, mt, s, least) {
+    is <- seq_len(nrow(input$matrix)) %in% known
+    none <- logical(length(is))
+    scan <- .qualityPass(input, list(known = is, mt = mt, ribo = none,
+        hb = none, counted = none), least, sanitize = s$sanitize,
+        want = c("total", if (s$filterCells) c("known", "detected", "mt")))
+    cells <- scan$cells
+    out <- list(all = cells$total, enough = scan$enough, n = ncol(input$matrix),
+        whole = scan$whole, largest = scan$largest)
+    if (s$filterCells) {
+        out$detected <- cells$detected
+        out$mt <- ifelse(cells$known == 0, 0, 100 * cells$mt / cells$known)
+        out$n <- sum(cells$detected >= least)
     }
     out
 }
@@ -120,34 +154,42 @@
     seen
 }
 
+## How scanpy scales and logs before it looks for variable genes: list(scaled,
+## logged).
+.hvgTransform <- function(flavor) {
+    list(scaled = flavor != "seurat_v3", logged = flavor == "cell_ranger")
+}
+
+## Are these cells clean enough, by the percentage of mitochondrial counts?
+.cleanCells <- function(mt, maxMt) {
+    identical(maxMt, Inf) | !is.na(mt) & mt <= maxMt
+}
+
 ## Quality of every cell and gene of the input, and per gene the number of
-## cells with enough genes that it is seen in.
+## cells with enough genes that it is seen in. Where the total to scale to is
+## known, moments of genes are taken in the same pass, over all genes that are
+## counted: `moments`, `counted` (total of every cell over them), `first`.
 .qcScan <- function(input, flags, s, verbose) {
     m <- input$matrix
     n <- ncol(m)
     groups <- c("mt", "ribo", "hb")
-    total <- detected <- numeric(n)
-    share <- matrix(0, n, length(groups))
-    seen <- enough <- sum <- numeric(nrow(m))
-    whole <- TRUE
-    largest <- 0
-    for (columns in .columnChunks(m)) {
-        x <- .columnChunk(m, columns)
-        .badValues(x, input$names, input$cells, columns, sanitize = FALSE)
-        largest <- max(largest, x@x)
-        whole <- whole && all(x@x == floor(x@x))
-        total[columns] <- Matrix::colSums(x)
-        sum <- sum + Matrix::rowSums(x)
-        for (g in seq_along(groups)) {
-            rows <- which(flags[[groups[[g]]]])
-            share[columns, g] <- Matrix::colSums(x[rows, , drop = FALSE])
+    qc <- s$dropQC & (flags$mt | flags$ribo | flags$hb)
+    how <- .hvgTransform(s$flavor)
+    moments <- if (!how$scaled || !is.null(s$targetSum)) .noMoments(nrow(m))
+    scan <- .qualityPass(input, c(list(known = rep(TRUE, nrow(m)),
+        counted = !qc), flags[groups]), s$minGenes,
+        keep = min(max(s$minCells - 1, 0), 15), hint = FALSE,
+        each = if (!is.null(moments)) function(x, columns, cells) {
+            keep <- cells$detected >= s$minGenes &
+                .cleanCells(100 * cells$mt / cells$total, s$maxMt)
+            moments <<- .addMoments(moments, x, if (how$scaled)
+                s$targetSum / cells$counted, how$logged, keep)
         }
-        x@x <- as.numeric(x@x > 0)
-        detected[columns] <- Matrix::colSums(x)
-        seen <- seen + Matrix::rowSums(x)
-        good <- detected[columns] >= s$minGenes
-        enough <- enough + Matrix::rowSums(x[, good, drop = FALSE])
-    }
+    )
+    whole <- scan$whole
+    largest <- scan$largest
+    total <- scan$cells$total
+    detected <- scan$cells$detected
     if (!whole) {
         .warnLogs(input$assay, largest, "preprocess() needs counts: ",
             "'assay.type' chooses another assay.", verbose = verbose
@@ -165,22 +207,66 @@
         total_counts = total, log1p_total_counts = log1p(total),
         row.names = input$cells
     )
-    for (g in seq_along(groups)) {
-        cells[[paste0("total_counts_", groups[[g]])]] <- share[, g]
-        cells[[paste0("pct_counts_", groups[[g]])]] <- share[, g] / total * 100
+    for (g in groups) {
+        cells[[paste0("total_counts_", g)]] <- scan$cells[[g]]
+        cells[[paste0("pct_counts_", g)]] <- scan$cells[[g]] / total * 100
     }
     genes <- S4Vectors::DataFrame(
-        n_cells_by_counts = as.integer(seen), mean_counts = sum / n,
-        total_counts = sum, pct_dropout_by_counts = (1 - seen / n) * 100,
-        n_cells = as.integer(enough), flags[groups], isTF = flags$isTF
+        n_cells_by_counts = as.integer(scan$seen), mean_counts = scan$sum / n,
+        total_counts = scan$sum,
+        pct_dropout_by_counts = (1 - scan$seen / n) * 100,
+        n_cells = as.integer(scan$enough), flags[groups], isTF = flags$isTF
     )
-    list(cells = cells, genes = genes)
+    list(cells = cells, genes = genes, moments = moments,
+        counted = scan$cells$counted, first = scan$first, kept = !qc
+    )
+}
+
+## Totals of the kept cells over the kept genes, and moments of these: list(
+## total, target, moments). Those of the scan are of all counted genes; what
+## the filter left out since is in few cells, which are read again.
+.keptMoments <- function(input, scan, kept, s) {
+    m <- input$matrix
+    how <- .hvgTransform(s$flavor)
+    lost <- setdiff(which(scan$kept & scan$genes$n_cells > 0), kept$rows)
+    total <- scan$counted[kept$columns]
+    again <- if (!is.null(scan$moments)) .cellsAgain(scan, lost, kept$columns)
+    if (!is.null(again)) {
+        moments <- scan$moments
+        for (part in .columnChunks(m, kept$columns[again])) {
+            x <- .columnChunk(m, part)
+            at <- match(part, kept$columns)
+            by <- function() if (how$scaled) s$targetSum / total[at]
+            moments <- .addMoments(moments, x, by(), how$logged, less = TRUE)
+            total[at] <- Matrix::colSums(x[kept$rows, , drop = FALSE])
+            moments <- .addMoments(moments, x, by(), how$logged)
+        }
+        moments[-1L] <- lapply(moments[-1L], `[`, kept$rows)
+    } else if (length(lost)) {
+        total <- .cellTotals(m, kept$rows, kept$columns)
+    }
+    .checkTotals(input, total, kept$columns, FALSE)
+    target <- if (is.null(s$targetSum)) stats::median(total) else s$targetSum
+    list(total = total, target = target, moments = if (!is.null(again))
+        .momentsOf(moments) else .geneMoments(m, kept$rows, kept$columns,
+            if (how$scaled) target / total, how$logged))
+}
+
+## Which of the kept cells hold the genes `lost`; NULL where a pass over all is
+## better.
+.cellsAgain <- function(scan, lost, columns) {
+    if (any(scan$genes$n_cells[lost] > nrow(scan$first))) {
+        return(NULL)
+    }
+    first <- scan$first[, lost, drop = FALSE]
+    there <- row(first) <= rep(scan$genes$n_cells[lost], each = nrow(first))
+    again <- which(columns %in% first[there])
+    if (length(again) <= length(columns) / 4) again
 }
 
 .scanpyFilter <- function(input, scan, flags, s, verbose) {
     enough <- scan$cells$n_genes_by_counts >= s$minGenes
-    mt <- scan$cells$pct_counts_mt
-    clean <- identical(s$maxMt, Inf) | !is.na(mt) & mt <= s$maxMt
+    clean <- .cleanCells(scan$cells$pct_counts_mt, s$maxMt)
     qc <- s$dropQC & (flags$mt | flags$ribo | flags$hb)
     seen <- scan$genes$n_cells >= s$minCells
     columns <- which(enough & clean)

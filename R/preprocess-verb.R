@@ -1,6 +1,7 @@
 ## preprocess(): scanpy's filters, normalisation and variable genes on a
 ## container of cells. Values leave the container through .columnChunk() only,
-## so a matrix on disk is read in blocks, three or four times over.
+## so a matrix on disk is read in blocks; once, where the total to scale to is
+## given.
 
 #' Filter cells and genes, normalise, choose variable genes, as scanpy does
 #'
@@ -146,18 +147,14 @@ preprocess <- function(x, flavor = c("seurat", "seurat_v3", "cell_ranger",
     .warnNoMt(flags$mt, settings$maxMt, "maxMt")
     scan <- .qcScan(input, flags, settings, verbose)
     kept <- .scanpyFilter(input, scan, flags, settings, verbose)
-    total <- .cellTotals(input$matrix, kept$rows, kept$columns)
-    .checkTotals(input, total, kept$columns, FALSE)
-    target <- settings$targetSum
-    if (is.null(target)) {
-        target <- stats::median(total)
-    }
-    genes <- .variableTable(input, kept, flags$isTF, target / total, settings)
+    found <- .keptMoments(input, scan, kept, settings)
+    genes <- .variableTable(input, kept, flags$isTF, found$moments, settings)
     genes <- cbind(scan$genes[kept$rows, , drop = FALSE], genes)
     settings$species <- input$species
-    report <- c(settings, kept$report, list(target = target, like = "scanpy"))
+    report <- c(settings, kept$report, list(target = found$target,
+        like = "scanpy"))
     .scanpyResult(x, input, kept, scan$cells[kept$columns, , drop = FALSE],
-        genes, target / total, report
+        genes, found$target / found$total, report
     )
 }
 

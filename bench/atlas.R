@@ -11,8 +11,8 @@
 ## inferGRN (the default), ridge or activity. annotator: trains on 50,000 of these
 ## cells of 100 made-up types (40 genes of each are tripled) and keeps what it
 ## trained; annotate: labels all cells of FILE by it. One row goes to CSV: cells, genes,
-## bytes of the file, seconds, CPU seconds, the largest resident size (MB). Seed
-## 1.
+## bytes of the file, seconds, CPU seconds, the largest resident size (MB), what
+## it ran on. Seed 1.
 
 source(file.path(dirname(sub("^--file=", "", c(grep("^--file=", commandArgs(),
     value = TRUE
@@ -152,7 +152,8 @@ size <- dim(layout)
 row <- data.frame(verb = verb, cells = size[[2L]], genes = size[[1L]],
     bytes = file.size(file), seconds = round(took[["elapsed"]], 1),
     cpu = round(took[["user.self"]] + took[["sys.self"]], 1),
-    residentMB = round(mostResident())
+    residentMB = round(mostResident()),
+    hardware = system2("sh", file.path(bench, "hardware.sh"), stdout = TRUE)[[1L]]
 )
 print(row)
 write.table(row, csv, sep = ",", row.names = FALSE, append = file.exists(csv),

@@ -141,6 +141,7 @@ ENGINE_SOURCES = \
   engine/train/optimizer.c \
   engine/train/checkpoint.c \
   engine/stats/genes.c \
+  engine/stats/quality.c \
   engine/stats/gram.c \
   engine/stats/network.c \
   engine/stats/forest.c \

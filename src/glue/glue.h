@@ -311,11 +311,14 @@ SEXP cw_r_tau_settings(void);
 /* ---- which genes, and the null of degrees (r_genes.c) ----------------------------------------------------------- */
 SEXP cw_r_gene_sums(SEXP view);
 SEXP cw_r_gene_excess(SEXP sums, SEXP total, SEXP threads);
+SEXP cw_r_quality(SEXP view, SEXP group, SEXP sums, SEXP least);
+SEXP cw_r_moments(SEXP view, SEXP by, SEXP take, SEXP moments, SEXP how);
 SEXP cw_r_null_degrees(SEXP use, SEXP positive, SEXP tfs, SEXP threads);
 
 #define CW_GENES_ENTRIES                                                                                               \
     {"cw_r_gene_sums", (DL_FUNC)&cw_r_gene_sums, 1}, {"cw_r_gene_excess", (DL_FUNC)&cw_r_gene_excess, 3},              \
-        {"cw_r_null_degrees", (DL_FUNC)&cw_r_null_degrees, 4}
+        {"cw_r_null_degrees", (DL_FUNC)&cw_r_null_degrees, 4}, {"cw_r_quality", (DL_FUNC)&cw_r_quality, 4},            \
+        {"cw_r_moments", (DL_FUNC)&cw_r_moments, 5}
 
 /* ---- perturbations (r_pert.c) ----------------------------------------------------------------------------------- */
 SEXP cw_r_effects_add(SEXP sums, SEXP groups, SEXP cells, SEXP centre, SEXP threads);

@@ -24,3 +24,15 @@ test_that("chunks cover the columns once, in order, and agree", {
     }
     expect_equal(as.matrix(.columnChunk(m, 2:3, c(1L, 4L))), m[c(1, 4), 2:3])
 })
+
+test_that("columns are bound as cbind() binds them", {
+    m <- methods::as(Matrix::rsparsematrix(6, 9, 0.4), "CsparseMatrix")
+    dimnames(m) <- list(letters[1:6], LETTERS[1:9])
+    parts <- lapply(list(1:3, 4L, 5:9), function(at) m[, at, drop = FALSE])
+    expect_identical(.bindColumns(parts), m)
+    expect_identical(.bindColumns(parts[2]), m[, 4, drop = FALSE])
+    colnames(parts[[2L]]) <- NULL
+    names <- list(letters[1:6], NULL)
+    dimnames(m) <- names
+    expect_identical(.bindColumns(parts), m)
+})

@@ -57,3 +57,80 @@ test_that("sanitize turns non-finite values into zeros, only when asked", {
     m[21, 4] <- 0
     expect_equal(p$values, prepare(m, model, nTargets = 100)$values)
 })
+
+test_that("one pass gives what its definition says", {
+    set.seed(2)
+    m <- matrix(rpois(40 * 30, 0.4) * 1, 40)
+    m[m > 2] <- 0
+    m[1:3, ] <- 0
+    m[1, 4] <- 2
+    m[2, c(4, 9)] <- 1
+    colnames(m) <- paste0("c", 1:30)
+    rownames(m) <- paste0("g", 1:40)
+    x <- methods::as(m, "CsparseMatrix")
+    flags <- list(known = 1:40 != 7, mt = 1:40 %in% 5:8, ribo = 1:40 == 9,
+        hb = 1:40 == 10, counted = 1:40 > 4)
+    old <- options(causeway.blockBytes = 40 * 8 * 7)
+    on.exit(options(old))
+    seen <- list()
+    got <- .qualityPass(list(matrix = DelayedArray::DelayedArray(x),
+        names = rownames(m), cells = colnames(m)), flags, 10, 2L,
+        each = function(x, columns, cells) seen <<- c(seen, list(columns)))
+    expect_gt(length(seen), 2L)
+    expect_identical(unlist(seen), 1:30)
+    k <- m[flags$known, ]
+    expect_equal(got$cells, list(total = unname(colSums(m)),
+        known = unname(colSums(k)), detected = unname(colSums(k > 0)),
+        counted = unname(colSums(m[flags$known & flags$counted, ])),
+        mt = unname(colSums(m[c(5, 6, 8), ])), ribo = unname(m[9, ]),
+        hb = unname(m[10, ])))
+    enough <- colSums(k > 0) >= 10
+    expect_equal(got$sum, unname(rowSums(m)))
+    expect_equal(got$seen, unname(rowSums(m > 0)))
+    expect_equal(got$enough, unname(rowSums(m[, enough] > 0)))
+    expect_true(any(!enough))
+    for (g in 4:40) {
+        expect_equal(got$first[, g], unname(head(which(m[g, ] > 0 &
+            enough), 2)))
+    }
+    expect_true(got$whole)
+    expect_identical(got$largest, 2)
+    m[3, 11] <- -0.5
+    expect_error(.qualityPass(list(matrix = m, names = rownames(m),
+        cells = colnames(m)), flags, 10), "holds -0.5 for gene g3 in cell c11")
+})
+
+test_that("genes in too few cells leave no trace in the moments of others", {
+    set.seed(3)
+    m <- matrix(rpois(60 * 50, 0.6) * 1, 60, dimnames = list(
+        paste0("g", 1:60), paste0("c", 1:50)))
+    m[1:6, ] <- 0
+    m[1:5, 7] <- 40
+    m[6, c(7, 9)] <- 3
+    x <- methods::as(m, "CsparseMatrix")
+    for (flavor in c("seurat", "cell_ranger", "seurat_v3")) {
+        got <- suppressWarnings(preprocess(x, flavor, minGenes = 0,
+            nTargets = 20, tfs = "g50", maxMt = Inf, verbose = FALSE))
+        expect_identical(nrow(got), 54L)
+        y <- m[-(1:6), ]
+        s <- if (flavor == "seurat_v3") y else
+            sweep(y, 2, 1e4 / colSums(y), "*")
+        if (flavor == "cell_ranger") s <- log1p(s)
+        mean <- unname(rowMeans(s))
+        data <- SummarizedExperiment::rowData(got)
+        expect_equal(data$means, if (flavor == "seurat") log1p(mean) else mean)
+        v <- unname(apply(s, 1, var))
+        if (flavor == "seurat_v3") expect_equal(data$variances, v) else
+            expect_equal(data$dispersions, if (flavor == "seurat")
+                log(v / mean) else v / mean)
+    }
+    ## where the total isn't known beforehand, and where many cells are hit
+    a <- preprocess(x, minGenes = 0, nTargets = 20, tfs = "g50", maxMt = Inf,
+        targetSum = NULL, verbose = FALSE)
+    total <- S4Vectors::metadata(a)$preprocess$target
+    expect_identical(total, stats::median(colSums(m[-(1:6), ])))
+    b <- preprocess(x, minGenes = 0, nTargets = 20, tfs = "g50", maxMt = Inf,
+        targetSum = total, verbose = FALSE)
+    expect_equal(SummarizedExperiment::rowData(b)$dispersions_norm,
+        SummarizedExperiment::rowData(a)$dispersions_norm)
+})
