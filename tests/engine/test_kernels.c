@@ -205,8 +205,8 @@ static void run_gemm_amx(const cw_kernels *k, const cw_exec *ex, job *j)
 {
     if (k == &cw_kernels_ref) run_gemm(k, ex, j);
     else
-        CHECK(cw_cpu_gemm_amx(j->out[0], j->s[5], j->in[0], j->s[3], j->flags[0], j->in[1], j->s[4], j->flags[1], j->f[0],
-                              j->f[1], j->s[0], j->s[1], j->s[2]), "gemm_amx refused finite numbers");
+        CHECK(cw_cpu_gemm_amx(j->out[0], j->s[5], j->in[0], j->s[3], j->flags[0], j->in[1], j->s[4], j->flags[1],
+                              j->f[0], j->f[1], j->s[0], j->s[1], j->s[2]), "gemm_amx refused finite numbers");
 }
 
 /* What holds infinity, NaN or what no bfloat16 comes near is refused, and what C was is kept where it is added to; the

@@ -2,11 +2,11 @@
  * add in float, sixteen times as fast as vectors of floats do.
  *
  * A float has 24 bits of significand, a bfloat16 8 (and the same exponent): x = x0 + x1 + x2, each part the rounded
- * rest, exactly. Of the nine products of parts the six with i + j <= 2 are taken; those left out are below 2^-26 |a b|, a
- * quarter of a float's rounding error, so that a sum is as good as one of floats. (Henry, Tang, Heinecke 2019: Leveraging
- * the bfloat16 artificial intelligence datatype for higher-precision computations, ARITH.) Six products at sixteen times
- * the rate: 2.7 times as fast at best; 1.5 to 2 times measured, with the splitting and what heat allows. Parts below
- * 1e-38 count as zero. Infinity and NaN have no parts: what holds them is left to floats. */
+ * rest, exactly. Of the nine products of parts the six with i + j <= 2 are taken; those left out are below 2^-26 |a b|,
+ * a quarter of a float's rounding error, so that a sum is as good as one of floats. (Henry, Tang, Heinecke 2019:
+ * Leveraging the bfloat16 artificial intelligence datatype for higher-precision computations, ARITH.) Six products at
+ * sixteen times the rate: 2.7 times as fast at best; 1.5 to 2 times measured, with the splitting and what heat allows.
+ * Parts below 1e-38 count as zero. Infinity and NaN have no parts: what holds them is left to floats. */
 #define _GNU_SOURCE /* syscall */
 #include "cpu.h"
 
@@ -282,8 +282,8 @@ AMX_INLINE void begin(void)
     _tile_loadconfig(&tiles);
 }
 
-AMX int cw_cpu_gemm_amx(float *C, int64_t ldc, const float *A, int64_t lda, int ta, const float *B, int64_t ldb, int tb,
-                        float alpha, float beta, int64_t m, int64_t n, int64_t k)
+AMX int cw_cpu_gemm_amx(float *C, int64_t ldc, const float *A, int64_t lda, int ta, const float *B, int64_t ldb,
+                        int tb, float alpha, float beta, int64_t m, int64_t n, int64_t k)
 {
     _Alignas(64) panel a[2][2], b[PACKED_N / SIDE]; /* two of A's: one is used while the next is packed */
     __m512i top = _mm512_setzero_si512();
