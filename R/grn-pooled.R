@@ -22,8 +22,10 @@
 #' high correlation. The tail of a correlation under permutation is that of a
 #' Pearson III variable with skewness skew(factor) skew(target) / sqrt(cells);
 #' scores are multiplied by its normal quantile over z = |r| sqrt(cells - 1),
-#' at most 1. [edgeTable()] has the factor and in how many cells both ends are
-#' seen.
+#' at most 1. The tail is followed up to the height that the highest of all
+#' pairs would reach by coincidence; what z exceeds that by is not a question of
+#' coincidence, and stays as it is. [edgeTable()] has the factor and in how many
+#' cells both ends are seen.
 #'
 #' **What the default does.** By the data, `metadata(x)$choice`: `"counts"`,
 #' where at least a tenth of the values are zeros and 30 genes are read:
@@ -41,8 +43,8 @@
 #' on BEELINE's simulations, hESC and mEF; tested on mESC after LIF withdrawal,
 #' mES, SERGIO, [simulateCells()]. The weight of the plain correlations is half of
 #' all, untuned: no estimator is best on all counted cells, and the default is
-#' then significantly below the best of Pearson, Spearman and trees on 7 of 55
-#' pairs of data and reference (8 without); see `vignette("numbers")`.
+#' then significantly below the best of Pearson, Spearman and trees on 5 of 55
+#' pairs of data and reference; see `vignette("numbers")`.
 #'
 #' @inheritParams cellInput
 #' @param model a [GRNParam-class]; missing: `CombinedGRNParam()`.

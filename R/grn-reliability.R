@@ -6,7 +6,15 @@
 ## third moment mends it: under permutation z = r sqrt(n - 1) has mean 0,
 ## variance 1 and skewness g = skew(factor) skew(target) / sqrt(n); its tail is
 ## that of a Pearson type III variable (a shifted gamma one). zc is the normal
-## quantile of that tail, reliability min(1, zc / z).
+## quantile of that tail.
+##
+## The tail says whether z could be a coincidence, not how strong an edge is
+## that can't be one: at z = 14 in hundreds of cells the tail of a modest
+## skewness would still take a quarter off. So it is followed up to the height
+## that the highest of all `edges` pairs would reach by coincidence, where
+## zc = q, the normal quantile of 1 / edges, and z = v, that of the pair's own
+## tail. What z exceeds v by is left as it is: zc = q + (z - v). Reliability is
+## min(1, zc / z).
 
 ## TFs x genes, from sums over the cells as the estimator reads them.
 .edgeReliability <- function(sums) {
@@ -16,7 +24,23 @@
     }
     g <- outer(sums$skew[sums$tf + 1L], sums$skew) / sqrt(n) * sign(sums$r)
     z <- abs(sums$r) * sqrt(n - 1)
-    ifelse(z > 0, pmin(1, .pearsonQuantile(z, g) / z), 0)
+    ifelse(z > 0, pmin(1, .beyondChance(z, g, max(2, length(z))) / z), 0)
+}
+
+## zc of `edges` pairs, see above.
+.beyondChance <- function(z, g, edges) {
+    q <- stats::qnorm(-log(edges), lower.tail = FALSE, log.p = TRUE)
+    zc <- .pearsonQuantile(z, g)
+    sure <- which(zc > q & g > 1e-3)
+    zc[sure] <- pmax(q, q + z[sure] - .pearsonValue(edges, g[sure]))
+    zc
+}
+
+## What a Pearson III variable of skewness g > 0 exceeds once in `edges` times.
+.pearsonValue <- function(edges, g) {
+    g <- pmin(50, g)
+    stats::qgamma(-log(edges), 4 / g^2, lower.tail = FALSE, log.p = TRUE) *
+        g / 2 - 2 / g
 }
 
 ## The normal quantile of a Pearson III variable's upper tail beyond z; mean 0,

@@ -9,6 +9,20 @@ test_that("the tail is that of a Pearson III variable, both ways", {
     expect_true(all(.pearsonQuantile(c(5, 8), 1) < c(5, 8)))
 })
 
+test_that("beyond what coincidence reaches z is left as it is", {
+    ## skewness 2: exponential less its mean; once in 1,000 times above this
+    v <- log(1000) - 1
+    q <- qnorm(1e-3, lower.tail = FALSE)
+    expect_equal(.pearsonValue(1000, 2), v)
+    expect_equal(.beyondChance(c(v, v + 4), c(2, 2), 1000), c(q, q + 4))
+    expect_equal(.beyondChance(v + 4, 2, 1e6), .pearsonQuantile(v + 4, 2))
+    ## just below and above there is no step
+    near <- .beyondChance(v + c(-1e-6, 1e-6), c(2, 2), 1000)
+    expect_lt(diff(near), 1e-5)
+    expect_gt(diff(near), 0)
+    expect_identical(.beyondChance(c(9, 3), c(0, -2), 1000), c(9, 38))
+})
+
 test_that("coincidences of rare genes are told from correlation", {
     set.seed(1)
     n <- 1000
