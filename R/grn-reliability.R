@@ -13,8 +13,10 @@
 ## skewness would still take a quarter off. So it is followed up to the height
 ## that the highest of all `edges` pairs would reach by coincidence, where
 ## zc = q, the normal quantile of 1 / edges, and z = v, that of the pair's own
-## tail. What z exceeds v by is left as it is: zc = q + (z - v). Reliability is
-## min(1, zc / z).
+## tail. What z exceeds v by is left as it is: zc = q + (z - v). Not beyond a
+## skewness of 2, where the gamma variable's shape is below 1: such correlations
+## are made of single coincidences, and their tail is known in cells alone.
+## Reliability is min(1, zc / z).
 
 ## TFs x genes, from sums over the cells as the estimator reads them.
 .edgeReliability <- function(sums) {
@@ -31,7 +33,7 @@
 .beyondChance <- function(z, g, edges) {
     q <- stats::qnorm(-log(edges), lower.tail = FALSE, log.p = TRUE)
     zc <- .pearsonQuantile(z, g)
-    sure <- which(zc > q & g > 1e-3)
+    sure <- which(zc > q & g > 1e-3 & g <= 2)
     zc[sure] <- pmax(q, q + z[sure] - .pearsonValue(edges, g[sure]))
     zc
 }

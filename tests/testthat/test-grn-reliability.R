@@ -21,6 +21,8 @@ test_that("beyond what coincidence reaches z is left as it is", {
     expect_lt(diff(near), 1e-5)
     expect_gt(diff(near), 0)
     expect_identical(.beyondChance(c(9, 3), c(0, -2), 1000), c(9, 38))
+    ## nor is what one cell makes
+    expect_identical(.beyondChance(20, 3, 1000), .pearsonQuantile(20, 3))
 })
 
 test_that("coincidences of rare genes are told from correlation", {
