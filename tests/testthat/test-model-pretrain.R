@@ -1,6 +1,6 @@
 skip_if_not_installed("yaml")
 
-folder <- pretrainFolder(epochs = 8)
+folder <- pretrainFolder(epochs = 4)
 config <- file.path(folder, "c.yaml")
 train <- function(dir, ...) {
     suppressMessages(pretrain(config, file.path(folder, dir), threads = 1,
@@ -17,7 +17,7 @@ want <- record(train("whole"))
 test_that("a configured run trains on all files and leaves a package", {
     model <- loadModel(file.path(folder, "whole"), verbose = FALSE)
     expect_identical(record(model), want)
-    expect_identical(nrow(want[[2]]), 40L)
+    expect_identical(nrow(want[[2]]), 20L)
     expect_true(all(c("lung", "heart") %in% want[[3]]$cond_value))
     own <- causeway:::.safetensorsHeader(file.path(folder, "whole",
         "models/sfm/sfm_model.safetensors"
@@ -30,7 +30,7 @@ test_that("a configured run trains on all files and leaves a package", {
     log <- readLines(file.path(folder, "whole/logs/sfm_pretrain.jsonl"))
     log <- lapply(log, jsonlite::parse_json)
     expect_identical(vapply(log, `[[`, "", "event"),
-        c("begin", rep("step", 40), "finished")
+        c("begin", rep("step", 20), "finished")
     )
     expect_equal(log[[2]]$loss, want[[2]]$total[[1]])
     expect_message(pretrain(config, file.path(folder, "whole"), threads = 1,
@@ -41,11 +41,11 @@ test_that("a configured run trains on all files and leaves a package", {
 test_that("the killed run goes on to the same bits", {
     skip_on_os("windows")
     set.seed(5)
-    for (i in 1:3) {
+    for (i in 1:2) {
         dir <- paste0("killed", i)
         job <- parallel::mcparallel(train(dir), silent = TRUE)
         while (!file.exists(file.path(folder, dir))) Sys.sleep(0.002)
-        Sys.sleep(stats::runif(1, 0, 0.4))
+        Sys.sleep(stats::runif(1, 0, 0.2))
         tools::pskill(job$pid, tools::SIGKILL)
         suppressWarnings(parallel::mccollect(job))
         expect_identical(record(train(dir)), want)

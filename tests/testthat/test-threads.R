@@ -1,9 +1,11 @@
 ## Results may not depend on the number of threads, and a run repeats itself.
 
 trained <- function(threads) {
-    cells <- exampleCells(nCells = 40)
+    cells <- exampleCells(nCells = 24)
     model <- newModel(SFMParam(), cells, seed = 3, threads = threads)
-    trainModel(cells, model, epochs = 2, seed = 4, verbose = FALSE)
+    trainModel(cells, model, epochs = 1, batchSize = 12, seed = 4,
+        verbose = FALSE
+    )
     list(
         weights = lapply(modelTensors(model)$name, modelTensor, model = model),
         history = trainingHistory(model)[, c("elbo", "dag", "gradNorm")],
