@@ -85,7 +85,9 @@ setClass("IntegrationReport", contains = "CausewayReport")
 
 .integrationBaselines <- c("unintegrated", "shuffled")
 
-.integrationMaps <- function(input, embeddings) {
+## Matrices of the cells' embeddings; `baselines`: names that are taken.
+.integrationMaps <- function(input, embeddings,
+    baselines = .integrationBaselines) {
     known <- names(input$reductions)
     few <- is.null(embeddings)
     if (few) embeddings <- known
@@ -113,7 +115,7 @@ setClass("IntegrationReport", contains = "CausewayReport")
             "with three dimensions or more. See embedCells()."
         )
     }
-    taken <- intersect(names(maps), .integrationBaselines)
+    taken <- intersect(names(maps), baselines)
     if (length(taken)) {
         .stopArgument("embeddings", "has \"", taken[[1L]], "\", which is the ",
             "name of a baseline; give it another."
