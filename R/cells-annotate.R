@@ -181,7 +181,7 @@ setMethod("annotateCells", c("ANY", "CellAnnotator"), function(x, reference,
     guess <- if (s$method %in% c("default", "guess", "matched"))
         annotator@models$guess
     fit <- .classify(ref, query, annotator@models$nGenes, s$method, guess)
-    fit$centroid <- .modelCentroid(ref, 300L)
+    fit$centroid <- .centroids(ref, 300L)
     fit
 }
 

@@ -139,6 +139,9 @@
 
 ## ---- small mathematics -----------------------------------------------------
 
+## Rows of x less m; sweep() would copy twice more.
+.lessEach <- function(x, m) x - rep(m, each = nrow(x))
+
 .logSoftmax <- function(x) {
     most <- x[cbind(seq_len(nrow(x)), max.col(x, "first"))]
     x - most - log(rowSums(exp(x - most)))
@@ -146,9 +149,11 @@
 
 ## t > 0 that maximises the weighted mean of log softmax(logp / t) at y.
 .temperature <- function(logp, y, weight = rep(1, length(y))) {
-    at <- cbind(seq_along(y), y)
+    z <- logp - logp[cbind(seq_along(y), max.col(logp, "first"))]
+    own <- z[cbind(seq_along(y), y)]
     loss <- function(lt) {
-        -sum(weight * .logSoftmax(logp / exp(lt))[at])
+        t <- exp(lt)
+        sum(weight * (log(rowSums(exp(z / t))) - own / t))
     }
     exp(stats::optimize(loss, c(-6, 4), tol = 1e-3)$minimum)
 }

@@ -61,14 +61,17 @@
 }
 
 ## Cosine to the types' centroids, softmax at a temperature.
-.modelCentroid <- function(ref, n) {
+.modelCentroid <- function(ref, n) .atTemperature(.centroids(ref, n), ref)
+
+## Without the temperature, which calls don't depend on.
+.centroids <- function(ref, n) {
     genes <- .topGenes(ref$f, n)
     view <- .view(genes, unit = TRUE)
     moments <- .typeMoments(ref$block, view, ref, ref$y, ref$K, ref$threads)
     centre <- sweep(moments$sum, 2L, pmax(moments$n, 1), "/")
     centre <- sweep(centre, 2L, colMeans(centre))
     centre <- sweep(centre, 2L, sqrt(colSums(centre^2)) + 1e-8, "/")
-    .atTemperature(list(view = view, B = centre, b = numeric(ref$K)), ref)
+    list(view = view, B = centre, b = numeric(ref$K))
 }
 
 ## Multinomial naive Bayes on what was expressed, smoothed by the profile of
@@ -113,8 +116,9 @@
 ## (types x dims), in which classes are unit Gaussians.
 .ldaSpace <- function(z, y, K, dims = 50L, shrink = 0.1) {
     centre <- colMeans(z)
-    V <- .principal(sweep(z, 2L, centre), dims)
-    a <- sweep(z, 2L, centre) %*% V
+    z <- .lessEach(z, centre)
+    V <- .principal(z, dims)
+    a <- z %*% V
     n <- tabulate(y, K)
     M <- rowsum(a, factor(y, seq_len(K)), reorder = TRUE)
     means <- matrix(0, K, ncol(a))

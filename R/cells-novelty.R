@@ -12,8 +12,9 @@
 .noveltyCells <- 5000L
 
 ## What scores cells of a query. `query$block` holds the cells that stand for
-## it; `share`: of each type among its calls.
-.noveltyModel <- function(ref, query, share) {
+## it; `share`: of each type among its calls; `geometry`: its .ownSpace().
+.noveltyModel <- function(ref, query, share,
+    geometry = .ownSpace(query, ref$threads)) {
     genes <- .topGenes(ref$f, .noveltyGenes)
     moments <- .pickMoments(ref$moments, genes)
     share <- 0.5 * share + 0.5 / ref$K
@@ -34,12 +35,12 @@
     }, 0)
     space <- .ldaSpace(z, ref$y, ref$K)
     space$means <- space$means[present, , drop = FALSE]
-    white <- sweep(z, 2L, space$centre) %*% space$rotation
+    white <- .lessEach(z %*% space$rotation, space$centre %*% space$rotation)
     list(view = .view(genes, mean = m$mean + r * (own$mean - m$mean),
         sd = exp((1 - r) * log(sd) + r * log(own$sd + .sdFloor(m$sd)))),
         centre = centre, ownCosine = own_cos, space = space,
         middle = colMeans(white), overall = solve(stats::cov(white) +
-            1e-6 * diag(ncol(white))), own = .ownSpace(query, ref$threads),
+            1e-6 * diag(ncol(white))), own = geometry,
         present = present)
 }
 
@@ -58,7 +59,7 @@
     m <- list(mean = m$mean[genes], sd = m$sd[genes])
     view <- .zView(genes, m)
     z <- .cellMatrix(query$block, query, view, threads)
-    list(view = view, rotation = .principal(sweep(z, 2L, colMeans(z)), 20L))
+    list(view = view, rotation = .principal(.lessEach(z, colMeans(z)), 20L))
 }
 
 ## list(raw = cells x 2 (cosine, relative Mahalanobis), point = cells x dims)
@@ -67,10 +68,11 @@
     cosine <- tcrossprod(.unitCells(z), model$centre)
     best <- max.col(cosine, "first")
     cosine <- cosine[cbind(seq_along(best), best)] / model$ownCosine[best]
-    white <- sweep(z, 2L, model$space$centre) %*% model$space$rotation
+    white <- .lessEach(z %*% model$space$rotation,
+        model$space$centre %*% model$space$rotation)
     M <- model$space$means
     d <- outer(rowSums(white^2), rowSums(M^2), "+") - 2 * tcrossprod(white, M)
-    away <- sweep(white, 2L, model$middle)
+    away <- .lessEach(white, model$middle)
     list(raw = cbind(cosine, rowSums((away %*% model$overall) * away) -
             apply(d, 1L, min)),
         point = .cellMatrix(block, data, model$own$view, threads) %*%
@@ -182,15 +184,16 @@
     list(raw = raw, score = score, findable = .findable(s, fold, o))
 }
 
-## Scores of a held-out part; `without`: a type to leave out of the rest.
-.foldNovelty <- function(s, fold, j, o, without = 0L) {
+## Scores of a held-out part (`query`); `without`: a type to leave out of the
+## rest.
+.foldNovelty <- function(s, fold, j, o, query = .subQuery(s, which(fold == j)),
+    geometry = .ownSpace(query, o$threads), without = 0L) {
     train <- .subReference(s, which(fold != j & s$y != without))
-    query <- .subQuery(s, which(fold == j))
-    centroid <- .scoreBlock(query$block, query, list(.modelCentroid(train,
-        300L)), o$threads)[[1L]]
+    centroid <- .scoreBlock(query$block, query, list(.centroids(train, 300L)),
+        o$threads)[[1L]]
     centroid[, train$moments$n == 0] <- -Inf
     model <- .noveltyModel(train, query, tabulate(.callsOf(centroid), s$K) /
-        query$n)
+        query$n, geometry)
     .noveltyOf(model, query$block, query, o$threads)
 }
 
@@ -205,8 +208,10 @@
     if (s$K < 3L || !length(tried)) {
         return(NULL)
     }
+    query <- .subQuery(s, which(fold == 1L))
+    geometry <- .ownSpace(query, o$threads)
     area <- vapply(tried, function(k) {
-        part <- .foldNovelty(s, fold, 1L, o, without = k)
+        part <- .foldNovelty(s, fold, 1L, o, query, geometry, k)
         value <- .noveltyValues(part$raw, part$raw, part$raw)[, 1L,
             drop = FALSE]
         score <- 1 - .smoothOver(part$point, part$point, value, o$threads)
