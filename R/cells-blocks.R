@@ -134,7 +134,13 @@
 }
 
 .cellMatrix <- function(block, data, view, threads = 0L) {
-    t(.Call(cw_r_cell_matrix, block, .engineView(view, data), threads)$x)
+    t(.cellColumns(block, data, view, threads))
+}
+
+## Genes x cells, as the engine has it: at many cells the turning would cost
+## more than what comes after.
+.cellColumns <- function(block, data, view, threads = 0L) {
+    .Call(cw_r_cell_matrix, block, .engineView(view, data), threads)$x
 }
 
 ## ---- small mathematics -----------------------------------------------------

@@ -16,7 +16,8 @@
 #' @param methods any of `"default"`, `"guess"`, `"matched"`, `"logisticZ"`
 #'   (logistic regression), `"logisticZZ"` (the query standardised by itself),
 #'   `"lda"`, `"centroid"`, `"bayes"`, `"knn"` (15 neighbours in 30 principal
-#'   components), `"singler"` (the package SingleR, with Wilcoxon markers),
+#'   components), `"singler"` (the package SingleR, with Wilcoxon markers,
+#'   for which it needs scran or scrapper),
 #'   `"majority"`; `NULL`: the default and the baselines of them that can be
 #'   run.
 #' @param nBoot bootstrap draws of cells for the intervals.
@@ -71,15 +72,22 @@ evaluateAnnotation <- function(x, labels = "cell_type", by = NULL,
 setClass("AnnotationEvaluation", contains = "CausewayReport")
 
 .annotationMethods <- function(methods) {
+    ## SingleR has its Wilcoxon markers from one of two further packages.
     here <- requireNamespace("SingleR", quietly = TRUE)
+    markers <- requireNamespace("scran", quietly = TRUE) ||
+        requireNamespace("scrapper", quietly = TRUE)
     if (is.null(methods)) {
         return(c("default", "logisticZ", "logisticZZ", "centroid", "bayes",
-            "knn", if (here) "singler", "majority"))
+            "knn", if (here && markers) "singler", "majority"))
     }
     methods <- .someOf(methods, names(.methodNames), "methods")
     if ("singler" %in% methods && !here) {
         .needPackage("SingleR", "'methods' asks for \"singler\"",
             "BiocManager::install(\"SingleR\")")
+    }
+    if ("singler" %in% methods && !markers) {
+        .needPackage("scran", paste("'methods' asks for \"singler\", which",
+            "takes its markers from scran"), "BiocManager::install(\"scran\")")
     }
     unique(c("default", methods))
 }

@@ -64,19 +64,21 @@
 
 ## list(raw = cells x 2 (cosine, relative Mahalanobis), point = cells x dims)
 .noveltyOf <- function(model, block, data, threads) {
-    z <- .cellMatrix(block, data, model$view, threads)
-    cosine <- tcrossprod(.unitCells(z), model$centre)
+    z <- .cellColumns(block, data, model$view, threads)
+    ## A centre's mean is 0, so that a cell's own needn't be taken away.
+    cosine <- crossprod(z, t(model$centre)) / (sqrt(pmax(colSums(z^2) -
+        nrow(z) * colMeans(z)^2, 0)) + 1e-8)
     best <- max.col(cosine, "first")
     cosine <- cosine[cbind(seq_along(best), best)] / model$ownCosine[best]
-    white <- .lessEach(z %*% model$space$rotation,
+    white <- .lessEach(crossprod(z, model$space$rotation),
         model$space$centre %*% model$space$rotation)
     M <- model$space$means
     d <- outer(rowSums(white^2), rowSums(M^2), "+") - 2 * tcrossprod(white, M)
     away <- .lessEach(white, model$middle)
     list(raw = cbind(cosine, rowSums((away %*% model$overall) * away) -
             apply(d, 1L, min)),
-        point = .cellMatrix(block, data, model$own$view, threads) %*%
-            model$own$rotation)
+        point = crossprod(.cellColumns(block, data, model$own$view, threads),
+            model$own$rotation))
 }
 
 ## Mean over the nearest landmarks of values (landmarks x v).

@@ -105,8 +105,8 @@ readOntology <- function(file, prefix = "CL:") {
         !any(lines == "[Term]", na.rm = TRUE)) {
         .stopArgument("file", "is \"", file, "\", which is not an OBO file: ",
             "it has no line [Term]", if (any(grepl("^<\\?xml|<rdf", head(lines,
-                5L), useBytes = TRUE))) " (it looks like OWL; the OBO form ",
-            "is needed)", "."
+                5L), useBytes = TRUE)))
+                " (it looks like OWL; the OBO form is needed)", "."
         )
     }
     lines[good]

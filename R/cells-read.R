@@ -36,8 +36,8 @@
 .checkFinite <- function(v, assay, arg) {
     bad <- sum(!is.finite(v))
     if (bad) {
-        .stopArgument(arg, "has ", bad, " values that are NA, NaN or ",
-            "infinite in assay \"", assay, "\"; remove or impute them."
+        .stopArgument(arg, "has ", .count(bad, "value"), " that are NA, NaN ",
+            "or infinite in assay \"", assay, "\"; remove or impute them."
         )
     }
     if (any(v < 0)) {
@@ -111,8 +111,9 @@
 
 .stopGenes <- function(reference, query, n) {
     look <- function(side) {
-        paste0(if (side$type == "ensembl") "Ensembl identifiers" else
-            "symbols", if (!is.na(side$caseOf)) paste0(" that look ",
+        ids <- side$type == "ensembl" ||
+            mean(grepl("^ENS[A-Z]*G[0-9]", side$names)) > 0.5
+        paste0(if (ids) "Ensembl identifiers" else "symbols", if (!is.na(side$caseOf)) paste0(" that look ",
             side$caseOf), " (", .some(side$names, 3L), ")")
     }
     .stopArgument(query$arg, "and the reference share ", n, " genes; 50 are ",

@@ -275,6 +275,7 @@ trainAnnotator <- function(reference, labels = "cell_type", block = NULL,
 .annotatorVerdict <- function(facts, held, types) {
     good <- .isAbove(held$null$observed, held$null$null) &&
         facts$f1 > max(held$null$null)
+    enough <- !is.na(good)
     how <- if (facts$heldOut == "blocks") {
         sprintf("%d blocks held out in %d parts", facts$blocks, facts$folds)
     } else {
@@ -282,10 +283,13 @@ trainAnnotator <- function(reference, labels = "cell_type", block = NULL,
     }
     text <- c(sprintf(paste("%s on these %s genes: held-out macro-F1 %.2f",
             "(sd %.2f; %s); permuted labels reach %.2f."),
-        if (good) "The labels are distinguishable" else
+        if (!enough) paste(length(facts$f1Null), "permutations are too few to",
+            "say whether the labels are distinguishable") else if (good)
+            "The labels are distinguishable" else
             "The labels are not distinguishable", format(facts$genes,
             big.mark = ","), facts$f1, facts$sd, how, max(facts$f1Null)),
-        if (good) .pairText(held$pairs), .baselineText(held$baselines),
+        if (!enough) "More permutations will say: 'nPerm', 9 by default.",
+        if (isTRUE(good)) .pairText(held$pairs), .baselineText(held$baselines),
         .fewText(types))
     .verdict(text, good, f1 = facts$f1, pairs = held$pairs[
         !held$pairs$distinguishable, c("a", "b", "auroc")])

@@ -99,12 +99,14 @@
 }
 
 ## Above all permutations, and above what a further one would reach in one of
-## 200 by the spread of these (Student's t).
+## 200 by the spread of these (Student's t). NA: above all, but so few are they
+## that not even 1, the most there is, would be.
 .isAbove <- function(observed, null) {
     n <- length(null)
     limit <- mean(null) + stats::qt(0.995, n - 1) * stats::sd(null) *
         sqrt(1 + 1 / n)
-    observed > max(null) && observed > limit
+    if (observed > max(null) && limit >= 1) NA else
+        observed > max(null) && observed > limit
 }
 
 ## ---- pairs -----------------------------------------------------------------

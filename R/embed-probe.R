@@ -111,7 +111,7 @@ setClass("ProbeReport", contains = "CausewayReport")
     if (!is.null(block)) known <- known & !is.na(block)
     cells <- which(known)
     if (length(cells) > o$maxCells) {
-        cells <- sort(cells[.anyOrder(length(cells), o$key, 1)[
+        cells <- sort(cells[.shuffled(length(cells), o$key, 1)[
             seq_len(o$maxCells)]])
     }
     classes <- if (!isNumber) .sortedUnique(text[cells])
@@ -120,7 +120,7 @@ setClass("ProbeReport", contains = "CausewayReport")
         block = block[cells])
     .checkProbe(task, o)
     task$fold <- .folds(if (isNumber) rep(1L, length(cells)) else task$y,
-        task$block, .anyOrder(length(cells), o$key, 2), o$folds)
+        task$block, .shuffled(length(cells), o$key, 2), o$folds)
     task
 }
 
@@ -208,10 +208,10 @@ setClass("ProbeReport", contains = "CausewayReport")
     first <- if (!is.null(block)) match(block, block)
     if (!is.null(block) && all(task$y == task$y[first])) {
         own <- unique(first)
-        to <- own[.anyOrder(length(own), o$key, 100 + i)]
+        to <- own[.shuffled(length(own), o$key, 100 + i)]
         task$y <- task$y[to[match(first, own)]]
     } else {
-        task$y <- .permuteLabels(task$y, block, .anyOrder(n, o$key, 100 + i))
+        task$y <- .permuteLabels(task$y, block, .shuffled(n, o$key, 100 + i))
     }
     task
 }
@@ -222,7 +222,7 @@ setClass("ProbeReport", contains = "CausewayReport")
     if (length(unique(block)) < 2L) block <- NULL
     fold <- integer(length(task$y))
     fold[at] <- .folds(if (is.null(task$classes)) rep(1L, length(at)) else
-        task$y[at], block, .anyOrder(length(at), o$key, 3), 3L)
+        task$y[at], block, .shuffled(length(at), o$key, 3), 3L)
     fold
 }
 
@@ -389,18 +389,26 @@ setClass("ProbeReport", contains = "CausewayReport")
     holds <- top$low > 0 && top$aboveNull
     what <- if (is.null(task$classes)) "r2" else "macro-F1"
     text <- c(sprintf(paste("A linear probe (ridge, trained on other cells:",
-        "not zero-shot) on %s reaches %s %.3f on held-out %s; %s %.3f (gain %.3f",
-        "[%.3f, %.3f]); permuted, %.3f: %s."), top$features, what, top$score,
+        "not zero-shot) on %s reaches %s %.3f on held-out %s; %s %.3f (gain",
+        "%.3f [%.3f, %.3f]); permuted, %.3f: %s."), top$features, what, top$score,
         if (is.null(task$block)) "random cells, which is optimistic" else
             sprintf("values of 'by' (%d in %d parts)", length(unique(
             task$block)), max(task$fold)), best,
         scores$score[scores$features == best], top$gain, top$low, top$high,
-        top$null, if (holds) paste("it tells more than components, genes and",
-            "the constant") else if (top$aboveNull) paste("it tells something,",
-            "but no more than what needs no model") else
-            "it tells no more than chance"),
+        top$null, .probeWords(holds, top$aboveNull)),
         paste0("Beside it: ", paste(sprintf("%s %.3f", scores$features,
             scores$score)[scores$features != top$features], collapse = ", "),
             "."))
     .verdict(text, holds)
+}
+
+.probeWords <- function(holds, aboveNull) {
+    if (is.na(aboveNull)) {
+        return("too few permutations to say whether that is chance")
+    }
+    if (!aboveNull) {
+        return("it tells no more than chance")
+    }
+    if (holds) "it tells more than components, genes and the constant" else
+        "it tells something, but no more than what needs no model"
 }

@@ -41,6 +41,10 @@ test_that("the null is passed by chance less than once in a hundred", {
     })
     expect_lt(mean(above), 0.01)
     expect_true(causeway:::.isAbove(.9, rnorm(9, .2, .03)))
+    ## Three that vary so much that nothing could be above: nothing is said.
+    few <- c(.3, .38, .44)
+    expect_identical(causeway:::.isAbove(1, few), NA)
+    expect_false(causeway:::.isAbove(.4, few))
 })
 
 test_that("labels are permuted within blocks", {
