@@ -131,19 +131,28 @@
         )
     }
     target <- stats::median(total[used])
-    list(logged = logged, target = target, scale = target / .nonZero(total))
+    list(logged = logged, target = target, total = total,
+        scale = target / .nonZero(total))
 }
 
 ## Rows read out: the most variable ones, and the perturbed genes.
 .readoutRows <- function(input, plan, how, nTargets, own, threads) {
-    all <- seq_len(nrow(input$matrix))
     group <- ifelse(is.na(plan$of), NA_integer_, 0L)
-    sums <- .groupSums(input$matrix, NULL, group, 1,
-        matrix(0, length(all), 1L), list(batch = rep(0L, length(group))), how,
-        threads
+    sums <- .valueSums(input, group, 1L, how, threads)
+    .mostVariable(sums, sum(!is.na(group)), nTargets, own)
+}
+
+## Sums of values and of squares of all genes, genes x groups (from 0).
+.valueSums <- function(input, group, groups, how, threads) {
+    .groupSums(input$matrix, NULL, group, groups,
+        matrix(0, nrow(input$matrix), 1L),
+        list(batch = rep(0L, length(group))), how, threads
     )
-    n <- sum(!is.na(group))
-    variance <- drop(sums$square) / n - (drop(sums$sum) / n)^2
+}
+
+## Rows of the `nTargets` most variable genes of n cells, and of `own` ones.
+.mostVariable <- function(sums, n, nTargets, own = integer()) {
+    variance <- rowSums(sums$square) / n - (rowSums(sums$sum) / n)^2
     there <- which(variance > 1e-12)
     if (length(there) < 2L) {
         .stopArgument("x", "has ", length(there), " genes that vary; there is ",
@@ -161,7 +170,8 @@
 ## All in units of the standard deviation in control cells (`sd`): `Y`, `T`
 ## (readouts x perturbations) against the two halves of the control cells, `R1`,
 ## `R2` halves of the perturbed cells against one half each, `se2`, `n`,
-## `nControl` (of each half), `mean` (of control cells), `ownChange`.
+## `nControl` (of each half), `mean` and `trainMean` (of control cells, of the
+## first half of them), `ownChange`.
 .perturbationEffects <- function(input, plan, how, rows, key, threads) {
     m <- input$matrix
     B <- length(plan$batches)
@@ -225,6 +235,8 @@
         R1 = delta(list(first), 1L) / sd, R2 = delta(list(first + 1L), 2L) / sd,
         se2 = (.perColumn(pmax(within, 0), count) +
             v / sum(n[control[[1L]]])) / sd^2,
+        trainMean = drop((centre + .perColumn(sums$sum[, control[[1L]],
+            drop = FALSE], n[control[[1L]]])) %*% (of / sum(of))),
         n = count, nControl = vapply(control, function(at) sum(n[at]), 0),
         sd = sd, mean = drop(centre %*% (of / sum(of)))
     )

@@ -67,8 +67,8 @@ evaluatePerturbationModel <- function(fit, splits = NULL, models = list(),
     threads <- .threads(threads)
     models <- .ownModels(models)
     e <- s$effects
-    known <- .sideOf(s$side, e$controls, e$readouts, e$sd, e$mean, s$genes,
-        s$genes
+    known <- .sideOf(s$side, e$controls, e$readouts, e$sd, e$trainMean,
+        s$genes, s$genes
     )
     data <- .modelData(e, known, s$perts, s$genes, threads)
     cells <- if (!all(vapply(models, is.function, NA))) .gearsScreen(s, x)

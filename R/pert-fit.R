@@ -218,7 +218,8 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
     job$nPerm <- if (is.null(job$nPerm)) {
         if (length(perts) > 1000L) 19L else 99L
     } else job$nPerm
-    known <- .sideOf(side, e$controls, e$readouts, e$sd, e$mean, genes, genes)
+    known <- .sideOf(side, e$controls, e$readouts, e$sd, e$trainMean, genes,
+        genes)
     data <- .modelData(e, known, perts, genes, job$threads)
     single <- .judgeSingles(e, known, data, perts, genes, job)
     pairs <- .judgePairs(e, known, data, perts, genes, job)

@@ -141,7 +141,7 @@ predictPerturbation <- function(fit, perturbations = NULL, level = 0.95,
 .predictSets <- function(s, perts, threads) {
     genes <- unique(c(s$genes, unlist(perts)))
     e <- s$effects
-    known <- .sideOf(s$side, e$controls, e$readouts, e$sd, e$mean, genes,
+    known <- .sideOf(s$side, e$controls, e$readouts, e$sd, e$trainMean, genes,
         s$genes
     )
     known$direct <- known$direct[names(s$final$alpha)]

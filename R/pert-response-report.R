@@ -2,6 +2,7 @@
 
 .responseReport <- function(d, tested, job) {
     chosen <- .responseDefault(d$learn, job$method)
+    d <- .withGenes(d, d$whole)
     scores <- stats::aggregate(tested$scores[-(1:2)], tested$scores["method"],
         mean)
     scores <- scores[match(unique(tested$scores$method), scores$method), ]

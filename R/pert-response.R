@@ -9,7 +9,8 @@
 #'
 #' @details
 #' Everything happens in principal components of all cells but the treated ones
-#' of the group left out. Methods: `identity`; `mean shift`; `balanced shift`,
+#' of the group left out, on the genes that vary most in these cells; library
+#' sizes are scaled to the median of untreated cells. Methods: `identity`; `mean shift`; `balanced shift`,
 #' the mean of the groups' shifts, as scGen's arithmetic; `Gaussian transport`,
 #' the optimal map between two normal distributions in closed form (Bures), with
 #' Ledoit-Wolf covariances; `local shift`, the groups' shifts mixed for each
@@ -106,7 +107,8 @@ setClass("ResponsePrediction", contains = "CausewayReport",
     "Gaussian transport", "local shift")
 
 ## `x` cells x genes, sparse log values; `treated`, `group` per cell; `genes`,
-## `names`.
+## `names`; `folds`, see .responseFolds(), and `whole`, what is learnt from at
+## last; each with the columns of x that are the variable genes of its cells.
 .responseCells <- function(input, condition, ref, level, group, logged, job) {
     value <- .cellColumn(input, condition, "condition")
     for (arg in c("ref", "level")) {
@@ -124,17 +126,69 @@ setClass("ResponsePrediction", contains = "CausewayReport",
     of <- if (is.null(group)) rep("all", length(value)) else
         .cellColumn(input, group, "group")
     use <- which(value %in% c(ref, level) & !is.na(of))
-    how <- .valueScale(input, use, logged)
-    plan <- list(of = ifelse(seq_along(value) %in% use, 1L, NA_integer_))
-    rows <- .readoutRows(input, plan, how, job$nTargets, integer(),
-        job$threads)
-    x <- .extractValues(input$matrix, rows, use, 1 / how$scale[use], 1,
-        how$logged, FALSE)
-    d <- list(x = Matrix::t(x), treated = value[use] == level,
-        group = of[use], genes = .readoutNames(input)[rows],
+    d <- list(treated = value[use] == level, group = of[use],
         cells = input$cells[use], ref = as.character(ref),
         level = as.character(level))
     d$learn <- .responseGroups(d, job$minCells)
+    d$folds <- .responseFolds(d, job)
+    how <- .valueScale(input, use, logged)
+    ## one scale for all folds, from cells that none holds out as truth
+    how$scale <- stats::median(how$total[use[!d$treated]]) /
+        .nonZero(how$total)
+    d <- .responseGenes(d, input, use, how, job)
+    x <- .extractValues(input$matrix, d$rows, use, 1 / how$scale[use], 1,
+        how$logged, FALSE)
+    d$x <- Matrix::t(x)
+    d$genes <- .readoutNames(input)[d$rows]
+    d
+}
+
+## Each group left out in turn (one group: half of its cells): `group`, and by
+## cell `hold` (treated, left out: the truth), `start` (untreated, moved),
+## `view` (may be looked at), `from` (learnt from), `groups` (those of `from`).
+.responseFolds <- function(d, job) {
+    one <- length(d$learn) == 1L
+    half <- .halves(paste(d$group, d$treated), job$key, 30L)
+    lapply(setNames(nm = d$learn), function(g) {
+        out <- d$group == g & (!one | half == 1L)
+        hold <- out & d$treated
+        start <- out & !d$treated
+        from <- if (one) !out & d$group == g else
+            d$group %in% setdiff(d$learn, g)
+        list(group = g, hold = hold, start = start, view = if (one) !out else
+            !hold, from = from, groups = if (one) g else setdiff(d$learn, g))
+    })
+}
+
+## Variable genes of the cells that each fold may look at, and of all cells: as
+## columns of x, which has the `rows` of the input. Sums are taken once, over
+## sets of cells that are in view together.
+.responseGenes <- function(d, input, use, how, job) {
+    views <- lapply(d$folds, `[[`, "view")
+    set <- do.call(paste0, lapply(views, as.integer))
+    sets <- unique(set)
+    group <- rep(NA_integer_, ncol(input$matrix))
+    group[use] <- match(set, sets) - 1L
+    sums <- .valueSums(input, group, length(sets), how, job$threads)
+    pick <- function(seen) {
+        at <- sets %in% set[seen]
+        .mostVariable(lapply(sums, function(s) s[, at, drop = FALSE]),
+            sum(seen), job$nTargets)
+    }
+    rows <- lapply(views, pick)
+    whole <- pick(rep(TRUE, length(set)))
+    d$rows <- sort(unique(c(unlist(rows), whole)))
+    for (i in seq_along(rows)) {
+        d$folds[[i]]$columns <- match(rows[[i]], d$rows)
+    }
+    d$whole <- match(whole, d$rows)
+    d
+}
+
+## The same cells with the genes `columns` only.
+.withGenes <- function(d, columns) {
+    d$x <- d$x[, columns, drop = FALSE]
+    d$genes <- d$genes[columns]
     d
 }
 
@@ -179,30 +233,22 @@ setClass("ResponsePrediction", contains = "CausewayReport",
         nets = nets[intersect(called, names(nets))])
 }
 
-## Each group left out in turn (one group: half of its cells): scores as a
-## data.frame, and energies of bootstrap samples: $<method>, groups x samples.
+## Every fold's maps tested: scores as a data.frame, and energies of bootstrap
+## samples: $<method>, groups x samples.
 .testResponse <- function(d, job) {
-    one <- length(d$learn) == 1L
-    half <- .halves(paste(d$group, d$treated), job$key, 30L)
-    each <- lapply(d$learn, function(g) {
-        hold <- d$treated & d$group == g & (!one | half == 1L)
-        start <- !d$treated & d$group == g & (!one | half == 1L)
-        learn <- if (one) !(hold | start) else !hold & d$group %in% d$learn
-        groups <- if (one) g else setdiff(d$learn, g)
-        a <- .responseAxes(d, which(if (one) learn else !hold),
-            job$nComponents)
-        from <- if (one) learn else learn & d$group != g
-        truth <- a$scores[hold, , drop = FALSE]
-        X <- a$scores[start, , drop = FALSE]
-        maps <- .responseMaps(d, a, from, groups, job)
-        told <- lapply(maps, function(f) f(X, which(start)))
+    each <- lapply(d$folds, function(f) {
+        mine <- .withGenes(d, f$columns)
+        a <- .responseAxes(mine, which(f$view), job$nComponents)
+        truth <- a$scores[f$hold, , drop = FALSE]
+        X <- a$scores[f$start, , drop = FALSE]
+        maps <- .responseMaps(mine, a, f$from, f$groups, job)
+        told <- lapply(maps, function(map) map(X, which(f$start)))
         k <- .shuffled(nrow(truth), job$key, 31L) %% 2L == 0L
         floor <- .responseScores(truth[k, , drop = FALSE],
             truth[!k, , drop = FALSE], X, a, job$key)
         c(lapply(told, .responseScores, truth, X, a, job$key, job$nBoot),
             list(floor = floor))
     })
-    names(each) <- d$learn
     methods <- names(each[[1L]])
     list(
         scores = do.call(rbind, lapply(d$learn, function(g) {

@@ -38,6 +38,39 @@ test_that("groups never treated are the ones moved", {
     expect_identical(as.list(one)$method, "Gaussian transport")
 })
 
+test_that("what is left out decides neither genes nor scale nor components", {
+    d <- treatedCells()
+    out <- d$group == "c" & d$condition == "drug"
+    changed <- d$m
+    set.seed(4) # other genes, other depth
+    changed[, out] <- 7 * d$m[sample(30), out] + c(90, rep(0, 29))
+    seen <- function(m, group = d$group, at = "c") {
+        job <- list(nTargets = 12, minCells = 20, nComponents = 5,
+            key = c(1, 2), threads = 1L)
+        cells <- .responseCells(.readCells(m), d$condition, "none", "drug",
+            group, NULL, job)
+        f <- cells$folds[[at]]
+        mine <- .withGenes(cells, f$columns)
+        mine$x <- mine$x[f$view, ]
+        list(f = f, mine = mine[c("x", "genes")], rest = cells$whole,
+            axes = .responseAxes(mine, seq_len(nrow(mine$x)), 5)$axes)
+    }
+    a <- seen(d$m)
+    b <- seen(changed)
+    expect_identical(sum(a$f$hold), 60L)
+    expect_length(a$mine$genes, 12L)
+    expect_identical(b$mine, a$mine)
+    expect_identical(b$axes, a$axes)
+    ## of all cells they are others
+    expect_false(identical(b$rest, a$rest))
+    ## one group: half of its cells is left out
+    held <- seen(d$m, NULL, "all")$f$hold
+    changed <- d$m
+    changed[, held] <- 7 * d$m[sample(30), held]
+    expect_identical(seen(changed, NULL, "all")$mine,
+        seen(d$m, NULL, "all")$mine)
+})
+
 test_that("what can't be predicted is refused", {
     d <- treatedCells()
     p <- function(...) predictResponse(d$m, d$condition, ...)
