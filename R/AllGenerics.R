@@ -232,7 +232,7 @@ setGeneric(".paramName", function(param) standardGeneric(".paramName"))
 ## Settings as a plain list, for metadata and show().
 setGeneric(".paramSettings", function(param) standardGeneric(".paramSettings"))
 
-## The map of a network (see R/pert-response-maps.R), learnt.
+## A network that moves untreated cells (see R/pert-response-nets.R), trained.
 setGeneric(".responseNet", function(param, d, a, from, groups, job) {
     standardGeneric(".responseNet")
 })

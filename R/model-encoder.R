@@ -45,6 +45,9 @@ setClass("HyenaModel", contains = "FoundationModel")
     gears = list(files = character(), load = ".loadGEARS",
         fits = function(path) .isGEARS(path)
     ),
+    response = list(files = character(), load = ".loadResponse",
+        fits = function(path) .isResponse(path)
+    ),
     cellfm = list(files = character(), load = ".loadCellFM",
         fits = function(path) .isCellFM(path)
     ),

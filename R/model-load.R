@@ -55,7 +55,8 @@
 #' it is used. Files [saveModel()] adds let a training run go on. Folders of
 #' published encoders are recognised by what they hold: scGPT and HyenaDNA, see
 #' [EncoderModel-class], CellFM, see [CellFMModel-class], KCellFM, see
-#' [KCellFMModel-class], GEARS, see [GEARSModel-class], BERT, see
+#' [KCellFMModel-class], GEARS, see [GEARSModel-class], CellOT and scGen, see
+#' [CellOTModel-class], BERT, see
 #' [BertModel-class], Geneformer, see [GeneformerModel-class]. Weights may be in any format that
 #' [inspectCheckpoint()] reads.
 #'

@@ -46,6 +46,9 @@
             X + (w / rowSums(w)) %*% t(D)
         }
     )
-    c(closed, lapply(job$nets, .responseNet, d, a, from, groups, job))
+    c(closed, lapply(job$nets, function(param) {
+        net <- .responseNet(param, d, a, from, groups, job)
+        function(X, at) .moveByNet(net, X, d$x[at, , drop = FALSE])
+    }))
 }
 

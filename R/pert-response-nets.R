@@ -42,7 +42,8 @@
 #'   negative ones are penalised in the first and cut off in the second network.
 #' @param penalty weight of that penalty.
 #' @param widest weights of CellOT begin uniform between 0 and this.
-#' @return An object of class `ScGenParam` or `CellOTParam`.
+#' @return An object of class `ScGenParam` or `CellOTParam`; [trainModel()] with
+#'   one gives a model that can be kept, see [CellOTModel-class].
 #' @section What to expect: Interferon response of blood (Kang 2018; B cells,
 #'   CD14 monocytes and CD4 T cells told by markers, 1,000 genes, 50
 #'   components), each type left out in turn, mean energy distance: doing
@@ -60,7 +61,7 @@
 #' @section Errors: a value out of range.
 #' @references Bunne et al. (2023) Nature Methods 20, 1759 (CellOT);
 #'   Lotfollahi et al. (2019) Nature Methods 16, 715 (scGen).
-#' @seealso [predictResponse()]
+#' @seealso [predictResponse()], [CellOTModel-class]
 #' @examples
 #' CellOTParam(hidden = c(32, 32), steps = 200)
 #' ScGenParam(hidden = 64, code = 10, steps = 500)
@@ -146,12 +147,17 @@ setMethod("show", "ScGenParam", function(object) {
     as.integer(x)
 }
 
-## A model of the engine while it is learnt and used, no more.
-setClass("ResponseNet", contains = "FoundationModel")
-
-.responseEngine <- function(class, config, job) {
-    new("ResponseNet", ptr = .engineNew(class, config, job$key, job$threads),
-        config = config, state = new.env(parent = emptyenv()))
+.responseEngine <- function(class, engine, config, d, a, job) {
+    model <- .encoderModel(class, engine, config, job$key, job$threads,
+        c(cellot = "CellOT", autoencoder = "scGen")[[engine]])
+    state <- model@state
+    state$genes <- d$genes
+    for (name in c("ref", "level", "logged", "target")) {
+        assign(name, d[[name]], envir = state)
+    }
+    state$centre <- a$centre
+    state$axes <- a$axes
+    model
 }
 
 ## A function of the batch's number that gives the places of its cells: all n
@@ -171,21 +177,33 @@ setClass("ResponseNet", contains = "FoundationModel")
 }
 
 ## Steps of a net, which is changed in place: `batch` gives the inputs of step
-## i, from 0. With `look`, a loss asked for `every` so many steps, the weights
-## are in the end those of its smallest value.
+## i, from 0. At 20 moments the losses since the one before are noted, and with
+## `look`, a number of the whole, the weights are in the end those of its
+## smallest value. A moment ends a `round` of steps; `share` of the steps have
+## each loss.
 .trainNet <- function(net, steps, batch, optimizer, settings, job, look = NULL,
-    every = steps) {
+    round = 1, share = 1) {
     optimizer <- c(list(optimizer = "adam", clip = 0, schedule = "constant"),
         optimizer)
     .engineBegin(net, "train", optimizer, settings, key = job$key)
     file <- tempfile("net-", fileext = ".safetensors")
     on.exit(unlink(file))
+    bar <- .progressStart(paste0("Training ", net@state$layout, " "), steps,
+        isTRUE(job$verbose))
+    on.exit(.progressDone(bar), add = TRUE)
+    every <- round * max(1, steps %/% round %/% 20)
     best <- Inf
+    since <- list()
+    log <- list()
     for (i in seq_len(steps)) {
-        .engineMicro(net, batch(i - 1))
+        since[[length(since) + 1L]] <- .engineMicro(net, batch(i - 1))$value
         .engineApply(net)
-        if (!is.null(look) && i %% every == 0) {
-            now <- look()
+        .progressTick(bar, i)
+        if (i %% every == 0 || i == steps) {
+            now <- if (is.null(look)) NA_real_ else look()
+            log[[length(log) + 1L]] <- data.frame(step = i,
+                as.list(colMeans(do.call(rbind, since)) / share), mmd = now)
+            since <- list()
             if (is.finite(now) && now < best) {
                 best <- now
                 .engineSave(net, file)
@@ -195,6 +213,8 @@ setClass("ResponseNet", contains = "FoundationModel")
     if (is.finite(best)) {
         .engineLoad(net, file)
     }
+    net@state$history <- do.call(rbind, log)
+    net@state$status <- paste0("trained for ", steps, " steps")
     invisible(net)
 }
 
@@ -206,33 +226,43 @@ setClass("ResponseNet", contains = "FoundationModel")
 
 ## ---- auto-encoders ----------------------------------------------------------
 
-## list(encode, decode): of places of cells, as treated or not; of codes.
+## Trained on the cells that may be looked at.
 .fitAutoencoder <- function(d, a, s, job) {
     fit <- a$fit
-    cells <- function(at) t(as.matrix(d$x[at, , drop = FALSE]))
-    told <- function(inputs, treated) {
-        if (s$conditional) c(inputs, list(condition = treated)) else inputs
-    }
-    net <- .responseEngine("autoencoder", list(
+    net <- .responseEngine("ScGenModel", "autoencoder", list(
         model = if (s$conditional) "cae" else "scgen", input_dim = ncol(d$x),
         latent_dim = s$code, hidden_units = as.list(s$hidden), beta = s$beta,
         n_conditions = 2L
-    ), job)
+    ), d, a, job)
     pick <- .batchesOf(length(fit), s$batchSize, job$key, 1e7)
     .trainNet(net, s$steps, function(i) {
         at <- fit[pick(i)]
-        told(list(x = cells(at)), as.integer(d$treated[at]))
+        .toldCondition(net, list(x = t(as.matrix(d$x[at, , drop = FALSE]))),
+            as.integer(d$treated[at]))
     }, list(lr = s$lr, beta1 = 0.9, beta2 = 0.999, weightDecay = s$weightDecay),
     list(), job)
-    list(
-        encode = function(at) .byCells(at, function(i) {
-            .engineRun(net, "encode",
-                told(list(x = cells(i)), as.integer(d$treated[i])))$code
-        }),
-        decode = function(code, treated = rep(1L, ncol(code))) {
-            .engineRun(net, "decode", told(list(code = code), treated))$x
-        }
-    )
+}
+
+.toldCondition <- function(net, inputs, treated) {
+    if (identical(net@config$model, "cae")) {
+        inputs$condition <- as.integer(treated)
+    }
+    inputs
+}
+
+## x: cells x genes, sparse. code x cells.
+.encodeCells <- function(net, x, treated) {
+    treated <- rep(treated, length.out = nrow(x))
+    .byCells(seq_len(nrow(x)), function(i) {
+        .engineRun(net, "encode", .toldCondition(net,
+            list(x = t(as.matrix(x[i, , drop = FALSE]))), treated[i]))$code
+    })
+}
+
+## genes x cells
+.decodeCodes <- function(net, code) {
+    .engineRun(net, "decode", .toldCondition(net, list(code = code),
+        rep(1L, ncol(code))))$x
 }
 
 ## Expression (genes x cells) as components (cells x components).
@@ -256,55 +286,80 @@ setClass("ResponseNet", contains = "FoundationModel")
 setMethod(".responseNet", "ScGenParam", function(param, d, a, from, groups,
     job) {
     s <- param@settings
-    coder <- .fitAutoencoder(d, a, s, job)
+    net <- .fitAutoencoder(d, a, s, job)
     from <- which(from & d$group %in% groups)
-    shift <- if (s$conditional) 0 else .codeShift(coder$encode(from),
+    net@state$shift <- if (s$conditional) rep(0, s$code) else .codeShift(
+        .encodeCells(net, d$x[from, , drop = FALSE], d$treated[from]),
         d$treated[from], d$group[from], s$balance)
-    function(X, at) {
-        .asComponents(.byCells(at, function(i) {
-            coder$decode(coder$encode(i) + shift)
-        }), a)
-    }
+    net
 })
 
 setMethod(".responseNet", "CellOTParam", function(param, d, a, from, groups,
     job) {
     s <- param@settings
     from <- which(from)
-    space <- .transportSpace(s, d, a, job)
-    z <- space$into(from)
-    centre <- rowMeans(z)
-    scale <- sqrt(mean((z - centre)^2))
-    z <- (z - centre) / scale
-    source <- .keepSome(z[, !d$treated[from], drop = FALSE], job$key, 37L)
-    target <- .keepSome(z[, d$treated[from], drop = FALSE], job$key, 38L)
-    kept <- list(source = source$kept, target = target$kept)
-    source <- source$learn
-    target <- target$learn
-    net <- .responseEngine("cellot", list(input_dim = nrow(z),
+    coder <- if (s$space == "codes") .fitAutoencoder(d, a, s$scgen@settings,
+        job)
+    z <- .intoSpace(s$space, coder, a$scores[from, , drop = FALSE],
+        d$x[from, , drop = FALSE], d$treated[from])
+    net <- .responseEngine("CellOTModel", "cellot", list(input_dim = nrow(z),
         hidden_units = as.list(s$hidden),
         activation = if (s$leaky) "LeakyReLU" else "ReLU",
         softplus_W_kernels = s$softplus,
-        kernel_init_fxn = list(a = 0, b = s$widest)), job)
-    one <- .batchesOf(ncol(source), s$batchSize, job$key, 2e7)
-    other <- .batchesOf(ncol(target), s$batchSize, job$key, 3e7)
+        kernel_init_fxn = list(a = 0, b = s$widest)), d, a, job)
+    net@state$space <- s$space
+    net@state$coder <- coder
+    net@state$shift <- rowMeans(z)
+    net@state$scale <- sqrt(mean((z - rowMeans(z))^2))
+    z <- (z - net@state$shift) / net@state$scale
+    .trainTransport(net, z[, !d$treated[from], drop = FALSE],
+        z[, d$treated[from], drop = FALSE], s, job)
+})
+
+## source, target: values x cells, scaled.
+.trainTransport <- function(net, source, target, s, job) {
+    source <- .keepSome(source, job$key, 37L)
+    target <- .keepSome(target, job$key, 38L)
+    one <- .batchesOf(ncol(source$learn), s$batchSize, job$key, 2e7)
+    other <- .batchesOf(ncol(target$learn), s$batchSize, job$key, 3e7)
     round <- s$innerSteps + 1
-    carry <- function(x) .engineRun(net, "transport", list(x = x))$x
     .trainNet(net, s$steps * round, function(i) {
-        list(source = source[, one(i), drop = FALSE],
-            target = target[, other(i %/% round), drop = FALSE])
+        list(source = source$learn[, one(i), drop = FALSE],
+            target = target$learn[, other(i %/% round), drop = FALSE])
     }, list(lr = s$lr, beta1 = 0.5, beta2 = 0.9, weightDecay = 0),
     list(innerSteps = s$innerSteps, penalty = s$penalty), job,
     look = function() {
-        mean(.cellDistances(t(carry(kept$source)), t(kept$target), job$key,
-            0L)$mmd)
-    }, every = round * max(1, s$steps %/% 20))
-    function(X, at) {
-        space$back(.byCells(at, function(i) {
-            carry((space$into(i) - centre) / scale)
-        }) * scale + centre)
-    }
-})
+        mean(.cellDistances(t(.carried(net, source$kept)), t(target$kept),
+            job$key, 0L)$mmd)
+    }, round = round, share = c(round - 1, round - 1, 1) / round)
+}
+
+.carried <- function(net, x) .engineRun(net, "transport", list(x = x))$x
+
+## Untreated cells as treated ones, in components: X (cells x components), x
+## (cells x genes, sparse).
+.moveByNet <- function(net, X, x) {
+    s <- net@state
+    parts <- .byCells(seq_len(nrow(X)), function(i) {
+        x <- x[i, , drop = FALSE]
+        t(if (methods::is(net, "ScGenModel")) {
+            .asComponents(.decodeCodes(net, .encodeCells(net, x, 0L) + s$shift),
+                s)
+        } else {
+            z <- .intoSpace(s$space, s$coder, X[i, , drop = FALSE], x, 0L)
+            z <- .carried(net, (z - s$shift) / s$scale) * s$scale + s$shift
+            switch(s$space, components = t(z), genes = .asComponents(z, s),
+                codes = .asComponents(.decodeCodes(s$coder, z), s))
+        })
+    })
+    t(parts)
+}
+
+## What CellOT works on: values x cells.
+.intoSpace <- function(space, coder, X, x, treated) {
+    switch(space, components = t(X), codes = .encodeCells(coder, x, treated),
+        genes = t(as.matrix(x)))
+}
 
 ## A tenth of the columns, 500 at most, for choosing a step, and the others to
 ## learn from: list(learn, kept).
@@ -312,22 +367,4 @@ setMethod(".responseNet", "CellOTParam", function(param, d, a, from, groups,
     kept <- .shuffled(ncol(x), key, use)[seq_len(min(500L,
         max(2L, ncol(x) %/% 10L)))]
     list(learn = x[, -kept, drop = FALSE], kept = x[, kept, drop = FALSE])
-}
-
-## into: of places of cells, values x cells; back: these as components.
-.transportSpace <- function(s, d, a, job) {
-    coder <- if (s$space == "codes") .fitAutoencoder(d, a, s$scgen@settings,
-        job)
-    switch(s$space,
-        components = list(
-            into = function(at) t(a$scores[at, , drop = FALSE]), back = t
-        ),
-        codes = list(into = coder$encode, back = function(code) {
-            .asComponents(coder$decode(code), a)
-        }),
-        genes = list(
-            into = function(at) t(as.matrix(d$x[at, , drop = FALSE])),
-            back = function(x) .asComponents(x, a)
-        )
-    )
 }

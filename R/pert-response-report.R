@@ -30,7 +30,13 @@
     maps <- .responseMaps(d, a, learn, d$learn, job)
     at <- which(!d$treated & d$group %in% groups)
     z <- maps[[chosen]](a$scores[at, , drop = FALSE], at)
-    change <- (z - a$scores[at, , drop = FALSE]) %*% t(a$axes)
+    .movedCells(d, a, at, z, groups)
+}
+
+## The cells `at` whose components are now z: expression, genes that change.
+.movedCells <- function(d, a, at, z, groups) {
+    old <- if (is.null(a$scores)) d$scores else a$scores
+    change <- (z - old[at, , drop = FALSE]) %*% t(a$axes)
     values <- t(pmax(as.matrix(d$x[at, , drop = FALSE]) + change, 0))
     dimnames(values) <- list(d$genes, d$cells[at])
     dimnames(z) <- list(d$cells[at], paste0("PC", seq_len(ncol(z))))

@@ -38,7 +38,8 @@
 #' @param nComponents principal components.
 #' @param method NULL, the default, or one of the above, for the cells moved; of
 #'   several the first moves them and all are tested. Settings of networks are
-#'   given as `list("local shift", CellOTParam(steps = 200), ScGenParam())`.
+#'   given as `list("local shift", CellOTParam(steps = 200), ScGenParam())`. Or a
+#'   model that [trainModel()] made, see [CellOTModel-class].
 #' @param nBoot samples of groups and cells for the verdict's intervals.
 #' @param minCells cells of each condition a group must have to be learnt from.
 #' @param assay.type,symbols,alreadyNormalised,seed,threads as for
@@ -68,19 +69,22 @@ predictResponse <- function(x, condition, ref, level, group = NULL,
     nBoot = 200, assay.type = NULL, symbols = NULL,
     alreadyNormalised = NULL, seed = NULL, ..., threads = NULL) {
     .noDots(..., renamed = c(celltype = "group", control = "ref"))
+    how <- .inputArgs(assay.type, symbols,
+        alreadyNormalised = alreadyNormalised)
+    if (methods::is(method, "ResponseModel")) {
+        return(.responseByModel(x, method, if (!missing(condition)) condition,
+            if (!missing(ref)) ref, if (!missing(level)) level, group, how,
+            nBoot, .newKey(seed)))
+    }
     .given(condition, "condition", "a column of colData(x) or a value per cell")
     .given(ref, "ref", "the value of untreated cells")
     .given(level, "level", "the value of treated cells")
-    job <- list(
-        nTargets = .checkNumber(nTargets, "nTargets", 2, whole = TRUE),
-        nComponents = .checkNumber(nComponents, "nComponents", 1, 1000, TRUE),
-        minCells = .checkNumber(minCells, "minCells", 4, whole = TRUE),
-        nBoot = .checkNumber(nBoot, "nBoot", 2, 1e5, TRUE),
-        key = .newKey(seed), threads = .threads(threads)
-    )
-    job <- c(job, .responseChoice(method))
-    input <- .readCells(x, .inputArgs(assay.type, symbols,
-        alreadyNormalised = alreadyNormalised))
+    job <- c(.checkResponseJob(list(nTargets = nTargets,
+        nComponents = nComponents, minCells = minCells)), list(
+            nBoot = .checkNumber(nBoot, "nBoot", 2, 1e5, TRUE),
+            key = .newKey(seed), threads = .threads(threads)
+        ), .responseChoice(method))
+    input <- .readCells(x, how)
     d <- .responseCells(input, condition, ref, level, group,
         alreadyNormalised, job)
     tested <- .testResponse(d, job)
@@ -106,8 +110,8 @@ setClass("ResponsePrediction", contains = "CausewayReport",
 .responseMethods <- c("identity", "mean shift", "balanced shift",
     "Gaussian transport", "local shift")
 
-## `x` cells x genes, sparse log values; `treated`, `group` per cell; `genes`,
-## `names`; `folds`, see .responseFolds(), and `whole`, what is learnt from at
+## `x` cells x genes, sparse log values (`logged` as given, or libraries scaled
+## to `target`); `treated`, `group` per cell; `genes`, `cells`; `folds`, see .responseFolds(), and `whole`, what is learnt from at
 ## last; each with the columns of x that are the variable genes of its cells.
 .responseCells <- function(input, condition, ref, level, group, logged, job) {
     value <- .cellColumn(input, condition, "condition")
@@ -133,8 +137,9 @@ setClass("ResponsePrediction", contains = "CausewayReport",
     d$folds <- .responseFolds(d, job)
     how <- .valueScale(input, use, logged)
     ## one scale for all folds, from cells that none holds out as truth
-    how$scale <- stats::median(how$total[use[!d$treated]]) /
-        .nonZero(how$total)
+    how$target <- stats::median(how$total[use[!d$treated]])
+    how$scale <- how$target / .nonZero(how$total)
+    d[c("logged", "target")] <- how[c("logged", "target")]
     d <- .responseGenes(d, input, use, how, job)
     x <- .extractValues(input$matrix, d$rows, use, 1 / how$scale[use], 1,
         how$logged, FALSE)
