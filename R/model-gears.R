@@ -35,10 +35,13 @@
 #'   by the error on the 20 genes that differ most; 0: the last one is taken.
 #' @param maxCells most cells of a perturbation, and of the control, that are
 #'   trained on; published: Inf.
-#' @param geneEmbedding NULL, or a matrix with genes as rows that stands in
-#'   place of learnt gene vectors and of the graph of co-expression, as
-#'   [embedGenes()] gives of scGPT, CellFM or others. Genes that it lacks get
-#'   its mean.
+#' @param geneEmbedding NULL, or what stands in place of learnt gene vectors and
+#'   of the graph of co-expression: a matrix with genes as rows, as [embedGenes()]
+#'   gives; a model that it takes (scGPT, CellFM, KCellFM), whose gene vectors
+#'   are read; or, as CellFM and KCellFM publish it, vectors of the genes in
+#'   every control cell, an array control cells x genes x width with names of
+#'   cells and genes, of all or of some of the control cells. Genes that it lacks
+#'   get its mean.
 #' @param object a `GEARSParam`.
 #' @return An object of class `GEARSParam`.
 #' @section Errors: a value out of range; an embedding that is no matrix.
@@ -71,9 +74,35 @@ GEARSParam <- function(hiddenSize = 64, geneLayers = 1, goLayers = 1,
     s$valid <- .checkNumber(valid, "valid", 0, 0.9)
     s$maxCells <- if (identical(maxCells, Inf)) Inf else
         .checkNumber(maxCells, "maxCells", 2, whole = TRUE)
-    s["geneEmbedding"] <- list(if (!is.null(geneEmbedding))
-        .sideEmbedding(geneEmbedding, "geneEmbedding"))
+    s["geneEmbedding"] <- list(.otherVectors(geneEmbedding))
     new("GEARSParam", settings = s)
+}
+
+## What may be given as geneEmbedding.
+.otherVectors <- function(x) {
+    if (is.null(x)) {
+        return(NULL)
+    }
+    if (methods::is(x, "FoundationModel")) {
+        .alive(x)
+        if (!methods::existsMethod("embedGenes", c("ANY", class(x)))) {
+            .stopArgument("geneEmbedding", "is a ", class(x)[[1L]], ", which ",
+                "has no gene vectors; a model of scGPT, CellFM or KCellFM has.")
+        }
+        return(x)
+    }
+    if (!is.array(x) || length(dim(x)) != 3L) {
+        return(.sideEmbedding(x, "geneEmbedding"))
+    }
+    names <- dimnames(x)
+    if (!is.numeric(x) || is.null(names[[1L]]) || is.null(names[[2L]]) ||
+        anyDuplicated(names[[1L]]) || any(dim(x) < 1L) || anyNA(x) ||
+        any(is.infinite(range(x)))) {
+        .stopArgument("geneEmbedding", "must have finite numbers, control ",
+            "cells x genes x width, with the names of the cells and of the ",
+            "genes, each cell once.")
+    }
+    x
 }
 
 #' @rdname GEARSParam
@@ -86,8 +115,15 @@ setClass("GEARSParam", contains = "CausewayParam")
 setMethod("show", "GEARSParam", function(object) {
     s <- object@settings
     cat("GEARSParam: width ", s$hiddenSize, ", ", s$epochs, " epochs",
-        if (s$uncertainty) ", uncertainty", if (!is.null(s$geneEmbedding))
-            paste0(", embeddings of ", .count(nrow(s$geneEmbedding), "gene")),
+        if (s$uncertainty) ", uncertainty",
+        if (methods::is(s$geneEmbedding, "FoundationModel")) {
+            paste0(", embeddings of a ", class(s$geneEmbedding)[[1L]])
+        } else if (is.matrix(s$geneEmbedding)) {
+            paste0(", embeddings of ", .count(nrow(s$geneEmbedding), "gene"))
+        } else if (!is.null(s$geneEmbedding)) {
+            paste0(", embeddings of ", .count(ncol(s$geneEmbedding), "gene"),
+                " in ", .count(nrow(s$geneEmbedding), "control cell"))
+        },
         "\n", sep = "")
 })
 
@@ -101,7 +137,9 @@ setMethod("show", "GEARSParam", function(object) {
 #'
 #' @section The folder: [saveModel()] writes `config.json`, the graphs
 #'   (`coexpression.csv`, `go.csv`: `target` and `source` counted from 0,
-#'   `weight`) and `model.safetensors`. A published checkpoint (`model.pt`, and
+#'   `weight`) and `model.safetensors`; of a model of other vectors these too
+#'   (`embedding.csv`; of control cells' own `control.safetensors` and
+#'   `vectors.safetensors`, of 64 cells at most). A published checkpoint (`model.pt`, and
 #'   `config.pkl` with the graphs; nothing in either is run) names neither genes
 #'   nor perturbations: put `genes.txt` and `perturbations.txt` beside it, a
 #'   name per line in the order of its tables. Without a graph predictions are
@@ -150,15 +188,17 @@ setMethod("trainingHistory", "GEARSModel", function(model, ...) {
     model <- .encoderModel("GEARSModel", "gears", config, key, threads,
         "GEARS")
     for (name in c("readouts", "vocab", "coexpression", "go", "reference",
-        "embedding", "screen", "meanDelta")) {
+        "embedding", "own", "screen", "meanDelta")) {
         assign(name, g[[name]], envir = model@state)
     }
     ends <- function(t) matrix(as.integer(rbind(t$target, t$source)), 2L)
     .engineBind(model, c(list(reference = as.numeric(g$reference)),
-        if (config$external_embedding > 0)
-            list(geneEmbedding = t(g$embedding)) else
+        if (!is.null(g$embedding)) {
+            list(geneEmbedding = t(g$embedding))
+        } else if (is.null(g$own)) {
             list(coexpression = ends(g$coexpression),
-                coexpressionWeight = as.numeric(g$coexpression$weight)),
+                coexpressionWeight = as.numeric(g$coexpression$weight))
+        },
         list(go = ends(g$go), goWeight = as.numeric(g$go$weight))
     ))
     model
@@ -167,7 +207,8 @@ setMethod("trainingHistory", "GEARSModel", function(model, ...) {
 ## ---- folder ----------------------------------------------------------------
 
 .gearsFiles <- c("config.json", "coexpression.csv", "go.csv",
-    "embedding.csv", "model.safetensors")
+    "embedding.csv", "control.safetensors", "vectors.safetensors",
+    "model.safetensors")
 
 #' @rdname saveModel
 #' @export
@@ -195,6 +236,12 @@ setMethod("saveModel", "GEARSModel", function(model, dir, overwrite = FALSE,
         if (!is.null(s$embedding)) {
             .writeCsv(as.data.frame(s$embedding),
                 file.path(part, "embedding.csv"))
+        }
+        if (!is.null(s$own)) {
+            .writeSafetensor(file.path(part, "control.safetensors"), "values",
+                s$own$values)
+            .writeSafetensor(file.path(part, "vectors.safetensors"), "vectors",
+                s$own$vectors)
         }
         .engineSave(model, file.path(part, "model.safetensors"))
     })
@@ -281,9 +328,12 @@ setMethod("saveModel", "GEARSModel", function(model, dir, overwrite = FALSE,
     }
     G <- config$num_genes
     embedding <- file.path(path, "embedding.csv")
-    if (config$external_embedding > 0 && !file.exists(embedding)) {
+    own <- .gearsOwn(path, config)
+    if (config$external_embedding > 0 && is.null(own) &&
+        !file.exists(embedding)) {
         .stopArgument("path", "is \"", path, "\", a model of another model's ",
-            "gene embeddings without embedding.csv, which has them.")
+            "gene embeddings without embedding.csv (or control.safetensors ",
+            "and vectors.safetensors), which has them.")
     }
     screen <- said$screen
     readouts <- names("genes", said$genes, G)
@@ -295,7 +345,7 @@ setMethod("saveModel", "GEARSModel", function(model, dir, overwrite = FALSE,
         reference = if (is.null(said$reference)) numeric(G) else said$reference,
         meanDelta = if (is.null(said$meanDelta)) numeric(G) else said$meanDelta,
         embedding = if (file.exists(embedding))
-            as.matrix(utils::read.csv(embedding)),
+            as.matrix(utils::read.csv(embedding)), own = own,
         screen = list(names = as.character(unlist(screen$names)),
             perts = stats::setNames(strsplit(as.character(unlist(
                 screen$perts)), "+", fixed = TRUE),
@@ -305,6 +355,26 @@ setMethod("saveModel", "GEARSModel", function(model, dir, overwrite = FALSE,
             known = as.character(unlist(screen$known))),
         notes = notes
     )
+}
+
+## Control cells with embeddings of their own, or NULL.
+.gearsOwn <- function(path, config) {
+    file <- file.path(path, c("control.safetensors", "vectors.safetensors"))
+    if (!all(file.exists(file))) {
+        return(NULL)
+    }
+    read <- function(file, name) {
+        t <- .readSafetensor(file, name)
+        .fromRowMajor(t$values, as.integer(unlist(t$shape)))
+    }
+    own <- list(values = read(file[[1L]], "values"),
+        vectors = read(file[[2L]], "vectors"))
+    if (!identical(dim(own$vectors), c(as.integer(config$external_embedding),
+        dim(own$values))) || nrow(own$values) != config$num_genes) {
+        .stopArgument("path", "is \"", path, "\", whose ",
+            "vectors.safetensors are of another shape than its weights want.")
+    }
+    own
 }
 
 ## The graphs of a published config.pkl, or NULL.

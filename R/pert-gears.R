@@ -102,7 +102,7 @@ setMethod("trainModel", c("ANY", "GEARSParam"), function(x, model,
     list(values = .extractValues(input$matrix, rows, at, 1 / how$scale[at], 1,
         how$logged, FALSE), of = plan$of[at], batch = plan$batch[at],
         perts = lapply(plan$perts, toupper), names = names(plan$perts),
-        readouts = input$labels[rows], go = go
+        readouts = input$labels[rows], go = go, cells = input$cells[at]
     )
 }
 
@@ -125,77 +125,23 @@ setMethod("trainModel", c("ANY", "GEARSParam"), function(x, model,
     }), use.names = FALSE)
 }
 
-## For every cell a control cell of its batch; control cells stand for
-## themselves.
-.gearsPairs <- function(of, batch, cells, key) {
-    control <- which(of == 0L)
+## For every cell a control cell of its batch (of those in `control`); control
+## cells stand for themselves.
+.gearsPairs <- function(of, batch, cells, key, control = which(of == 0L)) {
     own <- split(control, batch[control])
     out <- cells
     mixed <- .shuffled(length(cells), key, 71L)
     for (i in seq_along(cells)) {
         if (of[[cells[[i]]]] > 0L) {
             from <- own[[as.character(batch[[cells[[i]]]])]]
+            if (is.null(from)) {
+                .stopArgument("geneEmbedding", "has no control cell of the ",
+                    "batch of ", .count(sum(batch == batch[[cells[[i]]]]),
+                        "cell"), ".")
+            }
             out[[i]] <- from[[(mixed[[i]] - 1L) %% length(from) + 1L]]
         }
     }
-    out
-}
-
-## ---- graphs ----------------------------------------------------------------
-
-## Of links (i: target, j: source, from 1; x) the strongest `most` of each
-## target.
-.topLinks <- function(i, j, x, most) {
-    order <- order(i, -x, j)
-    i <- i[order]
-    first <- !duplicated(i)
-    place <- seq_along(i) - cummax(ifelse(first, seq_along(i), 0L))
-    keep <- order[place < most]
-    data.frame(target = as.integer(i[place < most] - 1L),
-        source = as.integer(j[keep] - 1L), weight = x[keep])
-}
-
-.coexpressionLinks <- function(values, s, threads, most = 5000L) {
-    n <- ncol(values)
-    at <- if (n > most) round(seq(1, n, length.out = most)) else seq_len(n)
-    z <- t(as.matrix(values[, at, drop = FALSE]))
-    z <- z - rep(colMeans(z), each = nrow(z))
-    norm <- sqrt(colSums(z^2))
-    z <- z / rep(ifelse(norm > 1e-8, norm, Inf), each = nrow(z))
-    r <- abs(.product(z, z, threads))
-    diag(r) <- 1
-    keep <- which(r > s$threshold, arr.ind = TRUE)
-    .topLinks(keep[, 2L], keep[, 1L], r[keep], s$neighbours + 1L)
-}
-
-## Jaccard of sets of terms.
-.termLinks <- function(go, genes, s) {
-    go <- go[go$gene %in% genes, ]
-    if (is.null(go) || !nrow(go)) {
-        return(.noLinks())
-    }
-    terms <- unique(go$term)
-    f <- .edgeMatrix(data.frame(from = go$gene, to = go$term), genes, terms)
-    both <- methods::as(methods::as(Matrix::tcrossprod(f), "generalMatrix"),
-        "TsparseMatrix")
-    n <- Matrix::rowSums(f)
-    i <- both@i + 1L
-    j <- both@j + 1L
-    x <- both@x / (n[i] + n[j] - both@x)
-    keep <- x > s$overlap
-    .topLinks(i[keep], j[keep], x[keep], s$neighbours + 1L)
-}
-
-## Rows of an embedding for the readouts; the mean where there is none.
-.readoutVectors <- function(embedding, readouts) {
-    at <- match(toupper(readouts), rownames(embedding))
-    if (all(is.na(at))) {
-        .stopArgument("geneEmbedding", "has none of the screen's genes: its ",
-            "are like ", .some(rownames(embedding), 3L), ".")
-    }
-    out <- embedding[at, , drop = FALSE]
-    out[is.na(at), ] <- rep(colMeans(embedding), each = sum(is.na(at)))
-    rownames(out) <- NULL
     out
 }
 
@@ -210,11 +156,18 @@ setMethod("trainModel", c("ANY", "GEARSParam"), function(x, model,
 
 ## A model trained on the perturbations `train`, the epoch chosen by `valid`.
 .gearsFit <- function(d, s, key, threads, train, valid, verbose) {
-    cells <- .thinned(ifelse(d$of %in% c(0L, train), d$of, NA), s$maxCells)
+    own <- if (is.array(s$geneEmbedding) && !is.matrix(s$geneEmbedding))
+        .vectorsOfCells(s$geneEmbedding, d)
+    has <- if (is.null(own)) which(d$of == 0L) else own$has
+    cells <- .thinned(ifelse(d$of %in% train | seq_along(d$of) %in% has, d$of,
+        NA), s$maxCells)
     control <- .moments(d$values[, d$of == 0L, drop = FALSE])
     vocab <- unique(c(unlist(d$perts), toupper(d$readouts)))
     alone <- c(0L, train[lengths(d$perts[train]) == 1L])
-    external <- if (is.null(s$geneEmbedding)) 0L else ncol(s$geneEmbedding)
+    vectors <- if (is.null(own) && !is.null(s$geneEmbedding))
+        .readoutVectors(s$geneEmbedding, d$readouts)
+    external <- if (!is.null(own)) own$width else if (is.null(vectors)) 0L else
+        ncol(vectors)
     means <- vapply(train, function(p) {
         Matrix::rowMeans(d$values[, d$of == p, drop = FALSE])
     }, control$mean)
@@ -222,7 +175,7 @@ setMethod("trainModel", c("ANY", "GEARSParam"), function(x, model,
         coexpression = if (external) .noLinks() else .coexpressionLinks(
             d$values[, d$of %in% alone, drop = FALSE], s, threads),
         go = .termLinks(d$go, vocab, s),
-        embedding = if (external) .readoutVectors(s$geneEmbedding, d$readouts),
+        embedding = vectors, own = if (!is.null(own)) .cellsWithVectors(own, d),
         meanDelta = rowMeans(means) - control$mean,
         screen = list(perts = d$perts[train], names = d$names[train],
             sd = sqrt(pmax(control$var, stats::quantile(control$var[
@@ -237,10 +190,18 @@ setMethod("trainModel", c("ANY", "GEARSParam"), function(x, model,
     kept <- matrix(1L, length(d$readouts), length(d$perts) + 1L)
     kept[, train + 1L] <- as.integer(means != 0)
     job <- list(d = d, cells = cells, kept = kept,
-        control = .gearsPairs(d$of, d$batch, cells, key),
+        control = .gearsPairs(d$of, d$batch, cells, key, has), own = own,
         index = .gearsIndex(c(list(character()), d$perts), vocab),
         valid = .gearsTargets(d, valid, control))
     .gearsRun(model, job, s, key, verbose)
+}
+
+## Control cells, at most 64, on which a model of cells' own embeddings predicts:
+## values readouts x cells, vectors width x readouts x cells.
+.cellsWithVectors <- function(own, d, most = 64L) {
+    at <- own$has[.thinned(rep(1L, length(own$has)), most)]
+    list(values = as.matrix(d$values[, at, drop = FALSE]),
+        vectors = own$vectors(at))
 }
 
 ## Rows of the table, most x sets, -1: none.
@@ -307,6 +268,7 @@ setMethod("trainModel", c("ANY", "GEARSParam"), function(x, model,
     cell <- job$cells[at]
     p <- job$d$of[cell]
     list(control = job$d$values[, job$control[at], drop = FALSE],
+        embedding = if (!is.null(job$own)) job$own$vectors(job$control[at]),
         truth = job$d$values[, cell, drop = FALSE],
         perturbed = job$index[, p + 1L, drop = FALSE],
         condition = as.integer(p), kept = job$kept[, p + 1L, drop = FALSE])
@@ -333,6 +295,15 @@ setMethod("trainModel", c("ANY", "GEARSParam"), function(x, model,
     delta <- matrix(s$meanDelta, G, length(sets))
     certain <- rep(NA_real_, length(sets))
     there <- which(vapply(sets, function(g) all(g %in% s$vocab), NA))
+    if (!is.null(s$own)) {
+        for (i in there) {
+            told <- .deltaOfCells(model, sets[i])
+            delta[, i] <- told$delta
+            certain[[i]] <- told$certain
+        }
+        return(list(delta = delta, certain = certain,
+            there = seq_along(sets) %in% there))
+    }
     every <- isTRUE(model@config$every_cell)
     ## published: of 300 cells one is informed by co-expression
     weight <- if (every) 1 else c(1, 299) / 300
@@ -354,6 +325,18 @@ setMethod("trainModel", c("ANY", "GEARSParam"), function(x, model,
         }
     }
     list(delta = delta, certain = certain, there = seq_along(sets) %in% there)
+}
+
+## The same of a model of cells' own embeddings, for one set: means over cells.
+.deltaOfCells <- function(model, set) {
+    own <- model@state$own
+    n <- ncol(own$values)
+    out <- .engineRun(model, "predict", list(control = own$values,
+        embedding = own$vectors, perturbed = .gearsIndex(rep(set, n),
+            model@state$vocab)))
+    list(delta = rowMeans(matrix(out$expression, ncol = n) - own$values),
+        certain = if (is.null(out$logVariance)) NA_real_ else
+            exp(-mean(out$logVariance)))
 }
 
 .predictGEARS <- function(model, perturbations) {

@@ -62,7 +62,7 @@ scored <- function(predictions, e, at, base, truth = NULL) {
 ## dealt to other genes.
 knownOf <- function(s, shuffle = FALSE) {
     e <- s$effects
-    k <- inside(".sideOf")(s$side, e$controls, e$readouts, e$sd, e$mean,
+    k <- inside(".sideOf")(s$side, e$controls, e$readouts, e$sd, e$trainMean,
         s$genes, s$genes)
     if (shuffle) {
         p <- sample(length(s$genes))
@@ -371,10 +371,21 @@ if ("size" %in% parts) {
         to = sprintf("G%05d", sample(genes, 2e4, TRUE)), weight = 1)
     label[sample(cells, cells %/% 20L)] <- "control"
     gc(reset = TRUE)
+    resident <- function(what) {
+        line <- grep(what, readLines("/proc/self/status"), value = TRUE)
+        as.numeric(gsub("[^0-9]", "", line)) / 2^20
+    }
+    before <- resident("VmRSS")
+    if (!is.na(option("profile", NA))) Rprof(option("profile", NA), 0.1)
     time <- system.time(fit <- fitPerturbation(m, label, network = net,
         seed = 1, threads = 2))
-    peak <- grep("VmHWM", readLines("/proc/self/status"), value = TRUE)
-    cat("seconds", time[["elapsed"]], "processor", time[["user.self"]], peak,
-        "\n")
+    Rprof(NULL)
+    processor <- sum(time[c("user.self", "sys.self")])
+    cat("seconds", time[["elapsed"]], "processor", processor, "GB before",
+        before, "at the peak", resident("VmHWM"), "\n")
     print(fit@verdict$text)
+    cat(format(Sys.Date()), cells, genes, perts, processor, processor / 2,
+        round(before, 2), round(resident("VmHWM"), 2), sep = ",", "\n",
+        file = file.path(bench, "results", "perturbation_size.csv"),
+        append = TRUE)
 }

@@ -2,27 +2,6 @@
 
 gearsSmall <- GEARSParam(hiddenSize = 8, epochs = 2)
 
-test_that("links are the strongest of each target", {
-    go <- data.frame(gene = c("A", "A", "B", "B", "C", "D"),
-        term = c("s", "t", "s", "t", "s", "u"))
-    s <- list(overlap = 0.1, neighbours = 1, threshold = 0.5)
-    links <- .termLinks(go, c("A", "B", "C", "D", "E"), s)
-    expect_equal(links$target, c(0, 0, 1, 1, 2, 2, 3))
-    expect_equal(links$weight[links$target == 2 & links$source == 2], 1)
-    expect_equal(links$weight[links$target == 2 & links$source == 0], 0.5)
-    expect_equal(links$source[links$target == 0], c(0, 1))
-    set.seed(1)
-    z <- matrix(rnorm(40), 2)
-    v <- rbind(z[1, ], z[1, ] + 0.1 * z[2, ], -z[1, ], z[2, ], 1)
-    r <- suppressWarnings(abs(cor(t(v))))
-    links <- .coexpressionLinks(v, list(threshold = 0.4, neighbours = 4), 1L)
-    got <- matrix(0, 5, 5)
-    got[cbind(links$target, links$source) + 1] <- links$weight
-    r[5, ] <- r[, 5] <- 0
-    diag(r) <- 1
-    expect_equal(got, unname(r * (r > 0.4)), tolerance = 1e-6)
-})
-
 test_that("it learns what was measured, and its best epoch is kept", {
     x <- pertScreen()
     run <- function(epochs, ...) {
@@ -61,26 +40,6 @@ test_that("unseen genes are flagged", {
     expect_match(t$flag[3:4], "mean effect", all = TRUE)
     expect_equal(unname(p@delta[, 3L]), model@state$meanDelta)
     expect_true(is.na(verdict(p)$holds))
-})
-
-test_that("embeddings stand in place of what is learnt", {
-    x <- pertScreen()
-    set.seed(1)
-    e <- matrix(rnorm(nrow(x) * 5), nrow(x), dimnames = list(rownames(x), NULL))
-    model <- trainModel(x, GEARSParam(hiddenSize = 8, epochs = 1,
-        geneEmbedding = e[-1, ], uncertainty = TRUE), "perturbation", seed = 1,
-        verbose = FALSE)
-    expect_identical(model@config$external_embedding, 5L)
-    p <- predictPerturbation(model, "FAC01")
-    expect_true(all(is.finite(p@delta)))
-    expect_gt(as.data.frame(p)$certain, 0)
-    dir <- file.path(withr::local_tempdir(), "gears")
-    saveModel(model, dir)
-    expect_equal(predictPerturbation(loadModel(dir, verbose = FALSE),
-        "FAC01")@delta, p@delta, tolerance = 1e-6)
-    rownames(e) <- paste0("other", seq_len(nrow(e)))
-    expect_error(trainModel(x, GEARSParam(geneEmbedding = e), "perturbation",
-        verbose = FALSE), "none of the screen's genes")
 })
 
 test_that("it is scored beside the baselines, on cells no test has seen", {

@@ -59,7 +59,6 @@ cw_status cw_gears_batch_read(cw_gears *m, cw_inputs *in, cw_gears_batch *b)
                            (long long)(i / b->most + 1), (long long)c->perturbations);
     cw_gears_release(&m->model);
     /* the published edges number the genes of the batch's first cell, and other cells have loops only */
-    b->near_blocks = c->every_cell ? b->cells : 1;
     if (!c->external)
         m->coexpression = read_graph(in, "coexpression", "coexpressionWeight", c->genes * (c->every_cell ? 1 : b->cells),
                                      c->genes);
@@ -72,19 +71,21 @@ cw_status cw_gears_batch_read(cw_gears *m, cw_inputs *in, cw_gears_batch *b)
 
 /* ReLU between the convolutions, none after the last. */
 static cw_tensor *convolve(cw_tape *t, cw_tensor *x, const cw_graph_store *g, const cw_layer_linear *layer, int64_t layers,
-                           int64_t blocks, const char *name, const cw_observer *observer)
+                           const char *name, const cw_observer *observer)
 {
     char full[64];
     for (int64_t i = 0; i < layers && x; i++) {
-        x = cw_layer_graph(t, g, i ? cw_apply(t, x, relu) : x, layer[i].w, layer[i].b, blocks);
+        x = cw_layer_graph(t, g, i ? cw_apply(t, x, relu) : x, layer[i].w, layer[i].b, 1);
         snprintf(full, sizeof full, "%s%d", name, (int)i);
         cw_observe(observer, t, full, x);
     }
     return x;
 }
 
-/* What the perturbations of each cell add to all of its genes, (cells genes, d); NULL where no cell has any. */
-static cw_tensor *perturb(const cw_gears *m, cw_tape *t, const cw_gears_batch *b, const cw_observer *observer)
+/* What the perturbations of a cell add to all of its genes, (rows, d), and the row of every gene of every cell in
+ * to (cells genes), below 0: none; NULL where no cell has any. */
+static cw_tensor *perturb(const cw_gears *m, cw_tape *t, const cw_gears_batch *b, const int32_t **row,
+                          const cw_observer *observer)
 {
     const cw_gears_config *c = &m->config;
     int64_t n = 0, rows = 0;
@@ -105,31 +106,26 @@ static cw_tensor *perturb(const cw_gears *m, cw_tape *t, const cw_gears_batch *b
         for (int64_t e = 0; e < first; e++) which[n++] = which[e];
         start[rows = 2] = n;
     }
-    cw_tensor *x = convolve(t, m->perturbation, m->go, m->similar, c->go_layers, 1, "sim_layers", observer);
+    cw_tensor *x = convolve(t, m->perturbation, m->go, m->similar, c->go_layers, "sim_layers", observer);
     x = cw_segment_sum(t, cw_gather(t, x, which, n), (cw_ragged){rows, start, NULL}, 0);
     x = cw_layer_mlp_forward(t, x, &m->fuse);
     cw_observe(observer, t, "pert_fuse", x);
-    if (!x) return NULL;
-    const int32_t *const index[] = {to};
-    cw_tensor *const tables[] = {x};
-    return cw_gather_sum(t, 1, tables, index, b->cells * c->genes);
+    *row = to;
+    return x;
 }
 
-/* Embedding of every gene of every cell. */
+/* Embedding of every gene, (rows, d): for all cells, rows = genes, where none tells cells apart (norms of copies are
+ * those of one, but for the last digits of their running variance), else of every cell, rows = cells genes. */
 static cw_tensor *base_rows(const cw_gears *m, cw_tape *t, const cw_gears_batch *b, const int32_t *gene,
                             const cw_observer *observer)
 {
     const cw_gears_config *c = &m->config;
-    int64_t n = b->cells * c->genes;
-    if (c->external) {
-        cw_tensor *e = cw_tape_constant(t, b->embedding, b->shared ? c->genes : n, c->external);
-        e = cw_layer_mlp_forward(t, e, &m->base); /* rows of cells that are the same have the same norms */
-        return e && b->shared ? cw_gather(t, e, gene, n) : e;
-    }
+    int64_t n = (c->external ? b->shared : c->every_cell) ? c->genes : b->cells * c->genes;
+    if (c->external) return cw_layer_mlp_forward(t, cw_tape_constant(t, b->embedding, n, c->external), &m->base);
     cw_tensor *x = cw_layer_norm_forward(t, cw_gather(t, m->gene, gene, n), &m->gene_norm);
     cw_observe(observer, t, "bn_emb", x);
-    cw_tensor *place = convolve(t, cw_gather(t, m->place, gene, n), m->coexpression, m->near, c->gene_layers, b->near_blocks,
-                                "layers_emb_pos", observer);
+    cw_tensor *place = convolve(t, cw_gather(t, m->place, gene, n), m->coexpression, m->near, c->gene_layers, "layers_emb_pos",
+                                observer);
     return cw_layer_mlp_forward(t, cw_add_scaled(t, cw_apply(t, x, relu), place, 0.2f), &m->base);
 }
 
@@ -147,8 +143,13 @@ cw_tensor *cw_gears_forward(const cw_gears *m, cw_tape *t, const cw_gears_batch 
     cw_cap_rows(t, m->perturbation, all, c->perturbations, 1.0f);
     cw_tensor *base = base_rows(m, t, b, gene, observer);
     cw_observe(observer, t, "emb_trans_v2", base);
-    cw_tensor *shift = perturb(m, t, b, observer);
-    if (shift) base = cw_add_scaled(t, base, shift, 1.0f);
+    const int32_t *row = NULL;
+    cw_tensor *shift = perturb(m, t, b, &row, observer);
+    if (!base || t->ctx->status != CW_OK) return NULL;
+    if (cw_rows(base) < n) /* both at once: neither is ever written out for every cell */
+        base = cw_gather_sum(t, shift ? 2 : 1, (cw_tensor *[]){base, shift}, (const int32_t *[]){gene, row}, n);
+    else if (shift)
+        base = cw_add_scaled(t, base, cw_gather(t, shift, row, n), 1.0f);
     cw_tensor *normed = cw_layer_norm_forward(t, base, &m->base_norm);
     cw_observe(observer, t, "bn_pert_base", normed);
     cw_tensor *h = cw_apply(t, normed, relu), *r = cw_layer_mlp_forward(t, h, &m->recover);

@@ -38,7 +38,6 @@ typedef struct cw_gears_batch {
     const int32_t *perturbed;    /* (cells, most): rows of the table, below 0: none */
     const float *embedding;      /* (cells genes, external), or (genes, external) for all cells, or NULL */
     int shared;                  /* 1: the latter */
-    int64_t near_blocks;         /* how often the co-expression graph stands below itself */
 } cw_gears_batch;
 
 extern const cw_model_class cw_gears_class;
