@@ -60,10 +60,11 @@ setClass("GRNPerturbation", contains = "CausewayReport")
 #' @param grn a [PooledGRN-class] that isn't filtered, or per-cell networks,
 #'   which are pooled. Infer it from control cells, or others, but not from the
 #'   perturbed ones.
-#' @param perturbation name of a column of `colData(x)`, or a value per cell:
-#'   the gene perturbed. Compared with TFs in upper case; cells of other labels
-#'   and missing ones are not used.
-#' @param control the label of control cells.
+#' @param perturbation name of a column of `colData(x)`, or a label per cell,
+#'   read as [parsePerturbations()] shows. Cells with one perturbed gene that is
+#'   a TF of the network are used, and control cells.
+#' @param control labels of control cells; NULL: the usual words.
+#' @param sep,guides as for [parsePerturbations()].
 #' @param block NULL, or as `perturbation`: replicates or batches.
 #' @param top highest edges looked at (published: 100), among those of perturbed
 #'   TFs and measured targets, self edges left out.
@@ -114,18 +115,17 @@ setClass("GRNPerturbation", contains = "CausewayReport")
 #'     matched = 10, nPerm = 100, nBoot = 20, seed = 1
 #' )
 #' @export
-evaluatePerturbation <- function(x, grn, perturbation, control,
+evaluatePerturbation <- function(x, grn, perturbation, control = NULL,
     block = NULL, top = 100, minCells = 10, matched = 50,
-    nPerm = 1000, nBoot = 200, effect = c("loss", "gain"),
-    assay.type = NULL, symbols = NULL, alreadyNormalised = NULL, seed = NULL,
-    ..., threads = NULL) {
+    nPerm = 1000, nBoot = 200, effect = c("loss", "gain"), sep = NULL,
+    guides = TRUE, assay.type = NULL, symbols = NULL,
+    alreadyNormalised = NULL, seed = NULL, ..., threads = NULL) {
     .noDots(..., renamed = c(replicate = "block", permutations = "nPerm"))
     .cellsFirst(x, grn)
     .given(grn, "grn", "the network to try, as inferGRN() returns")
     .given(perturbation, "perturbation",
         "a column of colData(x) or a value per cell says what was perturbed"
     )
-    .given(control, "control", "the label of control cells in 'perturbation'")
     job <- list(
         top = .checkNumber(top, "top", 1, whole = TRUE),
         minCells = .checkNumber(minCells, "minCells", 2, whole = TRUE),
@@ -147,7 +147,7 @@ evaluatePerturbation <- function(x, grn, perturbation, control,
     )
     input <- .readCells(x, how)
     job <- c(job, .perturbedCells(input, perturbation, control, block,
-        grn, job$minCells
+        grn, job$minCells, sep, guides
     ))
     job <- c(job, .measuredGenes(input, grn, alreadyNormalised))
     job$edges <- .perturbedEdges(grn, job)
@@ -175,22 +175,22 @@ evaluatePerturbation <- function(x, grn, perturbation, control,
 }
 
 .perturbedCells <- function(input, perturbation, control, block, grn,
-    minCells) {
+    minCells, sep, guides) {
     given <- trimws(.cellColumn(input, perturbation, "perturbation"))
-    label <- toupper(given)
-    .checkText(control, "control")
-    isControl <- which(label == toupper(trimws(control)))
+    tfs <- tfNames(grn)
+    read <- parsePerturbations(given, control, unique(c(tfs, geneNames(grn),
+        input$names, input$symbols)), sep, guides)
+    label <- toupper(read$perturbation[match(given, read$label)])
+    isControl <- which(label == "CONTROL")
     if (length(isControl) < minCells) {
-        .stopArgument("control", "\"", control, "\" labels ",
-            .count(length(isControl), "cell"), ", fewer than minCells = ",
-            minCells, "; the labels are ", .some(unique(given), 8L), "."
+        .stopArgument("control", "labels ", .count(length(isControl), "cell"),
+            ", fewer than minCells = ", minCells, "; the labels are ",
+            .some(unique(given), 8L), "."
         )
     }
-    tfs <- tfNames(grn)
     cells <- lapply(setNames(toupper(tfs), tfs), function(tf) {
         which(label == tf)
     })
-    cells <- cells[toupper(names(cells)) != toupper(trimws(control))]
     count <- lengths(cells)
     if (all(count == 0L)) {
         .stopArgument("perturbation", "has no label that is a TF of the ",

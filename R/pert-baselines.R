@@ -73,8 +73,8 @@
 }
 
 ## All of them over folds; a list of readouts x perturbations, NA where nothing
-## is predicted.
-.crossBaselines <- function(e, side, perts, genes, folds) {
+## is predicted, or of what `use` makes of each: one of them is there at a time.
+.crossBaselines <- function(e, side, perts, genes, folds, use = identity) {
     K <- .averageKernel(side$kernels)
     pairs <- any(lengths(perts) > 1L)
     rows <- list("no change" = function(f) .noChange(e$Y, f$test),
@@ -99,6 +99,6 @@
         for (f in folds) {
             out[, f$test] <- predict(f)
         }
-        out
+        use(out)
     })
 }

@@ -12,6 +12,10 @@
     labels <- parsePerturbations(given, control, measured, sep, guides)
     name <- labels$perturbation[match(trimws(given), labels$label)]
     isControl <- name %in% "control"
+    if (all(is.na(name))) {
+        .stopArgument("perturbation", "is missing for all ",
+            .count(length(name), "cell"), ".")
+    }
     if (!any(isControl)) {
         .stopArgument("control", "finds no control cells among the labels ",
             .some(labels$label, 8L), "; name their label."

@@ -24,7 +24,9 @@
 #' @param ... not used.
 #' @return A [PerturbationEvaluation-class] with the tables `scores`, a row per
 #'   split and method (columns as `baselines` of [fitPerturbation()], and
-#'   `attainable`, the skill of a perfect prediction), `perturbations` (errors
+#'   `attainable`, the skill of a perfect prediction; method `half of the cells`
+#'   is what a replicate reaches: half of a perturbation's cells against one half
+#'   of the control cells predict the others against the other), `perturbations` (errors
 #'   and correlations of the model, a row per perturbation and split),
 #'   `best` (the best baseline of each split, and the model's gain over it with
 #'   its interval) and, with `splits = "gears"`, `published`: its published
@@ -84,7 +86,12 @@ evaluatePerturbationModel <- function(fit, splits = NULL, models = list(),
                 if (is.function(m)) .crossOwnModel(m, s, f) else
                     .crossGEARS(m, s, f, cells, key, threads, verbose)
             }))
-        list(at = at, scores = .scoreAll(p, e, p[["mean perturbed"]], at),
+        scores <- .scoreAll(p, e, p[["mean perturbed"]], at)
+        if (!is.null(e$R1)) {
+            scores[["half of the cells"]] <- .scoreAll(list(e$R1), e,
+                p[["mean perturbed"]], at, e$R2)[[1L]]
+        }
+        list(at = at, scores = scores,
             published = if (published) lapply(p, .judgedProfiles, e = e,
                 at = at))
     })
@@ -186,10 +193,14 @@ setClass("PerturbationEvaluation", contains = "CausewayReport")
                 models), m))], key, nBoot, m))))
     })
     beats <- best$low > 0
+    half <- table[table$method == "half of the cells", ]
     text <- c(sprintf("Better than the best baseline beyond noise in %d of %s.",
         sum(beats, na.rm = TRUE), .count(nrow(best), "split")),
         sprintf("%s: gain over %s %.2f [%.2f, %.2f].", best$split,
             best$baseline, best$gain, best$low, best$high),
+        if (nrow(half)) paste0("What a replicate reaches (half of the cells ",
+            "tell the other half): skill ", paste(sprintf("%.2f (%s)",
+                half$skill, half$split), collapse = ", "), "."),
         if (length(models)) sprintf("%s: %s %s the best baseline, %s: %.2f [%.2f, %.2f].",
             theirs$split, theirs$model, ifelse(theirs$low %in% NA, "against",
                 ifelse(theirs$low > 0, "beats", ifelse(theirs$high < 0,

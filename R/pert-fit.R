@@ -165,6 +165,13 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
     plan <- .perturbationPlan(input, perturbation, control, block,
         job$minCells, sep, guides
     )
+    unseen <- setdiff(toupper(unlist(plan$perts)), toupper(input$labels))
+    if (length(unseen)) {
+        .say(job$verbose, .count(length(unseen), "perturbed gene"), " not ",
+            "among the genes of x (misspelt, or not measured): ",
+            .some(unseen), ". Whether their perturbation worked can't be seen."
+        )
+    }
     if (length(plan$few)) {
         .say(job$verbose, "Left out for having fewer than ", job$minCells,
             " cells: ", .some(plan$few), "."
@@ -229,7 +236,6 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
         spread = single$spread, crossed = single$crossed, key = job$key,
         nBoot = job$nBoot
     )
-    state$effects[c("R1", "R2")] <- NULL
     .report("PerturbationFit", .screenVerdict(single, final, known),
         list(baselines = single$table,
             perturbations = .perturbationTable(e, plan, single),

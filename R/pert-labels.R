@@ -144,16 +144,19 @@ parsePerturbations <- function(labels, control = NULL, genes = NULL,
         out$whole <- known(part)
     }
     base <- if (how$guides) .guideBase(part) else NA
-    inner <- if (is.na(base)) part else base
     if (!is.na(base) && !is.na(known(base))) {
         out$guide <- known(base)
     }
     if (is.null(how$sep) && is.null(out$guide)) {
-        members <- strsplit(inner, "_", fixed = TRUE)[[1L]]
-        control <- .isControlLabel(members, how$control)
-        if (length(members) > 1L && all(nzchar(members)) &&
-            all(control | !is.na(known(members)))) {
-            out$pair <- known(members[!control])
+        ## whole first: the second gene's name may end as a guide does (PAG1)
+        for (inner in c(part, base[!is.na(base)])) {
+            members <- strsplit(inner, "_", fixed = TRUE)[[1L]]
+            control <- .isControlLabel(members, how$control)
+            if (is.null(out$pair) && length(members) > 1L &&
+                all(nzchar(members)) &&
+                all(control | !is.na(known(members)))) {
+                out$pair <- known(members[!control])
+            }
         }
     }
     if (!length(out)) {

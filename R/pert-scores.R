@@ -84,10 +84,10 @@
 
 ## Scores of a list of predictions, where they predict anything.
 .scoreAll <- function(predictions, e, base, at, true = e$T) {
+    all <- identical(as.integer(at), seq_len(ncol(true)))
+    of <- function(m) if (all) m else m[, at, drop = FALSE] # a copy is large
     lapply(predictions, function(p) {
-        .scoreEffects(true[, at, drop = FALSE], p[, at, drop = FALSE],
-            e$se2[, at, drop = FALSE], base[, at, drop = FALSE], e$own[at]
-        )
+        .scoreEffects(of(true), of(p), of(e$se2), of(base), e$own[at])
     })
 }
 

@@ -13,22 +13,25 @@
     folds <- lapply(seq_len(max(fold)), function(k) {
         list(train = at[fold != k], test = at[fold == k])
     })
-    p <- .crossBaselines(e, known, perts, genes, folds)
+    base <- matrix(NA_real_, nrow(e$Y), length(perts))
+    for (f in folds) {
+        base[, f$test] <- .meanPerturbed(e$Y, f$train, f$test)
+    }
+    score <- function(p, true = e$T) .scoreAll(list(p), e, base, at, true)[[1L]]
+    scores <- .crossBaselines(e, known, perts, genes, folds, score)
     cross <- function(side) {
         .crossPredict(data, e, known, perts, genes, folds, job$threads, side,
             side)
     }
     none <- cross(FALSE)
+    scores[["no side information"]] <- score(none$mean)
     full <- if (length(known$kernels) || length(known$direct)) {
+        none <- NULL
         cross(TRUE)
     } else none
-    base <- p[["mean perturbed"]]
-    p[["no side information"]] <- none$mean
-    p[["the model"]] <- full$mean
-    scores <- .scoreAll(p, e, base, at)
+    scores[["the model"]] <- score(full$mean)
     if (!is.null(e$R1)) {
-        scores[["half of the cells"]] <- .scoreAll(list(e$R1), e, base, at,
-            e$R2)[[1L]]
+        scores[["half of the cells"]] <- score(e$R1, e$R2)
     }
     null <- .sideNull(data, perts, genes, at, fold, job)
     out[c("at", "model", "none", "spread")] <- list(at, scores[["the model"]],

@@ -82,7 +82,7 @@ r=../../R tests=../testthat
 if [ -d $r ]; then
   prefixes="input preprocess model grn tau plot report sim util embed annotate cells perturb pert"
   free="AllClasses AllGenerics causeway-package zzz"
-  whole="badinput collect demo-data newcomer parity pipeline threads"
+  whole="badinput collect demo-data newcomer norman-reverse parity pipeline threads"
   names=$(cd $r && ls ./*.R | sed 's|^\./||; s/\.R$//')
   ours=$(printf '%s\n' $names | grep -vxE "$(echo $free | tr ' ' '|')")
   say "R files without a prefix of ($prefixes)" \

@@ -129,7 +129,7 @@ test_that("what can't be compared is refused, with the reason", {
     expect_error(run(s), "'grn' must be a network")
     expect_error(run(label = "gene"), "isn't a column")
     expect_error(run(label = p$label[-1]), "a value per cell")
-    expect_error(run(control = "nobody"), "labels 0 cells")
+    expect_error(run(control = "nobody"), "the label of no cell")
     expect_error(run(label = sub("MYO", "X", p$label)), "no label that is a TF")
     one <- replace(rep("ctrl", ncol(p$x)), 1:2, c("MYOD1", "MYOG"))
     expect_error(run(label = one), "no TF of the network with 10 cells")

@@ -39,7 +39,7 @@ test_that("an argument left out is named with what it is for", {
     expect_error(benchmarkGRN(cells), "'reference' is missing")
     expect_error(evaluatePerturbation(cells), "'grn' is missing")
     expect_error(evaluatePerturbation(cells, grn), "'perturbation' is missing")
-    expect_error(evaluatePerturbation(cells, grn, "g"), "'control' is missing")
+    expect_error(evaluatePerturbation(cells, grn, "g"), "isn't a column")
     expect_error(plotEdge(grn), "'tf' is missing: one of tfNames")
     expect_error(plotEdge(grn, "NOPE", "CKM"), "'tf' has names .* NOPE")
 })

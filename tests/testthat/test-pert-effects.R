@@ -72,6 +72,9 @@ test_that("cells that can't be used are errors that say what to do", {
     x <- pertScreen()
     none <- x[, x$perturbation != "control"]
     expect_error(effectsOf(none), "no control cells")
+    x$perturbation[] <- NA
+    expect_error(effectsOf(x), "missing for all")
+    x <- pertScreen()
     expect_error(effectsOf(x[, x$perturbation == "control"]),
         "no perturbed cells")
     first <- x[, !duplicated(x$perturbation) | x$perturbation == "control"]

@@ -17,6 +17,17 @@ test_that("every split has every method, and own models are scored too", {
         expect_length(intersect(s[[1L]], s[[2L]]), 0L)
     }
     expect_true(all(table(t$split) == length(unique(t$method))))
+    ## a replicate is there, and no baseline
+    half <- t[t$method == "half of the cells", ]
+    expect_true(all(half$rTop > t$rTop[t$method == "mean perturbed"]))
+    expect_true(all(half$skill < 1))
+    e <- fit@state$effects
+    at <- which(lengths(fit@state$perts) == 1L)
+    expect_equal(half$rAll[[1L]], mean(vapply(at, function(p) {
+        k <- setdiff(seq_along(e$sd), e$own[[p]])
+        cor(e$R1[k, p], e$R2[k, p])
+    }, 0)))
+    expect_match(verdict(ev)$text, "What a replicate reaches", all = FALSE)
     best <- as.data.frame(ev, "best")
     expect_identical(best$baseline, c("perfect", "perfect"))
     expect_false(verdict(ev)$holds)

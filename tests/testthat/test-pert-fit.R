@@ -72,3 +72,16 @@ test_that("bad arguments are errors that name them", {
     expect_error(fitPerturbation(x, "perturbation", network = 3), "network")
     expect_error(fitPerturbation(x, "perturbation", colour = 3), "colour")
 })
+
+test_that("a perturbed gene that isn't measured is named", {
+    x <- pertScreen()[-match("FAC01", rownames(pertScreen())), ]
+    said <- character()
+    fit <- withCallingHandlers(fitPerturbation(x, "perturbation", nPerm = 1,
+        nBoot = 0, folds = 2, seed = 1), message = function(m) {
+        said <<- c(said, conditionMessage(m))
+        invokeRestart("muffleMessage")
+    })
+    expect_match(said, "1 perturbed gene not among .*FAC01", all = FALSE)
+    t <- as.data.frame(fit, "perturbations")
+    expect_true(is.na(t$own[t$perturbation == "FAC01"]))
+})

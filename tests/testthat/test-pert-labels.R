@@ -50,3 +50,14 @@ test_that("control labels may be named", {
     out <- parsePerturbations(c("KLF1", "KLF1", NA, ""), genes = genes)
     expect_identical(out$cells, 2L)
 })
+
+test_that("a second gene that ends as a guide does is a gene", {
+    r <- parsePerturbations(c("NT", "STAT1_PAG1", "SIG01_SIG04", "STAT1_g2"),
+        genes = c("STAT1", "PAG1", "SIG01", "SIG04"))
+    expect_identical(r$perturbation[r$kind == "pair"], c("PAG1+STAT1",
+        "SIG01+SIG04"))
+    expect_identical(r$perturbation[r$label == "STAT1_g2"], "STAT1")
+    ## with a guide at the end of a pair, too
+    expect_identical(parsePerturbations(c("NT", "STAT1_SIG04_2"),
+        genes = c("STAT1", "SIG04"))$perturbation[[2L]], "SIG04+STAT1")
+})
