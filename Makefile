@@ -20,7 +20,7 @@ PARITY = $(if $(OBJECTS),installed,gcc)
 DEPS = r-base-core gcc libc6-dev make pkg-config libcjson-dev libopenblas-dev libfftw3-dev r-bioc-rhdf5lib \
   r-bioc-singlecellexperiment r-bioc-summarizedexperiment r-bioc-s4vectors r-bioc-biocgenerics r-bioc-delayedarray r-bioc-biocfilecache \
   r-cran-matrix r-cran-cli r-cran-curl r-cran-ggplot2 r-cran-igraph r-cran-htmltools r-cran-jsonlite r-cran-ggrepel r-bioc-hsmmsinglecell
-DEPS_TEST = ccache clang libclang-rt-14-dev libomp-dev r-cran-testthat r-cran-yaml r-cran-seuratobject r-bioc-multiassayexperiment \
+DEPS_TEST = ccache clang libclang-rt-14-dev libomp-dev r-cran-testthat r-cran-yaml r-cran-seuratobject r-bioc-biocparallel r-bioc-multiassayexperiment \
   r-bioc-genomicranges r-bioc-genomeinfodb r-bioc-iranges r-bioc-biostrings r-bioc-rsamtools r-bioc-rtracklayer r-bioc-hdf5array r-bioc-rhdf5 r-bioc-bioccheck r-cran-knitr r-cran-rmarkdown r-bioc-biocstyle \
   r-cran-commonmark r-cran-xml2 pandoc libopenmpi-dev openmpi-bin
 

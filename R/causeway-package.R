@@ -81,7 +81,8 @@
 #'   but in other last bits; who needs the same bits on several kinds of
 #'   processor sets `OPENBLAS_CORETYPE` (to `Haswell`, say), which turns that
 #'   off as well.
-#' * `mclapply`, `MulticoreParam`: a forked process computes on one thread.
+#' * `mclapply`, `MulticoreParam` ([severalProcesses]): a forked process computes
+#'   on one thread.
 #'   `SnowParam` workers need [loadModel()] of their own: a model can't be sent
 #'   to them, nor saved by `saveRDS()`; use [saveModel()].
 #' * "not identifiable", "not distinguishable" are answers; [verdict()] lists

@@ -2,16 +2,28 @@
 
 ## values(columns): features x these columns; cell i of design$at has the
 ## values of column of[[i]]. -> as .finishContrast().
-.contrastSums <- function(values, columns, of, design) {
+## Blocks of columns may be taken by other processes; their sums are added here,
+## in the order of the blocks.
+.contrastSums <- function(values, columns, of, design, workers = NULL) {
     own <- identical(as.integer(of), seq_along(of)) && columns == length(of)
     by <- if (!own) .designByColumn(of, columns, design)
+    blocks <- .columnBlocks(columns)
+    valuesOf <- .partsAhead(length(blocks), .valuesByBlock(values, blocks),
+        workers
+    )
     sums <- list()
-    for (at in .columnBlocks(columns)) {
+    for (i in seq_along(blocks)) {
+        at <- blocks[[i]]
         part <- if (own) .designAt(design, at) else
             lapply(by, function(m) m[at, , drop = FALSE])
-        sums <- .addContrast(sums, values(at), part)
+        sums <- .addContrast(sums, valuesOf(i), part)
     }
     .finishContrast(sums, design)
+}
+
+.valuesByBlock <- function(values, blocks) {
+    force(list(values, blocks))
+    function(i) values(blocks[[i]])
 }
 
 ## What .designAt() gives of all cells, summed up by column.

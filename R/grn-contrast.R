@@ -75,6 +75,8 @@
 #' @param targets targets per TF and cell for the activity.
 #' @param signed use the signs of edges in the activity? NULL: where known.
 #' @param seed NULL: from R's generator; or a whole number.
+#' @param BPPARAM see [severalProcesses]; the scores of edges are shared among
+#'   workers, by cells.
 #' @param verbose show messages?
 #' @param ... for cells as `x`: without `grn` what [inferGRN()] takes; with it
 #'   `assay.type`, `symbols`, `species`, `alreadyNormalised`. Else not used.
@@ -100,10 +102,15 @@
 setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
     level = NULL, nPerm = 100, top = 500, by = c("edges", "regulators"),
     block = NULL, targets = 50, signed = NULL, seed = NULL, ...,
-    verbose = interactive()) {
+    BPPARAM = NULL, verbose = interactive()) {
     .noDots(..., renamed = c(permutations = "nPerm", sign = "signed"))
     s <- .contrastSettings(x, nPerm, top, by, targets, signed, verbose)
     groups <- .contrastGroups(x@cellData, group, ref, level)
+    if (is(x, "CellGRN") && is(x@factors, "LazyFactors")) {
+        BPPARAM <- NULL
+    }
+    s$workers <- .startWorkers(BPPARAM)
+    on.exit(.stopWorkers(s$workers))
     key <- .newKey(seed)
     design <- .contrastDesign(x@cellData, groups, block, s$nPerm, key)
     networks <- .networkColumns(x, design$at)
@@ -136,7 +143,7 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
     facts <- c(groups[c("level", "ref")], design$facts, s[c("top", "targets")])
     edges <- regulators <- NULL
     if (!is.null(s$tested)) {
-        edges <- .contrastEdges(x, networks, design, s$tested, s$noise)
+        edges <- .contrastEdges(x, networks, design, s)
         facts$edges <- edges$found
     }
     if (!is.null(s$values)) {
@@ -189,15 +196,21 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
         match(edges$Gene2, geneNames(x))))
 }
 
-.contrastEdges <- function(x, networks, design, tested, noise) {
+## Scores of the edges at `at` in the networks `first[part]`.
+.edgeValues <- function(x, first, at) {
+    force(list(x, first, at))
+    function(part) .edgeScores(x, first[part], at)
+}
+
+.contrastEdges <- function(x, networks, design, s) {
+    tested <- s$tested
     edges <- tested$edges
-    sums <- .contrastSums(function(part) {
-        .edgeScores(x, networks$first[part], tested$at)
-    }, length(networks$first), networks$of, design)
+    sums <- .contrastSums(.edgeValues(x, networks$first, tested$at),
+        length(networks$first), networks$of, design, s$workers)
     test <- .contrastTest(sums, design)
     if (methods::is(x, "StateGRN")) {
         edges$sign <- as.integer(sign(x@pooled[tested$at]))
-        test <- .addSlopeNoise(test, noise)
+        test <- .addSlopeNoise(test, s$noise)
     }
     table <- cbind(edges, test$table)
     first <- if (is.null(table$pNoise)) order(table$p, -abs(table$z)) else

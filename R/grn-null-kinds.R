@@ -83,16 +83,24 @@
     fit <- .refitCells(job$x, cells, param, args, job$threads)
     group <- .permutationGroups(group, fit$prepared)
     group$of <- group$of[fit$cells]
-    view <- fit$view
     job$observed <- job$x@scores
-    job$draw <- function(i) {
+    job$draw <- .expressionDraw(param, group, job[c("key", "threads")],
+        fit[c("view", "frozen", "rows", "columns")]
+    )
+    job$facts <- list(estimator = .paramName(param), groups = group$n)
+    job
+}
+
+## The i-th null's scores as a function of i, with no more in its enclosure than
+## they need: other processes get a copy.
+.expressionDraw <- function(param, group, job, fit) {
+    force(list(param, group, job, fit))
+    function(i) {
         key <- c(job$key[[1L]], (job$key[[2L]] + i) %% 2^32)
-        .nullScores(param, view, group, job, i, key, fit$frozen)[fit$rows,
+        .nullScores(param, fit$view, group, job, i, key, fit$frozen)[fit$rows,
             fit$columns, drop = FALSE
         ]
     }
-    job$facts <- list(estimator = .paramName(param), groups = group$n)
-    job
 }
 
 ## Scores with every target's cells in random order and the factors as they

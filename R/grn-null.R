@@ -86,6 +86,7 @@ setClass("GRNNull", contains = "CausewayReport", slots = c(
 #'   whole number.
 #' @param threads threads of the engine; NULL: `causeway.threads`. Results
 #'   don't depend on it.
+#' @param BPPARAM see [severalProcesses].
 #' @param verbose show progress.
 #' @param ... expression: `assay.type`, `symbols`, `species`, `preprocess`,
 #'   `alreadyNormalised`, `block` as they were given to [inferGRN()].
@@ -117,7 +118,8 @@ setMethod("nullGRN", "PooledGRN", function(x,
     type = c("marginal", "degree", "shuffle", "expression"), nPerm = NULL,
     reference = NULL, candidates = "reference TFs", cells = NULL,
     param = NULL, group = NULL, top = NULL, within = c("matrix", "TF"),
-    seed = NULL, ..., threads = NULL, verbose = interactive()) {
+    seed = NULL, ..., threads = NULL, BPPARAM = NULL,
+    verbose = interactive()) {
     type <- .oneOf(type, .nullTypes, "type")
     .refuseFiltered(x, "x")
     .checkFlag(verbose, "verbose")
@@ -135,8 +137,11 @@ setMethod("nullGRN", "PooledGRN", function(x,
             "to compare with a null."
         )
     }
+    workers <- .startWorkers(BPPARAM)
+    on.exit(.stopWorkers(workers))
     job <- list(x = x, n = nPerm, key = .newKey(seed),
-        threads = .threads(threads), self = self, tf = match(rownames(x@scores), colnames(x@scores)) - 1L
+        threads = .threads(.partThreads(threads, workers)), self = self,
+        tf = match(rownames(x@scores), colnames(x@scores)) - 1L
     )
     job <- switch(type,
         marginal = .marginalJob(job),
@@ -147,20 +152,21 @@ setMethod("nullGRN", "PooledGRN", function(x,
     job$set <- if (!is.null(reference)) {
         .candidates(x@scores, reference, candidates)
     }
-    .runNull(job, type, verbose)
+    .runNull(job, type, workers, verbose)
 })
 
 ## ---- running ---------------------------------------------------------------
 
-.runNull <- function(job, type, verbose) {
+.runNull <- function(job, type, workers, verbose) {
     observed <- job$observed
     storage.mode(observed) <- "double"
     mean <- square <- atLeast <- pooled <- observed * 0
     measures <- list(.nullMeasures(observed, job$set))
     bar <- .progressStart("Null network ", job$n, verbose)
     on.exit(.progressDone(bar))
+    draw <- .partsAhead(job$n, job$draw, workers)
     for (i in seq_len(job$n)) {
-        null <- job$draw(i)
+        null <- draw(i)
         dimnames(null) <- dimnames(observed)
         step <- null - mean
         mean <- mean + step / i

@@ -46,6 +46,7 @@ setClass("GRNStability", contains = "CausewayReport")
 #' @param seed NULL: drawn from R's generator, so `set.seed()` governs it; or a
 #'   whole number.
 #' @param ... for [inferGRN()], such as `tfs`, `nTargets`, `assay.type`.
+#' @param BPPARAM see [severalProcesses].
 #' @param verbose show progress.
 #' @return A [GRNStability-class]; its table has a row per comparison:
 #'   `comparison`, `pair`, `cells` (in the smaller of the two), `shared` (of
@@ -63,7 +64,8 @@ setClass("GRNStability", contains = "CausewayReport")
 #' plotStability(s)
 #' @export
 stabilityGRN <- function(x, model = NULL, nSeeds = 3, leaveOut = 0.5,
-    nSamples = 3, top = NULL, seed = NULL, ..., verbose = interactive()) {
+    nSamples = 3, top = NULL, seed = NULL, ..., BPPARAM = NULL,
+    verbose = interactive()) {
     .noRenamed(..., renamed = c(seeds = "nSeeds", samples = "nSamples"))
     nSeeds <- .checkNumber(nSeeds, "nSeeds", 0, 1000, TRUE)
     nSamples <- .checkNumber(nSamples, "nSamples", 0, 1000, TRUE)
@@ -80,7 +82,16 @@ stabilityGRN <- function(x, model = NULL, nSeeds = 3, leaveOut = 0.5,
     .noBrackets(model, "model")
     x <- .cellsOf(x)
     key <- .newKey(seed)
-    job <- .stabilityJob(x, model, key, list(...))
+    if (is(model, "FoundationModel")) {
+        BPPARAM <- NULL
+    }
+    workers <- .startWorkers(BPPARAM)
+    on.exit(.stopWorkers(workers))
+    args <- list(...)
+    if (!is.null(workers) && is.null(args$threads)) {
+        args$threads <- 1L
+    }
+    job <- .stabilityJob(x, model, key, args)
     if (!is.null(top)) {
         top <- .checkNumber(top, "top", 1, whole = TRUE)
     }
@@ -89,7 +100,7 @@ stabilityGRN <- function(x, model = NULL, nSeeds = 3, leaveOut = 0.5,
         floor(possible / 10)
     ))
     plan <- .stabilityPlan(ncol(x), nSeeds, leaveOut, nSamples, key)
-    rows <- .runStability(job, plan, top, verbose)
+    rows <- .runStability(job, plan, top, workers, verbose)
     facts <- list(top = top, edges = possible, cells = ncol(x),
         genes = length(job$genes), tfs = length(job$tfs),
         model = .modelName(model), nSeeds = nSeeds, leaveOut = leaveOut
@@ -203,12 +214,15 @@ stabilityGRN <- function(x, model = NULL, nSeeds = 3, leaveOut = 0.5,
     list(fits = fits, pairs = pairs, n = n)
 }
 
-.runStability <- function(job, plan, top, verbose) {
+.runStability <- function(job, plan, top, workers, verbose) {
     bar <- .progressStart("Network ", length(plan$fits), verbose)
     on.exit(.progressDone(bar))
+    force(job)
+    fit <- .partsAhead(length(plan$fits), function(i) {
+        job$fit(plan$fits[[i]]$columns, plan$fits[[i]]$k)
+    }, workers)
     scores <- lapply(seq_along(plan$fits), function(i) {
-        f <- plan$fits[[i]]
-        s <- job$fit(f$columns, f$k)
+        s <- fit(i)
         .progressTick(bar, i)
         s
     })

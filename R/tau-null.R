@@ -18,6 +18,7 @@
 #'   given to [estimateTau()]: `atac`, `rna`, `altExp`, `assay.type`; for
 #'   `plotTauNull()` all arguments of `tauNull()`.
 #' @param threads threads of the engine; NULL: `causeway.threads`.
+#' @param BPPARAM see [severalProcesses].
 #' @param verbose say how long it will take, and after every run how far it is.
 #' @return `tauNull()`: a data.frame with a row for the data and one per run:
 #'   `data` (`observed`, `pairing`, `links`), `run`, `identifiable` and the
@@ -46,7 +47,7 @@
 #' @name tauNull
 #' @export
 tauNull <- function(x, fit, nPerm = 3, what = c("pairing", "links"),
-    seed = NULL, ..., threads = NULL, verbose = TRUE) {
+    seed = NULL, ..., threads = NULL, BPPARAM = NULL, verbose = TRUE) {
     .checkCellsFirst(x, fit, "tauNull(x, fit)")
     if (fit@method != "anchored") {
         .stopArgument("fit", "must be of method = \"anchored\".")
@@ -61,8 +62,14 @@ tauNull <- function(x, fit, nPerm = 3, what = c("pairing", "links"),
     )
     bar <- .progressStart("Permuted data ", nrow(runs), verbose)
     on.exit(.progressDone(bar))
+    workers <- .startWorkers(BPPARAM)
+    on.exit(.stopWorkers(workers), add = TRUE)
+    threads <- .partThreads(threads, workers)
+    run <- .partsAhead(nrow(runs), .nullRuns(input, runs$data, key, threads),
+        workers
+    )
     found <- lapply(seq_len(nrow(runs)), function(i) {
-        v <- .nullRun(input, runs$data[[i]], .nthKey(key, i), threads)
+        v <- run(i)
         .progressTick(bar, i, runs$data[[i]])
         v
     })
@@ -116,6 +123,12 @@ tauNull <- function(x, fit, nPerm = 3, what = c("pairing", "links"),
 .fitSettings <- function(fit) {
     used <- metadata(fit)$settings
     used[setdiff(names(used), "readout")]
+}
+
+## The verdict of the i-th run, as a function of i.
+.nullRuns <- function(input, kinds, key, threads) {
+    force(list(input, kinds, key, threads))
+    function(i) .nullRun(input, kinds[[i]], .nthKey(key, i), threads)
 }
 
 .nullRun <- function(input, kind, seed, threads) {
