@@ -103,7 +103,7 @@ setClass("TauContrast", contains = "CausewayReport")
 
 ## A factor over the fit's cells, levels ref and level, NA for cells left out.
 .twoGroups <- function(fit, group, ref, level) {
-    groups <- .contrastGroups(fit, group, ref, level)
+    groups <- .contrastGroups(fit@cellData, group, ref, level)
     labels <- rep(NA_character_, length(fit@cells))
     labels[groups$at] <- ifelse(groups$y, groups$level, groups$ref)
     factor(labels, c(groups$ref, groups$level))

@@ -49,7 +49,8 @@ SEXP cw_r_gene_sums(SEXP view)
 static void *sums_part(SEXP sums, const char *name, SEXPTYPE type, int64_t n)
 {
     SEXP x = cw_glue_get(sums, name);
-    if (TYPEOF(x) != type || (int64_t)Rf_xlength(x) != n) Rf_error("internal error: sums$%s of the wrong type", name);
+    if ((SEXPTYPE)TYPEOF(x) != type || (int64_t)Rf_xlength(x) != n)
+        Rf_error("internal error: sums$%s of the wrong type", name);
     return type == INTSXP ? (void *)INTEGER(x) : (void *)REAL(x);
 }
 
