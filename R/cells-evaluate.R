@@ -74,8 +74,8 @@ setClass("AnnotationEvaluation", contains = "CausewayReport")
 .annotationMethods <- function(methods) {
     ## SingleR has its Wilcoxon markers from one of two further packages.
     here <- requireNamespace("SingleR", quietly = TRUE)
-    markers <- requireNamespace("scran", quietly = TRUE) ||
-        requireNamespace("scrapper", quietly = TRUE)
+    markers <- any(nzchar(c(system.file(package = "scran"),
+        system.file(package = "scrapper"))))
     if (is.null(methods)) {
         return(c("default", "logisticZ", "logisticZZ", "centroid", "bayes",
             "knn", if (here && markers) "singler", "majority"))
