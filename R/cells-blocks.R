@@ -145,9 +145,6 @@
 
 ## ---- small mathematics -----------------------------------------------------
 
-## Rows of x less m; sweep() would copy twice more.
-.lessEach <- function(x, m) x - rep(m, each = nrow(x))
-
 .logSoftmax <- function(x) {
     most <- x[cbind(seq_len(nrow(x)), max.col(x, "first"))]
     x - most - log(rowSums(exp(x - most)))

@@ -200,7 +200,7 @@ setClass("GeneFunctionModel", contains = "FoundationModel")
     )
     centred <- v - rowMeans(v)
     scaled <- centred / pmax(sqrt(rowMeans(centred^2)), 1e-8)
-    scaled <- scaled - rep(colMeans(scaled), each = nrow(scaled))
+    scaled <- .lessEach(scaled, colMeans(scaled))
     axes <- .Call(cw_r_dense_eigen, .product(scaled, scaled, s$threads))
     k <- min(s$components, sum(axes$values > 1e-9 * axes$values[[1L]]))
     list(components = scaled %*% axes$vectors[, seq_len(k), drop = FALSE],

@@ -235,8 +235,7 @@ setClass("ProbeReport", contains = "CausewayReport")
     top <- head(order(-variance / (mean + 0.1)), min(o$nGenes,
         sum(variance > 0)))
     genes <- as.matrix(Matrix::t(values[sort(top), , drop = FALSE]))
-    centred <- genes - rep(colMeans(genes[train, , drop = FALSE]),
-        each = nrow(genes))
+    centred <- .lessEach(genes, colMeans(genes[train, , drop = FALSE]))
     list(components = centred %*% .principal(centred[train, , drop = FALSE],
         o$components), genes = genes)
 }
@@ -245,10 +244,9 @@ setClass("ProbeReport", contains = "CausewayReport")
 .probeScaled <- function(m, train) {
     own <- m[train, , drop = FALSE]
     mean <- colMeans(own)
-    sd <- sqrt(colMeans((own - rep(mean, each = nrow(own)))^2))
+    sd <- sqrt(colMeans(.lessEach(own, mean)^2))
     use <- sd > 1e-8 * max(sd, 1e-30)
-    m <- (m[, use, drop = FALSE] - rep(mean[use], each = nrow(m))) /
-        rep(sd[use], each = nrow(m))
+    m <- .perColumn(.lessEach(m[, use, drop = FALSE], mean[use]), sd[use])
     pmin(pmax(m, -10), 10)
 }
 
@@ -287,9 +285,9 @@ setClass("ProbeReport", contains = "CausewayReport")
     y <- target$y[train, , drop = FALSE]
     mean <- colSums(w * a) / sum(w)
     level <- colSums(w * y) / sum(w)
-    a <- sqrt(w) * (a - rep(mean, each = nrow(a)))
-    y <- sqrt(w) * (y - rep(level, each = nrow(y)))
-    b <- f[held, , drop = FALSE] - rep(mean, each = sum(held))
+    a <- sqrt(w) * .lessEach(a, mean)
+    y <- sqrt(w) * .lessEach(y, level)
+    b <- .lessEach(f[held, , drop = FALSE], mean)
     wide <- nrow(a) < ncol(a)
     if (wide) {
         b <- t(.product(t(a), t(b), o$threads)) # held x train

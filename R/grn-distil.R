@@ -129,7 +129,7 @@
 .stateReader <- function(prepared, w) {
     values <- prepared$values
     w <- as.matrix(w)
-    mean <- as.matrix(values %*% w) / rep(colSums(w), each = nrow(values))
+    mean <- .perColumn(as.matrix(values %*% w), colSums(w))
     s <- .standardiser(values)
     axes <- (mean - s$mean) * s$scale
     reader <- list(tokens = prepared$tokens, profiles = mean,

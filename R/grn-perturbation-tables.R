@@ -40,8 +40,7 @@
 ## Columns less their means: bootstrap distances are larger than the distance
 ## itself by more than chance; what is used of them is their spread.
 .aboutMean <- function(draws) {
-    if (is.null(draws)) NULL else
-        draws - rep(colMeans(draws), each = nrow(draws))
+    if (is.null(draws)) NULL else .lessEach(draws, colMeans(draws))
 }
 
 .edgeRows <- function(run, job) {

@@ -64,6 +64,17 @@ setMethod("trainingHistory", "ResponseModel", function(model, ...) {
     model@state$history
 })
 
+.trainByCondition <- function(x, model, condition, ref, level, group = NULL,
+    nTargets = 1000, nComponents = 50, minCells = 20, assay.type = NULL,
+    symbols = NULL, alreadyNormalised = NULL, seed = NULL, threads = NULL,
+    verbose = interactive(), ...) {
+    .noDots(...)
+    .trainResponse(x, model, condition, ref, level, group, list(
+        nTargets = nTargets, nComponents = nComponents, minCells = minCells,
+        key = .newKey(seed), threads = .threads(threads), verbose = verbose),
+        .inputArgs(assay.type, symbols, alreadyNormalised = alreadyNormalised))
+}
+
 #' Train CellOT or scGen
 #'
 #' Learns from untreated and treated cells a map from the ones to the others,
@@ -99,30 +110,12 @@ setMethod("trainingHistory", "ResponseModel", function(model, ...) {
 #' @rdname trainModel-response
 #' @aliases trainModel,ANY,CellOTParam-method
 #' @export
-setMethod("trainModel", c("ANY", "CellOTParam"), function(x, model, condition,
-    ref, level, group = NULL, nTargets = 1000, nComponents = 50, minCells = 20,
-    assay.type = NULL, symbols = NULL, alreadyNormalised = NULL, seed = NULL,
-    threads = NULL, verbose = interactive(), ...) {
-    .noDots(...)
-    .trainResponse(x, model, condition, ref, level, group, list(
-        nTargets = nTargets, nComponents = nComponents, minCells = minCells,
-        key = .newKey(seed), threads = .threads(threads), verbose = verbose),
-        .inputArgs(assay.type, symbols, alreadyNormalised = alreadyNormalised))
-})
+setMethod("trainModel", c("ANY", "CellOTParam"), .trainByCondition)
 
 #' @rdname trainModel-response
 #' @aliases trainModel,ANY,ScGenParam-method
 #' @export
-setMethod("trainModel", c("ANY", "ScGenParam"), function(x, model, condition,
-    ref, level, group = NULL, nTargets = 1000, nComponents = 50, minCells = 20,
-    assay.type = NULL, symbols = NULL, alreadyNormalised = NULL, seed = NULL,
-    threads = NULL, verbose = interactive(), ...) {
-    .noDots(...)
-    .trainResponse(x, model, condition, ref, level, group, list(
-        nTargets = nTargets, nComponents = nComponents, minCells = minCells,
-        key = .newKey(seed), threads = .threads(threads), verbose = verbose),
-        .inputArgs(assay.type, symbols, alreadyNormalised = alreadyNormalised))
-})
+setMethod("trainModel", c("ANY", "ScGenParam"), .trainByCondition)
 
 .trainResponse <- function(x, param, condition, ref, level, group, job, how) {
     .given(condition, "condition", "a column of colData(x) or a value per cell")
@@ -206,7 +199,7 @@ setMethod("trainModel", c("ANY", "ScGenParam"), function(x, model, condition,
         how$logged, FALSE)))
     list(x = x, genes = s$genes, cells = input$cells[use],
         lacking = s$genes[is.na(at)],
-        scores = (x - rep(s$centre, each = nrow(x))) %*% s$axes)
+        scores = .lessEach(x, s$centre) %*% s$axes)
 }
 
 ## Energy distance and the others to the treated cells of x.

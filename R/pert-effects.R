@@ -246,8 +246,6 @@
     )
 }
 
-.perColumn <- function(m, by) m / rep(by, each = nrow(m))
-
 ## Cells of each group (rows, the first `groups`) in each batch.
 .batchShares <- function(plan, group, groups, batches) {
     used <- which(!is.na(group) & group < groups)

@@ -18,9 +18,9 @@
     n <- ncol(values)
     at <- if (n > most) round(seq(1, n, length.out = most)) else seq_len(n)
     z <- t(as.matrix(values[, at, drop = FALSE]))
-    z <- z - rep(colMeans(z), each = nrow(z))
+    z <- .lessEach(z, colMeans(z))
     norm <- sqrt(colSums(z^2))
-    z <- z / rep(ifelse(norm > 1e-8, norm, Inf), each = nrow(z))
+    z <- .perColumn(z, ifelse(norm > 1e-8, norm, Inf))
     r <- abs(.product(z, z, threads))
     diag(r) <- 1
     keep <- which(r > s$threshold, arr.ind = TRUE)

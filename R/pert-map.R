@@ -137,7 +137,7 @@ setClass("PerturbationMap", contains = "CausewayReport")
 
 ## Up to 20 principal axes, perturbations x axes.
 .mapAxes <- function(profiles) {
-    centred <- profiles - rep(colMeans(profiles), each = nrow(profiles))
+    centred <- .lessEach(profiles, colMeans(profiles))
     inner <- eigen(tcrossprod(centred), symmetric = TRUE)
     k <- max(2L, min(20L, sum(inner$values > 1e-9 * inner$values[[1L]])))
     k <- min(k, nrow(profiles))

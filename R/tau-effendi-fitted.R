@@ -105,7 +105,7 @@
     x <- as.matrix(peaks[rows, , drop = FALSE])
     y <- as.matrix(zAtac[rows, , drop = FALSE])
     centre <- colMeans(x)
-    x <- x - rep(centre, each = nrow(x))
+    x <- .lessEach(x, centre)
     offset <- colMeans(y)
     kernel <- tcrossprod(x)
     diag(kernel) <- diag(kernel) + ridge * mean(diag(kernel))
@@ -141,7 +141,7 @@
     open <- .effendiPeaks(model, moved, TRUE)
     after <- pmin(open * rep(scale, each = nrow(open)), 1)
     encode <- function(x) {
-        x <- (x - rep(encoder$centre, each = nrow(x))) %*% encoder$loadings
+        x <- .lessEach(x, encoder$centre) %*% encoder$loadings
         x <- x + rep(encoder$offset, each = nrow(x))
         .effendiPredict(model, x, emb, "zA")$zA
     }

@@ -35,3 +35,8 @@
 
 ## Names that came as a factor, as text; anything else as it is.
 .textOf <- function(x) if (is.factor(x)) as.character(x) else x
+
+## Columns of x less m, and divided by `by`, a number for each; sweep() would
+## copy twice more.
+.lessEach <- function(x, m) x - rep(m, each = nrow(x))
+.perColumn <- function(x, by) x / rep(by, each = nrow(x))

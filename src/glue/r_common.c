@@ -63,17 +63,18 @@ static void check_interrupt(void *unused)
     R_CheckUserInterrupt();
 }
 
-/* With CW_COLLECT_AT_POLLS (a build of the tests) R collects its garbage while the engine works, so that what an entry
- * point hasn't protected is lost: at the first poll of each call (0.05 s after the last time), when all that the entry
- * point holds is there, and then for a tenth of the time, for what callbacks make. */
-#ifdef CW_COLLECT_AT_POLLS
-static int call_is_new = 1;
-
+/* 0 without a clock */
 static double seconds_now(void)
 {
     struct timespec now;
     return timespec_get(&now, TIME_UTC) == TIME_UTC ? (double)now.tv_sec + 1e-9 * (double)now.tv_nsec : 0;
 }
+
+/* With CW_COLLECT_AT_POLLS (a build of the tests) R collects its garbage while the engine works, so that what an entry
+ * point hasn't protected is lost: at the first poll of each call (0.05 s after the last time), when all that the entry
+ * point holds is there, and then for a tenth of the time, for what callbacks make. */
+#ifdef CW_COLLECT_AT_POLLS
+static int call_is_new = 1;
 
 static void collect_at_poll(void)
 {
@@ -91,15 +92,13 @@ static void collect_at_poll(void)
 static int host_interrupted(void *user)
 {
     static double last;
-    struct timespec now;
     (void)user;
     if (watching && told) return 1;
 #ifdef CW_COLLECT_AT_POLLS
     collect_at_poll();
 #endif
-    if (timespec_get(&now, TIME_UTC) != TIME_UTC) return !R_ToplevelExec(check_interrupt, NULL);
-    double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-    if (seconds - last < 0.05 && seconds >= last) return 0;
+    double seconds = seconds_now();
+    if (seconds > 0 && seconds - last < 0.05 && seconds >= last) return 0;
     last = seconds;
     return !R_ToplevelExec(check_interrupt, NULL);
 }

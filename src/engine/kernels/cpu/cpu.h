@@ -60,5 +60,6 @@ void cw_cpu_reduce_rows(const cw_exec *ex, float *out, cw_column_tile tile, cons
 void cw_cpu_column_sum_of(const cw_exec *ex, float *out, const float *x, int64_t ld, int64_t n, int64_t cols);
 
 static inline int64_t cw_min(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t cw_ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; } /* a >= 0, b > 0 */
 
 #endif

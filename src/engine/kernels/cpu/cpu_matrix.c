@@ -67,28 +67,26 @@ typedef struct cut {
     int64_t rows, cols, height, width;
 } cut;
 
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 /* `copies` C's are computed at once. Large tiles pack less; 16 tiles keep 16 threads busy. Measured on Zen 5 with
  * OpenBLAS: 1024^2 tiles cost 3%, 512^2 5%, 256^2 9%, 128^2 20% against the whole. So down to 256 a side for 16 tiles,
  * further, to 128, only for 4. A product below 4 million operations is not cut. AMX packs 512 columns at once. */
 static cut cut_of(int64_t m, int64_t n, int64_t k, int64_t copies)
 {
-    cut c = {ceil_div(m, 1024), ceil_div(n, cw_cpu_has_amx() ? 512 : 1024), 0, 0};
+    cut c = {cw_ceil_div(m, 1024), cw_ceil_div(n, cw_cpu_has_amx() ? 512 : 1024), 0, 0};
     double work = 2.0 * (double)m * (double)n * (double)k;
     for (int side = 256, goal = 16; side >= 128; side -= 128, goal = 4)
         while (c.rows * c.cols * copies < goal && work / (double)(c.rows * c.cols) >= 4e6) {
-            int64_t height = ceil_div(m, c.rows), width = ceil_div(n, c.cols);
+            int64_t height = cw_ceil_div(m, c.rows), width = cw_ceil_div(n, c.cols);
             if (height >= width && height >= 2 * side) c.rows *= 2;
             else if (width >= 2 * side) c.cols *= 2;
             else if (height >= 2 * side) c.rows *= 2;
             else break;
         }
     /* whole cache lines, and the block sizes of the products' inner loops */
-    c.height = ceil_div(ceil_div(m, c.rows), 16) * 16;
-    c.width = ceil_div(ceil_div(n, c.cols), 16) * 16;
-    c.rows = ceil_div(m, c.height);
-    c.cols = ceil_div(n, c.width);
+    c.height = cw_ceil_div(cw_ceil_div(m, c.rows), 16) * 16;
+    c.width = cw_ceil_div(cw_ceil_div(n, c.cols), 16) * 16;
+    c.rows = cw_ceil_div(m, c.height);
+    c.cols = cw_ceil_div(n, c.width);
     return c;
 }
 
@@ -171,9 +169,9 @@ void cw_cpu_reduce_rows(const cw_exec *ex, float *out, cw_column_tile tile, cons
     enum { PARTS = 64, GROUP = 4 }; /* at most 64 row tiles of 4 x CW_COLUMNS columns: 64 kB of partial sums */
     if (n == 0) return;
     float part[PARTS][GROUP * CW_COLUMNS];
-    int64_t height = ceil_div(n, PARTS);
+    int64_t height = cw_ceil_div(n, PARTS);
     if (height < 64) height = 64;
-    int64_t parts = ceil_div(n, height);
+    int64_t parts = cw_ceil_div(n, height);
     int threads = cw_cpu_threads(ex, (double)n * (double)cw_min(d, GROUP * CW_COLUMNS));
     (void)threads;
     for (int64_t col0 = 0; col0 < d; col0 += GROUP * CW_COLUMNS) {

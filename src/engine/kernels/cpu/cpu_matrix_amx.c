@@ -50,7 +50,6 @@ enum { SIDE = 16, DEEP = 32, PARTS = 3, TILE = SIDE * DEEP };
  * (the first stays in the second-level cache, the second in the first). */
 enum { PACKED_K = 128, PACKED_N = 512, STEPS = PACKED_K / DEEP };
 
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t cw_max(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* the mask of the first n of 16 lanes */
@@ -288,7 +287,8 @@ AMX int cw_cpu_gemm_amx(float *C, int64_t ldc, const float *A, int64_t lda, int 
     _Alignas(64) panel a[2][2], b[PACKED_N / SIDE]; /* two of A's: one is used while the next is packed */
     __m512i top = _mm512_setzero_si512();
     if (beta != 0.0f) { /* where C isn't to be written anew, it must be known beforehand */
-        if (!has_parts(A, lda, alpha, ta ? k : m, ta ? m : k) || !has_parts(B, ldb, 1, tb ? n : k, tb ? k : n)) return 0;
+        if (!has_parts(A, lda, alpha, ta ? k : m, ta ? m : k) || !has_parts(B, ldb, 1, tb ? n : k, tb ? k : n))
+            return 0;
         if (beta != 1.0f)
             for (int64_t i = 0; i < m; i++)
                 for (int64_t j = 0; j < n; j++) C[i * ldc + j] *= beta;
@@ -297,7 +297,7 @@ AMX int cw_cpu_gemm_amx(float *C, int64_t ldc, const float *A, int64_t lda, int 
     for (int64_t j0 = 0; j0 < n; j0 += PACKED_N)
         for (int64_t k0 = 0; k0 < k; k0 += PACKED_K) {
             int64_t width = cw_min(PACKED_N, n - j0), depth = cw_min(PACKED_K, k - k0);
-            int64_t steps = ceil_div(depth, DEEP), blocks = ceil_div(width, 2 * SIDE);
+            int64_t steps = cw_ceil_div(depth, DEEP), blocks = cw_ceil_div(width, 2 * SIDE);
             for (int64_t j = 0; j < 2 * blocks; j++) {
                 strip from = strip_of(B, ldb, tb, j0 + j * SIDE, n, k0, depth);
                 for (int64_t s = 0; s < steps; s++) top = pack_b(top, &b[j], &from, tb, s);
