@@ -3,9 +3,11 @@
 # says and how long it took, then a line "N passed, N failed"; exits 1 when anything failed. Parts can be chosen:
 # run-all.sh engine r check (engine, tsan, r, parity, asan, check; all of them by default; quick: what
 # `make test-quick` runs). Logs: .build/logs.
+# Much of it can use one core only (vignettes, R CMD check), so parts run in two lanes side by side, each with half of the
+# cores: see `lane` at the end.
 set -u
 R=${R:-R} RSCRIPT=${RSCRIPT:-Rscript} JOBS=${JOBS:-2}
-top=$(pwd)
+top=$(pwd) half=$(((JOBS + 1) / 2))
 [ -f DESCRIPTION ] || { echo "run-all.sh: call it from the folder that has DESCRIPTION" >&2; exit 2; }
 logs=$top/.build/logs library=$top/.build/library package=$top/.build/package
 mkdir -p "$logs" "$library"
@@ -160,12 +162,13 @@ r_tests() {
 
 # What a change needs while working: one compiler, no sanitizer, the package as it lies here, without the slow files.
 quick() {
-  title "engine, gcc"
+  title "R CMD INSTALL, engine, gcc"
+  MAKEFLAGS=-j$half $R CMD INSTALL --no-docs --no-test-load --library="$library" . >"$logs/install.log" 2>&1 &
+  pid=$!
   engine_part engine-quick check CC=gcc SAN= OPT=-O1
   make -s -j"$JOBS" -C tests/engine glue CC=gcc SAN= OPT=-O1
   one glue $?
-  title "R CMD INSTALL"
-  MAKEFLAGS=-j$JOBS $R CMD INSTALL --no-docs --no-test-load --library="$library" . >"$logs/install.log" 2>&1
+  wait $pid
   code=$?
   [ $code -eq 0 ] || tail -n 30 "$logs/install.log"
   one "R-CMD-INSTALL" $code
@@ -192,7 +195,7 @@ engine/%.o: engine/%.c
 	cp $engine/\$*.o \$@
 MK
   ASAN_OPTIONS=detect_leaks=0 R_MAKEVARS_USER=$top/.build/asan.mk MAKEFLAGS=-j$JOBS \
-    $R CMD INSTALL --no-docs --no-test-load --no-byte-compile --library="$library-asan" "$package/$tarball" \
+    $R CMD INSTALL --no-docs --no-test-load --no-byte-compile --library="$library-asan" "$package"/causeway_*.tar.gz \
     >"$logs/install-asan.log" 2>&1
   code=$?
   [ $code -eq 0 ] || { tail -n 30 "$logs/install-asan.log"; one asan 1; return; }
@@ -271,33 +274,70 @@ YAML
 }
 
 parts=${*:-engine tsan parity r asan check}
-# cpu: into `used` the seconds of CPU that this shell's children have had so far (a subshell would see its own)
-cpu() {
-  times >"$logs/times"
-  used=$(awk 'NR == 2 { split($1 "m" $2, a, /[ms]+/); print int(a[1] * 60 + a[2] + a[3] * 60 + a[4]) }' "$logs/times")
-}
-built='' took=''
-need_build() { [ -n "$built" ] || { built=no; build && built=yes; }; [ "$built" = yes ]; }
 for part in $parts; do
-  started=$(date +%s)
-  cpu
-  before=$used
-  case $part in
-    quick) quick ;;
-    engine) engine ;;
-    tsan) tsan ;;
-    parity) if need_build; then parity; else one parity 1; fi ;;
-    r) if need_build; then r_tests; else one testthat 1; fi ;;
-    asan) if need_build; then asan; else one asan 1; fi ;;
-    check) if need_build; then check; else one "R-CMD-check" 1; fi ;;
+  case $part in quick | engine | tsan | parity | r | asan | check) ;;
     *) echo "run-all.sh: no part is called '$part'" >&2; exit 2 ;;
   esac
-  cpu
-  took="$took, $part $(($(date +%s) - started)) s (CPU $((used - before)) s)"
+done
+# cpu: into `used` the seconds of CPU that this shell's children have had so far (a subshell would see its own)
+cpu() {
+  times >"$logs/times-$lane"
+  used=$(awk 'NR == 2 { split($1 "m" $2, a, /[ms]+/); print int(a[1] * 60 + a[2] + a[3] * 60 + a[4]) }' "$logs/times-$lane")
+}
+# need_build: waits for the package that the lane of this name makes; fails when it couldn't be made
+need_build() {
+  while [ ! -f "$logs/built" ] && kill -0 "$package_lane" 2>/dev/null; do sleep 1; done
+  [ "$(cat "$logs/built" 2>/dev/null)" = yes ]
+}
+run_part() {
+  case $1 in
+    quick | engine | tsan) $1 ;;
+    build)
+      answer=no
+      build && answer=yes
+      echo $answer >"$logs/built.new" && mv "$logs/built.new" "$logs/built"
+      ;;
+    parity | asan | check) if need_build; then $1; else one "$1" 1; fi ;;
+    r) if need_build; then r_tests; else one testthat 1; fi ;;
+  esac
+}
+# lane NAME PART...: those of the parts that were asked for, one after the other, each one's output as a whole at its end;
+# what they add up to into $logs/lane-NAME
+lane() {
+  lane=$1 took=''
+  shift
+  for part; do
+    case " $parts " in *" $part "*) ;; *) continue ;; esac
+    started=$(date +%s)
+    cpu
+    before=$used
+    run_part "$part" >"$logs/part-$part.log" 2>&1
+    cat "$logs/part-$part.log"
+    cpu
+    took="$took, $part $(($(date +%s) - started)) s (CPU $((used - before)) s)"
+  done
+  printf '%s\n' "$passed" "$failed" "$failures" "$took" >"$logs/lane-$lane"
+}
+rm -f "$logs"/lane-* "$logs/built"
+if [ "$parts" != quick ]; then
+  case " $parts " in *" parity "* | *" r "* | *" asan "* | *" check "*) parts="build $parts" ;; esac
+  JOBS=$half
+fi
+trap 'trap - INT TERM; kill 0; exit 130' INT TERM
+
+lane package build r check &
+
+lane engine quick engine tsan parity asan
+wait
+all_took=''
+for l in engine package; do
+  [ -f "$logs/lane-$l" ] || { one "lane-$l" 1; continue; }
+  { read -r p; read -r f; read -r which; read -r took; } <"$logs/lane-$l"
+  passed=$((passed + p)) failed=$((failed + f)) failures="$failures $which" all_took="$all_took$took"
 done
 
 echo
-echo "took: ${took#, }"
-[ -z "$failures" ] || echo "failed:$failures"
+echo "took: ${all_took#, }"
+[ "$failed" -eq 0 ] || echo "failed:$failures"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
