@@ -15,8 +15,22 @@ static int same(cw_tape *t, const char *op, const char *what, int64_t got, int64
 /* ---- linear: y = act(x w^T + b) [+ residual] ---- */
 
 typedef struct {
+    CW_KERNEL_TYPE(linear) * kernel;
     cw_act act;
 } linear_saved;
+
+/* out = act(x w^T + b) [+ residual]; z, or NULL, gets what the activation sees */
+static void linear_forward(cw_tape *t, cw_node *node, float *z)
+{
+    cw_tensor *const *in = node->in;
+    const linear_saved *s = node->saved;
+    float *scratch;
+    const float *xd = cw_tape_data(t, in[0]), *wd = cw_tape_weight(t, in[1], &scratch);
+    const float *bd = cw_tape_optional(t, in[2]), *rd = cw_tape_optional(t, in[3]);
+    if (!xd || !wd || t->ctx->status != CW_OK) return;
+    s->kernel(&t->exec, cw_f32(node->out), z, xd, wd, bd, rd, s->act, cw_rows(in[0]), cw_cols(in[0]), cw_rows(in[1]));
+    cw_tape_give(t, scratch);
+}
 
 static void linear_backward(cw_tape *t, cw_node *node)
 {
@@ -45,48 +59,52 @@ static void linear_backward(cw_tape *t, cw_node *node)
     if (dz != dy) cw_tape_give(t, dz);
 }
 
-static const cw_op op_linear = {"linear", .backward = linear_backward, .bf16 = 1};
+static void linear_again(cw_tape *t, cw_node *node) { linear_forward(t, node, NULL); }
 
-static cw_tensor *linear(cw_tape *t, CW_KERNEL_TYPE(linear) * kernel, cw_tensor *x, cw_tensor *w, cw_tensor *b,
-                         cw_act act, cw_tensor *residual)
+static const cw_op op_linear = {"linear", .backward = linear_backward, .bf16 = 1};
+static const cw_op op_linear_again = {"linear", .forward = linear_again, .backward = linear_backward, .bf16 = 1};
+
+static cw_tensor *linear(cw_tape *t, const cw_op *op, CW_KERNEL_TYPE(linear) * kernel, cw_tensor *x, cw_tensor *w,
+                         cw_tensor *b, cw_act act, cw_tensor *residual)
 {
-    cw_node *node = cw_node_new(t, &op_linear, 4, (cw_tensor *[]){x, w, b, residual}, sizeof(linear_saved));
+    cw_node *node = cw_node_new(t, op, 4, (cw_tensor *[]){x, w, b, residual}, sizeof(linear_saved));
     if (!node) return NULL;
     int64_t n = cw_rows(x), in = cw_cols(x), out = cw_rows(w);
     if (!same(t, "linear", "the weight's width", cw_cols(w), in)) return NULL;
     if (b && !same(t, "linear", "the bias", cw_count(b), out)) return NULL;
     if (residual && !same(t, "linear", "the residual", cw_count(residual), n * out)) return NULL;
-    ((linear_saved *)node->saved)->act = act;
+    *(linear_saved *)node->saved = (linear_saved){kernel, act};
     float *z = NULL;
     if (t->recording && act != CW_ACT_NONE && !(z = cw_node_keep(t, node, 0, n * out))) return NULL;
     if (residual && residual->owned && residual != x && !t->recording) node->out = residual;
     else node->out = cw_tape_matrix(t, n, out);
     if (!node->out) return NULL;
-    float *scratch;
-    const float *xd = cw_tape_data(t, x), *wd = cw_tape_weight(t, w, &scratch), *bd = cw_tape_optional(t, b);
-    const float *r = cw_tape_optional(t, residual);
-    if (!xd || !wd || t->ctx->status != CW_OK) return NULL;
-    kernel(&t->exec, cw_f32(node->out), z, xd, wd, bd, r, act, n, in, out);
-    cw_tape_give(t, scratch);
+    linear_forward(t, node, z);
     return cw_node_done(t, node);
 }
 
 cw_tensor *cw_linear(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act)
 {
-    return linear(t, t->k->linear, x, w, b, act, NULL);
+    return linear(t, &op_linear, t->k->linear, x, w, b, act, NULL);
+}
+
+cw_tensor *cw_linear_again(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b)
+{
+    return linear(t, &op_linear_again, t->k->linear, x, w, b, CW_ACT_NONE, NULL);
 }
 
 cw_tensor *cw_linear_precise(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_act act)
 {
-    return linear(t, t->k->linear_precise, x, w, b, act, NULL);
+    return linear(t, &op_linear, t->k->linear_precise, x, w, b, act, NULL);
 }
 
 cw_tensor *cw_linear_residual(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_tensor *residual)
 {
-    return linear(t, t->k->linear, x, w, b, CW_ACT_NONE, residual);
+    return linear(t, &op_linear, t->k->linear, x, w, b, CW_ACT_NONE, residual);
 }
 
-/* ---- SwiGLU feed-forward with residual, in blocks of rows. kept: gate (n,h), up (n,h) ---- */
+/* ---- SwiGLU feed-forward with residual, in blocks of rows. Nothing is kept: gate and up, each (n,h) and in most
+ * transformers the largest arrays of a step, are computed again block by block: two products more, to nine. ---- */
 
 enum { FFN_X, FFN_GATE_W, FFN_GATE_B, FFN_UP_W, FFN_UP_B, FFN_DOWN_W, FFN_DOWN_B, FFN_RESIDUAL };
 
@@ -149,15 +167,15 @@ static void ffn_backward(cw_tape *t, cw_node *node)
     float *dup_w = cw_tape_grad(t, in[FFN_UP_W]), *dup_b = cw_tape_grad(t, in[FFN_UP_B]);
     float *ddown_w = cw_tape_grad(t, in[FFN_DOWN_W]), *ddown_b = cw_tape_grad(t, in[FFN_DOWN_B]);
     int64_t block = n < FFN_BLOCK ? n : FFN_BLOCK;
-    float *product = cw_tape_take(t, block * h);
+    float *product = cw_tape_take(t, 3 * block * h);
     ffn_weights w;
     if (!product || !xd || !take_weights(t, node, &w)) return;
+    float *gate = product + block * h, *up = gate + block * h;
     for (int64_t first = 0; first < n; first += block) {
         int64_t rows = n - first < block ? n - first : block;
         float *dyb = dy + first * d;
         const float *xb = xd + first * d;
-        float *gate = node->kept[0] + first * h, *up = node->kept[1] + first * h;
-        t->k->swiglu(&t->exec, product, gate, up, rows * h);
+        ffn_hidden(t, &w, xb, rows, d, h, gate, up, product);
         if (s->dropout > 0) t->k->dropout(&t->exec, dyb, dyb, s->dropout, block_stream(s->stream, first), rows * d);
         if (ddown_w) t->k->gemm(&t->exec, ddown_w, h, dyb, d, 1, product, h, 0, 1.0f, 1.0f, d, h, rows);
         if (ddown_b) t->k->column_sum(&t->exec, ddown_b, dyb, rows, d);
@@ -199,7 +217,7 @@ cw_tensor *cw_swiglu_residual(cw_tape *t, cw_tensor *x, cw_swiglu_params p, floa
     node->out = residual->owned && !t->recording ? residual : cw_tape_matrix(t, n, d);
     int64_t block = n < FFN_BLOCK ? n : FFN_BLOCK;
     float *gate = node->out ? cw_tape_take(t, 2 * block * h) : NULL;
-    if (!gate || (t->recording && (!cw_node_keep(t, node, 0, n * h) || !cw_node_keep(t, node, 1, n * h)))) return NULL;
+    if (!gate) return NULL;
     float *up = gate + block * h;
     const float *xd = cw_tape_data(t, x), *rd = cw_tape_data(t, residual);
     ffn_weights w;
@@ -208,9 +226,7 @@ cw_tensor *cw_swiglu_residual(cw_tape *t, cw_tensor *x, cw_swiglu_params p, floa
         int64_t rows = n - first < block ? n - first : block;
         float *y = cw_f32(node->out) + first * d;
         const float *r = rd + first * d;
-        float *kept_gate = t->recording ? node->kept[0] + first * h : gate;
-        float *kept_up = t->recording ? node->kept[1] + first * h : up;
-        ffn_hidden(t, &w, xd + first * d, rows, d, h, kept_gate, kept_up, gate);
+        ffn_hidden(t, &w, xd + first * d, rows, d, h, gate, up, gate);
         if (s->dropout > 0) {
             /* gate now holds the product; `up` is free and holds the projection (d <= h is not assured, so in y) */
             float *projected = up;

@@ -52,7 +52,7 @@ void cw_transformer_free(cw_transformer *net, cw_ctx *ctx)
 static cw_tensor *project(const cw_transformer_config *c, cw_tape *t, cw_tensor *x, const cw_block *b)
 {
     cw_tensor *n = cw_rmsnorm(t, x, b->attn_norm, c->norm_eps);
-    cw_tensor *qkv = cw_linear(t, n, b->qkv_w, b->qkv_b, CW_ACT_NONE);
+    cw_tensor *qkv = cw_linear_again(t, n, b->qkv_w, b->qkv_b);
     cw_tape_drop(t, n);
     return qkv;
 }

@@ -53,7 +53,7 @@ static double forecast(const cw_model *model, const cw_sizes *z)
     double ffn = (double)c->trunk.mlp_hidden, block = (t < 1024 ? t : 1024) * ffn, heads = (double)c->head_hidden;
     double values = weights + encoders + t * 5 * d + 2 * block;
     if (z->train)
-        values = 4 * weights + 2 * encoders + t * d * (6 * layers + 8) + 2 * layers * t * ffn + 3 * block +
+        values = 4 * weights + 2 * encoders + t * d * (3 * layers + 11) + 3 * block +
                  t * (3 * (double)c->trunk.vocab + 6 * heads);
     return 4.0 * 1.05 * (values + 8 * t + 10 * n);
 }

@@ -51,8 +51,7 @@ double cw_sfm_forecast(const cw_model *model, const cw_sizes *z)
     double batch = 8 * t + 10 * n, values;
     if (z->train) {
         double encoders = k * (3 * he + 3 * hb + (double)c->trunk.expr_bins + 2 * d);
-        double backbone = t * d * (6 * layers + 8) + t * heads * (layers + 1) +
-                          2 * layers * t * (double)c->trunk.mlp_hidden + 3 * ffn;
+        double backbone = t * d * (3 * layers + 11) + t * heads * (layers + 1) + 3 * ffn;
         double routers = (n + u) * (d + 3 * r + 3 * m);
         double head = n * h * (18 + 2 * fp) + cells * m * h * (1 + fp) + cells * m * m;
         values = 4 * weights + encoders + backbone + routers + head + n * (double)z->tfs / cells;
