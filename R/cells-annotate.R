@@ -146,38 +146,69 @@ setMethod("annotateCells", c("ANY", "CellAnnotator"), function(x, reference,
 
 .fitCells <- 20000L
 
+## One sweep over the cells: what depends on all of them (their moments, the
+## calls' shares, the neighbours of novelty) is found beforehand, from cells
+## that stand for them.
 .annotate <- function(annotator, input, rows, s, o, shared, nGenes) {
     stored <- annotator@reference
     ref <- .reference(stored$matrix, seq_len(nrow(stored$matrix)),
         stored$logged, stored$y, stored$types, o$threads)
     query <- .dataSet(input$matrix, rows, input$logged, "x", input$assay)
-    fit <- .fitToQuery(annotator, ref, query, s)
+    cluster <- if (s$novelty && !is.null(s$cluster))
+        .typeColumn(input, s$cluster, "cluster")
+    at <- .spreadCells(query$n, .fitCells)
+    sample <- .partOf(query, at)
+    fit <- .fitToQuery(annotator, ref, sample, s)
+    like <- if (s$novelty) .noveltyFit(annotator, ref, sample, at, o)
     blocks <- .columnRanges(query$matrix)
     bar <- .progressStart("Annotating cells", length(blocks), o$verbose &&
         length(blocks) > 5L)
     parts <- vector("list", length(blocks))
+    texts <- new.env()
     for (i in seq_along(blocks)) {
         block <- .typeBlock(query, blocks[[i]])
-        parts[[i]] <- .labelBlock(block, query, fit, annotator, s, o)
+        parts[[i]] <- .codeTexts(c(.labelBlock(block, query, fit, annotator,
+            s, o), if (s$novelty) .noveltyScores(like, block, query, o)),
+            texts)
         .progressTick(bar, i)
     }
     .progressDone(bar)
-    cells <- do.call(rbind, parts)
-    cells <- cbind(cell = input$cells, cells)
-    novel <- if (s$novelty) .queryNovelty(annotator, ref, query, o,
-        if (is.null(s$cluster)) cells$label else
-            .typeColumn(input, s$cluster, "cluster"))
-    if (!is.null(novel)) {
-        cells$novelty <- novel$score
-        cells$noveltyP <- novel$p
-    }
+    cells <- data.frame(cell = input$cells, .joinParts(parts, texts))
+    novel <- if (s$novelty) .novelGroups(like, if (is.null(cluster))
+        cells$label else cluster, cells, o)
+    cells$noveltyHeld <- NULL
     .cellLabels(annotator, cells, s, o, shared, nGenes, novel)
+}
+
+## Columns of a block with their texts as places in `texts`, by column: they are
+## few, and R's collector needn't look at millions again and again.
+.codeTexts <- function(part, texts) {
+    for (name in names(part)[vapply(part, is.character, NA)]) {
+        known <- unique(c(texts[[name]], part[[name]]))
+        part[[name]] <- match(part[[name]], known)
+        assign(name, known, envir = texts)
+    }
+    part
+}
+
+.joinParts <- function(parts, texts) {
+    lapply(setNames(nm = names(parts[[1L]])), function(name) {
+        v <- unlist(lapply(parts, `[[`, name), use.names = FALSE)
+        if (is.null(texts[[name]])) v else texts[[name]][v]
+    })
+}
+
+## Cells of a data set, in memory.
+.partOf <- function(data, at) {
+    data$matrix <- .asColumns(.columnChunk(data$matrix, at))
+    .checkFinite(data$matrix@x, data$assay, data$arg)
+    data$n <- ncol(data$matrix)
+    data$block <- .typeBlock(data)
+    data
 }
 
 ## Models for this query, from cells that stand for all of it.
 .fitToQuery <- function(annotator, ref, query, s) {
-    at <- .spreadCells(query$n, .fitCells)
-    query$block <- .typeBlock(query, at)
     guess <- if (s$method %in% c("default", "guess", "matched"))
         annotator@models$guess
     fit <- .classify(ref, query, annotator@models$nGenes, s$method, guess)
@@ -198,36 +229,33 @@ setMethod("annotateCells", c("ANY", "CellAnnotator"), function(x, reference,
     unname(split(seq_len(n), (seq_len(n) - 1L) %/% width))
 }
 
-## A row per cell of a block.
+## Columns of the table of cells for a block.
 .labelBlock <- function(block, data, fit, annotator, s, o) {
-    scores <- .scoreBlock(block, data, c(fit$models, list(fit$centroid)),
-        o$threads)
-    n <- length(fit$models)
-    all <- .combine(scores[seq_len(n)], s$method)
     held <- annotator@models$held
     types <- annotator@reference$types
-    p <- .tempered(all$logp, if (s$method == "default") held$temperature else
-        1)
-    call <- .callsOf(p)
-    first <- if (is.null(all$guess)) call else .callsOf(all$guess)
-    refit <- if (is.null(all$matched)) call else .callsOf(all$matched)
-    broad <- .broadLabels(p, call, annotator@models$terms, types, s$level)
-    data.frame(label = types[call], probability = p[cbind(seq_along(call),
-        call)], broad = broad$label, broadProbability = broad$p,
-        term = broad$fine, broadTerm = broad$term,
-        set = .setText(.conformalSets(p, held$threshold), types),
-        firstGuess = types[first], refit = types[refit],
-        centroid = types[.callsOf(scores[[n + 1L]])])
+    terms <- annotator@models$terms
+    got <- .Call(cw_r_cell_label, block, lapply(c(fit$models, list(
+        fit$centroid)), .engineModel, data), list(blend = s$method !=
+        "matched", temperature = if (s$method == "default") held$temperature
+        else 1, threshold = held$threshold, p = !is.null(terms)), types,
+        o$threads)
+    broad <- .broadLabels(if (!is.null(terms)) t(got$p), got$label,
+        got$probability, terms, types, s$level)
+    list(label = types[got$label], probability = got$probability,
+        broad = broad$label, broadProbability = broad$p, term = broad$fine,
+        broadTerm = broad$term, set = got$set,
+        firstGuess = types[got$guess], refit = types[got$matched],
+        centroid = types[got$beside])
 }
 
-## Label, term and probability of the back-off; the label's own term.
-.broadLabels <- function(p, call, terms, types, level) {
-    own <- p[cbind(seq_along(call), call)]
+## Label, term and probability of the back-off; the label's own term. `p`:
+## cells x types, which only `terms` need; `own`: the label's.
+.broadLabels <- function(p, call, own, terms, types, level) {
     if (is.null(terms)) {
         sure <- own >= level
+        none <- rep(NA_character_, length(call))
         return(list(label = ifelse(sure, types[call], "unassigned"),
-            p = ifelse(sure, own, NA_real_), term = NA_character_,
-            fine = NA_character_))
+            p = ifelse(sure, own, NA_real_), term = none, fine = none))
     }
     o <- terms$ontology
     back <- .backOff(p, terms, level)
@@ -240,14 +268,4 @@ setMethod("annotateCells", c("ANY", "CellAnnotator"), function(x, reference,
     term[up] <- o@ids[back$node[up]]
     list(label = label, p = back$p, term = term,
         fine = o@ids[terms$term[call]])
-}
-
-## "B|T": the types of each set, most of which are the same few.
-.setText <- function(inside, types) {
-    pattern <- apply(inside, 1L, function(v) paste(which(v), collapse = "|"))
-    each <- unique(pattern)
-    text <- vapply(strsplit(each, "|", fixed = TRUE), function(v) {
-        paste(types[as.integer(v)], collapse = "|")
-    }, "")
-    text[match(pattern, each)]
 }

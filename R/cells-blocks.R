@@ -110,10 +110,12 @@
 
 ## A list of log probabilities (cells x types), one per model.
 .scoreBlock <- function(block, data, models, threads = 0L) {
-    models <- lapply(models, function(m) {
-        list(view = .engineView(m$view, data), B = m$B, b = m$b)
-    })
-    lapply(.Call(cw_r_cell_score, block, models, threads), t)
+    lapply(.Call(cw_r_cell_score, block, lapply(models, .engineModel, data),
+        threads), t)
+}
+
+.engineModel <- function(model, data) {
+    list(view = .engineView(model$view, data), B = model$B, b = model$b)
 }
 
 ## Multinomial logistic regression with balanced weights on a view; `start`: a

@@ -251,21 +251,6 @@
         models = c(models, list(matched[c("view", "B", "b")])))
 }
 
-## The same from the scores of another block by these models: list(logp,
-## guess, matched).
-.combine <- function(scores, method = "default") {
-    if (length(scores) == 1L) {
-        return(list(logp = scores[[1L]]))
-    }
-    first <- .blend(scores[1:3])
-    if (length(scores) == 3L) {
-        return(list(logp = first, guess = first))
-    }
-    list(logp = if (method == "matched") scores[[4L]] else
-        .blend(list(scores[[4L]], first)), guess = first,
-        matched = scores[[4L]])
-}
-
 ## The model of a method that is one, for this query; NULL for the others.
 .oneModel <- function(ref, query, method) {
     switch(method,

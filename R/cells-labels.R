@@ -54,7 +54,9 @@ setClass("CellLabels", contains = "CausewayReport")
 
 .queryFacts <- function(cells, annotator, nGenes, novel) {
     share <- sort(table(cells$label) / nrow(cells), decreasing = TRUE)
-    sets <- lengths(strsplit(cells$set, "|", fixed = TRUE))
+    sets <- unique(cells$set) # most are the same few
+    setSize <- lengths(strsplit(sets, "|", fixed = TRUE))[match(cells$set,
+        sets)]
     list(queryCells = nrow(cells), genesReference = nGenes[[1L]],
         genesQuery = nGenes[[2L]],
         agreement = mean(cells$refit == cells$firstGuess),
@@ -63,7 +65,7 @@ setClass("CellLabels", contains = "CausewayReport")
         centroidDiffers = mean(cells$label != cells$centroid),
         backedOff = mean(cells$broad != cells$label),
         unassigned = mean(cells$broad == "unassigned"),
-        setSize = mean(sets), unlike = if (!is.null(novel))
+        setSize = mean(setSize), unlike = if (!is.null(novel))
             mean(cells$noveltyP < 0.05), findable = novel$findable,
         unknownGroups = novel$groups$group[novel$groups$unknown])
 }

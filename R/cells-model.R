@@ -13,7 +13,8 @@ setMethod("annotateCells", c("ANY", "FoundationModel"), function(x, reference,
     p <- as.matrix(found[types])
     call <- match(found$class, types)
     back <- .typeTerms(types, list(ontology = ontology, terms = terms))
-    broad <- .broadLabels(p, call, back, types, s$level)
+    broad <- .broadLabels(p, call, p[cbind(seq_along(call), call)],
+        back, types, s$level)
     cells <- data.frame(cell = found$cell, label = found$class,
         probability = found$probability, broad = broad$label,
         broadProbability = broad$p, term = broad$fine,

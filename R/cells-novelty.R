@@ -62,29 +62,24 @@
     list(view = view, rotation = .principal(.lessEach(z, colMeans(z)), 20L))
 }
 
-## list(raw = cells x 2 (cosine, relative Mahalanobis), point = cells x dims)
+## list(raw = cells x 2 (cosine, relative Mahalanobis), point = dims x cells)
 .noveltyOf <- function(model, block, data, threads) {
-    z <- .cellColumns(block, data, model$view, threads)
-    ## A centre's mean is 0, so that a cell's own needn't be taken away.
-    cosine <- crossprod(z, t(model$centre)) / (sqrt(pmax(colSums(z^2) -
-        nrow(z) * colMeans(z)^2, 0)) + 1e-8)
-    best <- max.col(cosine, "first")
-    cosine <- cosine[cbind(seq_along(best), best)] / model$ownCosine[best]
-    white <- .lessEach(crossprod(z, model$space$rotation),
-        model$space$centre %*% model$space$rotation)
-    M <- model$space$means
-    d <- outer(rowSums(white^2), rowSums(M^2), "+") - 2 * tcrossprod(white, M)
-    away <- .lessEach(white, model$middle)
-    list(raw = cbind(cosine, rowSums((away %*% model$overall) * away) -
-            apply(d, 1L, min)),
-        point = crossprod(.cellColumns(block, data, model$own$view, threads),
-            model$own$rotation))
+    space <- model$space
+    got <- .Call(cw_r_cell_novelty, block, list(
+        view = .engineView(model$view, data), centre = t(model$centre),
+        typical = model$ownCosine, rotation = space$rotation,
+        origin = as.vector(space$centre %*% space$rotation),
+        mean = t(space$means), middle = model$middle,
+        inverse = model$overall, own = .engineView(model$own$view, data),
+        axis = model$own$rotation), threads)
+    list(raw = t(got$raw), point = got$point)
 }
 
-## Mean over the nearest landmarks of values (landmarks x v).
+## Mean over the nearest landmarks (dims x landmarks) of values (landmarks x
+## v).
 .smoothOver <- function(point, landmark, value, threads, k = 15L) {
-    k <- min(k, max(3L, nrow(landmark) %/% 10L), nrow(landmark))
-    t(.Call(cw_r_neighbour_means, t(point), t(landmark), t(value),
+    k <- min(k, max(3L, ncol(landmark) %/% 10L), ncol(landmark))
+    t(.Call(cw_r_neighbour_means, point, landmark, t(value),
         as.integer(k), threads)$mean)
 }
 
@@ -93,56 +88,63 @@
 
 ## ---- a query ---------------------------------------------------------------
 
-## list(score, p (per cell), findable, groups, similarity): score is 1 less the smoothed mean rank
-## among the query's cells (of these that stand for it); p the share of the
-## reference's held-out cells that are at least as unlike, by the same scores
-## ranked among these.
-.queryNovelty <- function(annotator, ref, query, o, group) {
+## What .noveltyScores() and .novelGroups() need: `query` holds the cells that
+## stand for it, whose numbers `at` are; at most 5,000 of these are landmarks
+## (`landmarks`: their numbers). `null`: of the reference's held-out cells.
+.noveltyFit <- function(annotator, ref, query, at, o) {
     null <- .heldOutNovelty(annotator, ref, o)
-    at <- .spreadCells(query$n, .noveltyCells)
-    query$block <- .typeBlock(query, at)
+    few <- .spreadCells(query$n, .noveltyCells)
+    if (length(few) < query$n) {
+        query <- .partOf(query, few)
+    }
     guess <- .classify(ref, query, annotator@models$nGenes, "guess",
         annotator@models$guess)$logp
-    small <- .capped(ref, o)
-    model <- .noveltyModel(small, query, tabulate(.callsOf(guess), ref$K) /
-        length(at))
+    model <- .noveltyModel(.capped(ref, o), query, tabulate(.callsOf(guess),
+        ref$K) / query$n)
     marks <- .noveltyOf(model, query$block, query, o$threads)
-    value <- .noveltyValues(marks$raw, marks$raw, null$raw)
-    smooth <- lapply(.columnRanges(query$matrix), function(columns) {
-        part <- if (length(at) == query$n && length(columns) == query$n)
-            marks else .noveltyOf(model, .typeBlock(query, columns), query,
-            o$threads)
-        .smoothOver(part$point, marks$point, value, o$threads)
-    })
-    smooth <- do.call(rbind, smooth)
-    p <- .upperP(1 - smooth[, 2L], null$score)
-    c(list(score = 1 - smooth[, 1L], p = p, findable = null$findable),
-        .novelGroups(group, 1 - smooth[, 2L], p, at, null$score, model,
-            query, annotator@reference$types, o))
+    list(model = model, query = query, landmarks = at[few],
+        point = marks$point, value = .noveltyValues(marks$raw, marks$raw,
+            null$raw), null = null, types = ref$types)
 }
 
-## A row per group: cells, share at p < .05, mean novelty, and whether that is
-## above what 95% of the reference's held-out cells have; and the cosine of the
-## mean profile of its unlike cells (all, where there are none) with the types'.
-.novelGroups <- function(group, score, p, at, null, model, query, types, o) {
+## Columns of the table of cells for a block: `novelty` is 1 less the smoothed
+## mean rank among the query's landmarks; `noveltyP` the share of the
+## reference's held-out cells that are at least as unlike, `noveltyHeld`, by the
+## same scores ranked among these.
+.noveltyScores <- function(like, block, data, o) {
+    point <- .noveltyOf(like$model, block, data, o$threads)$point
+    smooth <- .smoothOver(point, like$point, like$value, o$threads)
+    list(novelty = 1 - smooth[, 1L], noveltyP = .upperP(1 - smooth[, 2L],
+        like$null$score), noveltyHeld = 1 - smooth[, 2L])
+}
+
+## list(groups, similarity, findable). groups: a row per group: cells, share at
+## p < .05, mean novelty, and whether that is above what 95% of the reference's
+## held-out cells have; similarity: the cosine of the mean profile of its unlike
+## cells (all, where there are none) with the types'.
+.novelGroups <- function(like, group, cells, o) {
+    model <- like$model
     each <- split(seq_along(group), group)
-    z <- .unitCells(.cellMatrix(query$block, query, model$view, o$threads))
-    odd <- p[at] < 0.05
+    z <- .unitCells(.cellMatrix(like$query$block, like$query, model$view,
+        o$threads))
+    own_group <- group[like$landmarks]
+    odd <- cells$noveltyP[like$landmarks] < 0.05
     profile <- vapply(names(each), function(name) {
-        own <- group[at] == name & !is.na(group[at])
+        own <- own_group == name & !is.na(own_group)
         use <- if (any(own & odd)) own & odd else own
         colMeans(z[use, , drop = FALSE])
     }, numeric(ncol(z)))
     similarity <- tcrossprod(.unitCells(t(profile)), model$centre)
-    dimnames(similarity) <- list(names(each), types[model$present])
-    limit <- stats::quantile(null, 0.95, names = FALSE)
+    dimnames(similarity) <- list(names(each), like$types[model$present])
+    limit <- stats::quantile(like$null$score, 0.95, names = FALSE)
     mean_of <- function(v) vapply(each, function(i) mean(v[i]), 0)
     groups <- data.frame(group = names(each), cells = lengths(each),
-        unlike = mean_of(p < 0.05), novelty = mean_of(score),
-        row.names = NULL)
+        unlike = mean_of(cells$noveltyP < 0.05),
+        novelty = mean_of(cells$noveltyHeld), row.names = NULL)
     groups$unknown <- groups$novelty > limit
-    groups$nearest <- types[model$present][max.col(similarity, "first")]
-    list(groups = groups, similarity = similarity)
+    groups$nearest <- like$types[model$present][max.col(similarity, "first")]
+    list(groups = groups, similarity = similarity,
+        findable = like$null$findable)
 }
 
 ## Mean ranks (0 to 1) among the query's landmarks, and among the reference's

@@ -63,13 +63,6 @@
     }, 0)
 }
 
-## cells x types, TRUE: in the set. The call always is.
-.conformalSets <- function(p, threshold) {
-    inside <- sweep(1 - p, 2L, threshold, "<=")
-    inside[cbind(seq_len(nrow(p)), .callsOf(p))] <- TRUE
-    inside
-}
-
 ## ---- null ------------------------------------------------------------------
 
 ## Macro-F1 of held-out cells of permuted labels (within blocks), by logistic

@@ -154,6 +154,7 @@ ENGINE_SOURCES = \
   engine/stats/percell.c \
   engine/stats/logistic.c \
   engine/stats/celltype.c \
+  engine/stats/celllabel.c \
   engine/stats/classify.c \
   engine/stats/labels.c \
   engine/stats/neighbours.c \

@@ -266,11 +266,14 @@ SEXP cw_r_logistic(SEXP block, SEXP view, SEXP label, SEXP weight, SEXP start, S
 SEXP cw_r_cell_matrix(SEXP block, SEXP view, SEXP threads);
 SEXP cw_r_cell_sums(SEXP block, SEXP view, SEXP group, SEXP groups, SEXP threads);
 SEXP cw_r_cell_score(SEXP block, SEXP models, SEXP threads);
+SEXP cw_r_cell_label(SEXP block, SEXP models, SEXP rule, SEXP types, SEXP threads);
+SEXP cw_r_cell_novelty(SEXP block, SEXP model, SEXP threads);
 SEXP cw_r_neighbour_means(SEXP point, SEXP landmark, SEXP value, SEXP k, SEXP threads);
 
 #define CW_CELLTYPE_ENTRIES                                                                                            \
     {"cw_r_logistic", (DL_FUNC)&cw_r_logistic, 7}, {"cw_r_cell_matrix", (DL_FUNC)&cw_r_cell_matrix, 3},                \
         {"cw_r_cell_sums", (DL_FUNC)&cw_r_cell_sums, 5}, {"cw_r_cell_score", (DL_FUNC)&cw_r_cell_score, 3},        \
+        {"cw_r_cell_label", (DL_FUNC)&cw_r_cell_label, 5}, {"cw_r_cell_novelty", (DL_FUNC)&cw_r_cell_novelty, 3},      \
         {"cw_r_neighbour_means", (DL_FUNC)&cw_r_neighbour_means, 5}
 
 /* ---- neighbours and integration (r_neighbours.c) ----------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* r_celltype.c: logistic regression and scores of cell types on blocks of cells. */
 #include "glue.h"
 
-#include "../engine/stats/celltype.h"
+#include "../engine/stats/celllabel.h"
 #include "../engine/stats/logistic.h"
 
 #include <math.h>
@@ -109,6 +109,16 @@ SEXP cw_r_cell_sums(SEXP block, SEXP view, SEXP group, SEXP groups, SEXP threads
     return cw_glue_return(ctx, out);
 }
 
+/* Checked: one class per b, B (genes, classes). */
+static cw_cell_model as_model(SEXP list, int64_t rows)
+{
+    SEXP B = cw_glue_get(list, "B"), b = cw_glue_get(list, "b");
+    cw_cell_view seen = as_view(cw_glue_get(list, "view"), rows);
+    if (TYPEOF(B) != REALSXP || TYPEOF(b) != REALSXP || Rf_xlength(B) != Rf_xlength(b) * (R_xlen_t)seen.genes)
+        Rf_error("internal error: coefficients of the wrong type or length");
+    return (cw_cell_model){seen, REAL(B), REAL(b)};
+}
+
 /* models: list of list(view, B (genes, classes), b). -> a list of log probabilities, double (classes, cells), in their
  * order */
 SEXP cw_r_cell_score(SEXP block, SEXP models, SEXP threads)
@@ -117,19 +127,120 @@ SEXP cw_r_cell_score(SEXP block, SEXP models, SEXP threads)
     int n = TYPEOF(models) == VECSXP ? (int)Rf_xlength(models) : 0;
     SEXP out = PROTECT(Rf_allocVector(VECSXP, n));
     for (int m = 0; m < n; m++) {
-        SEXP model = VECTOR_ELT(models, m), B = cw_glue_get(model, "B"), b = cw_glue_get(model, "b");
-        cw_cell_view seen = as_view(cw_glue_get(model, "view"), cells.rows);
-        if (TYPEOF(B) != REALSXP || TYPEOF(b) != REALSXP || Rf_xlength(B) != Rf_xlength(b) * (R_xlen_t)seen.genes)
-            Rf_error("internal error: coefficients of the wrong type or length");
+        (void)as_model(VECTOR_ELT(models, m), cells.rows);
+        SEXP b = cw_glue_get(VECTOR_ELT(models, m), "b");
         SET_VECTOR_ELT(out, m, Rf_allocMatrix(REALSXP, (int)Rf_xlength(b), (int)cells.cells));
     }
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     for (int m = 0; m < n && ctx->status == CW_OK; m++) {
-        SEXP model = VECTOR_ELT(models, m), b = cw_glue_get(model, "b");
-        cw_cell_view seen = as_view(cw_glue_get(model, "view"), cells.rows); /* checked above: raises nothing */
-        cw_cell_score(ctx, REAL(VECTOR_ELT(out, m)), &cells, &seen, REAL(cw_glue_get(model, "B")), REAL(b),
-                      (int64_t)Rf_xlength(b));
+        SEXP list = VECTOR_ELT(models, m);
+        cw_cell_model model = as_model(list, cells.rows); /* checked above: raises nothing */
+        cw_cell_score(ctx, REAL(VECTOR_ELT(out, m)), &cells, &model.view, model.B, model.b,
+                      (int64_t)Rf_xlength(cw_glue_get(list, "b")));
     }
+    return cw_glue_return(ctx, out);
+}
+
+/* "B|T" for each cell: the types of its set. */
+static SEXP set_texts(const uint8_t *inside, SEXP types, int64_t cells)
+{
+    int64_t K = (int64_t)Rf_xlength(types);
+    size_t most = 1;
+    const char **name = (const char **)R_alloc((size_t)K, sizeof *name);
+    for (int64_t k = 0; k < K; k++) name[k] = Rf_translateCharUTF8(STRING_ELT(types, (R_xlen_t)k)), most += strlen(name[k]) + 1;
+    char *text = R_alloc(most, 1);
+    SEXP out = PROTECT(Rf_allocVector(STRSXP, (R_xlen_t)cells));
+    for (int64_t c = 0; c < cells; c++) {
+        char *end = text;
+        for (int64_t k = 0; k < K; k++) {
+            if (!inside[c * K + k]) continue;
+            size_t n = strlen(name[k]);
+            if (end > text) *end++ = '|';
+            memcpy(end, name[k], n), end += n;
+        }
+        SET_STRING_ELT(out, (R_xlen_t)c, Rf_mkCharLenCE(text, (int)(end - text), CE_UTF8));
+    }
+    UNPROTECT(1);
+    return out;
+}
+
+/* models: those of the rule, then the one beside, each list(view, B (genes, classes), b); rule: list(blend, temperature,
+ * threshold (classes), p: are all probabilities wanted?). -> list(label, guess, matched, beside: places in `types` from 1,
+ * probability, set (texts), p (classes, cells)) */
+SEXP cw_r_cell_label(SEXP block, SEXP models, SEXP rule, SEXP types, SEXP threads)
+{
+    enum { MOST = 5 };
+    cw_cell_block cells = as_block(block);
+    int n = TYPEOF(models) == VECSXP ? (int)Rf_xlength(models) : 0;
+    int64_t classes = (int64_t)Rf_xlength(types), entries = cells.start[cells.cells];
+    SEXP threshold = cw_glue_get(rule, "threshold");
+    if (n < 2 || n > MOST || TYPEOF(types) != STRSXP || TYPEOF(threshold) != REALSXP ||
+        (int64_t)Rf_xlength(threshold) != classes)
+        Rf_error("internal error: models, types or thresholds");
+    cw_cell_model model[MOST];
+    for (int m = 0; m < n; m++) {
+        model[m] = as_model(VECTOR_ELT(models, m), cells.rows);
+        if ((int64_t)Rf_xlength(cw_glue_get(VECTOR_ELT(models, m), "b")) != classes)
+            Rf_error("internal error: a model of other types");
+    }
+    const cw_label_rule by = {n - 1, cw_glue_number(rule, "blend", 1) != 0, cw_glue_number(rule, "temperature", 1),
+                              REAL(threshold)};
+    int all = cw_glue_number(rule, "p", 0) != 0;
+    const cw_glue_part parts[] = {{"label", INTSXP, cells.cells, -1}, {"guess", INTSXP, cells.cells, -1},
+                                  {"matched", INTSXP, cells.cells, -1}, {"beside", INTSXP, cells.cells, -1},
+                                  {"probability", REALSXP, cells.cells, -1}, {"set", STRSXP, 0, -1},
+                                  {"p", REALSXP, classes, all ? cells.cells : 0}};
+    SEXP out = PROTECT(cw_glue_make(7, parts));
+    SEXP inside = PROTECT(Rf_allocVector(RAWSXP, (R_xlen_t)(cells.cells * classes)));
+    cw_cell_labels to = {INTEGER(VECTOR_ELT(out, 0)), INTEGER(VECTOR_ELT(out, 1)), INTEGER(VECTOR_ELT(out, 2)),
+                         INTEGER(VECTOR_ELT(out, 3)), REAL(VECTOR_ELT(out, 4)), RAW(inside),
+                         all ? REAL(VECTOR_ELT(out, 6)) : NULL};
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    float *lifted = cw_alloc(ctx, entries, sizeof *lifted);
+    if (lifted && cw_cell_lift(ctx, lifted, &cells) == CW_OK) {
+        cells.lifted = lifted;
+        cw_cell_label(ctx, &to, &cells, model, &by, classes);
+    }
+    cw_free(ctx, lifted);
+    cw_glue_leave(ctx);
+    for (int64_t c = 0; c < cells.cells; c++) to.label[c]++, to.guess[c]++, to.matched[c]++, to.beside[c]++;
+    SET_VECTOR_ELT(out, 5, set_texts(to.inside, types, cells.cells));
+    UNPROTECT(2);
+    return out;
+}
+
+static const double *numbers_of(SEXP list, const char *name, int64_t n)
+{
+    SEXP v = cw_glue_get(list, name);
+    if (TYPEOF(v) != REALSXP || (int64_t)Rf_xlength(v) != n) Rf_error("internal error: novelty's %s", name);
+    return REAL(v);
+}
+
+/* model: list(view, own: views; centre (genes, types), typical (types), rotation (genes, dims), origin (dims), mean (dims,
+ * types), middle (dims), inverse (dims, dims), axis (own genes, axes)). -> list(raw (2, cells), point (axes, cells)) */
+SEXP cw_r_cell_novelty(SEXP block, SEXP model, SEXP threads)
+{
+    cw_cell_block cells = as_block(block);
+    cw_novelty_model m = {.view = as_view(cw_glue_get(model, "view"), cells.rows),
+                          .own = as_view(cw_glue_get(model, "own"), cells.rows),
+                          .types = (int64_t)Rf_xlength(cw_glue_get(model, "typical")),
+                          .dims = (int64_t)Rf_xlength(cw_glue_get(model, "origin")),
+                          .axes = (int64_t)Rf_ncols(cw_glue_get(model, "axis"))};
+    m.centre = numbers_of(model, "centre", m.view.genes * m.types), m.typical = numbers_of(model, "typical", m.types);
+    m.rotation = numbers_of(model, "rotation", m.view.genes * m.dims), m.origin = numbers_of(model, "origin", m.dims);
+    m.mean = numbers_of(model, "mean", m.dims * m.types), m.middle = numbers_of(model, "middle", m.dims);
+    m.inverse = numbers_of(model, "inverse", m.dims * m.dims), m.axis = numbers_of(model, "axis", m.own.genes * m.axes);
+    int64_t entries = cells.start[cells.cells];
+    const cw_glue_part parts[] = {{"raw", REALSXP, 2, cells.cells}, {"point", REALSXP, m.axes, cells.cells}};
+    SEXP out = PROTECT(cw_glue_make(2, parts));
+    double *raw = REAL(VECTOR_ELT(out, 0)), *point = REAL(VECTOR_ELT(out, 1));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    float *lifted = cw_alloc(ctx, entries, sizeof *lifted);
+    if (lifted && cw_cell_lift(ctx, lifted, &cells) == CW_OK) {
+        cells.lifted = lifted;
+        cw_cell_novelty(ctx, raw, point, &cells, &m);
+    }
+    cw_free(ctx, lifted);
     return cw_glue_return(ctx, out);
 }
 

@@ -5,7 +5,7 @@
 #include "core/rng.h"
 #include "core/threads.h"
 #include "kernels/kernels.h"
-#include "stats/celltype.h"
+#include "stats/celllabel.h"
 #include "stats/logistic.h"
 
 static cw_ctx *new_ctx(int threads)
@@ -162,7 +162,7 @@ static cw_cell_block make_block(void)
         total[c] = c % 7 + 3;
     }
     start[MANY] = 2 * MANY;
-    return (cw_cell_block){start, row, value, total, ROWS, MANY};
+    return (cw_cell_block){start, row, value, total, ROWS, MANY, NULL};
 }
 
 static double seen(int c, int g, int linear, int logged)
@@ -284,6 +284,169 @@ static void test_neighbours(void)
     CHECK(worst < 1e-9, "neighbours' means off by %g", worst);
 }
 
+/* ---- labels and novelty of a block --------------------------------------------------------------------------------- */
+
+enum { KINDS = 3, DIMS = 2, AXES = 2 };
+
+static void softmax_of(double *p, const double *s, double t)
+{
+    double sum = 0;
+    for (int k = 0; k < KINDS; k++) sum += p[k] = exp(s[k] / t);
+    for (int k = 0; k < KINDS; k++) p[k] /= sum;
+}
+
+static int best_of(const double *p)
+{
+    return p[1] > p[0] ? (p[2] > p[1] ? 2 : 1) : p[2] > p[0] ? 2 : 0;
+}
+
+static void mean_of(double *to, double p[][KINDS], int n)
+{
+    double s[KINDS] = {0};
+    for (int k = 0; k < KINDS; k++)
+        for (int m = 0; m < n; m++) s[k] += log(p[m][k] + 1e-6) / n;
+    softmax_of(to, s, 1);
+}
+
+static void test_labels(void)
+{
+    const double mean[SEEN] = {5, 6, 7}, scale[SEEN] = {.5, 2, 1}, limit[KINDS] = {.5, .7, .9};
+    double B[5][KINDS * SEEN], b[KINDS] = {.1, 0, -.1}, prob[2][MANY], p[2][MANY * KINDS];
+    cw_cell_model model[5];
+    cw_cell_block block = make_block();
+    block.total = NULL; /* values as they are */
+    for (int m = 0; m < 5; m++) {
+        for (int j = 0; j < KINDS * SEEN; j++) B[m][j] = 0.4 * noise(31 + (uint64_t)m, (uint64_t)j);
+        model[m] = (cw_cell_model){{.to = to, .genes = SEEN}, B[m], b};
+    }
+    model[1].view = (cw_cell_view){.to = to, .genes = SEEN, .mean = mean, .scale = scale, .clip = 3};
+    static int32_t call[2][4][MANY];
+    static uint8_t inside[2][MANY * KINDS];
+    static float v[5][MANY * SEEN];
+    cw_ctx *ctx = new_ctx(1);
+    for (int m = 0; m < 5; m++) cw_cell_matrix(ctx, v[m], &block, &model[m].view);
+    for (int n = 1; n < 5; n += n == 1 ? 2 : 1)
+        for (int blend = 0; blend < 2; blend++) {
+            const cw_label_rule rule = {n, blend, 1.5, limit};
+            for (int t = 0; t < 2; t++) {
+                ctx->threads = 1 + 2 * t;
+                cw_cell_labels out = {call[t][0], call[t][1], call[t][2], call[t][3], prob[t], inside[t], p[t]};
+                CHECK(cw_cell_label(ctx, &out, &block, model + (n == 1 ? 3 : 0), &rule, KINDS) == CW_OK, "%s", ctx->text);
+            }
+            CHECK(!memcmp(p[0], p[1], sizeof p[0]) && !memcmp(call[0], call[1], sizeof call[0]), "threads change labels");
+            for (int c = 0; c < MANY; c += 11) {
+                double each[5][KINDS], two[2][KINDS], all[KINDS], s[KINDS];
+                for (int m = 0; m <= n; m++) {
+                    int at = m + (n == 1 ? 3 : 0);
+                    for (int k = 0; k < KINDS; k++) {
+                        s[k] = b[k];
+                        for (int g = 0; g < SEEN; g++) s[k] += B[at][k * SEEN + g] * v[at][c * SEEN + g];
+                    }
+                    softmax_of(each[m], s, 1);
+                }
+                for (int k = 0; k < KINDS; k++) two[0][k] = each[0][k];
+                if (n > 1) mean_of(two[0], each, 3);
+                for (int k = 0; k < KINDS; k++) two[1][k] = each[n == 4 ? 3 : 0][k], all[k] = n == 4 ? two[1][k] : two[0][k];
+                if (n == 4 && blend) mean_of(all, two, 2);
+                for (int k = 0; k < KINDS; k++) s[k] = log(all[k]);
+                softmax_of(all, s, 1.5);
+                int k = best_of(all);
+                CHECK(call[0][0][c] == k && fabs(prob[0][c] - all[k]) < 1e-5, "label of cell %d, %d models: %d, %g", c, n,
+                      call[0][0][c], prob[0][c]);
+                CHECK(call[0][1][c] == best_of(two[0]) && call[0][3][c] == best_of(each[n]), "guess, beside of %d", c);
+                CHECK(call[0][2][c] == (n == 4 ? best_of(two[1]) : k), "matched of %d", c);
+                for (int j = 0; j < KINDS; j++)
+                    CHECK(inside[0][c * KINDS + j] == (j == k || 1 - all[j] <= limit[j]), "set of %d", c);
+            }
+        }
+    cw_cell_labels out = {call[0][0], call[0][1], call[0][2], call[0][3], prob[0], inside[0], NULL};
+    cw_label_rule rule = {2, 1, 1, limit};
+    CHECK(cw_cell_label(ctx, &out, &block, model, &rule, KINDS) == CW_ERR_SHAPE, "two models");
+    cw_ctx_clear(ctx);
+    rule = (cw_label_rule){4, 1, 0, limit};
+    CHECK(cw_cell_label(ctx, &out, &block, model, &rule, KINDS) == CW_ERR_ARGUMENT, "temperature");
+    cw_ctx_clear(ctx);
+    rule.temperature = 1;
+    for (int64_t at = 0; at < 8; at++) {
+        ctx->fail_at = ctx->memory.calls + at;
+        CHECK(cw_cell_label(ctx, &out, &block, model, &rule, KINDS) == CW_ERR_MEMORY, "allocation %d", (int)at);
+        cw_ctx_clear(ctx);
+    }
+    ctx->fail_at = -1;
+    CHECK(ctx->memory.bytes == 0, "%d bytes kept", (int)ctx->memory.bytes);
+    cw_ctx_free(ctx);
+}
+
+static void test_lifted(void)
+{
+    cw_cell_block block = make_block();
+    cw_ctx *ctx = new_ctx(2);
+    static float lifted[2 * MANY], a[MANY * SEEN], b[MANY * SEEN];
+    const double mean[SEEN] = {5, 6, 7}, scale[SEEN] = {.5, 2, 1};
+    block.total = total, total[3] = 6;
+    cw_cell_lift(ctx, lifted, &block);
+    for (int kind = 0; kind < 4; kind++) {
+        cw_cell_view view = {.to = to, .genes = SEEN, .unit = kind == 1, .linear = kind == 2, .clip = 3};
+        if (kind == 3) view.mean = mean, view.scale = scale;
+        block.lifted = NULL;
+        cw_cell_matrix(ctx, a, &block, &view);
+        block.lifted = lifted;
+        cw_cell_matrix(ctx, b, &block, &view);
+        CHECK(!memcmp(a, b, sizeof a), "lifted values show otherwise, view %d", kind);
+    }
+    cw_ctx_free(ctx);
+}
+
+static void test_novelty(void)
+{
+    double centre[KINDS * SEEN], rotation[DIMS * SEEN], typical[KINDS] = {.9, .8, .7}, origin[DIMS] = {.3, -.2};
+    double mean[KINDS * DIMS], middle[DIMS] = {.1, .2}, inverse[DIMS * DIMS] = {2, .5, .5, 1}, axis[AXES * SEEN];
+    for (int j = 0; j < KINDS * SEEN; j++) centre[j] = noise(41, (uint64_t)j);
+    for (int j = 0; j < DIMS * SEEN; j++) rotation[j] = noise(42, (uint64_t)j), axis[j] = noise(43, (uint64_t)j);
+    for (int j = 0; j < KINDS * DIMS; j++) mean[j] = noise(44, (uint64_t)j);
+    cw_cell_block block = make_block();
+    const cw_novelty_model m = {.view = {.to = to, .genes = SEEN}, .own = {.to = to, .genes = SEEN, .unit = 1},
+                                .types = KINDS, .dims = DIMS, .axes = AXES, .centre = centre, .typical = typical,
+                                .rotation = rotation, .origin = origin, .mean = mean, .middle = middle,
+                                .inverse = inverse, .axis = axis};
+    static double raw[2][MANY * 2], point[2][MANY * AXES];
+    static float v[MANY * SEEN], u[MANY * SEEN];
+    cw_ctx *ctx = new_ctx(1);
+    for (int t = 0; t < 2; t++) {
+        ctx->threads = 1 + 2 * t;
+        CHECK(cw_cell_novelty(ctx, raw[t], point[t], &block, &m) == CW_OK, "%s", ctx->text);
+    }
+    CHECK(!memcmp(raw[0], raw[1], sizeof raw[0]) && !memcmp(point[0], point[1], sizeof point[0]), "threads change it");
+    cw_cell_matrix(ctx, v, &block, &m.view), cw_cell_matrix(ctx, u, &block, &m.own);
+    for (int c = 0; c < MANY; c += 13) {
+        const float *x0 = v + c * SEEN;
+        double sum = x0[0] + x0[1] + x0[2], cosine[KINDS], length = 0, w[DIMS], a[DIMS], near = 1e300;
+        for (int g = 0; g < SEEN; g++) length += (x0[g] - sum / 3) * (x0[g] - sum / 3);
+        for (int k = 0; k < KINDS; k++)
+            cosine[k] = (centre[3 * k] * x0[0] + centre[3 * k + 1] * x0[1] + centre[3 * k + 2] * x0[2]) / (sqrt(length) + 1e-8);
+        int k = best_of(cosine);
+        for (int d = 0; d < DIMS; d++) {
+            w[d] = rotation[3 * d] * x0[0] + rotation[3 * d + 1] * x0[1] + rotation[3 * d + 2] * x0[2] - origin[d];
+            a[d] = w[d] - middle[d];
+            double along = 0;
+            for (int g = 0; g < SEEN; g++) along += axis[d * SEEN + g] * u[c * SEEN + g];
+            CHECK(fabs(point[0][c * AXES + d] - along) < 1e-5, "point of cell %d", c);
+        }
+        for (int j = 0; j < KINDS; j++) near = fmin(near, pow(w[0] - mean[2 * j], 2) + pow(w[1] - mean[2 * j + 1], 2));
+        double want = 2 * a[0] * a[0] + a[0] * a[1] + a[1] * a[1] - near;
+        CHECK(fabs(raw[0][2 * c] - cosine[k] / typical[k]) < 1e-4 && fabs(raw[0][2 * c + 1] - want) < 1e-3 * (1 + fabs(want)),
+              "cell %d: %g %g, not %g %g", c, raw[0][2 * c], raw[0][2 * c + 1], cosine[k] / typical[k], want);
+    }
+    for (int64_t at = 0; at < 4; at++) {
+        ctx->fail_at = ctx->memory.calls + at;
+        CHECK(cw_cell_novelty(ctx, raw[0], point[0], &block, &m) == CW_ERR_MEMORY, "allocation %d", (int)at);
+        cw_ctx_clear(ctx);
+    }
+    ctx->fail_at = -1;
+    CHECK(ctx->memory.bytes == 0, "%d bytes kept", (int)ctx->memory.bytes);
+    cw_ctx_free(ctx);
+}
+
 int main(void)
 {
     make_cells();
@@ -293,5 +456,8 @@ int main(void)
     test_views();
     test_sums_and_scores();
     test_neighbours();
+    test_labels();
+    test_lifted();
+    test_novelty();
     return test_end();
 }

@@ -67,3 +67,47 @@ test_that("a reference of cells, an ontology, and other methods", {
     expect_true(all(d$broad[up] %in% bloodOntology()@names))
     expect_match(paste(verdict(l)$text, collapse = " "), "aren't calibrated")
 })
+
+## What the engine gives a block, written out in R.
+labelsByHand <- function(scores, method, held, types) {
+    n <- length(scores) - 1L
+    guess <- if (n == 1L) scores[[1L]] else causeway:::.blend(scores[1:3])
+    matched <- if (n == 4L) scores[[4L]] else guess
+    all <- if (n == 4L && method != "matched")
+        causeway:::.blend(list(matched, guess)) else matched
+    p <- causeway:::.tempered(all, if (method == "default")
+        held$temperature else 1)
+    call <- max.col(p, "first")
+    inside <- sweep(1 - p, 2, held$threshold, "<=")
+    inside[cbind(seq_along(call), call)] <- TRUE
+    data.frame(label = types[call],
+        probability = p[cbind(seq_along(call), call)],
+        set = apply(inside, 1, function(v) paste(types[v], collapse = "|")),
+        firstGuess = types[max.col(if (n == 1L) p else guess, "first")],
+        refit = types[max.col(if (n == 4L) matched else p, "first")],
+        centroid = types[max.col(scores[[n + 1L]], "first")])
+}
+
+test_that("labels of a block are those of the formulas", {
+    a <- simulatedAnnotator()
+    a@models$held$threshold <- c(0.95, 0.4, 0.999)
+    stored <- a@reference
+    ref <- causeway:::.reference(stored$matrix, seq_len(nrow(stored$matrix)),
+        stored$logged, stored$y, stored$types)
+    data <- causeway:::.partOf(causeway:::.dataSet(SingleCellExperiment::counts(
+        simulatedTypes(seed = 2)), seq_len(nrow(stored$matrix)),
+        FALSE), 1:120)
+    for (method in c("default", "matched", "guess", "centroid")) {
+        s <- list(method = method, level = 0.8)
+        fit <- causeway:::.fitToQuery(a, ref, data, s)
+        got <- causeway:::.labelBlock(data$block, data, fit, a, s,
+            list(threads = 2L))
+        want <- labelsByHand(causeway:::.scoreBlock(data$block, data,
+            c(fit$models, list(fit$centroid))), method, a@models$held,
+            stored$types)
+        expect_equal(got$probability, want$probability, tolerance = 1e-10)
+        same <- setdiff(names(want), "probability")
+        expect_identical(got[same], as.list(want[same]))
+        expect_gt(length(unique(got$set)), 2L)
+    }
+})

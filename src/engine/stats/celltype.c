@@ -31,40 +31,80 @@ static double lifted(const cw_cell_block *block, const cw_cell_view *view, doubl
     return view->linear ? factor * value : log1p(factor * value);
 }
 
-/* One cell as the view shows it, into v (genes). */
-static void show(float *v, const cw_cell_block *block, const cw_cell_view *view, int64_t cell)
+static double factor_of(const cw_cell_block *block, int64_t cell) { return block->total ? 1e4 / block->total[cell] : 0.0; }
+
+cw_status cw_cell_lift(cw_ctx *ctx, float *to, const cw_cell_block *block)
 {
-    memset(v, 0, (size_t)view->genes * sizeof *v);
-    double factor = block->total ? 1e4 / block->total[cell] : 0.0;
+    const cw_cell_view logs = {.linear = 0};
+    if (ctx->status != CW_OK) return ctx->status;
+#pragma omp parallel for num_threads(ctx->threads) schedule(dynamic, TILE)
+    for (int64_t c = 0; c < block->cells; c++)
+        for (int e = block->start[c]; e < block->start[c + 1]; e++)
+            to[e] = (float)lifted(block, &logs, block->value[e], factor_of(block, c));
+    return cw_poll(ctx);
+}
+
+/* A shown value in the view's standard units. */
+static inline float standard(const cw_cell_view *view, int64_t g, double value)
+{
+    double z = (value - view->mean[g]) * view->scale[g];
+    return (float)(z < -view->clip ? -view->clip : z > view->clip ? view->clip : z);
+}
+
+cw_status cw_cell_view_begin(cw_ctx *ctx, cw_shown *s, const cw_cell_block *block, const cw_cell_view *view)
+{
+    *s = (cw_shown){block, view, NULL};
+    if (check(ctx, block, view) != CW_OK || view->unit || !view->mean) return ctx->status;
+    s->silent = cw_alloc(ctx, view->genes, sizeof *s->silent);
+    for (int64_t g = 0; s->silent && g < view->genes; g++) s->silent[g] = standard(view, g, 0.0);
+    return ctx->status;
+}
+
+void cw_cell_view_end(cw_ctx *ctx, cw_shown *s) { cw_free(ctx, s->silent), s->silent = NULL; }
+
+void cw_cell_show(float *v, const cw_shown *s, int64_t cell)
+{
+    const cw_cell_block *block = s->block;
+    const cw_cell_view *view = s->view;
+    double factor = factor_of(block, cell), sum = 0.0, square = 0.0;
+    if (s->silent) memcpy(v, s->silent, (size_t)view->genes * sizeof *v);
+    else memset(v, 0, (size_t)view->genes * sizeof *v);
+    int64_t stored = 0;
     for (int e = block->start[cell]; e < block->start[cell + 1]; e++) {
         int32_t g = view->to[block->row[e]];
         if (g < 0) continue;
-        v[g] = (float)lifted(block, view, block->value[e], factor);
+        float value = block->lifted && !view->linear ? block->lifted[e]
+                                                     : (float)lifted(block, view, block->value[e], factor);
+        v[g] = s->silent ? standard(view, g, value) : value;
+        sum += value, stored++;
     }
-    if (view->unit) {
-        double sum = 0.0, square = 0.0;
-        for (int64_t g = 0; g < view->genes; g++) sum += v[g];
-        double mean = sum / (double)view->genes;
-        for (int64_t g = 0; g < view->genes; g++) square += (v[g] - mean) * (v[g] - mean);
-        double scale = 1.0 / (sqrt(square) + 1e-8);
-        for (int64_t g = 0; g < view->genes; g++) v[g] = (float)((v[g] - mean) * scale);
+    if (!view->unit) return;
+    double mean = sum / (double)view->genes;
+    for (int e = block->start[cell]; e < block->start[cell + 1]; e++) {
+        int32_t g = view->to[block->row[e]];
+        if (g >= 0) square += (v[g] - mean) * (v[g] - mean);
     }
-    for (int64_t g = 0; view->mean && g < view->genes; g++)
-        v[g] = (float)fmin(fmax((v[g] - view->mean[g]) * view->scale[g], -view->clip), view->clip);
+    square += (double)(view->genes - stored) * mean * mean; /* of those that aren't stored */
+    double scale = 1.0 / (sqrt(square) + 1e-8);
+    for (int64_t g = 0; g < view->genes; g++) v[g] = (float)((v[g] - mean) * scale);
+    for (int64_t g = 0; view->mean && g < view->genes; g++) v[g] = standard(view, g, v[g]);
 }
 
 cw_status cw_cell_matrix(cw_ctx *ctx, float *x, const cw_cell_block *block, const cw_cell_view *view)
 {
-    if (check(ctx, block, view) != CW_OK) return ctx->status;
+    cw_shown s;
+    if (cw_cell_view_begin(ctx, &s, block, view) == CW_OK) {
 #pragma omp parallel for num_threads(ctx->threads) schedule(dynamic, TILE)
-    for (int64_t c = 0; c < block->cells; c++) show(x + c * view->genes, block, view, c);
+        for (int64_t c = 0; c < block->cells; c++) cw_cell_show(x + c * view->genes, &s, c);
+    }
+    cw_cell_view_end(ctx, &s);
     return cw_poll(ctx);
 }
 
 /* Adds a cell's values and squares: what isn't stored is 0, where nothing moves it. */
 static void add_sparse(double *sum, double *square, const cw_cell_block *block, const cw_cell_view *view, int64_t cell)
 {
-    double factor = block->total ? 1e4 / block->total[cell] : 0.0;
+    double factor = factor_of(block, cell);
     for (int e = block->start[cell]; e < block->start[cell + 1]; e++) {
         int32_t g = view->to[block->row[e]];
         if (g < 0) continue;
@@ -86,13 +126,14 @@ static void add_dense(double *sum, double *square, const float *v, int64_t genes
 cw_status cw_cell_sums(cw_ctx *ctx, double *sum, double *square, const cw_cell_block *block, const cw_cell_view *view,
                        const int32_t *group, int64_t groups)
 {
-    if (check(ctx, block, view) != CW_OK) return ctx->status;
+    cw_shown s;
     int dense = view->unit || view->mean;
-    float *v = cw_alloc(ctx, TILE * (dense ? view->genes : 1), sizeof *v);
+    float *v = NULL;
+    if (cw_cell_view_begin(ctx, &s, block, view) == CW_OK) v = cw_alloc(ctx, TILE * (dense ? view->genes : 1), sizeof *v);
     for (int64_t at = 0; v && at < block->cells && cw_poll(ctx) == CW_OK; at += TILE) {
         int64_t n = block->cells - at < TILE ? block->cells - at : TILE;
 #pragma omp parallel for num_threads(ctx->threads) schedule(static) if (dense)
-        for (int64_t c = 0; c < (dense ? n : 0); c++) show(v + c * view->genes, block, view, at + c);
+        for (int64_t c = 0; c < (dense ? n : 0); c++) cw_cell_show(v + c * view->genes, &s, at + c);
         for (int64_t c = 0; c < n; c++) {
             int64_t k = group[at + c];
             if (k < 0) continue;
@@ -105,6 +146,7 @@ cw_status cw_cell_sums(cw_ctx *ctx, double *sum, double *square, const cw_cell_b
         }
     }
     cw_free(ctx, v);
+    cw_cell_view_end(ctx, &s);
     return ctx->status;
 }
 
@@ -123,8 +165,9 @@ static void log_softmax(double *logp, const float *score, const double *b, int64
 cw_status cw_cell_score(cw_ctx *ctx, double *logp, const cw_cell_block *block, const cw_cell_view *view,
                         const double *B, const double *b, int64_t classes)
 {
-    if (check(ctx, block, view) != CW_OK) return ctx->status;
-    if (classes < 1) return cw_fail(ctx, CW_ERR_SHAPE, "cells: no classes");
+    cw_shown s;
+    if (cw_cell_view_begin(ctx, &s, block, view) == CW_OK && classes < 1)
+        cw_fail(ctx, CW_ERR_SHAPE, "cells: no classes");
     int64_t each = TILE * (view->genes + classes), tiles = (block->cells + TILE - 1) / TILE;
     float *w = cw_alloc(ctx, classes * view->genes, sizeof *w), *room = cw_alloc(ctx, ctx->threads * each, sizeof *room);
     for (int64_t j = 0; w && j < classes * view->genes; j++) w[j] = (float)B[j];
@@ -136,7 +179,7 @@ cw_status cw_cell_score(cw_ctx *ctx, double *logp, const cw_cell_block *block, c
             if (cw_watch_stop(&watch)) continue;
             int64_t at = t * TILE, n = block->cells - at < TILE ? block->cells - at : TILE;
             float *v = room + cw_thread_number() * each, *score = v + TILE * view->genes;
-            for (int64_t c = 0; c < n; c++) show(v + c * view->genes, block, view, at + c);
+            for (int64_t c = 0; c < n; c++) cw_cell_show(v + c * view->genes, &s, at + c);
             cw_exec ex = {1};
             ctx->kernels->gemm(&ex, score, classes, v, view->genes, 0, w, view->genes, 1, 1.0f, 0.0f, n, classes,
                                view->genes);
@@ -145,6 +188,7 @@ cw_status cw_cell_score(cw_ctx *ctx, double *logp, const cw_cell_block *block, c
     }
     cw_free(ctx, room);
     cw_free(ctx, w);
+    cw_cell_view_end(ctx, &s);
     return ctx->status;
 }
 

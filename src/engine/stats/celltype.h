@@ -19,6 +19,7 @@ typedef struct cw_cell_block {
     const double *value; /* (start[cells]) */
     const double *total; /* (cells) > 0, or NULL: logged already */
     int64_t rows, cells;
+    const float *lifted; /* (start[cells]) by cw_cell_lift(), or NULL */
 } cw_cell_block;
 
 typedef struct cw_cell_view {
@@ -28,6 +29,21 @@ typedef struct cw_cell_view {
     const double *mean, *scale; /* (genes), or NULL */
     double clip;                /* > 0; INFINITY: none */
 } cw_cell_view;
+
+/* A view of a block, for who goes through its cells. `silent` (genes): what a gene without a count shows, where that is
+ * the same for all cells. */
+typedef struct cw_shown {
+    const cw_cell_block *block;
+    const cw_cell_view *view;
+    float *silent;
+} cw_shown;
+cw_status cw_cell_view_begin(cw_ctx *ctx, cw_shown *s, const cw_cell_block *block, const cw_cell_view *view);
+void cw_cell_view_end(cw_ctx *ctx, cw_shown *s);
+/* v (genes): one cell as the view shows it. */
+void cw_cell_show(float *v, const cw_shown *s, int64_t cell);
+
+/* to (start[cells]): log(1 + 1e4 c / total) of every stored value, for blocks that many views look at. */
+cw_status cw_cell_lift(cw_ctx *ctx, float *to, const cw_cell_block *block);
 
 /* x (cells, genes): the whole block as the view shows it. */
 cw_status cw_cell_matrix(cw_ctx *ctx, float *x, const cw_cell_block *block, const cw_cell_view *view);
