@@ -75,9 +75,12 @@ setClass("EffendiModel", contains = "FoundationModel")
 ## What the two kinds of per-cell networks share: names, the values they were
 ## made from, and the accessors of these. Networks: CellGRN keeps factors of
 ## every cell, StateGRN slopes of states and the cells' memberships.
+#' @importClassesFrom DelayedArray DelayedMatrix
+setClassUnion("CellValues", c("dgCMatrix", "DelayedMatrix"))
+
 setClass("PerCellNetworks", contains = "VIRTUAL", slots = c(
     tfs = "character", genes = "character", cells = "character",
-    expression = "dgCMatrix", cellData = "DataFrame", metadata = "list"
+    expression = "CellValues", cellData = "DataFrame", metadata = "list"
 ))
 
 #' Reports

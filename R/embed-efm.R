@@ -18,6 +18,7 @@ setMethod("embedCells", c("ANY", "EFModel"), function(x, model,
         species, tfs, nTargets, NULL, genes, NULL, preprocess, assay,
         platform, tissue, disease
     ), batchSize, verbose)
+    on.exit(.dropStored(cells$values))
     found <- .efmEach(cells, batchSize, verbose, "Embedding cells ",
         function(batch) t(.engineRun(model, "embed", batch)$cell)
     )
@@ -64,6 +65,7 @@ contextGenes <- function(x, model, network = NULL, group = NULL,
         species, tfs, nTargets, NULL, genes, NULL, preprocess, assay,
         platform, tissue, disease
     ), batchSize, verbose)
+    on.exit(.dropStored(cells$values))
     all <- rep("all", length(cells$cells))
     labels <- if (is.null(group)) all else .conditionValues(group, "group",
         cells$cellData, cells$columns,
@@ -75,7 +77,7 @@ contextGenes <- function(x, model, network = NULL, group = NULL,
     ))
     blocks <- .efmBlocks(cells, batchSize)
     bar <- .progressStart("Embedding genes ", length(blocks), verbose)
-    on.exit(.progressDone(bar))
+    on.exit(.progressDone(bar), add = TRUE)
     for (b in seq_along(blocks)) {
         gene <- .engineRun(model, "embed", .tokenBatch(cells, blocks[[b]]),
             list(genes = TRUE)
@@ -102,6 +104,7 @@ generateExpression <- function(x, model, network = NULL, assay.type = NULL,
         species, tfs, nTargets, NULL, genes, NULL, preprocess, assay,
         platform, tissue, disease
     ), batchSize, verbose)
+    on.exit(.dropStored(cells$values))
     found <- .efmEach(cells, batchSize, verbose, "Generating ",
         function(batch) .engineRun(model, "generate", batch)$expression
     )
@@ -131,7 +134,7 @@ generateExpression <- function(x, model, network = NULL, assay.type = NULL,
         how$tokens <- model@state$tokens
     }
     batchSize <- .checkNumber(batchSize, "batchSize", 1, 65536, TRUE)
-    prepared <- .modelCells(model, x, "infer", how, verbose)
+    prepared <- .modelCells(model, x, "infer", how, verbose, store = TRUE)
     .checkMemory(model, min(batchSize, ncol(prepared$values)),
         nrow(prepared$values), sum(!prepared$nonTF), FALSE, "batchSize"
     )

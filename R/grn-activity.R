@@ -75,16 +75,25 @@ setMethod("regulonActivity", "CellGRN", function(x,
 
 ## The values of the cells that a view holds.
 .standardiserOf <- function(z, x, block, part) {
-    if (length(part$view$dims) && part$view$dims[[1L]] == length(x@cells)) {
+    if (!is.null(z$x) && part$view$dims[[1L]] == length(x@cells)) {
         return(z)
     }
-    values <- x@expression[, block, drop = FALSE]
+    values <- .expressionOf(x, block)
     z[c("p", "i", "x")] <- list(values@p, values@i, values@x)
     z
 }
 
-## What the engine needs to turn expression (genes x cells) into z.
+## What the engine needs to turn expression (genes x cells) into z; of values in
+## a file without these.
 .standardiser <- function(expression) {
+    if (.isDelayed(expression)) {
+        sums <- .noMoments(nrow(expression))
+        .valueBlocks(expression, function(x, at) {
+            sums <<- .addMoments(sums, x)
+            NULL
+        })
+        return(.zScale(.momentsOf(sums)))
+    }
     n <- ncol(expression)
     mean <- Matrix::rowMeans(expression)
     ## around the mean, in two passes: zeros add mean^2 each
@@ -289,7 +298,7 @@ setMethod("regulonActivity", "ANY", function(x, grn, ...,
     prepared$source$rows <- prepared$source$rows[.genesOf(prepared$labels,
         grn)]
     c(prepared[c("source", "cells", "cellData", "columns")],
-        list(total = ncol(x))
+        list(total = length(prepared$allCells))
     )
 }
 

@@ -33,7 +33,9 @@ setClassUnion("FactorBacking", c("list", "HDF5Factors", "LazyFactors"))
 #' so that the file must stay; *lazy* (`inferGRN(..., backing = "lazy")`): the
 #' model is kept and makes the factors of a block anew whenever they are asked
 #' for, so such an object does not survive `saveRDS()` (use [saveGRN()]).
-#' The expression values are in memory in all three. Blocks have about
+#' The expression values of more than `options(causeway.sampleCells)` cells
+#' (10,000) of a file are in the HDF5 file too, or (*lazy*) in a temporary one;
+#' else in memory. Blocks have about
 #' `options(causeway.blockBytes = )` bytes, 64 MB by default.
 #'
 #' @section Layout of `factors` in memory:
@@ -49,16 +51,18 @@ setClassUnion("FactorBacking", c("list", "HDF5Factors", "LazyFactors"))
 #' @slot nFactors integer, number of factors M.
 #' @slot k integer, weights kept per row, at most `nFactors`.
 #' @slot factors list of raw vectors, see below, or what says where they are.
-#' @slot expression `dgCMatrix`, genes x cells: the values the model saw
-#'   (log-normalised); baselines and regulon activity are computed from it.
+#' @slot expression `dgCMatrix`, or a DelayedMatrix of a file, genes x cells:
+#'   the values the model saw (log-normalised); baselines and regulon activity
+#'   are computed from it.
 #' @slot cellData `DataFrame` with one row per cell.
 #' @slot metadata list: where the networks come from (`seed`, `engine`,
 #'   `modelHash`, `species`, `coverage` = list(matched, total, lost),
 #'   `prior`, `training`, `preprocessing`), as far as known.
 #'
 #' @param tfs,genes,cells,nFactors,k,factors,metadata see the slots.
-#' @param expression matrix or sparse matrix, genes x cells, finite values;
-#'   stored as `dgCMatrix`. Row and column names may be absent.
+#' @param expression matrix or sparse matrix, genes x cells, finite values,
+#'   stored as `dgCMatrix`; or a DelayedMatrix, which stays one. Row and column
+#'   names may be absent.
 #' @param cellData `DataFrame` or data.frame with a row per cell, or NULL.
 #' @param x,object a `CellGRN`.
 #' @param i cells: numbers, names, or a logical vector of length `length(x)`.
@@ -217,17 +221,20 @@ setValidity("CellGRN", function(object) {
 #' @export
 CellGRN <- function(tfs, genes, cells, nFactors, k, factors, expression,
     cellData = NULL, metadata = list()) {
-    expression <- .asSparse(expression)
-    if (!all(is.finite(expression@x))) {
-        .stopArgument("expression",
-            "has values that aren't finite; replace or remove them."
-        )
+    if (.isDelayed(expression)) {
+        expression <- unname(expression)
+    } else {
+        expression <- .withoutNames(.asSparse(expression))
+        if (!all(is.finite(expression@x))) {
+            .stopArgument("expression",
+                "has values that aren't finite; replace or remove them."
+            )
+        }
     }
     if (is.null(cellData)) {
         cellData <- S4Vectors::make_zero_col_DFrame(length(cells))
     }
     cellData <- S4Vectors::DataFrame(cellData, check.names = FALSE)
-    expression@Dimnames <- list(NULL, NULL)
     rownames(cellData) <- NULL
     backed <- is(factors, "HDF5Factors") || is(factors, "LazyFactors")
     object <- .orStop(new("CellGRN",

@@ -289,7 +289,7 @@ setMethod("contrastGRN", "PerCellNetworks", function(x, group, ref = NULL,
         },
         each = function(f) {
             for (at in .columnBlocks(length(design$at), 2048L)) {
-                f(x@expression[, design$at[at], drop = FALSE], at)
+                f(.expressionOf(x, design$at[at]), at)
             }
         }
     )

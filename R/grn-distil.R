@@ -148,9 +148,11 @@
     axes <- reader$axes[at, , drop = FALSE]
     size <- sqrt(pmax(colSums(axes^2), 1e-300))
     scaled <- axes * reader$scale[at]
-    moved <- Matrix::crossprod(values, scaled)
+    moved <- do.call(rbind, .valueBlocks(values, function(v, columns) {
+        as.matrix(Matrix::crossprod(v, scaled))
+    }))
     shift <- colSums(scaled * reader$centre[at])
-    t((t(as.matrix(moved)) - shift) / size)
+    t((t(moved) - shift) / size)
 }
 
 ## Memberships of the prepared cells: the mean of the nearest references'.
@@ -182,7 +184,7 @@
 ## What the model reads of the cells `at`, genes x cells.
 .valuesRead <- function(prepared, at) {
     if (is.null(prepared$read)) {
-        return(prepared$values[, at, drop = FALSE])
+        return(.cellsRead(prepared$values, at))
     }
     tcrossprod(prepared$read$profiles, prepared$read$w[at, , drop = FALSE])
 }

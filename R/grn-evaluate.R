@@ -130,7 +130,7 @@ setMethod("evaluateGRN", c("PerCellNetworks", "ANY"), function(x, reference,
     .noDots(...)
     .given(reference, "reference", "the known edges, as readReference() gives")
     at <- .someCells(x, cells)
-    expression <- x@expression[, at, drop = FALSE]
+    expression <- .expressionOf(x, at)
     rownames(expression) <- x@genes
     .evaluate(poolGRN(x, at), reference, methods, nBoot, seed, expression,
         candidates, compare, threads

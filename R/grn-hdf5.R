@@ -56,7 +56,6 @@
     sizes <- c(n, length(parts$tfs), length(parts$genes), parts$nFactors,
         parts$k
     )
-    values <- .asSparse(parts$expression)
     rows <- rep(sizes[2:3], each = 2L)
     factors <- lapply(1:4, function(i) {
         .table(.factorTables[[i]], c("u16", "f32")[[2L - i %% 2L]],
@@ -71,12 +70,9 @@
             .textTable("header/settings", settings),
             .textTable("metadata", .toText(parts$metadata)),
             .textTable("tfs", parts$tfs), .textTable("genes", parts$genes),
-            .textTable("cells", parts$cells),
-            .realTable("expression/start", values@p),
-            .wholeTable("expression/gene", values@i),
-            .realTable("expression/value", values@x)
+            .textTable("cells", parts$cells)
         ),
-        .columnTables(parts$cellData)
+        .expressionTables(parts$expression), .columnTables(parts$cellData)
     )
     c(kept,
         list(
@@ -91,7 +87,9 @@
 .writerBytes <- 96L
 
 .sumsText <- function(tables) {
-    sums <- lapply(tables, function(t) .hash(t$data))
+    sums <- lapply(tables, function(t) {
+        if (is.null(t$sum)) .hash(t$data) else t$sum
+    })
     names(sums) <- vapply(tables, `[[`, character(1), "name")
     as.character(jsonlite::toJSON(sums, auto_unbox = TRUE))
 }
@@ -320,6 +318,7 @@
                 vapply(tables[full], `[[`, character(1), "name"), 0,
                 lapply(tables[full], `[[`, "data")
             )
+            .writeExpression(path, parts$expression)
         },
         causewayError = function(e) {
             .stopWrite(path, e, "; it needs ", .bytes(bytes))

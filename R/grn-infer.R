@@ -28,7 +28,8 @@
 #'   model was trained on. One without a count in these cells is read as 0.
 #' @param batchSize cells per call of the engine.
 #' @param file path of an HDF5 file to write the networks to while they are
-#'   made: memory then does not grow with them.
+#'   made: memory then does not grow with them, nor, of a file with many cells
+#'   (see [CellGRN-class]), with the values that the model reads.
 #' @param backing `"memory"`, `"hdf5"` (the same as giving `file`) or `"lazy"`:
 #'   where the networks are kept, see [CellGRN-class].
 #' @param resume go on with `file` after a call that was interrupted? The
@@ -82,7 +83,12 @@ setMethod("inferGRN", c("ANY", "SFModel"), function(x, model,
         disease,
         tokens = if (is.null(genes) && is.null(nTargets)) model@state$tokens
     )
-    prepared <- .modelCells(model, x, "infer", how, verbose, cells)
+    prepared <- .modelCells(model, x, "infer", how, verbose, cells,
+        store = backing != "memory"
+    )
+    if (backing == "hdf5") {
+        on.exit(.dropStored(prepared$values))
+    }
     if (!is.null(model@state$student)) {
         prepared <- .readStates(model@state$student, prepared)
     }
@@ -133,17 +139,24 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
 .inferBacked <- function(model, prepared, backing, batchSize, verbose, file,
     resume, overwrite) {
     parts <- .grnParts(model, prepared)
-    parts$factors <- if (backing == "lazy") {
-        .newLazyFactors(model, prepared, batchSize)
+    if (backing == "lazy") {
+        parts$factors <- .newLazyFactors(model, prepared, batchSize)
     } else if (backing == "hdf5") {
-        .inferToFile(model, prepared, parts, batchSize, verbose, file, resume,
+        parts$factors <- .inferToFile(model, prepared, parts, batchSize, verbose, file, resume,
             overwrite
         )
+        if (.isDelayed(parts$expression)) {
+            parts$expression <- .fileExpression(parts$factors@file,
+                dim(parts$expression)
+            )
+        }
     } else {
         n <- ncol(prepared$values)
         bar <- .progressStart("Inferring ", n, verbose)
         on.exit(.progressDone(bar))
-        .inferFactors(model, prepared, seq_len(n), batchSize, bar)
+        parts$factors <- .inferFactors(model, prepared, seq_len(n), batchSize,
+            bar
+        )
     }
     do.call(CellGRN, parts)
 }

@@ -127,6 +127,7 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
         " genes, ", .count(length(prepared$cells), "cell"), "."
     )
     start <- proc.time()[["elapsed"]]
+    prepared <- .lessNames(prepared)
     sorted <- .byName(prepared)
     if (is.null(sorted$prepared$sums)) {
         sorted$prepared$sums <- .sumsOf(sorted$prepared$values,
@@ -196,14 +197,27 @@ setMethod("inferGRN", c("GRNParam", "missing"),
     } else {
         cells <- order(prepared$cells, method = "radix")
         prepared$values <- prepared$values[genes, cells, drop = FALSE]
+        prepared$cells <- prepared$cells[cells]
+        if (!is.null(prepared$cellData)) {
+            prepared$cellData <- prepared$cellData[cells, , drop = FALSE]
+        }
     }
     prepared$labels <- prepared$labels[genes]
     prepared$nonTF <- prepared$nonTF[genes]
-    prepared$cells <- prepared$cells[cells]
-    if (!is.null(prepared$cellData)) {
-        prepared$cellData <- prepared$cellData[cells, , drop = FALSE]
-    }
     list(prepared = prepared, genes = genes, cells = cells)
+}
+
+## Of a file of many cells (see .streamValues()) without what grows with their
+## number and nothing asks for any more: above all their names.
+.lessNames <- function(prepared) {
+    if (is.null(prepared$sampled)) {
+        return(prepared)
+    }
+    prepared$cells <- as.character(seq_along(prepared$cells)) # not expanded
+    rownames(prepared$cellData) <- NULL
+    prepared[c("allCells", "source", "reductions")] <- NULL
+    gc(verbose = FALSE)
+    prepared
 }
 
 ## What was fitted by name, in the order of the cells that were given.

@@ -12,14 +12,17 @@
 #' ranked by `beyondRandom`: the weighted difference of the TF's targets, less
 #' that expected of as many genes drawn at random with the same weights, in the
 #' standard deviation of such draws. Genes go together, so it ranks and is no
-#' test; [contrastGRN()] tests two groups against permuted labels. `expression`
+#' test; [contrastGRN()] tests two groups against permuted labels. Of more than
+#' `options(causeway.sampleCells)` cells in a file (10,000) `auc` is that of so
+#' many, evenly chosen, and all else that of all cells. `expression`
 #' is the baseline: the difference of the TF's own standardised expression. A
 #' regulon estimated from the same cells shows association, not cause.
 #'
 #' @param x networks: a [StateGRN-class], [CellGRN-class] or [PooledGRN-class].
 #' @param cells for a [PooledGRN-class], which holds no expression: the cells,
-#'   as for [regulonActivity()] (a matrix: log-normalised, genes x cells). NULL:
-#'   TFs ranked by their share of the strongest edges, without groups.
+#'   as for [regulonActivity()] (a matrix: log-normalised, genes x cells; or
+#'   the path of a file, read by blocks). NULL: TFs ranked by their share of the
+#'   strongest edges, without groups.
 #' @param group a column of `cellData(x)` (of `colData(cells)`), or a value per
 #'   cell. NULL: the states of a [StateGRN-class], each cell in that of its
 #'   largest membership.
@@ -66,8 +69,10 @@ setMethod("topRegulators", "PerCellNetworks", function(x, group = NULL,
     }
     activity <- regulonActivity(x, top = targets)
     networks <- poolGRN(x, group = group)
-    out <- .rankRegulators(activity, x@expression, networks, group, top,
-        targets)
+    out <- .rankRegulators(.standardiser(x@expression)$scale,
+        function(f) .valueBlocks(x@expression, function(v, at) {
+            f(v, activity[, at, drop = FALSE], at)
+        }), networks, group, top, targets)
     if (methods::is(x, "StateGRN") && !is.null(x@verdict$states)) {
         at <- match(out$group, x@verdict$states$state)
         out$departs <- x@verdict$states$departs[at] & x@verdict$distinguishable
@@ -88,8 +93,8 @@ setMethod("topRegulators", "PooledGRN", function(x, cells = NULL, group = NULL,
         }
         return(.sharesOfEdges(x, top, edges))
     }
-    read <- .pooledCells(cells, x, ...)
-    all <- seq_along(read$cells)
+    read <- if (.kindOf(cells) == "matrix") .pooledCells(cells, x, ...) else
+        .pooledSource(cells, x, ...)
     if (is.null(group)) {
         .stopArgument("group", "is missing: name a column of colData(cells), ",
             "or give a value per cell."
@@ -106,17 +111,31 @@ setMethod("topRegulators", "PooledGRN", function(x, cells = NULL, group = NULL,
     }
     networks <- rep(list(x), nlevels(.asFactor(group)))
     names(networks) <- levels(.asFactor(group))
-    .rankRegulators(.matrixActivity(read$values, x, top = targets),
-        .asSparse(read$values), networks, group, top, targets)
+    blocks <- if (is.null(read$values)) {
+        function(f) .eachBlock(read$source, f)
+    } else {
+        values <- .asSparse(read$values)
+        function(f) .valueBlocks(values, f)
+    }
+    z <- if (is.null(read$values)) .sourceStandardiser(read$source) else
+        .standardiser(values)
+    weight <- .activityWeights(x, "targets", targets, TRUE)
+    streamed <- is.null(read$values) && .isStreamed(read$source$matrix,
+        length(read$cells), .mostCells())
+    .rankRegulators(z$scale, function(f) blocks(function(v, at) {
+        f(v, .weightedActivity(weight, v, z), at)
+    }), networks, group, top, targets, if (streamed) .mostCells() else Inf)
 })
 
-## Activity: TFs x cells; expression: genes x cells, sparse; networks: a
-## PooledGRN of every group.
-.rankRegulators <- function(activity, expression, networks, group, top,
-    targets) {
+## scale: of genes; each(f): calls f(expression, activity, numbers of the cells)
+## of blocks of cells, genes x cells and TFs x cells, and gives a list; networks:
+## a PooledGRN of every group; most: cells whose activity is held.
+.rankRegulators <- function(scale, each, networks, group, top, targets,
+    most = Inf) {
     all <- identical(top, Inf)
-    top <- if (all) nrow(activity) else
-        .checkNumber(top, "top", 1, 2^31, whole = TRUE)
+    if (!all) {
+        top <- .checkNumber(top, "top", 1, 2^31, whole = TRUE)
+    }
     targets <- .checkNumber(targets, "targets", 1, 2^31, whole = TRUE)
     group <- droplevels(.asFactor(group))
     if (nlevels(group) < 2L) {
@@ -124,20 +143,21 @@ setMethod("topRegulators", "PooledGRN", function(x, cells = NULL, group = NULL,
             "; two are needed to compare."
         )
     }
-    z <- .standardiser(expression)
-    parts <- lapply(levels(group), function(name) {
-        here <- which(group == name)
-        rest <- which(group != name)
-        mean <- function(at) Matrix::rowMeans(expression[, at, drop = FALSE])
-        change <- (mean(here) - mean(rest)) * z$scale
+    sums <- .regulatorSums(each, group, most)
+    parts <- lapply(seq_len(nlevels(group)), function(k) {
+        name <- levels(group)[[k]]
+        change <- sums$less(sums$expression, k) * scale
         out <- .regulatorsOf(networks[[name]], change, targets)
-        a <- activity[out$TF, here, drop = FALSE]
-        b <- activity[out$TF, rest, drop = FALSE]
-        out$effect <- rowMeans(a) - rowMeans(b)
+        out$effect <- unname(sums$less(sums$activity, k)[
+            match(out$TF, rownames(networks[[name]]@scores))])
         out <- out[order(-out$beyondRandom, -out$effect), ]
-        out <- head(out[all | out$beyondRandom > 0, ], top)
-        out$auc <- vapply(out$TF, function(tf) {
-            .cellAuc(activity[tf, here], activity[tf, rest])
+        out <- head(out[all | out$beyondRandom > 0, ], if (all) nrow(out) else
+            top)
+        at <- match(out$TF, rownames(networks[[name]]@scores))
+        here <- which(sums$group == k)
+        rest <- which(sums$group != k)
+        out$auc <- vapply(at, function(tf) {
+            .cellAuc(sums$held[tf, here], sums$held[tf, rest])
         }, 0)
         data.frame(group = rep(name, nrow(out)), rank = seq_len(nrow(out)),
             out[c("TF", "effect", "beyondRandom", "auc", "expression",
@@ -146,6 +166,31 @@ setMethod("topRegulators", "PooledGRN", function(x, cells = NULL, group = NULL,
     out <- do.call(rbind, parts)
     rownames(out) <- NULL
     out
+}
+
+## Over blocks of cells (see .rankRegulators()): `expression` and `activity`,
+## sums by group; less(sums, k): mean of group k less that of all other cells;
+## `held`, the activity of at most `most` cells, evenly chosen, `group` theirs.
+.regulatorSums <- function(each, group, most) {
+    count <- as.numeric(table(group))
+    kept <- .evenly(length(group), most)
+    expression <- activity <- 0
+    held <- each(function(x, a, at) {
+        known <- which(!is.na(group[at]))
+        by <- Matrix::sparseMatrix(known, as.integer(group[at[known]]), x = 1,
+            dims = c(length(at), nlevels(group))
+        )
+        expression <<- expression + as.matrix(x %*% by)
+        activity <<- activity + as.matrix(a %*% by)
+        a[, at %in% kept, drop = FALSE]
+    })
+    list(expression = expression, activity = activity,
+        less = function(sums, k) {
+            sums[, k] / count[[k]] - rowSums(sums[, -k, drop = FALSE]) /
+                sum(count[-k])
+        },
+        held = do.call(cbind, unname(held)), group = as.integer(group)[kept]
+    )
 }
 
 ## One row per TF: how its targets differ beyond random genes. `change`: by

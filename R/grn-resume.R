@@ -10,11 +10,12 @@
 ## What must be the same for a call to go on with a file: hashes by name.
 .inferSettings <- function(model, prepared) {
     v <- prepared$values
+    v <- if (.isDelayed(v)) .valuesMark(v) else list(v@x, v@i, v@p)
     list(
         model = .modelHash(model), tokens = .hash(prepared$tokens),
         conditions = .hash(prepared$conditions),
         preprocessing = .hash(.dataOnly(prepared$report$settings)),
-        "expression values" = .hash(list(v@x, v@i, v@p))
+        "expression values" = .hash(v)
     )
 }
 

@@ -106,7 +106,7 @@ loadGRN <- function(file) {
             parts <- lapply(c(tfs = "tfs", genes = "genes", cells = "cells"),
                 function(name) .validText(path, name, read(name))
             )
-            expression <- .readValues(read, header$sizes[c(3L, 1L)])
+            expression <- .savedExpression(path, header, read)
             .checkNames(parts, header$sizes)
             metadata <- .savedMetadata(read("metadata"))
             factors <- new("HDF5Factors", file = path, id = header$id,
@@ -140,6 +140,31 @@ loadGRN <- function(file) {
     if (!identical(as.numeric(unname(lengths(parts))), sizes[c(2L, 3L, 1L)])) {
         stop("its names don't fit its sizes", call. = FALSE)
     }
+}
+
+## Of more cells than estimators hold the expression stays in the file, whose
+## sums are looked at by parts.
+.savedExpression <- function(path, header, read) {
+    dims <- header$sizes[c(3L, 1L)]
+    if (dims[[2L]] <= .mostCells()) {
+        return(.readValues(read, dims))
+    }
+    guard <- c("header/id" = header$id)
+    for (name in .expressionNames) {
+        n <- .shapesIn(path, name)[[1L]]$dims
+        sum <- .hashInParts()
+        for (first in seq(0, max(0, n - 1), by = .hashPiece)) {
+            sum$add(.readTables(path, name,
+                c(first, min(.hashPiece, n - first)), guard
+            )[[1L]])
+        }
+        if (!identical(sum$end(), header$sums[[name]])) {
+            .stopFile(path, "was altered: ", name, " doesn't have its ",
+                "checksum."
+            )
+        }
+    }
+    .fileExpression(path, dims)
 }
 
 ## dims: genes, cells

@@ -10,7 +10,8 @@
 #' @slot file absolute path.
 #' @slot layout list: `name` in the file, `sparse`, `byCell` (is a cell stored
 #'   in one piece?), `cells`, `genes`, `entries`, `stored` (bytes), `whole`
-#'   (of an integer type?).
+#'   (of an integer type?); where they aren't AnnData's, `parts`, the names of
+#'   its tables of values, indices and offsets, and `opens`, what opens it.
 #' @slot stamp size and time of the file as it was opened.
 #' @param x the seed.
 #' @param index list of two: numbers of the rows (genes) and columns (cells),
@@ -53,7 +54,7 @@ setClass("CellFileSeed", contains = "Array", slots = c(file = "character",
     }
     if (!identical(now, seed@stamp)) {
         .stopFile(seed@file, "has changed since it was opened; open it again, ",
-            "openCells(file)."
+            c(seed@layout$opens, "openCells(file)")[[1L]], "."
         )
     }
 }

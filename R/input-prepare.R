@@ -2,8 +2,9 @@
 
 ## Everything the engine needs to know of a set of cells. Tokens are shared by
 ## all cells: one species, one gene list. `mode`: "train" or "infer"; `cells`:
-## those to use, see .cellsAt().
-.modelCells <- function(model, x, mode, how, verbose, cells = NULL) {
+## those to use, see .cellsAt(); `store`: see .preprocess().
+.modelCells <- function(model, x, mode, how, verbose, cells = NULL,
+    store = FALSE) {
     input <- .readCells(x, how, verbose)
     .warnSpecies(how$species, how$tfs, input)
     species <- input$species
@@ -14,7 +15,7 @@
         genes = if (is.null(how$tokens)) how$genes else how$tokens,
         preprocess = how$preprocess, logged = how$alreadyNormalised,
         maxGenes = model@state$maxLength - 1L, verbose = verbose,
-        alike = isTRUE(how$alike), cells = cells
+        alike = isTRUE(how$alike), cells = cells, store = store
     )
     prepared$conditions <- .conditionIds(model, prepared, how, species,
         grow = identical(mode, "train") && !isTRUE(how$fixed),

@@ -138,6 +138,11 @@ writeH5AD <- function(x, file, assay.type = NULL, overwrite = FALSE,
     )
 }
 
+## A table that can grow and isn't compressed.
+.putPlain <- function(name, data, type) {
+    replace(.putTable(name, data, type), "what", "plain")
+}
+
 ## Further values of a table, or rows of one that was made without any.
 .putMore <- function(name, data, type, dims = length(data)) {
     replace(.putTable(name, data, type, dims), "what", "append")

@@ -78,10 +78,11 @@ setMethod("show", "EFMParam", function(object) {
 setMethod("newModel", "EFMParam", function(param, x = NULL, genes = NULL,
     species = NULL, tfs = NULL, seed = NULL, threads = NULL,
     assay.type = NULL, symbols = NULL, minCells = 1, conditions = 64,
-    assay = NULL, verbose = FALSE) {
+    assay = NULL, geneVectors = NULL, verbose = FALSE) {
     .newModule("efm", .moduleConfig(param@settings, "efm", "efm"),
         param@settings$maxLength, x, genes, species, tfs, seed, threads,
-        assay.type, symbols, minCells, conditions, assay, verbose
+        assay.type, symbols, minCells, conditions, assay, geneVectors,
+        verbose
     )
 })
 
@@ -125,6 +126,14 @@ setMethod("show", "EFModel", function(object) {
         )
     }
     n <- ncol(prepared$values)
+    need <- 8 * as.numeric(n) * nrow(prepared$values)
+    if (need > .memoryLimit()) {
+        .stopArgument("network", "has an order of genes for every cell, which ",
+            "takes ", .bytes(need), " for ", n, " cells, and ",
+            .bytes(.memoryLimit()), " may be used; take fewer cells or genes, ",
+            "or one order for all: poolGRN() of some cells' networks."
+        )
+    }
     blocks <- split(seq_len(n), (seq_len(n) - 1L) %/% 8L)
     bar <- .progressStart("Ordering genes ", length(blocks), verbose)
     on.exit(.progressDone(bar))

@@ -18,6 +18,9 @@
 #' @param minCells genes seen in fewer cells of `x` stay out of the vocabulary.
 #' @param conditions most values of platform, species, tissue and disease the
 #'   model can learn.
+#' @param geneVectors for an SFM or EFM: NULL, or vectors that the gene table
+#'   starts from, a matrix with genes as rows and the model's width, as of
+#'   [geneTextEmbeddings()] or another model's [embedGenes()].
 #' @param verbose say what is done.
 #' @param ... further arguments of the methods.
 #' @return A [FoundationModel-class] with random weights, drawn as in the
@@ -38,19 +41,20 @@
 setMethod("newModel", "SFMParam", function(param, x = NULL, genes = NULL,
     species = c("human", "mouse"), tfs = NULL, seed = NULL, threads = NULL,
     assay.type = NULL, symbols = NULL, minCells = 1, conditions = 64,
-    assay = NULL, verbose = FALSE) {
+    assay = NULL, geneVectors = NULL, verbose = FALSE) {
     if (identical(species, c("human", "mouse"))) {
         species <- NULL
     }
     .newModule("sfm", param@config, param@maxLength, x, genes, species, tfs,
         seed, threads, assay.type, symbols, minCells, conditions, assay,
-        verbose
+        geneVectors, verbose
     )
 })
 
 ## A new model of one of scCAFM's modules.
 .newModule <- function(module, config, maxLength, x, genes, species, tfs,
-    seed, threads, assay.type, symbols, minCells, conditions, assay, verbose) {
+    seed, threads, assay.type, symbols, minCells, conditions, assay,
+    geneVectors, verbose) {
     threads <- .threads(threads)
     conditions <- .checkNumber(conditions, "conditions", 4, 1e6, TRUE)
     source <- .vocabSource(x, genes, species, assay.type, symbols, minCells,
@@ -69,10 +73,11 @@ setMethod("newModel", "SFMParam", function(param, x = NULL, genes = NULL,
                 all(is.na(vocab$gene_symbol)))
         )
     }
-    .buildModel(config, vocab, tfs, rows = conditions,
+    model <- .buildModel(config, vocab, tfs, rows = conditions,
         key = .newKey(seed), threads = threads,
         maxLength = maxLength, species = source$species, module = module
     )
+    .startVectors(model, geneVectors, verbose)
 }
 
 #' @rdname newModel

@@ -3,7 +3,8 @@
 
 ## A training set is a list: cells (their number in each part), genes and tfs
 ## (the most of any part), tokens and report (of the first), print (what tells
-## it from others), files (a data.frame, or NULL), part(i) -> prepared cells.
+## it from others), files (a data.frame, or NULL), part(i) -> prepared cells,
+## drop(): what was stored of them isn't needed any more.
 .trainingSet <- function(model, x, how, arrange, edges, resume, verbose) {
     if (inherits(x, "causewayFiles")) {
         return(.fileSet(model, x, how, arrange, edges, resume, verbose))
@@ -12,14 +13,15 @@
         x <- .trainFiles(x)
         return(.fileSet(model, x, how, arrange, edges, resume, verbose))
     }
-    prepared <- .modelCells(model, x, "train", how, verbose)
+    prepared <- .modelCells(model, x, "train", how, verbose, store = TRUE)
     .checkTwoCells(prepared, "'x'")
     prepared <- arrange(prepared)
     list(
         cells = ncol(prepared$values), genes = nrow(prepared$values),
         tfs = sum(!prepared$nonTF), tokens = prepared$tokens,
         report = prepared$report, print = .fingerprint(prepared, edges),
-        part = function(i) prepared
+        part = function(i) prepared,
+        drop = function() .dropStored(prepared$values)
     )
 }
 
@@ -71,6 +73,7 @@
     kept <- new.env(parent = emptyenv())
     part <- function(i) {
         if (!identical(kept$number, i)) {
+            .dropStored(kept$prepared$values)
             kept$prepared <- NULL
             kept$prepared <- .prepareFile(model, x, i, how, arrange, verbose)
             kept$number <- i
@@ -88,7 +91,8 @@
         tokens = if (same) model@state$run$tokens else first$tokens,
         report = if (same) list(species = model@state$species,
             tfs = max(files$tfs)) else first$report,
-        print = .hash(list(files$sha256, edges)), files = files, part = part
+        print = .hash(list(files$sha256, edges)), files = files, part = part,
+        drop = function() .dropStored(kept$prepared$values)
     )
 }
 
@@ -98,7 +102,7 @@
         {
             cells <- x$open(path)
             prepared <- .modelCells(model, cells, "train", x$how(cells, how),
-                FALSE
+                FALSE, store = TRUE
             )
             .checkTwoCells(prepared, "the file")
             arrange(prepared)

@@ -64,6 +64,7 @@
     on.exit(if (!done) state$conditions <- before)
     edges <- .priorTokens(prior, model@vocab)
     set <- .trainingSet(model, x, how, arrange, edges, resume, verbose)
+    on.exit(set$drop(), add = TRUE)
     plan <- .sharedPlan(.planRun(model, set, settings, epochs, edges, resume,
         seed, verbose
     ))
@@ -118,7 +119,7 @@
 
 ## What tells one training set from another.
 .fingerprint <- function(prepared, edges) {
-    .hash(c(list(prepared$values, prepared$tokens, prepared$nonTF,
+    .hash(c(list(.valuesMark(prepared$values), prepared$tokens, prepared$nonTF,
         prepared$conditions, edges
     ), if (!is.null(prepared$order)) list(prepared$order)))
 }

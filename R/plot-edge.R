@@ -56,7 +56,8 @@ plotEdge <- function(x, tf, target, embedding = NULL, dimred = 1,
     })
     score <- unlist(parts, use.names = FALSE)[columns$of]
     value <- function(gene) {
-        as.vector(x@expression[match(gene, geneNames(x)), ])
+        at <- match(gene, geneNames(x))
+        unlist(.valueBlocks(x@expression, function(v, cells) v[at, ]))
     }
     panels <- list(
         .edgePanel(paste0("score of ", tf, " > ", target), score),
@@ -86,7 +87,7 @@ plotEdge <- function(x, tf, target, embedding = NULL, dimred = 1,
 .cellCoordinates <- function(x, embedding, dimred) {
     cells <- cellNames(x)
     if (is.null(embedding)) {
-        return(.principalPlane(x@expression))
+        return(.principalPlane(.expressionOf(x)))
     }
     if (.kindOf(embedding) == "SingleCellExperiment") {
         embedding <- .reducedDimOf(embedding, dimred)

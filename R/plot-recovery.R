@@ -40,7 +40,7 @@ plotRankRecovery <- function(x, reference, methods = NULL, expression = NULL,
         )
     }
     if (is.null(expression) && methods::is(networks[[1L]], "PerCellNetworks")) {
-        expression <- networks[[1L]]@expression
+        expression <- .expressionOf(networks[[1L]])
         rownames(expression) <- geneNames(networks[[1L]])
     }
     all <- c("pearson", "spearman", "marginal")

@@ -27,6 +27,7 @@
         total[here] <- new$total
         new$total <- NULL
         sums <- if (is.null(sums)) new else Map(`+`, sums, new)
+        .dropBlock(length(x@x))
     }
     excess <- if (counted) {
         .Call(cw_r_gene_excess, sums, total, threads)

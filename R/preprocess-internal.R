@@ -50,11 +50,13 @@
 ## file as many are held, drawn by `key` (`sampled`), and with `sums` sums over
 ## all are taken (see grn-sums.R). Returns values (genes x cells), tokens,
 ## labels, nonTF, cells, a report, and `source`, where the values are read
-## (.eachBlock()); `most = 0`: no values.
+## (.eachBlock()); `most = 0`: no values; `store`: those of many cells of a file
+## go to a temporary one (.storeValues()).
 .preprocess <- function(input, vocab, tfs, mode, nTargets = 1000L,
     genes = NULL, keep = NULL, preprocess = list(), logged = NULL,
     maxGenes = Inf, verbose = FALSE, floor = NULL, variable = NULL,
-    alike = FALSE, cells = NULL, most = Inf, key = NULL, sums = TRUE) {
+    alike = FALSE, cells = NULL, most = Inf, key = NULL, sums = TRUE,
+    store = FALSE) {
     match <- .matchGenes(input, vocab, mode, verbose)
     s <- .preprocessSettings(preprocess, mode, nrow(input$matrix))
     qc <- .qcGenes(match$symbols)
@@ -109,6 +111,11 @@
     )
     held <- if (most == 0) {
         list()
+    } else if (store && .isStreamed(input$matrix, length(at), .mostCells())) {
+        .say(verbose, "The values of ", length(at), " cells are put into a ",
+            "temporary file, not into memory."
+        )
+        list(values = .storeValues(source, sum(variation$seen[pick])))
     } else if (.isStreamed(input$matrix, length(at), most)) {
         .sayStreamed(source, mean(variation$seen[pick]) / length(columns),
             most, sums, verbose
@@ -328,48 +335,6 @@
         )
     }
     invisible()
-}
-
-## The chosen genes' values as the model sees them, genes x cells, of the cells
-## source$columns[at], a block at a time: a list of each(values, numbers of the
-## cells in `at`). `source`: list(matrix, rows, columns, total (by cell), isTf,
-## target, logged, sanitize).
-.eachBlock <- function(source, each, at = seq_along(source$columns)) {
-    done <- 0L
-    lapply(.columnChunks(source$matrix, source$columns[at]), function(part) {
-        here <- done + seq_along(part)
-        done <<- done + length(part)
-        each(.blockValues(source, part, source$total[at[here]]), here)
-    })
-}
-
-.blockValues <- function(source, columns, total) {
-    x <- .columnChunk(source$matrix, columns, source$rows)
-    if (source$sanitize) {
-        x <- .sanitize(x)
-    }
-    if (!source$logged) {
-        x <- .scaleColumns(x, source$target / .nonZero(total))
-        x@x <- log1p(x@x)
-    }
-    x
-}
-
-.sourceValues <- function(source, at = seq_along(source$columns)) {
-    .heldColumns(.eachBlock(source, function(x, at) x, at))
-}
-
-## Blocks as one matrix, without names and zeros.
-.heldColumns <- function(parts) {
-    x <- .bindColumns(lapply(parts, .withoutNames))
-    if (all(x@x != 0)) x else Matrix::drop0(x)
-}
-
-.extractValues <- function(m, rows, columns, total, target, logged,
-    sanitize) {
-    .sourceValues(list(matrix = m, rows = rows, columns = columns,
-        total = total, target = target, logged = logged, sanitize = sanitize
-    ))
 }
 
 ## Rows of the input with these names, identifiers or symbols; NA where there

@@ -116,6 +116,7 @@
         for (name in want) {
             cells[[name]][columns] <- here[[name]]
         }
+        .dropBlock(length(x@x))
     }
     c(sums[c("sum", "seen", "enough")], list(cells = cells,
         first = matrix(sums$first, keep) + 1L,

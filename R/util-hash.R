@@ -10,6 +10,32 @@
 ## isn't data (functions, environments, pointers) is an error.
 .hash <- function(x) cli::hash_obj_sha256(.hashForm(x))
 
+## What .hash() gives of a vector without attributes that comes in parts:
+## list(add(part), end()).
+.hashInParts <- function() {
+    rest <- NULL
+    pieces <- character()
+    n <- 0
+    add <- function(x) {
+        n <<- n + length(x)
+        rest <<- if (is.null(rest)) x else c(rest, x)
+        while (length(rest) > .hashPiece) {
+            first <- seq_len(.hashPiece)
+            pieces <<- c(pieces, cli::hash_obj_sha256(rest[first]))
+            rest <<- rest[-first]
+        }
+    }
+    end <- function() {
+        if (n <= .Machine$integer.max) {
+            n <- as.integer(n)
+        }
+        values <- if (!length(pieces)) rest else
+            c(pieces, cli::hash_obj_sha256(rest))
+        cli::hash_obj_sha256(list(typeof(rest), n, values, NULL))
+    }
+    list(add = add, end = end)
+}
+
 .hashForm <- function(x) {
     if (isS4(x)) {
         slots <- methods::slotNames(x)

@@ -164,14 +164,22 @@ SEXP cw_r_h5_values(SEXP path, SEXP name, SEXP member)
 
 /* ---- counts ----------------------------------------------------------------------------------------------------- */
 
-/* list(name, sparse, byCell, cells, genes, entries) */
+/* list(name, sparse, byCell, cells, genes, entries, and where its tables aren't called as usual `parts`) */
 static cw_h5_cells as_cells(SEXP layout)
 {
     double cells = cw_glue_number(layout, "cells", -1), genes = cw_glue_number(layout, "genes", -1);
     double entries = cw_glue_number(layout, "entries", 0);
     if (!(cells >= 0 && cells < 0x1p52 && genes >= 0 && genes < 0x1p52 && entries >= 0 && entries < 0x1p62))
         Rf_error("internal error: the size of a matrix in a file");
+    SEXP names = cw_glue_get(layout, "parts");
+    const char **parts = NULL;
+    if (!Rf_isNull(names)) {
+        if (TYPEOF(names) != STRSXP || Rf_xlength(names) != 3) Rf_error("internal error: names of three tables");
+        parts = (const char **)R_alloc(3, sizeof *parts);
+        for (int i = 0; i < 3; i++) parts[i] = CHAR(STRING_ELT(names, i));
+    }
     return (cw_h5_cells){.name = text_of(cw_glue_get(layout, "name"), "the name of a matrix"),
+                         .parts = parts,
                          .sparse = Rf_asLogical(cw_glue_get(layout, "sparse")) == 1,
                          .by_cell = Rf_asLogical(cw_glue_get(layout, "byCell")) == 1,
                          .cells = (int64_t)cells,
@@ -305,7 +313,7 @@ static void put_one(cw_ctx *ctx, cw_h5 *h, const put *p)
 {
     if (strcmp(p->what, "group") == 0)
         cw_h5_put_group(ctx, h, p->name);
-    else if (strcmp(p->what, "table") == 0)
+    else if (strcmp(p->what, "table") == 0 || strcmp(p->what, "plain") == 0)
         cw_h5_put_table(ctx, h, p->name, &p->data);
     else if (strcmp(p->what, "append") == 0)
         cw_h5_put_append(ctx, h, p->name, &p->data);
@@ -328,6 +336,7 @@ SEXP cw_r_h5_put(SEXP path, SEXP steps, SEXP fresh)
         if (!Rf_isNull(attribute)) p[i].attribute = text_of(attribute, "an attribute");
         if (strcmp(p[i].what, "group") != 0)
             p[i].data = as_data(cw_glue_get(s, "data"), cw_glue_get(s, "type"), cw_glue_get(s, "dims"));
+        p[i].data.plain = strcmp(p[i].what, "plain") == 0;
     }
     int anew = Rf_asLogical(fresh) == 1;
     cw_ctx *ctx = cw_glue_enter(1);

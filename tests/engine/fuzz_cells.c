@@ -56,10 +56,11 @@ static void fuzz_matrix(cw_ctx *ctx, cw_h5 *h, cw_h5_cells m)
 }
 
 /* `name` as a matrix, both ways round, of the size its offsets or its table say. */
-static void fuzz_as_matrix(cw_ctx *ctx, cw_h5 *h, const char *name, int sparse, int64_t slices, int64_t across)
+static void fuzz_as_matrix(cw_ctx *ctx, cw_h5 *h, const char *name, int sparse, const char *const *parts,
+                           int64_t slices, int64_t across)
 {
     for (int by_cell = 0; by_cell < 2; by_cell++) {
-        cw_h5_cells m = {.name = name, .sparse = sparse, .by_cell = by_cell};
+        cw_h5_cells m = {.name = name, .parts = parts, .sparse = sparse, .by_cell = by_cell};
         m.cells = by_cell ? slices : across, m.genes = by_cell ? across : slices;
         fuzz_matrix(ctx, h, m);
     }
@@ -88,7 +89,7 @@ static void fuzz_look(cw_ctx *ctx, cw_h5 *h, const char *name, int depth)
         cw_h5_names_free(ctx, &names);
     } else if (item.kind != CW_H5_GROUP) {
         fuzz_values(ctx, h, name, NULL);
-        if (item.rank == 2) fuzz_as_matrix(ctx, h, name, 0, item.dim[0], item.dim[1]);
+        if (item.rank == 2) fuzz_as_matrix(ctx, h, name, 0, NULL, item.dim[0], item.dim[1]);
         return;
     }
     if (item.kind != CW_H5_GROUP || depth > 4) return;
@@ -97,9 +98,11 @@ static void fuzz_look(cw_ctx *ctx, cw_h5 *h, const char *name, int depth)
     for (int64_t i = 0; i < names.n && i < 60; i++) {
         if (!names.name[i]) continue;
         snprintf(inner, sizeof inner, "%s%s%s", depth ? name : "", depth ? "/" : "", names.name[i]);
-        if (strcmp(names.name[i], "indptr") == 0 && cw_h5_look(ctx, &item, h, inner) == CW_OK)
+        static const char *const own[] = {"value", "gene", "start"}; /* of expression in a file of networks */
+        int usual = strcmp(names.name[i], "indptr") == 0;
+        if ((usual || strcmp(names.name[i], "start") == 0) && cw_h5_look(ctx, &item, h, inner) == CW_OK)
             for (int64_t across = 3; across < 5000; across = across * 100 + 4)
-                fuzz_as_matrix(ctx, h, name, 1, item.dim[0] - 1, across);
+                fuzz_as_matrix(ctx, h, name, 1, usual ? NULL : own, item.dim[0] - 1, across);
         cw_ctx_clear(ctx);
         fuzz_look(ctx, h, inner, depth + 1);
     }

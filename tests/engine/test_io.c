@@ -6,6 +6,8 @@
 #define FUZZ_JSON fuzz_json
 #include "fuzz_json.c"
 #include "fuzz_safetensors.c"
+#define FUZZ_TABLES fuzz_tables
+#include "fuzz_tables.c"
 
 #include "core/rng.h"
 #include "io/csv.h"
@@ -497,6 +499,27 @@ static void test_json_mutations(void)
     cw_ctx_free(ctx);
 }
 
+static void test_table_mutations(void)
+{
+    static const char *const good[] = {
+        "TF,Gene\n\"a \"\"b\"\",c\",d\r\n\nx,y\n",
+        "[{\"token_index\": 0, \"gene_symbol\": null, \"gene_id\": \"<pad>\"}, {\"token_index\": 1, \"gene_symbol\": \"A\"}]",
+        "T cell is_a cell\nb exact_synonyms B  cell\n", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nna\303\257ve\n##t\n"};
+    cw_stream s = {20261130, 2};
+    char copy[256];
+    for (uint64_t i = 0; i < 1200; i++) {
+        size_t n = strlen(good[i % 4]);
+        memcpy(copy, good[i % 4], n);
+        for (uint64_t e = 0; e < i % 5; e++) {
+            uint32_t r[4];
+            cw_rng_block(r, s, i << 3 | e);
+            copy[r[0] % n] = r[1] % 2 ? "\",\n\r[]{}:#\\ \xff"[r[2] % 14] : (char)(copy[r[0] % n] ^ 1 << r[3] % 8);
+        }
+        fuzz_tables((const uint8_t *)copy, i % 3 ? n : n * (i % 7) / 7);
+    }
+    CHECK(access("/tmp/causeway-fuzz.txt", F_OK) != 0, "nothing is left behind");
+}
+
 /* ---- CSV -------------------------------------------------------------------------------------------------------- */
 
 static cw_csv *csv_of(cw_ctx *ctx, const char *text) { return cw_csv_parse(ctx, text, (int64_t)strlen(text), "t.csv"); }
@@ -746,6 +769,7 @@ int main(void)
     test_safetensors_write_refused(ctx);
     test_safetensors_mutations(ctx);
     test_json_mutations();
+    test_table_mutations();
     test_csv(ctx);
     test_vocab(ctx);
     test_vocab_large(ctx);

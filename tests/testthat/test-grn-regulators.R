@@ -50,3 +50,17 @@ test_that("groups that say nothing are refused", {
     expect_error(topRegulators(exampleGRN()), "'group' is missing")
     expect_error(topRegulators(1), "must be a network")
 })
+
+test_that("cells of a file are read by blocks", {
+    path <- tempfile(fileext = ".h5ad")
+    on.exit(unlink(path))
+    writeH5AD(regulatorCells, path, verbose = FALSE)
+    memory <- topRegulators(ofAll, regulatorCells, "context", top = 3)
+    expect_equal(topRegulators(ofAll, path, "context", top = 3), memory)
+    old <- options(causeway.sampleCells = 150, causeway.blockBytes = 2e4)
+    streamed <- topRegulators(ofAll, path, "context", top = 3)
+    options(old)
+    exact <- setdiff(names(memory), "auc")
+    expect_equal(streamed[exact], memory[exact])
+    expect_lt(max(abs(streamed$auc - memory$auc)), 0.1)
+})

@@ -33,8 +33,17 @@ static void close_parts(parts *p)
     if (p->indptr >= 0) H5Dclose(p->indptr);
 }
 
-static hid_t open_part(cw_ctx *ctx, cw_h5 *h, const cw_h5_cells *m, const char *part)
+enum { VALUES, INDICES, OFFSETS };
+
+static const char *part_of(const cw_h5_cells *m, int part)
 {
+    static const char *const usual[] = {"data", "indices", "indptr"};
+    return (m->parts ? m->parts : usual)[part];
+}
+
+static hid_t open_part(cw_ctx *ctx, cw_h5 *h, const cw_h5_cells *m, int which)
+{
+    const char *part = part_of(m, which);
     char name[1024];
     if (snprintf(name, sizeof name, "%s/%s", m->name, part) >= (int)sizeof name) {
         cw_fail(ctx, CW_ERR_ARGUMENT, "a name of more than 1000 bytes");
@@ -50,9 +59,9 @@ static cw_status open_parts(cw_ctx *ctx, parts *p, cw_h5 *h, const cw_h5_cells *
         p->data = cw_h5_set_open(ctx, h, m->name);
         return ctx->status;
     }
-    p->data = open_part(ctx, h, m, "data");
-    p->indices = open_part(ctx, h, m, "indices");
-    p->indptr = open_part(ctx, h, m, "indptr");
+    p->data = open_part(ctx, h, m, VALUES);
+    p->indices = open_part(ctx, h, m, INDICES);
+    p->indptr = open_part(ctx, h, m, OFFSETS);
     return ctx->status;
 }
 
@@ -105,7 +114,7 @@ static cw_status check_sparse(cw_ctx *ctx, cw_h5_cells *m, const parts *p)
 {
     int whole = 0;
     int64_t slices = slices_of(m), offsets = length_of(p->indptr, &whole, &m->stored);
-    if (offsets != slices + 1 || !whole)
+    if (offsets != slices + 1 || !(whole || m->parts))
         return cw_fail(ctx, CW_ERR_FORMAT, "%s/indptr must hold %lld whole numbers for %lld %s; it holds %lld%s",
                        m->name, (long long)slices + 1, (long long)slices, m->by_cell ? "cells" : "genes",
                        (long long)offsets, offsets < 0 ? " (not a line of numbers)" : "");

@@ -11,6 +11,9 @@
 
 typedef struct cw_h5_cells {
     const char *name; /* of the group or the table; the caller's */
+    /* of a sparse matrix's tables of values, indices and offsets; NULL: data, indices, indptr. Offsets may then be whole
+     * numbers in floating point. The caller's. */
+    const char *const *parts;
     int sparse;
     int by_cell; /* does a cell lie in one piece? */
     int64_t cells, genes;

@@ -108,8 +108,8 @@ cw_status cw_h5_put_table(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_p
         hsize_t chunk[2] = {(hsize_t)(high < 1 ? 1 : high), (hsize_t)across};
         if (!grows && d->dim[0] < (int64_t)chunk[0]) chunk[0] = (hsize_t)d->dim[0];
         H5Pset_chunk(create, d->rank, chunk);
-        if (d->type != CW_H5_PUT_TEXT) H5Pset_shuffle(create);
-        H5Pset_deflate(create, LEVEL);
+        if (d->type != CW_H5_PUT_TEXT && !d->plain) H5Pset_shuffle(create);
+        if (!d->plain) H5Pset_deflate(create, LEVEL);
     }
     hid_t space = space_of(d, grows);
     hid_t set = H5Dcreate2(h->file, name, type, space, H5P_DEFAULT, create, H5P_DEFAULT);

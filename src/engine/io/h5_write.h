@@ -25,10 +25,12 @@ typedef struct cw_h5_put_data {
     const double *number;
     const int32_t *whole;
     const char **text;
+    int plain; /* a table of it isn't compressed */
 } cw_h5_put_data;
 
 cw_status cw_h5_put_group(cw_ctx *ctx, cw_h5 *h, const char *name);
-/* A new table. Numbers of rank 1 can grow, and those of rank 2 without a row by rows; those of many values are in chunks with gzip. */
+/* A new table. Numbers of rank 1 can grow, and those of rank 2 without a row by rows; those of many values are in chunks with gzip
+ * unless they are plain. */
 cw_status cw_h5_put_table(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_put_data *data);
 /* More numbers, or rows, at the end of such a table. */
 cw_status cw_h5_put_append(cw_ctx *ctx, cw_h5 *h, const char *name, const cw_h5_put_data *data);
