@@ -273,7 +273,7 @@ YAML
     quit(status = n > 0)' "$tarball"
 }
 
-parts=${*:-engine tsan parity r asan check}
+parts=${*:-engine tsan parity r asan check} package_lane=''
 for part in $parts; do
   case $part in quick | engine | tsan | parity | r | asan | check) ;;
     *) echo "run-all.sh: no part is called '$part'" >&2; exit 2 ;;
@@ -324,10 +324,9 @@ if [ "$parts" != quick ]; then
   JOBS=$half
 fi
 trap 'trap - INT TERM; kill 0; exit 130' INT TERM
-
 lane package build r check &
-
-lane engine quick engine tsan parity asan
+package_lane=$!
+(lane engine quick engine tsan parity asan)
 wait
 all_took=''
 for l in engine package; do
