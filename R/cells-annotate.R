@@ -237,8 +237,8 @@ setMethod("annotateCells", c("ANY", "CellAnnotator"), function(x, reference,
     got <- .Call(cw_r_cell_label, block, lapply(c(fit$models, list(
         fit$centroid)), .engineModel, data), list(blend = s$method !=
         "matched", temperature = if (s$method == "default") held$temperature
-        else 1, threshold = held$threshold, p = !is.null(terms)), types,
-        o$threads)
+        else 1, threshold = held$threshold, p = !is.null(terms)),
+        gsub("|", "/", types, fixed = TRUE), o$threads)
     broad <- .broadLabels(if (!is.null(terms)) t(got$p), got$label,
         got$probability, terms, types, s$level)
     list(label = types[got$label], probability = got$probability,

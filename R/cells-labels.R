@@ -10,7 +10,8 @@
 #'   \item{`"cells"`}{a row per cell: `label`, its calibrated `probability`;
 #'     `broad`, the label or the broader term that reaches the asked
 #'     probability, with `broadProbability`; `term` and `broadTerm`, Cell
-#'     Ontology identifiers; `set`, the conformal set, types parted by `|`;
+#'     Ontology identifiers; `set`, the conformal set, types parted by `|`
+#'     (one within a name is given as `/`);
 #'     `firstGuess`, `refit` and `centroid`, what these say alone; `novelty`
 #'     (0 to 1, a rank among these cells) and `noveltyP` (share of the
 #'     reference's own held-out cells that look at least as unlike).}

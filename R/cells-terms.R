@@ -163,18 +163,22 @@ mapLabels <- function(labels, ontology) {
     o <- terms$ontology
     known <- which(!is.na(terms$term))
     up <- o@ancestors[terms$term[known]]
-    nodes <- .sortedUnique(unlist(up))
+    nodes <- .sortedUnique(as.integer(unlist(up)))
     member <- matrix(0, length(known), length(nodes))
     for (i in seq_along(known)) {
         member[i, match(up[[i]], nodes)] <- 1
     }
-    q <- p[, known, drop = FALSE] %*% member
-    ic <- matrix(o@ic[nodes], nrow(q), ncol(q), byrow = TRUE)
-    ic[q < level - 1e-9] <- -1
-    at <- max.col(ic, "first")
-    reached <- ic[cbind(seq_len(nrow(ic)), at)] >= 0
-    node <- ifelse(reached, nodes[at], NA_integer_)
-    prob <- ifelse(reached, q[cbind(seq_len(nrow(q)), at)], NA_real_)
+    node <- rep(NA_integer_, nrow(p))
+    prob <- rep(NA_real_, nrow(p))
+    if (length(known)) {
+        q <- p[, known, drop = FALSE] %*% member
+        ic <- matrix(o@ic[nodes], nrow(q), ncol(q), byrow = TRUE)
+        ic[q < level - 1e-9] <- -1
+        at <- max.col(ic, "first")
+        reached <- ic[cbind(seq_len(nrow(ic)), at)] >= 0
+        node <- ifelse(reached, nodes[at], NA_integer_)
+        prob <- ifelse(reached, q[cbind(seq_len(nrow(q)), at)], NA_real_)
+    }
     alone <- .callsOf(p)
     own <- p[cbind(seq_len(nrow(p)), alone)]
     single <- is.na(terms$term[alone]) & own >= level

@@ -32,6 +32,9 @@ test_that("the back-off takes the most informative term that reaches it", {
     none <- causeway:::.backOff(p, list(ontology = o, term = c(NA, NA,
         at[[3]])), 0.8)
     expect_identical(none$node, c(0L, NA, NA))
+    all <- causeway:::.backOff(p, list(ontology = o, term = rep(NA_integer_,
+        3)), 0.8)
+    expect_identical(all$node, c(0L, NA, NA))
 })
 
 test_that("terms that the ontology lacks are refused", {
