@@ -1,20 +1,20 @@
-## What every prediction of effects is printed beside. All take the effects of
-## the perturbations of a fold's `train` and predict those of `test`, readouts x
-## perturbations.
+## What every prediction of effects is printed beside. All take the effects `Y`
+## of the perturbations of a fold's `train` (filled, see .filledEffects()) and
+## predict those of `test`, readouts x perturbations.
 
 .noChange <- function(Y, test) matrix(0, nrow(Y), length(test))
 
-.meanPerturbed <- function(Y, train, test) {
-    matrix(rowMeans(Y[, train, drop = FALSE]), nrow(Y), length(test))
+.meanPerturbed <- function(Y, test) {
+    matrix(rowMeans(Y), nrow(Y), length(test))
 }
 
 ## Sum of the measured effects of single genes; one never seen alone has their
 ## mean.
 .additiveEffect <- function(Y, perts, train, test) {
-    single <- train[lengths(perts[train]) == 1L]
+    single <- which(lengths(perts[train]) == 1L)
     mean <- if (length(single)) rowMeans(Y[, single, drop = FALSE]) else
-        rowMeans(Y[, train, drop = FALSE]) / 2
-    seen <- unlist(perts[single])
+        rowMeans(Y) / 2
+    seen <- unlist(perts[train[single]])
     vapply(perts[test], function(g) {
         at <- single[match(g, seen)]
         rowSums(Y[, at[!is.na(at)], drop = FALSE]) + sum(is.na(at)) * mean
@@ -36,19 +36,19 @@
         colMeans(best[match(g, genes), , drop = FALSE]) *
             ifelse(lengths(perts[train]) == length(g), 1, 0.9)
     }, numeric(length(train))))
-    Y[, train[max.col(s, "first")], drop = FALSE]
+    Y[, max.col(s, "first"), drop = FALSE]
 }
 
 ## Ahlmann-Eltze et al. 2025: Y = G W P' + b, G the first axes of the effects, P
 ## those of the kernel (`E`), W by ridge on both sides.
-.bilinear <- function(Y, perts, train, test, E, genes, axes = 10L,
+.bilinear <- function(Y, perts, train, test, E, genes, job, axes = 10L,
     lambda = 0.1) {
-    b <- rowMeans(Y[, train, drop = FALSE])
-    centred <- Y[, train, drop = FALSE] - b
-    inner <- eigen(crossprod(centred), symmetric = TRUE)
-    k <- min(axes, sum(inner$values > 1e-10 * inner$values[[1L]]))
+    b <- rowMeans(Y)
+    centred <- Y - b
+    inner <- .leadingAxes(.product(centred, centred, job$threads), axes, job)
+    k <- sum(inner$values > 1e-10 * inner$values[[1L]])
     if (k < 1L) {
-        return(.meanPerturbed(Y, train, test))
+        return(.meanPerturbed(Y, test))
     }
     G <- centred %*% inner$vectors[, seq_len(k), drop = FALSE] /
         sqrt(length(train))
@@ -65,39 +65,45 @@
 }
 
 ## The first axes of a kernel, genes x axes.
-.kernelAxes <- function(K, axes = 10L) {
-    e <- eigen(K, symmetric = TRUE)
-    m <- min(axes, nrow(K))
-    e$vectors[, seq_len(m), drop = FALSE] *
-        rep(sqrt(pmax(e$values[seq_len(m)], 0)), each = nrow(K))
+.kernelAxes <- function(K, job, axes = 10L) {
+    e <- .leadingAxes(K, axes, job)
+    e$vectors * rep(sqrt(e$values), each = nrow(K))
+}
+
+## The largest eigenvalues of K, not below 0, and their vectors.
+.leadingAxes <- function(K, axes, job) {
+    .Call(cw_r_leading_eigen, K, min(axes, nrow(K)), job$key, job$threads)
 }
 
 ## All of them over folds; a list of readouts x perturbations, NA where nothing
 ## is predicted, or of what `use` makes of each: one of them is there at a time.
-.crossBaselines <- function(e, side, perts, genes, folds, use = identity) {
+## (Y is only filled for those that look at it.)
+.crossBaselines <- function(e, side, perts, genes, folds, job,
+    use = identity) {
     K <- .averageKernel(side$kernels)
     pairs <- any(lengths(perts) > 1L)
-    rows <- list("no change" = function(f) .noChange(e$Y, f$test),
-        "mean perturbed" = function(f) .meanPerturbed(e$Y, f$train, f$test)
+    rows <- list("no change" = function(Y, f) .noChange(e$Y, f$test),
+        "mean perturbed" = function(Y, f) .meanPerturbed(Y, f$test)
     )
     if (pairs) {
-        rows$additive <- function(f) {
-            .additiveEffect(e$Y, perts, f$train, f$test)
+        rows$additive <- function(Y, f) {
+            .additiveEffect(Y, perts, f$train, f$test)
         }
     }
     if (!is.null(K)) {
-        rows$nearest <- function(f) {
-            .nearestEffect(e$Y, perts, f$train, f$test, K, genes)
+        rows$nearest <- function(Y, f) {
+            .nearestEffect(Y, perts, f$train, f$test, K, genes)
         }
-        E <- .kernelAxes(K)
-        rows[["bilinear ridge"]] <- function(f) {
-            .bilinear(e$Y, perts, f$train, f$test, E, genes)
+        E <- .kernelAxes(K, job)
+        rows[["bilinear ridge"]] <- function(Y, f) {
+            .bilinear(Y, perts, f$train, f$test, E, genes, job)
         }
     }
     lapply(rows, function(predict) {
+        .collect(length(e$Y))
         out <- matrix(NA_real_, nrow(e$Y), length(perts))
         for (f in folds) {
-            out[, f$test] <- predict(f)
+            out[, f$test] <- predict(.filledEffects(e, f$train), f)
         }
         use(out)
     })

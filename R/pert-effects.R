@@ -92,8 +92,7 @@
 ## `group` per cell from 0, NA: left out.
 .groupSums <- function(m, rows, group, groups, centre, plan, how, threads) {
     sums <- NULL
-    used <- which(!is.na(group))
-    for (part in .columnChunks(m, used)) {
+    for (part in .cellParts(m, which(!is.na(group)))) {
         sums <- .Call(cw_r_effects_add, sums, groups,
             .cellBlock(m, rows, part, group, plan, how), centre, threads
         )
@@ -101,12 +100,38 @@
     sums
 }
 
+## A sparse matrix that is in memory is looked at where it is, without a copy:
+## all of its cells are one part, and the engine is told which rows to read and
+## which cells to pass over.
+.cellParts <- function(m, used) {
+    if (methods::is(m, "dgCMatrix")) list(seq_len(ncol(m))) else
+        .columnChunks(m, used)
+}
+
 .cellBlock <- function(m, rows, part, group, plan, how) {
-    x <- .columnChunk(m, part, rows)
-    list(p = x@p, i = x@i, x = as.numeric(x@x), genes = nrow(x),
+    inPlace <- methods::is(m, "dgCMatrix")
+    x <- if (inPlace) m else .columnChunk(m, part, rows)
+    gene <- NULL
+    if (inPlace && !is.null(rows)) {
+        gene <- rep(-1L, nrow(m))
+        gene[rows] <- seq_along(rows) - 1L
+    }
+    group <- as.integer(group[part])
+    group[is.na(group)] <- -1L
+    list(p = x@p, i = x@i, x = x@x, gene = gene,
+        genes = if (is.null(rows)) nrow(x) else length(rows),
         cells = ncol(x), scale = if (!how$logged) how$scale[part],
-        group = as.integer(group[part]), batch = plan$batch[part]
+        group = group, batch = plan$batch[part]
     )
+}
+
+## Cells a few million values at a time, of a matrix in memory, too: for what
+## makes copies of the values. A list of numbers of cells.
+.fewCells <- function(m, used, values = 5e6) {
+    if (!methods::is(m, "dgCMatrix")) {
+        return(.columnChunks(m, used))
+    }
+    unname(split(used, cumsum(as.numeric(diff(m@p))[used]) %/% values))
 }
 
 ## log or not, totals, and values that can't be.
@@ -114,7 +139,7 @@
     m <- input$matrix
     scan <- list(whole = TRUE, largest = 0)
     total <- numeric(ncol(m))
-    for (part in .columnChunks(m, used)) {
+    for (part in .fewCells(m, used)) {
         x <- .columnChunk(m, part)
         .badValues(x, input$names, input$cells, part, sanitize = FALSE)
         scan$whole <- scan$whole && all(x@x == floor(x@x))
@@ -172,7 +197,8 @@
 ## ---- effects ---------------------------------------------------------------
 
 ## All in units of the standard deviation in control cells (`sd`): `Y`, `T`
-## (readouts x perturbations) against the two halves of the control cells, `R1`,
+## (readouts x perturbations; own readings are 0, see .filledEffects()) against
+## the two halves of the control cells, `R1`,
 ## `R2` halves of the perturbed cells against one half each, `se2`, `n`,
 ## `nControl` (of each half), `mean` and `trainMean` (of control cells, of the
 ## first half of them), `ownChange`.
@@ -263,21 +289,29 @@
 
 ## Own genes: for each perturbation the rows of its genes among the readouts.
 .ownRows <- function(perts, readouts) {
+    readouts <- toupper(readouts)
     lapply(perts, function(g) {
-        at <- match(toupper(g), toupper(readouts))
+        at <- match(toupper(g), readouts)
         at[!is.na(at)]
     })
 }
 
-## A gene's own reading when it is perturbed is the manipulation: in its place
-## stands the mean over the other perturbations.
+## A gene's own reading when it is perturbed is the manipulation, no effect: 0.
 .withoutOwn <- function(Y, own) {
-    owner <- split(rep(seq_along(own), lengths(own)), unlist(own))
-    for (g in names(owner)) {
-        row <- as.integer(g)
-        others <- setdiff(seq_len(ncol(Y)), owner[[g]])
-        Y[row, owner[[g]]] <- if (length(others)) mean(Y[row, others]) else 0
-    }
+    Y[cbind(unlist(own), rep(seq_along(own), lengths(own)))] <- 0
+    Y
+}
+
+## `Y` of the perturbations `train`; in place of own readings the gene's mean
+## over the others of them, and nothing of any that are left out: a fold's
+## predictions may know no more of what they are tested on.
+.filledEffects <- function(e, train, Y = e$Y) {
+    Y <- Y[, train, drop = FALSE]
+    own <- e$own[train]
+    row <- unlist(own)
+    others <- length(train) - tabulate(row, nrow(Y))[row]
+    Y[cbind(row, rep(seq_along(own), lengths(own)))] <- ifelse(others > 0,
+        rowSums(Y[row, , drop = FALSE]) / pmax(others, 1), 0)
     Y
 }
 
@@ -317,13 +351,12 @@
 }
 
 .projections <- function(input, plan, how, e, which, weight, threads) {
-    at <- which(which)
     group <- ifelse(which, plan$of - 1L, NA_integer_)
-    unlist(lapply(.columnChunks(input$matrix, at), function(part) {
+    unlist(lapply(.cellParts(input$matrix, which(which)), function(part) {
         .Call(cw_r_effects_project,
             .cellBlock(input$matrix, e$rows, part, group, plan, how),
             e$centre, weight, threads
-        )
+        )[which[part]]
     }), use.names = FALSE)
 }
 

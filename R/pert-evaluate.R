@@ -81,15 +81,16 @@ evaluatePerturbationModel <- function(fit, splits = NULL, models = list(),
         .someOf(splits, names(all), "splits")
     scores <- lapply(all[splits], function(f) {
         at <- unlist(lapply(f, `[[`, "test"))
-        p <- c(.splitPredictions(e, known, data, s$perts, s$genes, f, threads),
+        p <- c(.splitPredictions(e, known, data, s$perts, s$genes, f,
+            list(key = key, threads = threads)),
             lapply(models, function(m) {
                 if (is.function(m)) .crossOwnModel(m, s, f) else
                     .crossGEARS(m, s, f, cells, key, threads, verbose)
             }))
-        scores <- .scoreAll(p, e, p[["mean perturbed"]], at)
+        scores <- .scoreAll(p, e, p[["mean perturbed"]], at, threads)
         if (!is.null(e$R1)) {
             scores[["half of the cells"]] <- .scoreAll(list(e$R1), e,
-                p[["mean perturbed"]], at, e$R2)[[1L]]
+                p[["mean perturbed"]], at, threads, e$R2)[[1L]]
         }
         list(at = at, scores = scores,
             published = if (published) lapply(p, .judgedProfiles, e = e,
@@ -145,15 +146,17 @@ setClass("PerturbationEvaluation", contains = "CausewayReport")
 }
 
 .crossOwnModel <- function(model, s, folds) {
-    Y <- s$effects$Y
-    dimnames(Y) <- list(s$effects$readouts, s$names)
-    out <- matrix(NA_real_, nrow(Y), ncol(Y))
+    e <- s$effects
+    n <- length(e$readouts)
+    out <- matrix(NA_real_, n, length(s$names))
     for (f in folds) {
-        p <- model(Y[, f$train, drop = FALSE], s$names[f$test])
+        Y <- .filledEffects(e, f$train)
+        dimnames(Y) <- list(e$readouts, s$names[f$train])
+        p <- model(Y, s$names[f$test])
         if (!is.matrix(p) || !is.numeric(p) ||
-            !identical(dim(p), c(nrow(Y), length(f$test))) ||
+            !identical(dim(p), c(n, length(f$test))) ||
             any(!is.finite(p))) {
-            .stopArgument("models", "must return finite numbers, ", nrow(Y),
+            .stopArgument("models", "must return finite numbers, ", n,
                 " readouts x ", length(f$test), " perturbations here."
             )
         }

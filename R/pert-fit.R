@@ -37,7 +37,11 @@ setClass("PerturbationFit", contains = "CausewayReport",
 #' split in two at random: effects to train on are against one half, effects to
 #' test on against the other. And the skill is the share of the squared error of
 #' the mean effect that is taken away, the perturbed gene's own reading left
-#' out.
+#' out; in fitting the gene's mean over the other perturbations of the same fold
+#' stands in its place, so nothing is told of those that test. Which genes are
+#' read out and the scale of library sizes are one choice for the screen, made
+#' of all its cells without their labels, the same for the model, for every
+#' baseline and for the null.
 #'
 #' The model, an empirical-Bayes Gaussian process, has a shared mean effect, a
 #' similarity of genes (the plain average of the kernels there are: common
@@ -230,7 +234,7 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
     data <- .modelData(e, known, perts, genes, job$threads)
     single <- .judgeSingles(e, known, data, perts, genes, job)
     pairs <- .judgePairs(e, known, data, perts, genes, job)
-    final <- .finalFit(e, known, perts, genes, job$threads)
+    final <- .finalFit(e, known, data, job$threads)
     state <- list(effects = e, side = side, perts = perts, genes = genes,
         names = names(plan$perts), labels = plan$labels, final = final,
         spread = single$spread, crossed = single$crossed, key = job$key,
@@ -252,15 +256,14 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
 }
 
 ## Fitted to the effects against all control cells.
-.finalFit <- function(e, known, perts, genes, threads) {
-    share <- e$nControl / sum(e$nControl)
-    e$Y <- share[[1L]] * e$Y + share[[2L]] * e$T
-    data <- .modelData(e, known, perts, genes, threads, test = FALSE,
-        controls = sum(e$nControl)
-    )
-    fit <- .fitModel(data, seq_along(perts), threads)
+.finalFit <- function(e, known, data, threads) {
+    share <- e$nControl[[1L]] / sum(e$nControl)
+    Y <- share * e$Y + (1 - share) * e$T
+    all <- seq_along(e$n)
+    fit <- .fitModel(.joinHalves(data, share, Y, sum(e$nControl), threads),
+        all, threads)
     names(fit$alpha) <- names(known$direct)
-    fit$Y <- e$Y
+    fit$Y <- .filledEffects(e, all, Y)
     fit$controls <- sum(e$nControl)
     fit
 }

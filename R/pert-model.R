@@ -6,56 +6,84 @@
 
 ## Inner products over readouts, see src/engine/pert/model.h. `e`: effects;
 ## `side`: what .sideOf() gives for `genes`; `perts`: genes (upper case) of each
-## perturbation. With `test` also what scores need.
-.modelData <- function(e, side, perts, genes, threads, test = TRUE,
-    n = e$n, controls = e$nControl[[1L]]) {
+## perturbation.
+.modelData <- function(e, side, perts, genes, threads) {
     P <- length(perts)
     N <- length(genes)
     member <- lapply(perts, match, genes)
-    direct <- lapply(side$direct, t) # readouts x genes
+    direct <- side$direct # genes x readouts
     K <- length(direct)
-    inner <- function(a, b) .product(a, b, threads)
-    stack <- function(values, dim) {
-        array(as.numeric(unlist(values, use.names = FALSE)), dim)
+    at <- match(genes, e$up)
+    stack <- function(dim, of) { # one of them at a time
+        out <- array(0, dim)
+        for (k in seq_len(K)) out[, , k] <- of(direct[[k]])
+        out
     }
-    out <- list(perts = P, genes = N, directs = K, readouts = nrow(e$Y),
+    dd <- array(0, c(N, N, K, K))
+    for (k in seq_len(K)) for (l in seq_len(k)) {
+        m <- .product(direct[[l]], direct[[k]], threads, "abt")
+        dd[, , l, k] <- m
+        dd[, , k, l] <- t(m)
+    }
+    list(perts = P, genes = N, directs = K, readouts = nrow(e$Y),
         start = as.integer(c(0L, cumsum(lengths(member)))),
-        member = as.integer(unlist(member) - 1L), cells = as.numeric(n),
-        controls = as.numeric(controls), kernel = .averageKernel(side$kernels),
-        yy = inner(e$Y, e$Y),
-        yd = stack(lapply(direct, inner, b = e$Y), c(N, P, K)),
-        dd = stack(lapply(direct, function(a) {
-            lapply(direct, function(b) inner(b, a))
-        }), c(N, N, K, K))
+        member = as.integer(unlist(member) - 1L), cells = as.numeric(e$n),
+        controls = as.numeric(e$nControl[[1L]]),
+        kernel = .averageKernel(side$kernels),
+        yy = .product(e$Y, e$Y, threads), dd = dd,
+        yd = stack(c(P, N, K), function(D) {
+            t(.product(D, e$Y, threads, "ab"))
+        }),
+        ownY = .atGenes(e$Y, at), ownD = stack(c(N, N, K), function(D) {
+            .atGenes(t(D), at)
+        }),
+        ty = .product(e$Y, e$T, threads), tt = colSums(e$T^2),
+        td = stack(c(P, N, K), function(D) {
+            t(.product(D, e$T, threads, "ab"))
+        }),
+        ownT = .atGenes(e$T, at)
     )
-    if (test) {
-        at <- match(genes, e$up)
-        own <- function(m) {
-            m <- m[at, , drop = FALSE]
-            m[is.na(at), ] <- NaN
-            m
-        }
-        out <- c(out, list(ty = inner(e$Y, e$T), tt = colSums(e$T^2),
-            td = stack(lapply(direct, inner, b = e$T), c(N, P, K)),
-            ownY = own(e$Y), ownT = own(e$T),
-            ownD = stack(lapply(direct, own), c(N, N, K))
-        ))
-    }
-    out
 }
 
-## t(a) b, by the engine: the same for any number of threads.
-.product <- function(a, b, threads, plain = FALSE) {
+## Rows `at` of m, NaN where that is NA.
+.atGenes <- function(m, at) {
+    m <- m[at, , drop = FALSE]
+    m[is.na(at), ] <- NaN
+    m
+}
+
+## The products of the effects against all control cells, `share` of the first
+## half and the rest of the second, from those of both halves.
+.joinHalves <- function(data, share, Y, controls, threads) {
+    join <- function(a, b) share * a + (1 - share) * b
+    data$yy <- .product(Y, Y, threads)
+    data$yd <- join(data$yd, data$td)
+    data$ownY <- join(data$ownY, data$ownT)
+    data$controls <- controls
+    data[c("ty", "tt", "td", "ownT")] <- NULL
+    data
+}
+
+## t(a) b, a b, or a t(b), by the engine: the same for any number of threads.
+.product <- function(a, b, threads, how = "atb") {
     storage.mode(a) <- "double"
     storage.mode(b) <- "double"
-    .Call(cw_r_dense_product, a, b, plain, threads)
+    .Call(cw_r_dense_product, a, b, match(how, c("atb", "ab", "abt")) - 1L,
+        threads)
 }
+
+## Matrices of as many values are let go before the next are made: R, left to
+## itself, lets a third of its memory be rubbish.
+.collect <- function(values) if (values > 1e6) invisible(gc(FALSE))
 
 .partNames <- c("mean", "kernel", "own", "pair")
 
 ## Fitted to the perturbations `train` (numbers from 1): alpha, theta, share, c.
 .fitModel <- function(data, train, threads) {
-    f <- .Call(cw_r_pert_fit, data, train - 1L, NULL, threads)
+    .namedFit(.Call(cw_r_pert_fit, data, train - 1L, threads))
+}
+
+.namedFit <- function(f) {
     names(f$theta) <- names(f$share) <- .partNames
     c(f, list(c = f$other[[1L]], loglik = f$other[[2L]],
         rounds = f$other[[3L]]))
@@ -77,19 +105,35 @@
     }, numeric(ncol(total)))
 }
 
-## Predictions for the perturbations `test` from `Y` of those in `train`, both
-## numbers within data's perturbations: `mean` readouts x test, `variance`.
+## Predictions for the perturbations `test` from `Y` (filled) of those in
+## `train`, both numbers within data's perturbations: `mean` readouts x test,
+## `variance`.
 .predictModel <- function(fit, data, Y, side, perts, genes, train, test,
     threads) {
     w <- .Call(cw_r_pert_predict, data, fit[c("theta", "other")], train - 1L,
         test - 1L, threads
     )
+    list(mean = .weightedEffects(fit, w$weight, Y, side, perts, genes, train,
+        test, threads), variance = w$variance)
+}
+
+## `weight`: train x test.
+.weightedEffects <- function(fit, weight, Y, side, perts, genes, train, test,
+    threads) {
     rest <- Y - .directOf(fit, side, perts[train], genes, attenuate = FALSE)
-    list(
-        mean = .product(rest, w$weight, threads, plain = TRUE) +
-            .directOf(fit, side, perts[test], genes),
-        variance = w$variance
-    )
+    .product(rest, weight, threads, "ab") +
+        .directOf(fit, side, perts[test], genes)
+}
+
+## Fits of all folds at once, each predicting the perturbations it leaves out,
+## see cw_pert_folds(). perm: of the side information, genes from 1, or NULL.
+.runFolds <- function(data, folds, threads, perm = NULL, told = TRUE) {
+    .collect(data$perts * data$readouts)
+    folds <- lapply(folds, function(f) {
+        list(train = f$train - 1L, test = f$test - 1L)
+    })
+    .Call(cw_r_pert_folds, data, folds, if (!is.null(perm)) perm - 1L, told,
+        threads)
 }
 
 ## The parts that a model without side information, or with one kind only, has.
@@ -122,13 +166,13 @@
     }
     mean <- matrix(NA_real_, nrow(e$Y), length(perts))
     variance <- rep(NA_real_, length(perts))
-    for (f in folds) {
-        fit <- .fitModel(data, f$train, threads)
-        p <- .predictModel(fit, data, e$Y[, f$train, drop = FALSE], side,
-            perts, genes, f$train, f$test, threads
-        )
-        mean[, f$test] <- p$mean
-        variance[f$test] <- p$variance
+    fits <- .runFolds(data, folds, threads)
+    for (k in seq_along(folds)) {
+        f <- folds[[k]]
+        mean[, f$test] <- .weightedEffects(.namedFit(fits[[k]]),
+            fits[[k]]$weight, .filledEffects(e, f$train), side, perts, genes,
+            f$train, f$test, threads)
+        variance[f$test] <- fits[[k]]$variance
     }
     list(mean = mean, variance = variance)
 }

@@ -191,8 +191,9 @@ setClass("PerturbationRanking", contains = "CausewayReport")
         return(NULL)
     }
     p <- s$crossed[, at, drop = FALSE]
+    wanted <- .filledEffects(s$effects, at, s$effects$T)
     rank <- vapply(seq_along(at), function(q) {
-        r <- .rankBy(s$effects$T[, at[[q]]], p, by)
+        r <- .rankBy(wanted[, q], p, by)
         r <- if (by == "distance") r$distance else -r$cosine
         sum(r < r[[q]]) + (sum(r == r[[q]]) + 1) / 2
     }, 0)

@@ -8,37 +8,57 @@
 }
 
 ## `true`, `predicted`, `base` (mean perturbed), `se2`: readouts x perturbations
-## in the units of the controls' standard deviation; `own`: rows left out.
-.scoreEffects <- function(true, predicted, se2, base, own, top = 20L) {
+## in the units of the controls' standard deviation; `own`: rows left out; `de`:
+## what .strongest() gives.
+.scoreEffects <- function(true, predicted, se2, base, own, threads = 1L,
+    de = .strongest(true, se2, own)) {
     P <- ncol(true)
     one <- function(p) {
-        k <- setdiff(seq_len(nrow(true)), own[[p]])
+        k <- .othersOf(own[[p]], nrow(true))
         t <- true[k, p]
         f <- predicted[k, p]
         m <- base[k, p]
-        de <- order(-abs(t) / sqrt(se2[k, p] + 1e-12))
-        de <- de[seq_len(min(top, length(de)))]
-        s <- sign(f[de]) * sign(t[de])
+        at <- de[[p]]
+        s <- sign(predicted[at, p]) * sign(true[at, p])
         c(mse = mean((t - f)^2), mseMean = mean((t - m)^2),
             noise = mean(se2[k, p]), rAll = .pearson(t, f),
-            rTop = .pearson(t[de], f[de]), rCentred = .pearson(t - m, f - m),
+            rTop = .pearson(true[at, p], predicted[at, p]),
+            rCentred = .pearson(t - m, f - m),
             direction = mean(ifelse(s == 0, 0.5, s > 0))
         )
     }
     out <- as.data.frame(t(vapply(seq_len(P), one, numeric(7L))))
-    out$discrimination <- .discrimination(true, predicted, own)
+    out$discrimination <- .discrimination(true, predicted, own, threads)
     out
+}
+
+.othersOf <- function(own, n) if (length(own)) seq_len(n)[-own] else seq_len(n)
+
+## Rows of the `top` largest |effect / standard error| of each perturbation, own
+## ones left out.
+.strongest <- function(true, se2, own, top = 20L) {
+    lapply(seq_len(ncol(true)), function(p) {
+        k <- .othersOf(own[[p]], nrow(true))
+        z <- abs(true[k, p]) / sqrt(se2[k, p] + 1e-12)
+        ## order() of those that can be among them is that of all
+        if (length(z) > top) {
+            large <- which(z >= -sort(-z, partial = top)[[top]])
+            k <- k[large]
+            z <- z[large]
+        }
+        k[order(-z)[seq_len(min(top, length(z)))]]
+    })
 }
 
 ## Share of other perturbations whose true effect is further from the
 ## prediction.
-.discrimination <- function(true, predicted, own) {
+.discrimination <- function(true, predicted, own, threads = 1L) {
     P <- ncol(true)
     if (P < 2L) {
         return(rep(NA_real_, P))
     }
     D <- outer(colSums(predicted^2), colSums(true^2), `+`) -
-        2 * crossprod(predicted, true)
+        2 * .product(predicted, true, threads)
     owner <- split(rep(seq_along(own), lengths(own)), unlist(own))
     left <- outer(lengths(own), lengths(own), `+`)
     for (g in names(owner)) {
@@ -83,11 +103,14 @@
 }
 
 ## Scores of a list of predictions, where they predict anything.
-.scoreAll <- function(predictions, e, base, at, true = e$T) {
+.scoreAll <- function(predictions, e, base, at, threads, true = e$T,
+    de = .strongest(true[, at, drop = FALSE], e$se2[, at, drop = FALSE],
+        e$own[at])) {
     all <- identical(as.integer(at), seq_len(ncol(true)))
     of <- function(m) if (all) m else m[, at, drop = FALSE] # a copy is large
     lapply(predictions, function(p) {
-        .scoreEffects(of(true), of(p), of(e$se2), of(base), e$own[at])
+        .scoreEffects(of(true), of(p), of(e$se2), of(base), e$own[at],
+            threads, de)
     })
 }
 

@@ -15,25 +15,33 @@
     })
     base <- matrix(NA_real_, nrow(e$Y), length(perts))
     for (f in folds) {
-        base[, f$test] <- .meanPerturbed(e$Y, f$train, f$test)
+        base[, f$test] <- .meanPerturbed(.filledEffects(e, f$train), f$test)
     }
-    score <- function(p, true = e$T) .scoreAll(list(p), e, base, at, true)[[1L]]
-    scores <- .crossBaselines(e, known, perts, genes, folds, score)
+    ## the strongest readouts of each are the same for all methods
+    de <- .strongest(e$T[, at, drop = FALSE], e$se2[, at, drop = FALSE],
+        e$own[at])
+    score <- function(p, ...) {
+        .scoreAll(list(p), e, base, at, job$threads, ...)[[1L]]
+    }
+    scores <- .crossBaselines(e, known, perts, genes, folds, job,
+        function(p) score(p, de = de))
     cross <- function(side) {
         .crossPredict(data, e, known, perts, genes, folds, job$threads, side,
             side)
     }
     none <- cross(FALSE)
-    scores[["no side information"]] <- score(none$mean)
+    scores[["no side information"]] <- score(none$mean, de = de)
     full <- if (length(known$kernels) || length(known$direct)) {
         none <- NULL
         cross(TRUE)
     } else none
-    scores[["the model"]] <- score(full$mean)
+    scores[["the model"]] <- score(full$mean, de = de)
     if (!is.null(e$R1)) {
-        scores[["half of the cells"]] <- score(e$R1, e$R2)
+        scores[["half of the cells"]] <- score(e$R1, true = e$R2)
     }
-    null <- .sideNull(data, perts, genes, at, fold, job)
+    total <- sum(scores[["mean perturbed"]]$mseMean * (nrow(e$Y) -
+        lengths(e$own[at])))
+    null <- .sideNull(data, perts, genes, at, folds, total, job)
     out[c("at", "model", "none", "spread")] <- list(at, scores[["the model"]],
         scores[["no side information"]], .spreadOf(e, full, at))
     out$table <- .scoreTable(scores, job$key, job$nBoot)
@@ -44,16 +52,11 @@
 }
 
 ## Skill with the side information of the genes permuted, everything refitted;
-## list(skill, null).
-.sideNull <- function(data, perts, genes, at, fold, job) {
-    use <- rep(-1L, length(perts))
-    use[at] <- fold - 1L
-    mean <- unlist(lapply(seq_len(max(fold)), function(k) {
-        .meanErrors(data, at[fold == k], at[fold != k], perts, genes)
-    }))
+## total: squared error of the mean. list(skill, null).
+.sideNull <- function(data, perts, genes, at, folds, total, job) {
     skill <- function(perm) {
-        error <- .Call(cw_r_pert_crossval, data, use, perm, job$threads)
-        1 - sum(error[at]) / sum(mean)
+        told <- .runFolds(data, folds, job$threads, perm, told = FALSE)
+        1 - sum(unlist(lapply(told, `[[`, "error"))) / total
     }
     observed <- skill(NULL)
     if (is.null(data$kernel) && data$directs == 0) {
@@ -67,26 +70,14 @@
         perm <- seq_along(genes)
         perm[moved] <- moved[.shuffled(length(moved), job$key, 1000L + b)]
         .progressTick(bar, b)
-        skill(perm - 1L)
+        skill(perm)
     }, 0)
     list(skill = observed, null = null)
 }
 
-## Squared errors of the mean effect of `train` for the single perturbations
-## `test`, own genes left out; from the inner products.
-.meanErrors <- function(data, test, train, perts, genes) {
-    square <- mean(data$yy[train, train])
-    own <- match(unlist(perts[test]), genes)
-    off <- data$ownT[cbind(own, test)] -
-        rowMeans(data$ownY[own, train, drop = FALSE])
-    off[is.na(off)] <- 0
-    data$tt[test] - 2 * colMeans(data$ty[train, test, drop = FALSE]) + square -
-        off^2
-}
-
 ## How far off, per readout, in units of what the model thinks; shrunken to all.
 .spreadOf <- function(e, full, at) {
-    z <- (e$T[, at, drop = FALSE] - full$mean[, at, drop = FALSE])^2 /
+    z <- (.filledEffects(e, at, e$T) - full$mean[, at, drop = FALSE])^2 /
         rep(full$variance[at] + 1 / e$n[at] + 1 / e$nControl[[2L]],
             each = nrow(e$T))
     sqrt((rowSums(z) + 5 * mean(z)) / (length(at) + 5))
@@ -155,9 +146,8 @@
     out <- do.call(rbind, lapply(names(splits), function(g) {
         folds <- splits[[g]]
         at <- unlist(lapply(folds, `[[`, "test"))
-        p <- .splitPredictions(e, known, data, perts, genes, folds,
-            job$threads)
-        scores <- .scoreAll(p, e, p[["mean perturbed"]], at)
+        p <- .splitPredictions(e, known, data, perts, genes, folds, job)
+        scores <- .scoreAll(p, e, p[["mean perturbed"]], at, job$threads)
         cbind(group = g, perturbations = length(at), .scoreTable(scores,
             job$key, job$nBoot))
     }))
@@ -166,10 +156,10 @@
 }
 
 ## Baselines, the model without and with side information, over some folds.
-.splitPredictions <- function(e, known, data, perts, genes, folds, threads) {
-    p <- .crossBaselines(e, known, perts, genes, folds)
+.splitPredictions <- function(e, known, data, perts, genes, folds, job) {
+    p <- .crossBaselines(e, known, perts, genes, folds, job)
     cross <- function(kernel, direct) {
-        .crossPredict(data, e, known, perts, genes, folds, threads, kernel,
+        .crossPredict(data, e, known, perts, genes, folds, job$threads, kernel,
             direct)$mean
     }
     p[["no side information"]] <- cross(FALSE, FALSE)

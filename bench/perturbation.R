@@ -36,6 +36,7 @@ suppressPackageStartupMessages({
 })
 inside <- function(name) getFromNamespace(name, "causeway")
 
+job <- list(key = c(1, 1), threads = 2L)
 rows <- list()
 add <- function(part, group, table, seed = NA) {
     keep <- c("method", "skill", "low", "high", "rAll", "rTop", "rCentred",
@@ -49,10 +50,10 @@ add <- function(part, group, table, seed = NA) {
 
 ## Scores of a list of predictions for the perturbations `at`.
 scored <- function(predictions, e, at, base, truth = NULL) {
-    s <- inside(".scoreAll")(predictions, e, base, at)
+    s <- inside(".scoreAll")(predictions, e, base, at, 2L)
     out <- inside(".scoreTable")(s, c(1, 1), 500L)
     if (!is.null(truth)) {
-        t <- inside(".scoreAll")(predictions, e, base, at, truth)
+        t <- inside(".scoreAll")(predictions, e, base, at, 2L, truth)
         out$truth <- vapply(t, inside(".skill"), 0)
     }
     out
@@ -128,7 +129,8 @@ simulated <- function(seed, shuffle = FALSE) {
     for (g in names(groups)) {
         if (length(groups[[g]]) < 2L) next
         folds <- list(list(train = train, test = groups[[g]]))
-        p <- inside(".crossBaselines")(e, known, s$perts, s$genes, folds)
+        p <- inside(".crossBaselines")(e, known, s$perts, s$genes, folds,
+            job)
         base <- p[["mean perturbed"]]
         p[["no side information"]] <- modelled(s, known, folds, FALSE, FALSE)
         p[["average kernel"]] <- modelled(s, known, folds, TRUE, FALSE)
@@ -238,7 +240,7 @@ if ("papalexi" %in% parts) {
             FALSE), modelled(s, known, folds, FALSE, TRUE))
         names(p) <- c("GO only", "graph only", "average kernel", "direct only")
         base <- inside(".crossBaselines")(s$effects, known, s$perts, s$genes,
-            folds)[["mean perturbed"]]
+            folds, job)[["mean perturbed"]]
         more <- scored(p, s$effects, at, base)
         add("papalexi", "single, unseen", rbind(table, more[names(table)]),
             seed)
@@ -351,41 +353,56 @@ if ("kang" %in% parts) {
 
 ## ---- size --------------------------------------------------------------------
 
+## In two processes, so that the peak is the fit's and not that of making cells:
+##   Rscript bench/perturbation.R size --input FILE    (makes FILE, stops)
+##   /usr/bin/time -v Rscript bench/perturbation.R size --input FILE
 if ("size" %in% parts) {
-    set.seed(1)
+    file <- option("input", tempfile(fileext = ".rds"))
     cells <- as.integer(option("cells", "200000"))
     genes <- as.integer(option("genes", "5000"))
     perts <- as.integer(option("perts", "2000"))
-    per <- 250L
-    i <- unlist(lapply(seq_len(cells), function(c) {
-        sort(sample.int(genes, per, useHash = TRUE)) - 1L
-    }))
-    m <- methods::new("dgCMatrix", i = i, p = seq(0L, by = per,
-        length.out = cells + 1L), x = as.numeric(1 + rpois(length(i), 1)),
-        Dim = c(genes, cells), Dimnames = list(sprintf("G%05d",
-            seq_len(genes)), sprintf("c%06d", seq_len(cells))))
-    rm(i)
-    label <- rep(c("control", sprintf("G%05d", seq_len(perts))),
-        length.out = cells)
-    net <- data.frame(from = sprintf("G%05d", sample(perts, 2e4, TRUE)),
-        to = sprintf("G%05d", sample(genes, 2e4, TRUE)), weight = 1)
-    label[sample(cells, cells %/% 20L)] <- "control"
-    gc(reset = TRUE)
+    if (!file.exists(file)) {
+        set.seed(1)
+        per <- 250L
+        i <- unlist(lapply(seq_len(cells), function(c) {
+            sort(sample.int(genes, per, useHash = TRUE)) - 1L
+        }))
+        m <- methods::new("dgCMatrix", i = i, p = seq(0L, by = per,
+            length.out = cells + 1L), x = as.numeric(1 + rpois(length(i), 1)),
+            Dim = c(genes, cells), Dimnames = list(sprintf("G%05d",
+                seq_len(genes)), sprintf("c%06d", seq_len(cells))))
+        label <- rep(c("control", sprintf("G%05d", seq_len(perts))),
+            length.out = cells)
+        label[sample(cells, cells %/% 20L)] <- "control"
+        net <- data.frame(from = sprintf("G%05d", sample(perts, 2e4, TRUE)),
+            to = sprintf("G%05d", sample(genes, 2e4, TRUE)), weight = 1)
+        saveRDS(list(m = m, label = label, net = net), file, compress = FALSE)
+        quit("no")
+    }
+    input <- readRDS(file)
     resident <- function(what) {
         line <- grep(what, readLines("/proc/self/status"), value = TRUE)
         as.numeric(gsub("[^0-9]", "", line)) / 2^20
     }
+    gc()
     before <- resident("VmRSS")
     if (!is.na(option("profile", NA))) Rprof(option("profile", NA), 0.1)
-    time <- system.time(fit <- fitPerturbation(m, label, network = net,
-        seed = 1, threads = 2))
+    time <- system.time(fit <- fitPerturbation(input$m, input$label,
+        network = input$net, seed = 1, threads = 2))
     Rprof(NULL)
     processor <- sum(time[c("user.self", "sys.self")])
     cat("seconds", time[["elapsed"]], "processor", processor, "GB before",
         before, "at the peak", resident("VmHWM"), "\n")
     print(fit@verdict$text)
-    cat(format(Sys.Date()), cells, genes, perts, processor, processor / 2,
-        round(before, 2), round(resident("VmHWM"), 2), sep = ",", "\n",
-        file = file.path(bench, "results", "perturbation_size.csv"),
-        append = TRUE)
+    out <- file.path(bench, "results", "perturbation_size.csv")
+    if (!file.exists(out)) {
+        hardware <- system2("sh", file.path(bench, "hardware.sh"),
+            stdout = TRUE)
+        writeLines(c(hardware, paste("# bench/perturbation.R size: GiB of the",
+            "process, the cells (before) included"), paste0("date,cells,",
+            "genes,perts,seconds,processor,before,peak")), out)
+    }
+    cat(paste(c(format(Sys.Date()), cells, genes, perts,
+        round(c(time[["elapsed"]], processor, before, resident("VmHWM")), 2)),
+        collapse = ","), "\n", sep = "", file = out, append = TRUE)
 }

@@ -10,6 +10,7 @@ ENGINE_SOURCES = \
   engine/core/settings.c \
   engine/core/threads.c \
   engine/linalg/dense.c \
+  engine/linalg/leading.c \
   engine/linalg/positive.c \
   engine/linalg/fft.c \
   engine/io/place.c \

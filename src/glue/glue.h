@@ -326,11 +326,12 @@ SEXP cw_r_null_degrees(SEXP use, SEXP positive, SEXP tfs, SEXP threads);
 /* ---- perturbations (r_pert.c) ----------------------------------------------------------------------------------- */
 SEXP cw_r_effects_add(SEXP sums, SEXP groups, SEXP cells, SEXP centre, SEXP threads);
 SEXP cw_r_effects_project(SEXP cells, SEXP centre, SEXP weight, SEXP threads);
-SEXP cw_r_dense_product(SEXP a, SEXP b, SEXP plain, SEXP threads);
+SEXP cw_r_dense_product(SEXP a, SEXP b, SEXP how_, SEXP threads);
 SEXP cw_r_dense_eigen(SEXP a);
-SEXP cw_r_pert_fit(SEXP data, SEXP train, SEXP perm, SEXP threads);
+SEXP cw_r_leading_eigen(SEXP a, SEXP count, SEXP key, SEXP threads);
+SEXP cw_r_pert_fit(SEXP data, SEXP train, SEXP threads);
 SEXP cw_r_pert_predict(SEXP data, SEXP fit, SEXP train, SEXP test, SEXP threads);
-SEXP cw_r_pert_crossval(SEXP data, SEXP fold, SEXP perm, SEXP threads);
+SEXP cw_r_pert_folds(SEXP data, SEXP folds, SEXP perm, SEXP told, SEXP threads);
 SEXP cw_r_gaussian_map(SEXP from, SEXP to, SEXP threads);
 SEXP cw_r_response(SEXP predicted, SEXP treated, SEXP gamma, SEXP times_p, SEXP times_t);
 SEXP cw_r_interaction(SEXP first, SEXP second, SEXP pair);
@@ -341,10 +342,11 @@ SEXP cw_r_judge_profile(SEXP told, SEXP truth, SEXP control, SEXP sd, SEXP order
 
 #define CW_PERT_ENTRIES                                                                                                \
     {"cw_r_effects_add", (DL_FUNC)&cw_r_effects_add, 5}, {"cw_r_effects_project", (DL_FUNC)&cw_r_effects_project, 4},  \
-        {"cw_r_dense_product", (DL_FUNC)&cw_r_dense_product, 4}, {"cw_r_pert_fit", (DL_FUNC)&cw_r_pert_fit, 4},        \
+        {"cw_r_dense_product", (DL_FUNC)&cw_r_dense_product, 4}, {"cw_r_pert_fit", (DL_FUNC)&cw_r_pert_fit, 3},        \
         {"cw_r_dense_eigen", (DL_FUNC)&cw_r_dense_eigen, 1},                                                           \
         {"cw_r_pert_predict", (DL_FUNC)&cw_r_pert_predict, 5},                                                         \
-        {"cw_r_pert_crossval", (DL_FUNC)&cw_r_pert_crossval, 4},                                                       \
+        {"cw_r_leading_eigen", (DL_FUNC)&cw_r_leading_eigen, 4},                                                       \
+        {"cw_r_pert_folds", (DL_FUNC)&cw_r_pert_folds, 5},                                                             \
         {"cw_r_interaction", (DL_FUNC)&cw_r_interaction, 3},                                                           \
         {"cw_r_gaussian_map", (DL_FUNC)&cw_r_gaussian_map, 3}, {"cw_r_screen", (DL_FUNC)&cw_r_screen, 3},      \
         {"cw_r_published_split", (DL_FUNC)&cw_r_published_split, 5},                                                   \

@@ -4,6 +4,7 @@
 #include "glue.h"
 
 #include "../engine/linalg/dense.h"
+#include "../engine/linalg/leading.h"
 #include "../engine/pert/effects.h"
 #include "../engine/pert/interaction.h"
 #include "../engine/pert/judge.h"
@@ -37,17 +38,21 @@ static const int32_t *whole(SEXP x, const char *name, double length, double belo
 
 /* ---- effects ----------------------------------------------------------------------------------------------------- */
 
-/* cells: list(p, i, x, genes, cells, scale, group, batch), group and batch from 0, group -1: left out. */
+/* cells: list(p, i, x, genes, gene, cells, scale, group, batch), group and batch from 0, group -1: left out; gene: of
+ * every row of the matrix its gene from 0, -1: none, or NULL where rows are genes. */
 static cw_cells_view as_cells(SEXP list, int64_t groups, int64_t batches)
 {
     double genes = cw_glue_number(list, "genes", -1), cells = cw_glue_number(list, "cells", -1);
     if (!(genes >= 1 && cells >= 0)) Rf_error("internal error: a view of cells without its size");
     SEXP p = cw_glue_get(list, "p"), i = cw_glue_get(list, "i"), x = cw_glue_get(list, "x");
-    cw_glue_need_columns(p, i, x, (int64_t)genes, (int64_t)cells);
+    SEXP gene = cw_glue_get(list, "gene");
+    int64_t rows = Rf_isNull(gene) ? (int64_t)genes : (int64_t)Rf_xlength(gene);
+    cw_glue_need_columns(p, i, x, rows, (int64_t)cells);
     cw_cells_view v = {.start = INTEGER(p), .at = INTEGER(i), .x = REAL(x), .cells = (int64_t)cells,
                        .genes = (int64_t)genes, .scale = reals(list, "scale", cells)};
     v.group = whole(cw_glue_get(list, "group"), "group", cells, (double)groups);
     v.batch = whole(cw_glue_get(list, "batch"), "batch", cells, (double)batches);
+    if (!Rf_isNull(gene)) v.gene = whole(gene, "gene", (double)rows, genes);
     for (int64_t c = 0; c < v.cells; c++)
         if (v.batch[c] < 0) Rf_error("internal error: a cell without a batch");
     return v;
@@ -91,19 +96,20 @@ SEXP cw_r_effects_project(SEXP cells, SEXP centre, SEXP weight, SEXP threads)
     return cw_glue_return(ctx, out);
 }
 
-/* a (g x p), b (g x q) -> t(a) b (p x q); with `plain` a (g x p), b (p x q) -> a b (g x q). The same numbers for any
- * number of threads, whatever BLAS R has. */
-SEXP cw_r_dense_product(SEXP a, SEXP b, SEXP plain, SEXP threads)
+/* how: 0: a (g x p), b (g x q) -> t(a) b (p x q); 1: a (g x p), b (p x q) -> a b (g x q); 2: a (g x p), b (q x p) ->
+ * a t(b) (g x q). The same numbers for any number of threads, whatever BLAS R has. */
+SEXP cw_r_dense_product(SEXP a, SEXP b, SEXP how_, SEXP threads)
 {
     if (TYPEOF(a) != REALSXP || TYPEOF(b) != REALSXP || !Rf_isMatrix(a) || !Rf_isMatrix(b))
         Rf_error("internal error: products are of matrices of doubles");
-    int direct = Rf_asLogical(plain) == 1;
-    int64_t g = Rf_nrows(a), p = Rf_ncols(a), q = Rf_ncols(b);
-    if (Rf_nrows(b) != (direct ? p : g)) Rf_error("internal error: matrices that don't fit together");
-    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)(direct ? g : p), (int)q));
+    int how = Rf_asInteger(how_), ta = how == 0, tb = how == 2;
+    int64_t m = ta ? Rf_ncols(a) : Rf_nrows(a), k = ta ? Rf_nrows(a) : Rf_ncols(a), n = tb ? Rf_nrows(b) : Rf_ncols(b);
+    if (how < 0 || how > 2 || (tb ? Rf_ncols(b) : Rf_nrows(b)) != k)
+        Rf_error("internal error: matrices that don't fit together");
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)m, (int)n));
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
-    if (direct) cw_dense_product(ctx->threads, REAL(out), REAL(b), 0, REAL(a), 0, 0.0, q, g, p);
-    else cw_dense_product(ctx->threads, REAL(out), REAL(b), 0, REAL(a), 1, 0.0, q, p, g);
+    /* R's matrices are the transposes of the engine's: t(out) = op(b)^T op(a)^T */
+    cw_dense_product(ctx->threads, REAL(out), REAL(b), tb, REAL(a), ta, 0.0, n, m, k);
     return cw_glue_return(ctx, out);
 }
 
@@ -126,6 +132,25 @@ SEXP cw_r_dense_eigen(SEXP a)
         }
     }
     cw_free(ctx, room), cw_free(ctx, A);
+    return cw_glue_return(ctx, out);
+}
+
+/* a: symmetric, finite. -> list(values, falling; vectors, columns) of the `count` largest, see cw_leading_eigen() */
+SEXP cw_r_leading_eigen(SEXP a, SEXP count_, SEXP key, SEXP threads)
+{
+    int64_t n = TYPEOF(a) == REALSXP && Rf_isMatrix(a) ? Rf_nrows(a) : 0, count = (int64_t)Rf_asReal(count_);
+    if (n < 1 || Rf_ncols(a) != n || count < 1 || count > n)
+        Rf_error("internal error: eigenvectors are of square matrices of doubles");
+    const cw_glue_part parts[] = {{"values", REALSXP, count, -1}, {"vectors", REALSXP, n, count}};
+    SEXP out = PROTECT(cw_glue_make(2, parts));
+    uint64_t from = cw_glue_key(key);
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    double *S = cw_alloc(ctx, n * n, sizeof *S);
+    if (S) {
+        memcpy(S, REAL(a), (size_t)(n * n) * sizeof *S);
+        cw_leading_eigen(ctx, REAL(VECTOR_ELT(out, 0)), REAL(VECTOR_ELT(out, 1)), S, from, count, n);
+    }
+    cw_free(ctx, S);
     return cw_glue_return(ctx, out);
 }
 
@@ -163,7 +188,7 @@ static cw_pert_data as_data(SEXP list)
 
 static void need_products(const cw_pert_data *d, int scores)
 {
-    if (!d->yy || !d->yd || !d->dd || (scores && (!d->ty || !d->tt || !d->td || !d->own_y || !d->own_t || !d->own_d)))
+    if (!d->yy || !d->yd || !d->dd || !d->own_y || !d->own_d || (scores && (!d->ty || !d->tt || !d->td || !d->own_t)))
         Rf_error("internal error: products are missing");
 }
 
@@ -182,24 +207,32 @@ static const int32_t *as_perm(SEXP perm, const cw_pert_data *d)
     return indices(perm, "perm", d->genes);
 }
 
-/* train, perm: from 0. -> list(alpha, theta, share, other = c(c, loglik, rounds)) */
-SEXP cw_r_pert_fit(SEXP data, SEXP train, SEXP perm, SEXP threads)
+static void fit_out(SEXP out, const cw_pert_fit *f, int64_t directs)
+{
+    memcpy(REAL(VECTOR_ELT(out, 0)), f->alpha, (size_t)directs * sizeof(double));
+    memcpy(REAL(VECTOR_ELT(out, 1)), f->theta, sizeof f->theta);
+    memcpy(REAL(VECTOR_ELT(out, 2)), f->share, sizeof f->share);
+    const double other[] = {f->c, f->loglik, f->rounds};
+    memcpy(REAL(VECTOR_ELT(out, 3)), other, sizeof other);
+}
+
+#define FIT_PARTS(directs)                                                                                            \
+    {"alpha", REALSXP, directs, -1}, {"theta", REALSXP, CW_PERT_PARTS, -1}, {"share", REALSXP, CW_PERT_PARTS, -1},    \
+    {                                                                                                                 \
+        "other", REALSXP, 3, -1                                                                                       \
+    }
+
+/* train: from 0. -> list(alpha, theta, share, other = c(c, loglik, rounds)) */
+SEXP cw_r_pert_fit(SEXP data, SEXP train, SEXP threads)
 {
     cw_pert_data d = as_data(data);
     need_products(&d, 0);
-    const int32_t *at = indices(train, "train", d.perts), *permuted = as_perm(perm, &d);
-    const cw_glue_part parts[] = {{"alpha", REALSXP, d.directs, -1}, {"theta", REALSXP, CW_PERT_PARTS, -1},
-                                  {"share", REALSXP, CW_PERT_PARTS, -1}, {"other", REALSXP, 3, -1}};
+    const int32_t *at = indices(train, "train", d.perts);
+    const cw_glue_part parts[] = {FIT_PARTS(d.directs)};
     SEXP out = PROTECT(cw_glue_make(4, parts));
     cw_pert_fit f = {0};
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
-    if (cw_pert_fit_model(ctx, &f, &d, at, Rf_xlength(train), permuted) == CW_OK) {
-        memcpy(REAL(VECTOR_ELT(out, 0)), f.alpha, (size_t)d.directs * sizeof(double));
-        memcpy(REAL(VECTOR_ELT(out, 1)), f.theta, sizeof f.theta);
-        memcpy(REAL(VECTOR_ELT(out, 2)), f.share, sizeof f.share);
-        const double other[] = {f.c, f.loglik, f.rounds};
-        memcpy(REAL(VECTOR_ELT(out, 3)), other, sizeof other);
-    }
+    if (cw_pert_fit_model(ctx, &f, &d, at, Rf_xlength(train), NULL) == CW_OK) fit_out(out, &f, d.directs);
     return cw_glue_return(ctx, out);
 }
 
@@ -218,16 +251,34 @@ SEXP cw_r_pert_predict(SEXP data, SEXP fit, SEXP train, SEXP test, SEXP threads)
     return cw_glue_return(ctx, out);
 }
 
-/* fold: from 0, -1: not used. -> squared error of each perturbation, NA where it is not used */
-SEXP cw_r_pert_crossval(SEXP data, SEXP fold, SEXP perm, SEXP threads)
+/* folds: a list of list(train, test), from 0; perm: NULL, or from 0. -> of each fold list(alpha, theta, share, other,
+ * error) and, where `told`, weight (train x test) and variance */
+SEXP cw_r_pert_folds(SEXP data, SEXP folds, SEXP perm, SEXP told, SEXP threads)
 {
     cw_pert_data d = as_data(data);
     need_products(&d, 1);
-    const int32_t *at = whole(fold, "fold", (double)d.perts, (double)d.perts), *permuted = as_perm(perm, &d);
-    SEXP out = PROTECT(Rf_allocVector(REALSXP, (R_xlen_t)d.perts));
-    for (int64_t p = 0; p < d.perts; p++) REAL(out)[p] = NA_REAL;
+    const int32_t *permuted = as_perm(perm, &d);
+    int full = Rf_asLogical(told) == 1;
+    R_xlen_t count = Rf_xlength(folds);
+    if (TYPEOF(folds) != VECSXP || count < 1) Rf_error("internal error: no folds");
+    SEXP out = PROTECT(Rf_allocVector(VECSXP, count));
+    cw_pert_fold *fold = (cw_pert_fold *)R_alloc((size_t)count, sizeof *fold);
+    for (R_xlen_t k = 0; k < count; k++) {
+        SEXP one = VECTOR_ELT(folds, k), train = cw_glue_get(one, "train"), test = cw_glue_get(one, "test");
+        fold[k] = (cw_pert_fold){.train = indices(train, "train", d.perts),
+                                 .test = indices(test, "test", d.perts),
+                                 .n = Rf_xlength(train),
+                                 .m = Rf_xlength(test)};
+        const cw_glue_part parts[] = {FIT_PARTS(d.directs), {"error", REALSXP, fold[k].m, -1},
+                                      {"weight", REALSXP, fold[k].n, fold[k].m}, {"variance", REALSXP, fold[k].m, -1}};
+        SEXP to = cw_glue_make(full ? 7 : 5, parts);
+        SET_VECTOR_ELT(out, k, to);
+        fold[k].error = REAL(VECTOR_ELT(to, 4));
+        if (full) fold[k].weight = REAL(VECTOR_ELT(to, 5)), fold[k].variance = REAL(VECTOR_ELT(to, 6));
+    }
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
-    cw_pert_crossval(ctx, REAL(out), &d, at, d.perts, permuted);
+    if (cw_pert_folds(ctx, fold, count, &d, permuted) == CW_OK)
+        for (R_xlen_t k = 0; k < count; k++) fit_out(VECTOR_ELT(out, k), &fold[k].fit, d.directs);
     return cw_glue_return(ctx, out);
 }
 

@@ -55,22 +55,24 @@ static void test_positive(void)
     free(room);
 }
 
-/* Sums against the dense ones, on one and on three threads. */
-static void test_effects(void)
+/* Sums against the dense ones, on one and on three threads; of a matrix of the genes, or of one of more rows. */
+static void test_effects(int wide)
 {
     enum { CELLS = 23, GENES = 7, GROUPS = 4, BATCHES = 2 };
     draws d = draws_new(5, 0, 0);
-    int32_t start[CELLS + 1] = {0}, at[CELLS * GENES], group[CELLS], batch[CELLS];
-    double x[CELLS * GENES], scale[CELLS], centre[BATCHES * GENES], want[2][GROUPS * GENES] = {{0}},
+    int32_t start[CELLS + 1] = {0}, at[2 * CELLS * GENES], group[CELLS], batch[CELLS], gene[2 * GENES];
+    double x[2 * CELLS * GENES], scale[CELLS], centre[BATCHES * GENES], want[2][GROUPS * GENES] = {{0}},
                                                                                      weight[GROUPS * GENES];
     double along[CELLS] = {0}, out[CELLS];
     for (int k = 0; k < BATCHES * GENES; k++) centre[k] = unit(&d);
     for (int k = 0; k < GROUPS * GENES; k++) weight[k] = normal(&d);
+    for (int r = 0; r < 2 * GENES; r++) gene[r] = r % 2 ? -1 : GENES - 1 - r / 2;
     for (int c = 0, n = 0; c < CELLS; c++) {
         group[c] = (int32_t)below(&d, GROUPS + 1) - 1, batch[c] = (int32_t)below(&d, BATCHES), scale[c] = unit(&d);
         for (int g = 0; g < GENES; g++) {
             double count = unit(&d) < .5 ? (double)below(&d, 9) : 0.0;
-            if (count > 0.0) at[n] = g, x[n++] = count;
+            if (count > 0.0) at[n] = wide ? 2 * (GENES - 1 - g) : g, x[n++] = count;
+            if (wide && g % 3 == 0) at[n] = 2 * g + 1, x[n++] = 9; /* of a row that isn't looked at */
             double v = log1p(count * scale[c]) - centre[batch[c] * GENES + g];
             if (group[c] < 0) continue;
             want[0][group[c] * GENES + g] += v, want[1][group[c] * GENES + g] += v * v;
@@ -78,7 +80,8 @@ static void test_effects(void)
         }
         start[c + 1] = n;
     }
-    cw_cells_view v = {start, at, x, CELLS, GENES, scale, group, batch};
+    cw_cells_view v = {.start = start, .at = at, .x = x, .cells = CELLS, .genes = GENES, .scale = scale, .group = group,
+                       .batch = batch, .gene = wide ? gene : NULL};
     for (int threads = 1; threads < 4; threads += 2) {
         cw_ctx *ctx = new_ctx(threads);
         double sum[GROUPS * GENES] = {0}, square[GROUPS * GENES] = {0}, worst = 0;
@@ -143,6 +146,14 @@ static double dot(const double *a, const double *b)
     return sum;
 }
 
+/* Is readout g one of q's own genes? */
+static int is_own(const problem *p, int q, int g)
+{
+    for (int32_t i = p->start[q]; i < p->start[q + 1]; i++)
+        if (p->member[i] == g && g < GENES - 2) return 1;
+    return 0;
+}
+
 /* 12 singles, 8 pairs; effects with a direct part, a similarity, noise. Gene i is readout i but for the last 2. */
 static void make(problem *p, double direct)
 {
@@ -172,6 +183,7 @@ static void make(problem *p, double direct)
             sum *= q >= GENES ? .8 : 1.0;
             p->Y[q * READOUTS + g] = sum + normal(&d) / sqrt(p->cells[q]);
             p->T[q * READOUTS + g] = sum + normal(&d) / sqrt(p->cells[q]);
+            if (is_own(p, q, g)) p->Y[q * READOUTS + g] = p->T[q * READOUTS + g] = 0;
         }
     }
     for (int a = 0; a < PERTS; a++) {
@@ -185,8 +197,8 @@ static void make(problem *p, double direct)
             p->own_t[a * GENES + i] = i < GENES - 2 ? p->T[a * READOUTS + i] : NAN;
             for (int k = 0; k < DIRECTS; k++) {
                 const double *D = p->D + (k * GENES + i) * READOUTS;
-                p->yd[(k * PERTS + a) * GENES + i] = dot(p->Y + a * READOUTS, D);
-                p->td[(k * PERTS + a) * GENES + i] = dot(p->T + a * READOUTS, D);
+                p->yd[(k * GENES + i) * PERTS + a] = dot(p->Y + a * READOUTS, D);
+                p->td[(k * GENES + i) * PERTS + a] = dot(p->T + a * READOUTS, D);
             }
         }
     }
@@ -219,6 +231,16 @@ static void make(problem *p, double direct)
     free(u);
 }
 
+/* Y of perturbation r at readout g; in place of its own gene the mean over the others of train. */
+static double reading(const problem *p, const int32_t *train, int n, int r, int g)
+{
+    if (!is_own(p, r, g)) return p->Y[r * READOUTS + g];
+    double sum = 0, others = 0;
+    for (int a = 0; a < n; a++)
+        if (!is_own(p, train[a], g)) sum += p->Y[train[a] * READOUTS + g], others++;
+    return others > 0 ? sum / others : 0;
+}
+
 /* Prediction for perturbation q, readout by readout, from weights and alpha. */
 static void predict(double *out, const problem *p, const cw_pert_fit *f, const double *weight, const int32_t *train,
                     int n, int q)
@@ -231,52 +253,58 @@ static void predict(double *out, const problem *p, const cw_pert_fit *f, const d
             for (int k = 0; k < DIRECTS; k++)
                 for (int32_t m = p->start[r]; m < p->start[r + 1]; m++)
                     direct += f->alpha[k] * p->D[(k * GENES + p->member[m]) * READOUTS + g];
-            out[g] += a < 0 ? (r >= GENES ? f->c : 1.0) * direct : weight[a] * (p->Y[r * READOUTS + g] - direct);
+            out[g] += a < 0 ? (r >= GENES ? f->c : 1.0) * direct : weight[a] * (reading(p, train, n, r, g) - direct);
         }
     }
 }
 
-/* Errors by inner products are those of the predictions themselves; the direct profile that is there is found, the
+/* Errors by inner products are those of the predictions themselves, which are told nothing of what is left out, not even
+ * through what stands in for own readings; the direct profile that is there is found, the
  * other is not; parts that are not there get nothing; a permutation of nothing changes nothing. */
 static void test_model(void)
 {
     problem *p = malloc(sizeof *p);
-    int32_t fold[PERTS], same[GENES], moved[GENES];
-    double error[PERTS], again[PERTS], null[PERTS];
+    int32_t same[GENES], moved[GENES], train[4][PERTS], test[4][PERTS];
+    double told[3][PERTS], weight[PERTS * PERTS], variance[PERTS];
     make(p, .5);
-    for (int q = 0; q < PERTS; q++) fold[q] = q % 4;
     for (int i = 0; i < GENES; i++) same[i] = i, moved[i] = (i + 4) % GENES;
+    cw_pert_fold fold[4] = {{0}};
     cw_ctx *ctx = new_ctx(3);
-    CHECK(cw_pert_crossval(ctx, error, &p->data, fold, 4, NULL) == CW_OK, "%s", ctx->text);
-    CHECK(cw_pert_crossval(ctx, null, &p->data, fold, 4, moved) == CW_OK, "%s", ctx->text);
-    ctx->threads = 1;
-    CHECK(cw_pert_crossval(ctx, again, &p->data, fold, 4, same) == CW_OK, "%s", ctx->text);
-    CHECK(memcmp(error, again, sizeof error) == 0, "threads or a permutation of nothing changed the errors");
+    for (int q = 0; q < PERTS; q++)
+        for (int k = 0; k < 4; k++)
+            if (q % 4 == k) test[k][fold[k].m++] = q;
+            else train[k][fold[k].n++] = q;
+    const int32_t *const perm[] = {NULL, moved, same};
+    for (int w = 0; w < 3; w++) {
+        for (int k = 0; k < 4; k++) {
+            fold[k].train = train[k], fold[k].test = test[k], fold[k].error = told[w] + 5 * k;
+            fold[k].weight = w == 2 && k == 3 ? weight : NULL, fold[k].variance = w == 2 && k == 3 ? variance : NULL;
+        }
+        CHECK(cw_pert_folds(ctx, fold, 4, &p->data, perm[w]) == CW_OK, "%s", ctx->text);
+        ctx->threads = 1;
+    }
+    CHECK(memcmp(told[0], told[2], sizeof told[0]) == 0, "threads or a permutation of nothing changed the errors");
     double worst = 0, sum[2] = {0};
     for (int k = 0; k < 4; k++) {
-        int32_t train[PERTS], test[PERTS], n = 0, m = 0;
-        for (int q = 0; q < PERTS; q++)
-            if (fold[q] == k) test[m++] = q;
-            else train[n++] = q;
+        int64_t n = fold[k].n, m = fold[k].m;
         cw_pert_fit f;
-        double weight[PERTS * PERTS], variance[PERTS], out[READOUTS];
-        CHECK(cw_pert_fit_model(ctx, &f, &p->data, train, n, NULL) == CW_OK, "%s", ctx->text);
+        double own[PERTS * PERTS], spread[PERTS], out[READOUTS];
+        CHECK(cw_pert_fit_model(ctx, &f, &p->data, train[k], n, NULL) == CW_OK, "%s", ctx->text);
+        CHECK(memcmp(&f, &fold[k].fit, sizeof f) == 0, "a fold's fit is another");
         CHECK(fabs(f.alpha[0] - .5) < .1 && fabs(f.alpha[1]) < .1, "alpha %g, %g", f.alpha[0], f.alpha[1]);
         CHECK(f.theta[CW_PERT_KERNEL] > 0 && f.c < 1, "weight of the kernel %g, c %g", f.theta[CW_PERT_KERNEL], f.c);
-        CHECK(cw_pert_predict(ctx, weight, variance, &p->data, &f, train, n, test, m) == CW_OK, "%s", ctx->text);
+        CHECK(cw_pert_predict(ctx, own, spread, &p->data, &f, train[k], n, test[k], m) == CW_OK, "%s", ctx->text);
+        CHECK(k < 3 || (memcmp(own, weight, sizeof *own * (size_t)(m * n)) == 0 &&
+                        memcmp(spread, variance, sizeof *own * (size_t)m) == 0), "a fold's weights are others");
         for (int t = 0; t < m; t++) {
-            int q = test[t];
-            predict(out, p, &f, weight + t * n, train, n, q);
+            int q = test[k][t];
+            predict(out, p, &f, own + t * n, train[k], (int)n, q);
             double want = 0;
-            for (int g = 0; g < READOUTS; g++) {
-                int own = 0;
-                for (int32_t i = p->start[q]; i < p->start[q + 1]; i++)
-                    own |= p->member[i] == g && p->member[i] < GENES - 2;
-                if (!own) want += pow(p->T[q * READOUTS + g] - out[g], 2);
-            }
-            worst = fmax(worst, fabs(want - error[q]) / want);
-            sum[0] += error[q], sum[1] += null[q];
-            CHECK(variance[t] > 0, "variance %g", variance[t]);
+            for (int g = 0; g < READOUTS; g++)
+                if (!is_own(p, q, g)) want += pow(p->T[q * READOUTS + g] - out[g], 2);
+            worst = fmax(worst, fabs(want - told[0][5 * k + t]) / want);
+            sum[0] += told[0][5 * k + t], sum[1] += told[1][5 * k + t];
+            CHECK(spread[t] > 0, "variance %g", spread[t]);
         }
     }
     CHECK(worst < 1e-8, "errors differ from those of the predictions by %g", worst);
@@ -436,7 +464,7 @@ int main(void)
 {
     test_splits(), test_judge();
     test_positive();
-    test_effects();
+    test_effects(0), test_effects(1);
     test_transport();
     test_model();
     test_screen();

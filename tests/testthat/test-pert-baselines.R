@@ -10,8 +10,8 @@ K[4, 1] <- K[1, 4] <- 0.2
 test_that("each predicts what its name says", {
     all <- c(perts, list("D", c("A", "D")))
     expect_identical(causeway:::.noChange(Y, 1:3), matrix(0, 2, 3))
-    expect_equal(causeway:::.meanPerturbed(Y, 1:3, 1)[, 1], c(1, 1))
-    expect_equal(causeway:::.additiveEffect(Y, all, 1:3, 4:6),
+    expect_equal(causeway:::.meanPerturbed(Y[, 1:3], 1)[, 1], c(1, 1))
+    expect_equal(causeway:::.additiveEffect(Y[, 1:3], all, 1:3, 4:6),
         cbind(c(1, 1), c(1, 1), c(2, 1)))
     expect_equal(causeway:::.nearestEffect(Y, all, 1:4, 5, K, genes)[, 1],
         Y[, 2])
@@ -24,8 +24,10 @@ test_that("the bilinear ridge solves its equations", {
     Y <- matrix(rnorm(200), 20)
     perts <- as.list(letters[1:10])
     K <- crossprod(matrix(rnorm(120), 12)) / 12
-    E <- causeway:::.kernelAxes(K)
-    got <- causeway:::.bilinear(Y, perts, 1:8, 9:10, E, letters[1:10])
+    job <- list(key = c(1, 2), threads = 2L)
+    E <- causeway:::.kernelAxes(K, job)
+    got <- causeway:::.bilinear(Y[, 1:8], perts, 1:8, 9:10, E, letters[1:10],
+        job)
     b <- rowMeans(Y[, 1:8])
     u <- svd(Y[, 1:8] - b)
     G <- u$u[, 1:7] %*% diag(u$d[1:7]) / sqrt(8)
@@ -34,4 +36,15 @@ test_that("the bilinear ridge solves its equations", {
     W <- solve(crossprod(G) + 0.1 * diag(7), t(G) %*% (Y[, 1:8] - b) %*%
         E[1:8, ]) %*% solve(crossprod(E[1:8, ]) + 0.1 * diag(10))
     expect_equal(got, G %*% W %*% t(E[9:10, ]) + b, tolerance = 1e-6)
+})
+
+test_that("leading axes are those of all, also of a large matrix", {
+    set.seed(3)
+    K <- tcrossprod(matrix(rnorm(500 * 12), 500) %*% diag(2^-(1:12))) +
+        diag(1e-5, 500)
+    got <- causeway:::.leadingAxes(K, 6L, list(key = c(1, 2), threads = 2L))
+    want <- eigen(K, symmetric = TRUE)
+    expect_equal(got$values, want$values[1:6], tolerance = 1e-8)
+    expect_equal(abs(colSums(got$vectors * want$vectors[, 1:6])), rep(1, 6),
+        tolerance = 1e-8)
 })

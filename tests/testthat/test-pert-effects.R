@@ -51,8 +51,13 @@ test_that("a perturbed gene's own reading is not among its effects", {
     expect_identical(length(own), 24L)
     p <- own[[3L]]
     row <- e$own[[p]]
-    others <- which(vapply(e$own, function(r) !row %in% r, NA))
-    expect_equal(e$Y[row, p], mean(e$Y[row, others]))
+    train <- c(p, seq_along(e$own)[seq(2, length(e$own), 2)])
+    others <- Filter(function(q) !row %in% e$own[[q]], train)
+    filled <- causeway:::.filledEffects(e, train)
+    expect_identical(c(e$Y[row, p], e$T[row, p]), c(0, 0))
+    expect_equal(filled[row, 1L], mean(e$Y[row, others]))
+    expect_identical(filled[row, match(others, train)], e$Y[row, others])
+    expect_identical(causeway:::.filledEffects(e, p)[row, 1L], 0)
     expect_lt(median(e$ownChange), 0)
 })
 

@@ -8,7 +8,8 @@ se2 <- matrix(0.1, 20, 6)
 own <- list(1L, 2L, integer(), c(1L, 3L), 4L, 5L)
 
 test_that("errors, correlations and discrimination leave own genes out", {
-    s <- causeway:::.scoreEffects(true, predicted, se2, base, own, top = 5L)
+    s <- causeway:::.scoreEffects(true, predicted, se2, base, own,
+        de = causeway:::.strongest(true, se2, own, top = 5L))
     for (p in 1:6) {
         k <- setdiff(1:20, own[[p]])
         expect_equal(s$mse[[p]], mean((true[k, p] - predicted[k, p])^2))

@@ -10,6 +10,9 @@ static double value_of(const cw_cells_view *v, int64_t c, int64_t k)
     return v->scale ? log1p(v->x[k] * v->scale[c]) : v->x[k];
 }
 
+/* The gene of value k, -1: not looked at. */
+static int64_t gene_of(const cw_cells_view *v, int64_t k) { return v->gene ? v->gene[v->at[k]] : v->at[k]; }
+
 static const double *centre_of(const cw_cells_view *v, const double *centre, int64_t c)
 {
     return centre + (v->batch ? (int64_t)v->batch[c] * v->genes : 0);
@@ -22,7 +25,8 @@ static void add_cell(double *sum, double *square, const cw_cells_view *v, const 
     const double *m = centre ? centre_of(v, centre, c) : NULL;
     for (int64_t g = 0; m && g < v->genes; g++) s[g] -= m[g], q[g] += m[g] * m[g];
     for (int64_t k = v->start[c]; k < v->start[c + 1]; k++) {
-        int64_t g = v->at[k];
+        int64_t g = gene_of(v, k);
+        if (g < 0) continue;
         double x = value_of(v, c, k);
         s[g] += x;
         q[g] += x * (m ? x - 2.0 * m[g] : x);
@@ -72,8 +76,10 @@ cw_status cw_effects_project(cw_ctx *ctx, double *out, const cw_cells_view *view
             out[c] = 0.0;
             if (p < 0) continue;
             double sum = base[p * batches + (view->batch ? view->batch[c] : 0)];
-            for (int64_t k = view->start[c]; k < view->start[c + 1]; k++)
-                sum += weight[p * genes + view->at[k]] * value_of(view, c, k);
+            for (int64_t k = view->start[c]; k < view->start[c + 1]; k++) {
+                int64_t g = gene_of(view, k);
+                if (g >= 0 && weight[p * genes + g] != 0.0) sum += weight[p * genes + g] * value_of(view, c, k);
+            }
             out[c] = sum;
         }
     }

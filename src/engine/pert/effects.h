@@ -7,12 +7,13 @@
 
 #include "../core/core.h"
 
-/* Cells in columns as R's dgCMatrix has them: the values of cell c are x[start[c] .. start[c + 1]), of the genes
- * at[..]. */
+/* Cells in columns as R's dgCMatrix has them: the values of cell c are x[start[c] .. start[c + 1]), of the rows at[..],
+ * which are the genes where `gene` is NULL. */
 typedef struct cw_cells_view {
     const int32_t *start, *at;
     const double *x;
     int64_t cells, genes;
+    const int32_t *gene;  /* (rows of the matrix): which of the genes each is, -1: none that is looked at */
     const double *scale;  /* (cells); NULL: the values are taken as they are */
     const int32_t *group; /* (cells) 0 .. groups - 1; -1: left out */
     const int32_t *batch; /* (cells) 0 .. batches - 1; NULL: one */

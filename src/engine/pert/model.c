@@ -18,7 +18,7 @@ static const double attenuations[] = {.7, .8, .9, 1.0}; /* c that are tried wher
 typedef struct level {
     double *kernel, *own;
     double *ff; /* (directs, directs, ..): F_k[p] . F_l[q] */
-    double *yf; /* (directs, ..): Y_p . F_k[q] */
+    double *yf; /* (directs, ..): F_k[q] . Y_p in row q */
     double *tf; /* the same of T; NULL without scores */
 } level;
 
@@ -29,31 +29,35 @@ static void level_free(cw_ctx *ctx, level *v)
 }
 
 /* out[p, q] = sum_{i in p, j in q} M[perm i, perm j], M (genes, genes); NULL: the identity */
-static void sum_both(double *out, const double *M, const cw_pert_data *d, const int32_t *perm)
+static void sum_both(double *out, const double *M, const cw_pert_data *d, const int32_t *perm, int threads)
 {
+    (void)threads;
+#ifdef _OPENMP
+#pragma omp parallel for schedule(static) num_threads(threads) if (threads > 1)
+#endif
     for (int64_t p = 0; p < d->perts; p++)
         for (int64_t q = 0; q < d->perts; q++) {
             double sum = 0.0;
-            for (int32_t i = d->start[p]; i < d->start[p + 1]; i++)
+            for (int32_t i = d->start[p]; i < d->start[p + 1]; i++) {
+                int32_t a = d->member[i];
+                const double *row = M ? M + (int64_t)(perm ? perm[a] : a) * d->genes : NULL;
                 for (int32_t j = d->start[q]; j < d->start[q + 1]; j++) {
-                    int32_t a = d->member[i], b = d->member[j];
-                    if (!M) sum += a == b;
-                    else sum += M[(int64_t)(perm ? perm[a] : a) * d->genes + (perm ? perm[b] : b)];
+                    int32_t b = d->member[j];
+                    sum += row ? row[perm ? perm[b] : b] : a == b;
                 }
+            }
             out[p * d->perts + q] = sum;
         }
 }
 
-/* out[p, q] = sum_{j in q} M[p, perm j], M (perts, genes) */
-static void sum_second(double *out, const double *M, const cw_pert_data *d, const int32_t *perm)
+/* out (n) = sum_{j in q} M[perm j], M (genes, n) */
+static void sum_rows(double *out, const double *M, const cw_pert_data *d, const int32_t *perm, int64_t q, int64_t n)
 {
-    for (int64_t p = 0; p < d->perts; p++)
-        for (int64_t q = 0; q < d->perts; q++) {
-            double sum = 0.0;
-            for (int32_t j = d->start[q]; j < d->start[q + 1]; j++)
-                sum += M[p * d->genes + (perm ? perm[d->member[j]] : d->member[j])];
-            out[p * d->perts + q] = sum;
-        }
+    memset(out, 0, (size_t)n * sizeof *out);
+    for (int32_t j = d->start[q]; j < d->start[q + 1]; j++) {
+        const double *row = M + (int64_t)(perm ? perm[d->member[j]] : d->member[j]) * n;
+        for (int64_t i = 0; i < n; i++) out[i] += row[i];
+    }
 }
 
 static int level_new(cw_ctx *ctx, level *v, const cw_pert_data *d, const int32_t *perm, int directs)
@@ -66,12 +70,15 @@ static int level_new(cw_ctx *ctx, level *v, const cw_pert_data *d, const int32_t
     v->yf = cw_alloc(ctx, K * P * P, sizeof(double));
     if (d->td) v->tf = cw_alloc(ctx, K * P * P, sizeof(double));
     if (ctx->status != CW_OK) return -1;
-    sum_both(v->own, NULL, d, NULL);
-    if (d->kernel) sum_both(v->kernel, d->kernel, d, perm);
+    sum_both(v->own, NULL, d, NULL, ctx->threads);
+    if (d->kernel) sum_both(v->kernel, d->kernel, d, perm, ctx->threads);
     for (int64_t k = 0; k < K; k++) {
-        for (int64_t l = 0; l < K; l++) sum_both(v->ff + (k * K + l) * P * P, d->dd + (k * K + l) * N * N, d, perm);
-        sum_second(v->yf + k * P * P, d->yd + k * P * N, d, perm);
-        if (d->td) sum_second(v->tf + k * P * P, d->td + k * P * N, d, perm);
+        for (int64_t l = 0; l < K; l++)
+            sum_both(v->ff + (k * K + l) * P * P, d->dd + (k * K + l) * N * N, d, perm, ctx->threads);
+        for (int64_t q = 0; q < P; q++) {
+            sum_rows(v->yf + (k * P + q) * P, d->yd + k * N * P, d, perm, q, P);
+            if (d->td) sum_rows(v->tf + (k * P + q) * P, d->td + k * N * P, d, perm, q, P);
+        }
     }
     return 0;
 }
@@ -92,12 +99,17 @@ static double part_of(const cw_pert_data *d, const level *v, int part, double c,
     }
 }
 
-static double prior_of(const cw_pert_data *d, const level *v, const cw_pert_fit *f, int64_t p, int64_t q)
+/* out (n) = prior covariance of p with each of q */
+static void prior_row(double *out, const cw_pert_data *d, const level *v, const cw_pert_fit *f, int64_t p,
+                      const int32_t *q, int64_t n)
 {
-    double sum = 0.0;
-    for (int k = 0; k < CW_PERT_PARTS; k++)
-        if (f->theta[k] > 0.0) sum += f->theta[k] * part_of(d, v, k, f->c, p, q);
-    return sum;
+    const double *own = v->own + p * d->perts, *kernel = v->kernel ? v->kernel + p * d->perts : own;
+    double like = v->kernel ? f->theta[CW_PERT_KERNEL] : 0.0, mean = f->theta[CW_PERT_MEAN] * size_of(d, p);
+    for (int64_t j = 0; j < n; j++) {
+        double sum = mean * size_of(d, q[j]) + like * kernel[q[j]] + f->theta[CW_PERT_OWN] * own[q[j]];
+        out[j] = factor_of(d, p, f->c) * factor_of(d, q[j], f->c) * sum;
+        if (p == q[j] && is_set(d, p)) out[j] += f->theta[CW_PERT_PAIR];
+    }
 }
 
 static double noise_of(const cw_pert_data *d, int64_t p, int64_t q)
@@ -127,17 +139,89 @@ static void centred(double *out, const double *M, int64_t P, const int32_t *trai
 {
     double all = 0.0;
     for (int64_t a = 0; a < n; a++) out[a] = 0.0;
+    for (int64_t a = 0; a < n; a++) {
+        const double *row = M + (int64_t)train[a] * P;
+        double sum = 0.0;
+        for (int64_t b = 0; b < n; b++) sum += row[train[b]], out[b] += row[train[b]];
+        out[a] += sum, all += sum;
+    }
     for (int64_t a = 0; a < n; a++)
-        for (int64_t b = 0; b < n; b++) {
-            double m = M[(int64_t)train[a] * P + train[b]];
-            out[a] -= m / (double)n, out[b] -= m / (double)n, all += m / (double)(n * n);
+        out[a] = w[a] * (all / (double)(n * n) - out[a] / (double)n + M[(int64_t)train[a] * P + train[a]]);
+}
+
+/* The products of a fit's own perturbations, their own readings filled: yy (n, n); yf (directs, n, n), as the level's;
+ * fill: what stands in for the own reading of each of `member`. all (n): 0, 1, .. */
+typedef struct filled {
+    double *yy, *yf, *fill;
+    int32_t *all;
+} filled;
+
+/* fill (members): mean of the gene over the perturbations of train that aren't of it, 0 where there are none or it is no
+ * readout. sum, owners (genes): working memory. */
+static void fill_means(double *fill, double *sum, double *owners, const cw_pert_data *d, const int32_t *train,
+                       int64_t n)
+{
+    int64_t N = d->genes;
+    memset(sum, 0, (size_t)N * sizeof *sum), memset(owners, 0, (size_t)N * sizeof *owners);
+    memset(fill, 0, (size_t)d->start[d->perts] * sizeof *fill);
+    for (int64_t a = 0; a < n; a++) {
+        for (int64_t g = 0; g < N; g++) sum[g] += d->own_y[train[a] * N + g];
+        for (int32_t o = d->start[train[a]]; o < d->start[train[a] + 1]; o++) owners[d->member[o]] += 1.0;
+    }
+    for (int64_t a = 0; a < n; a++)
+        for (int32_t o = d->start[train[a]]; o < d->start[train[a] + 1]; o++) {
+            double others = (double)n - owners[d->member[o]], s = sum[d->member[o]];
+            if (others > 0.0 && s == s) fill[o] = s / others;
         }
-    for (int64_t a = 0; a < n; a++) out[a] = w[a] * (out[a] + all + M[(int64_t)train[a] * P + train[a]]);
+}
+
+/* sum over the own readings of p that are filled of fill times x, x (genes) */
+static double fill_along(const cw_pert_data *d, const double *fill, int64_t p, const double *x)
+{
+    double sum = 0.0;
+    for (int32_t o = d->start[p]; o < d->start[p + 1]; o++)
+        if (fill[o] != 0.0) sum += fill[o] * x[d->member[o]];
+    return sum;
+}
+
+/* out (n) = of every train[a] what fill_along() is with x, and `add`, NULL: 0 */
+static void fill_row(double *out, const double *add, const cw_pert_data *d, const double *fill, const int32_t *train,
+                     int64_t n, const double *x)
+{
+    for (int64_t a = 0; a < n; a++) out[a] = (add ? add[a] : 0.0) + fill_along(d, fill, train[a], x);
+}
+
+/* Fills w. room: 2 genes + n n. */
+static void fill_products(filled *w, const cw_pert_data *d, const level *v, const int32_t *perm, const int32_t *train,
+                          int64_t n, double *room)
+{
+    int64_t P = d->perts, N = d->genes;
+    double *f = room, *cross = room + 2 * N;
+    fill_means(w->fill, room, room + N, d, train, n);
+    for (int64_t b = 0; b < n; b++) {
+        w->all[b] = (int32_t)b;
+        fill_row(cross + b * n, NULL, d, w->fill, train, n, d->own_y + train[b] * N);
+    }
+    memset(f, 0, (size_t)N * sizeof *f);
+    for (int64_t b = 0; b < n; b++) {
+        for (int32_t o = d->start[train[b]]; o < d->start[train[b] + 1]; o++) f[d->member[o]] = w->fill[o];
+        for (int64_t a = 0; a < n; a++)
+            w->yy[b * n + a] = d->yy[train[b] * P + train[a]] + cross[b * n + a] + cross[a * n + b];
+        fill_row(w->yy + b * n, w->yy + b * n, d, w->fill, train, n, f); /* genes that both are of */
+        for (int32_t o = d->start[train[b]]; o < d->start[train[b] + 1]; o++) f[d->member[o]] = 0.0;
+    }
+    for (int64_t k = 0; k < d->directs; k++)
+        for (int64_t b = 0; b < n; b++) {
+            sum_rows(f, d->own_d + k * N * N, d, perm, train[b], N);
+            double *to = w->yf + (k * n + b) * n;
+            for (int64_t a = 0; a < n; a++) to[a] = v->yf[(k * P + train[b]) * P + train[a]];
+            fill_row(to, to, d, w->fill, train, n, f);
+        }
 }
 
 /* room: (1 + K + K K) n */
-static void direct_coefficients(double *alpha, const cw_pert_data *d, const level *v, const int32_t *train, int64_t n,
-                                double *room)
+static void direct_coefficients(double *alpha, const cw_pert_data *d, const level *v, const filled *own,
+                                const int32_t *train, int64_t n, double *room)
 {
     int64_t K = d->directs, P = d->perts;
     double *w = room, *b = w + n, *A = b + K * n, mean = 0.0;
@@ -146,8 +230,11 @@ static void direct_coefficients(double *alpha, const cw_pert_data *d, const leve
     for (int64_t a = 0; a < n; a++) mean += fmax(d->cells[train[a]], 1.0) / (double)n;
     for (int64_t a = 0; a < n; a++) w[a] = fmax(d->cells[train[a]], 1.0) / mean;
     for (int64_t k = 0; k < K; k++) {
-        centred(b + k * n, v->yf + k * P * P, P, train, w, n);
-        for (int64_t l = 0; l < K; l++) centred(A + (k * K + l) * n, v->ff + (k * K + l) * P * P, P, train, w, n);
+        centred(b + k * n, own->yf + k * n * n, n, own->all, w, n);
+        for (int64_t l = 0; l <= k; l++) { /* the sums are the same either way round */
+            centred(A + (k * K + l) * n, v->ff + (k * K + l) * P * P, P, train, w, n);
+            memcpy(A + (l * K + k) * n, A + (k * K + l) * n, (size_t)n * sizeof *A);
+        }
     }
     for (int64_t a = 0; a < n; a++) {
         for (int64_t k = 0; k < K; k++) bt[k] += b[k * n + a];
@@ -170,17 +257,24 @@ static void direct_coefficients(double *alpha, const cw_pert_data *d, const leve
     }
 }
 
-/* (Y_p - direct_p) . (Y_q - direct_q), the direct part without c as it is fitted */
-static double residual_product(const cw_pert_data *d, const level *v, const double *alpha, int64_t p, int64_t q)
+/* own->yy := (Y_p - direct_p) . (Y_q - direct_q), the direct part without c as it is fitted; own->yf is lost */
+static void residual_products(filled *own, const cw_pert_data *d, const level *v, const double *alpha,
+                              const int32_t *train, int64_t n)
 {
     int64_t K = d->directs, P = d->perts;
-    double sum = d->yy[p * P + q];
-    for (int64_t k = 0; k < K; k++) {
-        if (alpha[k] == 0.0) continue;
-        sum -= alpha[k] * (v->yf[(k * P + p) * P + q] + v->yf[(k * P + q) * P + p]);
-        for (int64_t l = 0; l < K; l++) sum += alpha[k] * alpha[l] * v->ff[((k * K + l) * P + p) * P + q];
-    }
-    return sum;
+    double *S = own->yy, *along = own->yf;
+    for (int64_t k = 0; k < K; k++)
+        for (int64_t i = 0; i < n * n; i++) along[i] = (k ? along[i] : 0.0) + alpha[k] * own->yf[k * n * n + i];
+    for (int64_t k = 0; k < K; k++)
+        for (int64_t l = 0; l < K; l++) {
+            if (alpha[k] == 0.0 || alpha[l] == 0.0) continue;
+            for (int64_t a = 0; a < n; a++) {
+                const double *row = v->ff + ((k * K + l) * P + train[a]) * P;
+                for (int64_t b = 0; b < n; b++) S[a * n + b] += alpha[k] * alpha[l] * row[train[b]];
+            }
+        }
+    for (int64_t a = 0; K > 0 && a < n; a++)
+        for (int64_t b = 0; b < n; b++) S[a * n + b] -= along[a * n + b] + along[b * n + a];
 }
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
@@ -252,29 +346,46 @@ static int fit_weights(cw_pert_fit *f, const cw_pert_data *d, const level *v, co
     return 0;
 }
 
+/* Working memory of fit_level beside `filled`. */
 static int64_t fit_room(const cw_pert_data *d, int64_t n)
 {
-    int64_t m = n < CW_PERT_WEIGHTED ? n : CW_PERT_WEIGHTED, K = d->directs;
-    int64_t direct = (1 + K + K * K) * n, weights = weights_room(m);
-    return direct > weights ? direct : weights;
+    int64_t m = n < CW_PERT_WEIGHTED ? n : CW_PERT_WEIGHTED, K = d->directs, fill = 2 * d->genes + n * n;
+    int64_t direct = (1 + K + K * K) * n, weights = weights_room(m), most = direct > weights ? direct : weights;
+    return most > fill ? most : fill;
 }
 
-/* room: fit_room(n) doubles. -1: broke down. */
-static int fit_level(cw_pert_fit *f, const cw_pert_data *d, const level *v, const int32_t *train, int64_t n,
-                     double *room)
+static int filled_new(cw_ctx *ctx, filled *w, const cw_pert_data *d, int64_t n)
+{
+    *w = (filled){.yy = cw_alloc(ctx, n * n, sizeof(double)),
+                  .yf = cw_alloc(ctx, d->directs * n * n, sizeof(double)),
+                  .fill = cw_alloc(ctx, d->start[d->perts], sizeof(double)),
+                  .all = cw_alloc(ctx, n, sizeof(int32_t))};
+    return ctx->status == CW_OK ? 0 : -1;
+}
+
+static void filled_free(cw_ctx *ctx, filled *w)
+{
+    cw_free(ctx, w->yy), cw_free(ctx, w->yf), cw_free(ctx, w->fill), cw_free(ctx, w->all);
+}
+
+/* Afterwards own->yy are products of what the direct part leaves. room: fit_room(n) doubles. -1: broke down. */
+static int fit_level(cw_pert_fit *f, filled *own, const cw_pert_data *d, const level *v, const int32_t *perm,
+                     const int32_t *train, int64_t n, double *room)
 {
     int32_t row[CW_PERT_WEIGHTED];
     int64_t m = n < CW_PERT_WEIGHTED ? n : CW_PERT_WEIGHTED;
     int any = 0;
     memset(f, 0, sizeof *f);
-    if (d->directs > 0) direct_coefficients(f->alpha, d, v, train, n, room);
+    fill_products(own, d, v, perm, train, n, room);
+    if (d->directs > 0) direct_coefficients(f->alpha, d, v, own, train, n, room);
+    residual_products(own, d, v, f->alpha, train, n);
     for (int64_t i = 0; i < m; i++) row[i] = train[i * n / m], any |= is_set(d, row[i]);
     cw_pert_fit best = {.loglik = -INFINITY};
     for (int t = any ? 0 : 3; t < 4; t++) {
         f->c = attenuations[t];
         for (int64_t i = 0; i < m; i++)
             for (int64_t j = 0; j < m; j++)
-                room[i * m + j] = residual_product(d, v, f->alpha, row[i], row[j]) / (double)d->readouts;
+                room[i * m + j] = own->yy[i * n / m * n + j * n / m] / (double)d->readouts;
         if (fit_weights(f, d, v, row, m, room) != 0) return -1;
         if (f->loglik > best.loglik) best = *f;
     }
@@ -292,11 +403,14 @@ cw_status cw_pert_fit_model(cw_ctx *ctx, cw_pert_fit *fit, const cw_pert_data *d
                             const int32_t *perm)
 {
     level v = {0};
+    filled own = {0};
     if (n < 2) return cw_fail(ctx, CW_ERR_ARGUMENT, "%lld perturbations; two are needed", (long long)n);
     double *room = cw_alloc(ctx, fit_room(data, n), sizeof *room);
-    if (room && level_new(ctx, &v, data, perm, 1) == 0 && fit_level(fit, data, &v, train, n, room) != 0)
+    if (room && level_new(ctx, &v, data, perm, 1) == 0 && filled_new(ctx, &own, data, n) == 0 &&
+        fit_level(fit, &own, data, &v, perm, train, n, room) != 0)
         broke_down(ctx);
     level_free(ctx, &v);
+    filled_free(ctx, &own);
     cw_free(ctx, room);
     return ctx->status;
 }
@@ -307,14 +421,25 @@ cw_status cw_pert_fit_model(cw_ctx *ctx, cw_pert_fit *fit, const cw_pert_data *d
 static int weights_of(double *weight, double *C, const cw_pert_data *d, const level *v, const cw_pert_fit *f,
                       const int32_t *train, int64_t n, const int32_t *test, int64_t m)
 {
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j <= i; j++)
-            C[i * n + j] = noise_of(d, train[i], train[j]) + prior_of(d, v, f, train[i], train[j]);
+    for (int64_t i = 0; i < n; i++) {
+        prior_row(C + i * n, d, v, f, train[i], train, i + 1);
+        for (int64_t j = 0; j <= i; j++) C[i * n + j] += noise_of(d, train[i], train[j]);
+    }
     if (cw_positive_factor(C, n) != 0) return -1;
-    for (int64_t t = 0; t < m; t++)
-        for (int64_t j = 0; j < n; j++) weight[t * n + j] = prior_of(d, v, f, test[t], train[j]);
+    for (int64_t t = 0; t < m; t++) prior_row(weight + t * n, d, v, f, test[t], train, n);
     cw_positive_solve(weight, C, m, n);
     return 0;
+}
+
+/* Prior variance of p less what the weights (n) of train take away. room (n) */
+static double variance_of(const cw_pert_data *d, const level *v, const cw_pert_fit *f, const double *weight,
+                          const int32_t *train, int64_t n, int32_t p, double *room)
+{
+    double variance;
+    prior_row(&variance, d, v, f, p, &p, 1);
+    prior_row(room, d, v, f, p, train, n);
+    for (int64_t j = 0; j < n; j++) variance -= weight[j] * room[j];
+    return fmax(variance, 0.0);
 }
 
 cw_status cw_pert_predict(cw_ctx *ctx, double *weight, double *variance, const cw_pert_data *data,
@@ -324,12 +449,8 @@ cw_status cw_pert_predict(cw_ctx *ctx, double *weight, double *variance, const c
     double *C = cw_alloc(ctx, n * n, sizeof *C);
     if (C && level_new(ctx, &v, data, NULL, 0) == 0) {
         if (weights_of(weight, C, data, &v, fit, train, n, test, m) != 0) broke_down(ctx);
-        for (int64_t t = 0; t < m; t++) {
-            variance[t] = prior_of(data, &v, fit, test[t], test[t]);
-            for (int64_t j = 0; j < n; j++)
-                variance[t] -= weight[t * n + j] * prior_of(data, &v, fit, test[t], train[j]);
-            variance[t] = fmax(variance[t], 0.0);
-        }
+        for (int64_t t = 0; t < m; t++) 
+            variance[t] = variance_of(data, &v, fit, weight + t * n, train, n, test[t], C);
     }
     level_free(ctx, &v);
     cw_free(ctx, C);
@@ -338,9 +459,17 @@ cw_status cw_pert_predict(cw_ctx *ctx, double *weight, double *variance, const c
 
 /* ---- cross-validation -------------------------------------------------------------------------------------------- */
 
+/* Y_q at the readout that is gene g, filled. */
+static double reading_of(const cw_pert_data *d, const double *fill, int64_t q, int64_t g)
+{
+    for (int32_t o = d->start[q]; o < d->start[q + 1]; o++)
+        if (d->member[o] == g) return fill[o];
+    return d->own_y[q * d->genes + g];
+}
+
 /* Squared error of perturbation p at the readouts that are its own genes, which do not count. */
-static double own_error(const cw_pert_data *d, const cw_pert_fit *f, const double *weight, const int32_t *train,
-                        int64_t n, int64_t p, const int32_t *perm)
+static double own_error(const cw_pert_data *d, const cw_pert_fit *f, const double *fill, const double *weight,
+                        const int32_t *train, int64_t n, int64_t p, const int32_t *perm)
 {
     int64_t N = d->genes, K = d->directs;
     double error = 0.0;
@@ -356,32 +485,32 @@ static double own_error(const cw_pert_data *d, const cw_pert_fit *f, const doubl
                     int64_t i = perm ? perm[d->member[j]] : d->member[j];
                     direct += f->alpha[k] * d->own_d[(k * N + i) * N + g];
                 }
-            off -= a < 0 ? factor_of(d, p, f->c) * direct : weight[a] * (d->own_y[q * N + g] - direct);
+            off -= a < 0 ? factor_of(d, p, f->c) * direct : weight[a] * (reading_of(d, fill, q, g) - direct);
         }
         error += off * off;
     }
     return error;
 }
 
-/* |T_p - prediction|^2 over all readouts; quadratic: weight S weight of it. */
-static double squared_error(const cw_pert_data *d, const level *v, const cw_pert_fit *f, const double *weight,
-                            double quadratic, const int32_t *train, int64_t n, int64_t p)
+/* |T_p - prediction|^2 over all readouts; quadratic: weight S weight of it. profile (genes): working memory. */
+static double squared_error(const cw_pert_data *d, const level *v, const cw_pert_fit *f, const double *fill,
+                            const double *weight, double quadratic, const int32_t *train, int64_t n, int64_t p,
+                            const int32_t *perm, double *profile)
 {
-    int64_t K = d->directs, P = d->perts;
+    int64_t K = d->directs, P = d->perts, N = d->genes;
     double c = factor_of(d, p, f->c), cross = 0.0, direct = 0.0, both = 0.0, length = 0.0;
-    for (int64_t a = 0; a < n; a++) {
-        int64_t q = train[a];
-        double t = d->ty[p * P + q], h = 0.0;
-        for (int64_t k = 0; k < K; k++) {
-            if (f->alpha[k] == 0.0) continue;
-            t -= f->alpha[k] * v->tf[(k * P + p) * P + q];
-            h += f->alpha[k] * v->yf[(k * P + q) * P + p];
-            for (int64_t l = 0; l < K; l++) h -= f->alpha[k] * f->alpha[l] * v->ff[((k * K + l) * P + q) * P + p];
-        }
-        cross += weight[a] * t;
-        both += weight[a] * c * h;
-    }
+    for (int64_t a = 0; a < n; a++)
+        cross += weight[a] * (d->ty[p * P + train[a]] + fill_along(d, fill, train[a], d->own_t + p * N));
     for (int64_t k = 0; k < K; k++) {
+        if (f->alpha[k] == 0.0) continue;
+        sum_rows(profile, d->own_d + k * N * N, d, perm, p, N);
+        for (int64_t a = 0; a < n; a++) {
+            int64_t q = train[a];
+            double h = v->yf[(k * P + p) * P + q] + fill_along(d, fill, q, profile);
+            for (int64_t l = 0; l < K; l++) h -= f->alpha[l] * v->ff[((k * K + l) * P + p) * P + q];
+            cross -= weight[a] * f->alpha[k] * v->tf[(k * P + q) * P + p];
+            both += weight[a] * c * f->alpha[k] * h;
+        }
         direct += c * f->alpha[k] * v->tf[(k * P + p) * P + p];
         for (int64_t l = 0; l < K; l++)
             length += c * c * f->alpha[k] * f->alpha[l] * v->ff[((k * K + l) * P + p) * P + p];
@@ -389,78 +518,79 @@ static double squared_error(const cw_pert_data *d, const level *v, const cw_pert
     return d->tt[p] - 2.0 * (cross + direct) + quadratic + 2.0 * both + length;
 }
 
-/* One fold on the calling thread; -1: broke down, -2: no memory. */
-static int one_fold(cw_ctx *ctx, double *error, const cw_pert_data *d, const level *v, const int32_t *fold, int64_t at,
-                    const int32_t *perm)
+/* What a fold needs while it is worked on. */
+typedef struct fold_room {
+    filled own;
+    double *room, *weight, *product, *profile;
+} fold_room;
+
+static void room_free(cw_ctx *ctx, fold_room *r)
 {
-    int64_t P = d->perts, n = 0, m = 0;
-    for (int64_t p = 0; p < P; p++) n += fold[p] >= 0 && fold[p] != at, m += fold[p] == at;
-    if (m == 0) return 0;
-    if (n < 2) return -1;
-    int64_t working = 2 * n * n > fit_room(d, n) ? 2 * n * n : fit_room(d, n);
-    double *room, *weight;
-    int32_t *index;
-    int failed = -2;
-#ifdef _OPENMP
-#pragma omp critical
-#endif
-    {
-        room = cw_alloc(ctx, working, sizeof *room);
-        weight = cw_alloc(ctx, 2 * m * n, sizeof *weight);
-        index = cw_alloc(ctx, n + m, sizeof *index);
-    }
-    if (room && weight && index) {
-        int32_t *train = index, *test = index + n;
-        for (int64_t p = 0, a = 0, b = 0; p < P; p++) {
-            if (fold[p] >= 0 && fold[p] != at) train[a++] = (int32_t)p;
-            if (fold[p] == at) test[b++] = (int32_t)p;
-        }
-        cw_pert_fit f;
-        failed = fit_level(&f, d, v, train, n, room);
-        double *C = room, *S = room + n * n, *product = weight + m * n;
-        if (!failed) failed = weights_of(weight, C, d, v, &f, train, n, test, m);
-        if (!failed) {
-            for (int64_t i = 0; i < n; i++)
-                for (int64_t j = 0; j <= i; j++)
-                    S[i * n + j] = S[j * n + i] = residual_product(d, v, f.alpha, train[i], train[j]);
-            cw_dense_product(1, product, weight, 0, S, 0, 0.0, m, n, n);
-            for (int64_t t = 0; t < m; t++) {
-                double quadratic = 0.0;
-                for (int64_t j = 0; j < n; j++) quadratic += product[t * n + j] * weight[t * n + j];
-                error[test[t]] = squared_error(d, v, &f, weight + t * n, quadratic, train, n, test[t]) -
-                                 own_error(d, &f, weight + t * n, train, n, test[t], perm);
-            }
-        }
-    }
-#ifdef _OPENMP
-#pragma omp critical
-#endif
-    {
-        cw_free(ctx, room);
-        cw_free(ctx, weight);
-        cw_free(ctx, index);
-    }
-    return failed;
+    filled_free(ctx, &r->own);
+    double *all[] = {r->room, r->weight, r->product, r->profile};
+    for (int i = 0; i < 4; i++) cw_free(ctx, all[i]);
 }
 
-cw_status cw_pert_crossval(cw_ctx *ctx, double *error, const cw_pert_data *data, const int32_t *fold, int64_t folds,
-                           const int32_t *perm)
+static int room_new(cw_ctx *ctx, fold_room *r, const cw_pert_data *d, const cw_pert_fold *fold)
+{
+    int64_t n = fold->n, m = fold->m, working = n * n > fit_room(d, n) ? n * n : fit_room(d, n);
+    *r = (fold_room){.room = cw_alloc(ctx, working, sizeof(double)),
+                     .weight = fold->weight ? NULL : cw_alloc(ctx, m * n, sizeof(double)),
+                     .product = cw_alloc(ctx, m * n, sizeof(double)),
+                     .profile = cw_alloc(ctx, d->genes, sizeof(double))};
+    return filled_new(ctx, &r->own, d, n);
+}
+
+/* -1: broke down. */
+static int one_fold(cw_pert_fold *o, fold_room *r, const cw_pert_data *d, const level *v, const int32_t *perm)
+{
+    int64_t n = o->n, m = o->m;
+    double *weight = o->weight ? o->weight : r->weight;
+    if (fit_level(&o->fit, &r->own, d, v, perm, o->train, n, r->room) != 0 ||
+        weights_of(weight, r->room, d, v, &o->fit, o->train, n, o->test, m) != 0)
+        return -1;
+    cw_dense_product(1, r->product, weight, 0, r->own.yy, 0, 0.0, m, n, n);
+    for (int64_t t = 0; t < m; t++) {
+        const double *w = weight + t * n;
+        double quadratic = 0.0;
+        for (int64_t j = 0; j < n; j++) quadratic += r->product[t * n + j] * w[j];
+        o->error[t] = squared_error(d, v, &o->fit, r->own.fill, w, quadratic, o->train, n, o->test[t], perm, r->profile) -
+                      own_error(d, &o->fit, r->own.fill, w, o->train, n, o->test[t], perm);
+        if (o->variance) o->variance[t] = variance_of(d, v, &o->fit, w, o->train, n, o->test[t], r->room);
+    }
+    return 0;
+}
+
+cw_status cw_pert_folds(cw_ctx *ctx, cw_pert_fold *fold, int64_t folds, const cw_pert_data *data, const int32_t *perm)
 {
     level v = {0};
     int threads = ctx->threads, failed = 0, stop = 0;
     (void)threads;
+    for (int64_t k = 0; k < folds; k++)
+        if (fold[k].n < 2)
+            return cw_fail(ctx, CW_ERR_ARGUMENT, "%lld perturbations; two are needed", (long long)fold[k].n);
     if (level_new(ctx, &v, data, perm, 1) == 0) {
 #ifdef _OPENMP
 #pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1) reduction(min : failed)
 #endif
         for (int64_t k = 0; k < folds; k++) {
             cw_watch watch = cw_watch_here(ctx, &stop);
+            fold_room r;
+            int there;
             if (cw_watch_stop(&watch)) continue;
-            int one = one_fold(ctx, error, data, &v, fold, k, perm);
+#ifdef _OPENMP
+#pragma omp critical
+#endif
+            there = room_new(ctx, &r, data, &fold[k]) == 0;
+            int one = there ? one_fold(&fold[k], &r, data, &v, perm) : 0;
             if (one < failed) failed = one;
+#ifdef _OPENMP
+#pragma omp critical
+#endif
+            room_free(ctx, &r);
         }
-        if (failed == -1) broke_down(ctx);
     }
     level_free(ctx, &v);
+    if (ctx->status == CW_OK && failed) broke_down(ctx);
     return cw_poll(ctx);
 }

@@ -2,6 +2,7 @@
 #include "states.h"
 
 #include "../linalg/dense.h"
+#include "../linalg/leading.h"
 #include "../core/rng.h"
 
 #include <float.h>
@@ -11,15 +12,13 @@
 enum {
     BLOCK = 512,           /* cells at a time */
     MOST_GENES = 2000,     /* for the components */
-    WHOLE = 400,           /* order up to which all eigenvectors are found */
-    STEPS = 160,           /* of Lanczos beyond */
     STARTS = 5,            /* of k-means */
     ROUNDS = 100,          /* of each start */
     MOST_SILHOUETTE = 1000,
     MOST_NEIGHBOURS = 10000
 };
 /* what the streams are for: the last number of cw_rng_stream */
-enum { USE_PERMUTE = 80, USE_LANCZOS, USE_START, USE_SAMPLE };
+enum { USE_PERMUTE = 80, USE_START = 82, USE_SAMPLE };
 
 /* ---- principal components ---------------------------------------------------------------------------------------- */
 
@@ -49,84 +48,6 @@ static cw_status permute_columns(cw_ctx *ctx, float *out, int64_t *order, const 
     return CW_OK;
 }
 
-static double dot(const double *a, const double *b, int64_t n)
-{
-    double sum = 0.0;
-    for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
-    return sum;
-}
-
-/* v (n) made orthogonal to the rows of Q (count, n), twice for safety; returns its length before scaling to 1 */
-static double orthogonalise(double *v, const double *Q, int64_t count, int64_t n)
-{
-    for (int twice = 0; twice < 2; twice++)
-        for (int64_t r = 0; r < count; r++) {
-            double a = dot(Q + r * n, v, n);
-            for (int64_t i = 0; i < n; i++) v[i] -= a * Q[r * n + i];
-        }
-    double length = sqrt(dot(v, v, n));
-    for (int64_t i = 0; i < n; i++) v[i] = length > 0.0 ? v[i] / length : 0.0;
-    return length;
-}
-
-static void random_direction(double *v, uint64_t key, int64_t step, int64_t n)
-{
-    cw_stream s = cw_rng_stream(key, CW_RNG_USER, (uint64_t)step, USE_LANCZOS);
-    for (int64_t i = 0; i < n; i++) v[i] = cw_rng_uniform(s, (uint64_t)i) - 0.5;
-}
-
-/* Lanczos with full reorthogonalisation: S restricted to the Krylov space of `steps` directions is tridiagonal.
- * value (steps) ascending; T (steps, steps) receives the Ritz vectors' coordinates in Q (steps, n). 0 or -1. */
-static int lanczos(cw_ctx *ctx, double *value, double *T, double *Q, double *room, const double *S, uint64_t key,
-                   int64_t steps, int64_t n)
-{
-    double *next = room;
-    memset(T, 0, (size_t)(steps * steps) * sizeof *T);
-    random_direction(Q, key, 0, n);
-    orthogonalise(Q, NULL, 0, n);
-    for (int64_t j = 0; j < steps; j++) {
-        if (cw_poll(ctx) != CW_OK) return -1;
-        cw_dense_product(ctx->threads, next, S, 0, Q + j * n, 0, 0.0, n, 1, n);
-        T[j * steps + j] = dot(next, Q + j * n, n);
-        if (j + 1 == steps) break;
-        double scale = sqrt(dot(next, next, n)), left = orthogonalise(next, Q, j + 1, n);
-        if (left <= 1e-10 * scale || left == 0.0) { /* the space is exhausted: go on elsewhere */
-            left = 0.0;
-            random_direction(next, key, j + 1, n);
-            orthogonalise(next, Q, j + 1, n);
-        }
-        memcpy(Q + (j + 1) * n, next, (size_t)n * sizeof *next);
-        T[j * steps + j + 1] = T[(j + 1) * steps + j] = left;
-    }
-    return cw_dense_eigen(value, T, room, steps, 0);
-}
-
-/* The `count` largest eigenvalues of S (n,n), descending, and their vectors as rows of V (count, n), or only the
- * values where V is NULL. Destroys S. */
-static cw_status top_eigen(cw_ctx *ctx, double *value, double *V, double *S, uint64_t key, int64_t count, int64_t n)
-{
-    int64_t steps = n <= WHOLE ? n : STEPS, space = cw_dense_eigen_room(steps);
-    double *all = cw_alloc(ctx, steps, sizeof *all), *room = cw_alloc(ctx, space > n ? space : n, sizeof *room);
-    double *T = n <= WHOLE ? NULL : cw_alloc(ctx, steps * steps, sizeof *T);
-    double *Q = n <= WHOLE ? NULL : cw_alloc(ctx, steps * n, sizeof *Q);
-    if (ctx->status == CW_OK) {
-        int failed = T ? lanczos(ctx, all, T, Q, room, S, key, steps, n)
-                       : cw_dense_eigen(all, S, room, n, 0);
-        if (failed) cw_fail(ctx, CW_ERR_NUMERIC, "components: the eigenvectors were not found");
-        for (int64_t r = 0; !failed && r < count; r++) {
-            int64_t from = steps - 1 - r;
-            value[r] = fmax(all[from], 0.0);
-            if (V && T) cw_dense_product(1, V + r * n, T + from * steps, 0, Q, 0, 0.0, 1, n, steps);
-            else if (V) memcpy(V + r * n, S + from * n, (size_t)n * sizeof *V);
-        }
-    }
-    cw_free(ctx, Q);
-    cw_free(ctx, T);
-    cw_free(ctx, room);
-    cw_free(ctx, all);
-    return ctx->status;
-}
-
 cw_status cw_states_components(cw_ctx *ctx, float *score, int64_t *count, const float *x, uint64_t key, int64_t cells,
                                int64_t genes)
 {
@@ -143,9 +64,9 @@ cw_status cw_states_components(cw_ctx *ctx, float *score, int64_t *count, const 
     if (ctx->status != CW_OK) goto done;
     if (permute_columns(ctx, mixed, order, x, key, cells, genes, n) != CW_OK ||
         second_moments(ctx, S, Z, mixed, cells, n, n) != CW_OK ||
-        top_eigen(ctx, limit, NULL, S, key, 1, n) != CW_OK ||
+        cw_leading_eigen(ctx, limit, NULL, S, key, 1, n) != CW_OK ||
         second_moments(ctx, S, Z, x, cells, genes, n) != CW_OK ||
-        top_eigen(ctx, value, V, S, key, most, n) != CW_OK)
+        cw_leading_eigen(ctx, value, V, S, key, most, n) != CW_OK)
         goto done;
     int64_t kept = 0;
     while (kept < most && sqrt(value[kept]) > 1.02 * sqrt(limit[0])) kept++;
