@@ -127,7 +127,7 @@
 
 ## Cells a few million values at a time, of a matrix in memory, too: for what
 ## makes copies of the values. A list of numbers of cells.
-.fewCells <- function(m, used, values = 5e6) {
+.cellSlices <- function(m, used, values = 5e6) {
     if (!methods::is(m, "dgCMatrix")) {
         return(.columnChunks(m, used))
     }
@@ -139,7 +139,7 @@
     m <- input$matrix
     scan <- list(whole = TRUE, largest = 0)
     total <- numeric(ncol(m))
-    for (part in .fewCells(m, used)) {
+    for (part in .cellSlices(m, used)) {
         x <- .columnChunk(m, part)
         .badValues(x, input$names, input$cells, part, sanitize = FALSE)
         scan$whole <- scan$whole && all(x@x == floor(x@x))

@@ -97,8 +97,8 @@ if [ -d $r ]; then
   say "files of R/ against Collate of DESCRIPTION (make collate)" "$(
     { printf '%s.R\n' $names; sed -n "s/^  *'\(.*\.R\)'\$/\1/p" ../../DESCRIPTION; } | sort | uniq -u)"
   # In R the last definition of a name silently wins.
-  say "functions defined twice in R/" \
-    "$(sed -n 's/^\(\.\{0,1\}[A-Za-z][A-Za-z0-9._]*\) <- function.*/\1/p' $r/*.R | sort | uniq -d)"
+  say "names defined twice in R/" \
+    "$(sed -n 's/^\(\.\{0,1\}[A-Za-z][A-Za-z0-9._]*\) <- .*/\1/p' $r/*.R | sort | uniq -d)"
   containers="SummarizedExperiment|SingleCellExperiment|SpatialExperiment|Seurat|MultiAssayExperiment|dgCMatrix"
   say "classes of cells asked for outside input-*.R" "$(grep -nE \
     "(is|inherits)\(x, *\"($containers|Matrix|matrix|DelayedArray|DelayedMatrix|IterableMatrix)\"" $r/*.R |

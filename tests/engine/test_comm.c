@@ -242,7 +242,7 @@ static void *run(void *given)
             cw_comm_meet(&p->comm->comm, ctx, CW_MEET_LEAVE, NULL, 0);
             break;
         }
-        if (s == p->first + 1 && p->fail_at >= 0) ctx->fail_at = ctx->memory.calls + p->fail_at;
+        if (s == p->first && p->fail_at >= 0) ctx->fail_at = ctx->memory.calls + p->fail_at;
         if (s == p->first + 1) p->asked = 1;
         one_step(p, tr, s, item);
     }

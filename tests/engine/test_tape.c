@@ -94,7 +94,7 @@ static void test_view_of_dropped(void)
 
 /* ---- segments ---- */
 
-enum { ROWS = 64, WIDTH = 16, LAYERS = 6 };
+enum { ROWS = 64, WIDTH = 16, LAYERS = 20 };
 
 typedef struct {
     cw_tensor *norm, *gate, *up, *down;
@@ -134,7 +134,7 @@ static void test_segments(void)
         part[i][0] = parameter(1, WIDTH, 10 + (uint64_t)i);
         for (int j = 1; j < 4; j++)
             part[i][j] = j < 3 ? parameter(4 * WIDTH, WIDTH, 20 + (uint64_t)(4 * i + j))
-                               : parameter(WIDTH, 4 * WIDTH, 90 + (uint64_t)i);
+                               : parameter(WIDTH, 4 * WIDTH, 900 + (uint64_t)i);
         layers[i] = (layer){&part[i][0], &part[i][1], &part[i][2], &part[i][3]};
         for (int j = 0; j < 4; j++) all[4 * i + j] = &part[i][j];
     }
