@@ -108,7 +108,8 @@ static void test_buffers(const char *kernels)
     cw_ctx_free(ctx);
 }
 
-/* A norm in a segment, which runs twice, moves its buffers once and has the gradient it has outside. */
+/* A norm in a segment, which runs twice, or whose output is dropped, moves its buffers once and has the gradient it has
+ * otherwise. */
 static cw_tensor *norm_alone(cw_tape *t, void *user, cw_tensor *const *in)
 {
     return cw_batch_norm(t, in[0], *(cw_batch_norm_params *)user);
@@ -119,22 +120,28 @@ static void test_segment(const char *kernels)
     cw_ctx *ctx = cw_ctx_new(NULL);
     ctx->kernels = cw_kernels_select(kernels);
     cw_tape *t = cw_tape_new(ctx);
-    float x[] = {1, 10, 2, 30, 6, 20}, grad[2][6] = {{0}}, mean[2][2] = {{1, -1}, {1, -1}};
-    float var[2][2] = {{2, 4}, {2, 4}}, weight[] = {0.3f, -1, 2, 0.5f, 1, 0.7f};
+    float x[] = {1, 10, 2, 30, 6, 20}, grad[3][6] = {{0}}, mean[3][2] = {{1, -1}, {1, -1}, {1, -1}};
+    float var[3][2] = {{2, 4}, {2, 4}, {2, 4}}, weight[] = {0.3f, -1, 2, 0.5f, 1, 0.7f};
     const float one = 1.0f;
-    for (int segment = 0; segment < 2; segment++) {
-        cw_tensor m = buffer(mean[segment], 2), v = buffer(var[segment], 2);
-        cw_tensor leaf = {.ndim = 2, .dim = {3, 2}, .data = x, .grad = grad[segment], .needs_grad = 1}, *in = &leaf;
+    const cw_function square = {CW_FN_SQUARE, 1.0f};
+    for (int how = 0; how < 3; how++) {
+        cw_tensor m = buffer(mean[how], 2), v = buffer(var[how], 2);
+        cw_tensor leaf = {.ndim = 2, .dim = {3, 2}, .data = x, .grad = grad[how], .needs_grad = 1}, *in = &leaf;
         cw_batch_norm_params p = {NULL, NULL, &m, &v, 1e-5f, 0.1f};
         cw_tape_reset(t, 1, 1, OP_KEY, 0);
-        cw_tensor *y = segment ? cw_tape_segment(t, norm_alone, &p, 1, &in) : cw_batch_norm(t, in, p);
-        cw_tensor *loss = cw_matmul(t, cw_tape_reshape(t, y, 1, 6), cw_tape_constant(t, weight, 6, 1));
+        cw_tensor *y = how == 1 ? cw_tape_segment(t, norm_alone, &p, 1, &in) : cw_batch_norm(t, in, p);
+        cw_tensor *z = cw_apply(t, y, square);
+        if (how == 2) cw_tape_drop(t, y);
+        CHECK(how < 2 || !y->data, "the norm's output stays");
+        cw_tensor *loss = cw_matmul(t, cw_tape_reshape(t, z, 1, 6), cw_tape_constant(t, weight, 6, 1));
         CHECK(cw_tape_backward(t, 1, &loss, &one) == CW_OK, "%s", ctx->text);
     }
-    CHECK(memcmp(mean[0], mean[1], sizeof *mean) == 0 && memcmp(var[0], var[1], sizeof *var) == 0,
-          "%s: means %g and %g", kernels, mean[0][0], mean[1][0]);
-    CHECK(memcmp(grad[0], grad[1], sizeof *grad) == 0 && grad[0][0] != 0, "%s: gradients %g and %g", kernels,
-          grad[0][0], grad[1][0]);
+    for (int how = 1; how < 3; how++) {
+        CHECK(memcmp(mean[0], mean[how], sizeof *mean) == 0 && memcmp(var[0], var[how], sizeof *var) == 0,
+              "%s: means %g and %g", kernels, mean[0][0], mean[how][0]);
+        CHECK(memcmp(grad[0], grad[how], sizeof *grad) == 0 && grad[0][0] != 0, "%s: gradients %g and %g", kernels,
+              grad[0][0], grad[how][0]);
+    }
     cw_tape_free(t);
     cw_ctx_free(ctx);
 }

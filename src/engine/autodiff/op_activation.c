@@ -23,7 +23,7 @@ static void function_backward(cw_tape *t, cw_node *node)
     if (dx && xd) t->k->function_backward(&t->exec, dx, node->out->grad, xd, s->f, s->order, cw_count(x));
 }
 
-static const cw_op op_function = {"function", .backward = function_backward, .forward = function_forward};
+static const cw_op op_function = {"function", .backward = function_backward, .forward = function_forward, .blind = 1};
 
 static cw_tensor *apply(cw_tape *t, cw_tensor *x, cw_function f, int order)
 {

@@ -44,7 +44,17 @@ static void add_backward(cw_tape *t, cw_node *node)
     if (dy) t->k->axpy(&t->exec, dy, node->out->grad, ((add_saved *)node->saved)->a, n);
 }
 
-static const cw_op op_add = {"add", .backward = add_backward};
+static void add_forward(cw_tape *t, cw_node *node)
+{
+    const float *xd = cw_tape_data(t, node->in[0]), *yd = cw_tape_data(t, node->in[1]);
+    float *out = cw_tape_data(t, node->out);
+    int64_t n = cw_count(node->out);
+    if (!xd || !yd || !out) return;
+    t->k->copy_block(&t->exec, out, n, xd, n, 0, 1, n);
+    t->k->axpy(&t->exec, out, yd, ((add_saved *)node->saved)->a, n);
+}
+
+static const cw_op op_add = {"add", .backward = add_backward, .forward = add_forward, .blind = 1};
 
 cw_tensor *cw_add_scaled(cw_tape *t, cw_tensor *x, cw_tensor *y, float a)
 {
@@ -57,10 +67,7 @@ cw_tensor *cw_add_scaled(cw_tape *t, cw_tensor *x, cw_tensor *y, float a)
     ((add_saved *)node->saved)->a = a;
     node->out = cw_tape_matrix(t, cw_rows(x), cw_cols(x));
     if (!node->out) return NULL;
-    const float *xd = cw_tape_data(t, x), *yd = cw_tape_data(t, y);
-    if (!xd || !yd) return NULL;
-    t->k->copy_block(&t->exec, cw_f32(node->out), cw_count(x), xd, cw_count(x), 0, 1, cw_count(x));
-    t->k->axpy(&t->exec, cw_f32(node->out), yd, a, cw_count(x));
+    add_forward(t, node);
     return cw_node_done(t, node);
 }
 

@@ -2,10 +2,22 @@
 #include "ops.h"
 
 typedef struct {
-    cw_tensor *mean, *var; /* what the output was made with: of the tape in training, else the buffers */
+    cw_tensor *mean, *var; /* the buffers */
     float eps;
-    int own;
+    int own; /* the output was made with x's own mean and variance, which the node keeps, not with the buffers */
 } batch_saved;
+
+/* The output again, of the same mean and variance: a buffer isn't moved twice. */
+static void batch_forward(cw_tape *t, cw_node *node)
+{
+    const batch_saved *s = node->saved;
+    cw_tensor *x = node->in[0];
+    const float *xd = cw_tape_data(t, x), *wd = cw_tape_data(t, node->in[1]), *bd = cw_tape_data(t, node->in[2]);
+    const float *mean = s->own ? node->kept[0] : cw_tape_data(t, s->mean);
+    const float *var = s->own ? node->kept[1] : cw_tape_data(t, s->var);
+    float *y = cw_tape_data(t, node->out);
+    if (xd && mean && var && y) t->k->batch_norm(&t->exec, y, xd, mean, var, wd, bd, s->eps, cw_rows(x), cw_cols(x));
+}
 
 static void batch_backward(cw_tape *t, cw_node *node)
 {
@@ -22,7 +34,7 @@ static void batch_backward(cw_tape *t, cw_node *node)
     cw_tape_give(t, work);
 }
 
-static const cw_op op_batch = {"batch_norm", .backward = batch_backward};
+static const cw_op op_batch = {"batch_norm", .backward = batch_backward, .forward = batch_forward, .blind = 1};
 
 static int length_is(cw_tape *t, const char *what, const cw_tensor *v, int64_t d)
 {
@@ -47,9 +59,9 @@ cw_tensor *cw_batch_norm(cw_tape *t, cw_tensor *x, cw_batch_norm_params p)
     batch_saved *s = node->saved;
     *s = (batch_saved){p.mean, p.var, p.eps, t->training};
     node->out = cw_tape_matrix(t, n, d);
-    const float *xd = cw_tape_data(t, x), *wd = cw_tape_data(t, p.w), *bd = cw_tape_data(t, p.b);
-    float *mean = cw_tape_data(t, p.mean), *var = cw_tape_data(t, p.var), *y = cw_tape_data(t, node->out);
-    if (!xd || !mean || !var || !y) return NULL;
+    const float *xd = cw_tape_data(t, x);
+    float *mean = cw_tape_data(t, p.mean), *var = cw_tape_data(t, p.var);
+    if (!xd || !mean || !var || !node->out) return NULL;
     if (t->training) {
         float *own_mean = cw_node_keep(t, node, 0, d), *own_var = cw_node_keep(t, node, 1, d);
         if (!own_mean || !own_var) return NULL;
@@ -59,8 +71,7 @@ cw_tensor *cw_batch_norm(cw_tape *t, cw_tensor *x, cw_batch_norm_params p)
             t->k->spread(&t->exec, mean, NULL, own_mean, CW_SHAPE_MATRIX, m, 1.0f - m, 1, d);
             t->k->spread(&t->exec, var, NULL, own_var, CW_SHAPE_MATRIX, m * unbiased, 1.0f - m, 1, d);
         }
-        mean = own_mean, var = own_var;
     }
-    t->k->batch_norm(&t->exec, y, xd, mean, var, wd, bd, p.eps, n, d);
+    batch_forward(t, node);
     return cw_node_done(t, node);
 }

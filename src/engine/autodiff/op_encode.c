@@ -17,7 +17,18 @@ static void gather_backward(cw_tape *t, cw_node *node)
     }
 }
 
-static const cw_op op_gather = {"gather", .backward = gather_backward};
+static void gather_forward(cw_tape *t, cw_node *node)
+{
+    const gather_saved *s = node->saved;
+    float *y = cw_tape_data(t, node->out);
+    for (int j = 0; j < node->inputs; j++) {
+        const float *rows = cw_tape_data(t, node->in[j]);
+        if (!y || !rows) return;
+        t->k->gather(&t->exec, y, rows, s->index[j], j > 0, cw_rows(node->out), cw_cols(node->out));
+    }
+}
+
+static const cw_op op_gather = {"gather", .backward = gather_backward, .forward = gather_forward, .blind = 1};
 
 cw_tensor *cw_gather_sum(cw_tape *t, int tables, cw_tensor *const *table, const int32_t *const *index, int64_t n)
 {
@@ -42,11 +53,7 @@ cw_tensor *cw_gather_sum(cw_tape *t, int tables, cw_tensor *const *table, const 
     }
     node->out = cw_tape_matrix(t, n, d);
     if (!node->out) return NULL;
-    for (int j = 0; j < tables; j++) {
-        const float *rows = cw_tape_data(t, table[j]);
-        if (!rows) return NULL;
-        t->k->gather(&t->exec, cw_f32(node->out), rows, s->index[j], j > 0, n, d);
-    }
+    gather_forward(t, node);
     return cw_node_done(t, node);
 }
 

@@ -61,8 +61,9 @@ static void linear_backward(cw_tape *t, cw_node *node)
 
 static void linear_again(cw_tape *t, cw_node *node) { linear_forward(t, node, NULL); }
 
-static const cw_op op_linear = {"linear", .backward = linear_backward, .bf16 = 1};
-static const cw_op op_linear_again = {"linear", .forward = linear_again, .backward = linear_backward, .bf16 = 1};
+static const cw_op op_linear = {"linear", .backward = linear_backward, .bf16 = 1, .blind = 1};
+static const cw_op op_linear_again = {
+    "linear", .forward = linear_again, .backward = linear_backward, .bf16 = 1, .blind = 1, .dear = 1};
 
 static cw_tensor *linear(cw_tape *t, const cw_op *op, CW_KERNEL_TYPE(linear) * kernel, cw_tensor *x, cw_tensor *w,
                          cw_tensor *b, cw_act act, cw_tensor *residual)

@@ -198,6 +198,17 @@ void cw_tape_drop(cw_tape *tape, cw_tensor *x)
     x->data = NULL;
 }
 
+/* node->out once more. Inputs that had been dropped, too, go again unless they are dear: of a chain of cheap results one is
+ * there at a time. */
+static void compute_again(cw_tape *tape, cw_node *node)
+{
+    int dropped[CW_MAX_INPUTS];
+    for (int i = 0; i < node->inputs; i++) dropped[i] = node->in[i] && node->in[i]->owned && !node->in[i]->data;
+    node->op->forward(tape, node);
+    for (int i = 0; i < node->inputs; i++)
+        if (dropped[i] && !node->in[i]->node->op->dear) cw_tape_drop(tape, node->in[i]);
+}
+
 float *cw_tape_data(cw_tape *tape, cw_tensor *x)
 {
     if (tape->ctx->status != CW_OK || !x) return NULL;
@@ -213,7 +224,7 @@ float *cw_tape_data(cw_tape *tape, cw_tensor *x)
             return NULL;
         }
         x->data = cw_tape_take(tape, cw_count(x));
-        if (x->data) x->node->op->forward(tape, x->node);
+        if (x->data) compute_again(tape, x->node);
     }
     return tape->ctx->status == CW_OK ? x->data : NULL;
 }
@@ -413,6 +424,10 @@ static void run_backward(cw_tape *tape, int64_t first)
         cw_node *node = tape->node[i];
         cw_tensor *out = node->out;
         tape->nodes = i + 1;
+        if (node->op->blind) {
+            cw_tape_give(tape, out->data);
+            out->data = NULL;
+        }
         if (out->grad || out->seeded) node->op->backward(tape, node);
         /* everything made from `out` has been dealt with: its memory serves the rest of the backward */
         cw_tape_give(tape, out->data);

@@ -98,6 +98,8 @@ typedef struct cw_op {
     int host_only; /* its own loops touch tensors: refused where the kernels work on another device's memory */
     int loss;      /* the output is one number, and the backward asks cw_tape_loss_grad for its gradient */
     int bf16;      /* takes bf16 weights (through cw_tape_weight) */
+    int dear;      /* `forward` multiplies matrices: what it made again stays until the backward is done with it */
+    int blind;     /* the backward doesn't look at the output, whose memory then serves it */
 } cw_op;
 
 typedef struct cw_node {

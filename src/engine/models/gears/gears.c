@@ -7,6 +7,13 @@
 #define TAKE(t, count, type) ((type *)cw_arena_take((t)->arena, (int64_t)(count) * (int64_t)sizeof(type)))
 static const cw_function relu = {CW_FN_LEAKY_RELU, 0.0f};
 
+/* `next` was made of x, which nothing else needs but the backward, which makes it again. */
+static cw_tensor *instead(cw_tape *t, cw_tensor *next, cw_tensor *x)
+{
+    cw_tape_drop(t, x);
+    return next;
+}
+
 /* ---- batch ---- */
 
 /* The graph of `name` over `nodes`; without edges self loops only. */
@@ -122,11 +129,14 @@ static cw_tensor *base_rows(const cw_gears *m, cw_tape *t, const cw_gears_batch 
     const cw_gears_config *c = &m->config;
     int64_t n = (c->external ? b->shared : c->every_cell) ? c->genes : b->cells * c->genes;
     if (c->external) return cw_layer_mlp_forward(t, cw_tape_constant(t, b->embedding, n, c->external), &m->base);
-    cw_tensor *x = cw_layer_norm_forward(t, cw_gather(t, m->gene, gene, n), &m->gene_norm);
+    cw_tensor *x = cw_gather(t, m->gene, gene, n);
+    x = instead(t, cw_layer_norm_forward(t, x, &m->gene_norm), x);
     cw_observe(observer, t, "bn_emb", x);
-    cw_tensor *place = convolve(t, cw_gather(t, m->place, gene, n), m->coexpression, m->near, c->gene_layers, "layers_emb_pos",
-                                observer);
-    return cw_layer_mlp_forward(t, cw_add_scaled(t, cw_apply(t, x, relu), place, 0.2f), &m->base);
+    x = instead(t, cw_apply(t, x, relu), x);
+    cw_tensor *place = cw_gather(t, m->place, gene, n);
+    place = instead(t, convolve(t, place, m->coexpression, m->near, c->gene_layers, "layers_emb_pos", observer), place);
+    x = instead(t, cw_add_scaled(t, x, place, 0.2f), x);
+    return instead(t, cw_layer_mlp_forward(t, x, &m->base), x);
 }
 
 cw_tensor *cw_gears_forward(const cw_gears *m, cw_tape *t, const cw_gears_batch *b, cw_tensor **log_variance,
@@ -148,19 +158,23 @@ cw_tensor *cw_gears_forward(const cw_gears *m, cw_tape *t, const cw_gears_batch 
     if (!base || t->ctx->status != CW_OK) return NULL;
     if (cw_rows(base) < n) /* both at once: neither is ever written out for every cell */
         base = cw_gather_sum(t, shift ? 2 : 1, (cw_tensor *[]){base, shift}, (const int32_t *[]){gene, row}, n);
-    else if (shift)
-        base = cw_add_scaled(t, base, cw_gather(t, shift, row, n), 1.0f);
-    cw_tensor *normed = cw_layer_norm_forward(t, base, &m->base_norm);
+    else if (shift) {
+        cw_tensor *moved = cw_gather(t, shift, row, n);
+        base = instead(t, instead(t, cw_add_scaled(t, base, moved, 1.0f), base), moved);
+    }
+    cw_tensor *normed = instead(t, cw_layer_norm_forward(t, base, &m->base_norm), base);
     cw_observe(observer, t, "bn_pert_base", normed);
-    cw_tensor *h = cw_apply(t, normed, relu), *r = cw_layer_mlp_forward(t, h, &m->recover);
+    cw_tensor *h = instead(t, cw_apply(t, normed, relu), normed), *r = cw_layer_mlp_forward(t, h, &m->recover);
     cw_observe(observer, t, "recovery_w", r);
     if (log_variance) {
         *log_variance = c->uncertainty ? cw_layer_mlp_forward(t, h, &m->doubt) : NULL;
         cw_observe(observer, t, "logvar", *log_variance);
     }
+    cw_tape_drop(t, h);
     if (!r) return NULL;
     cw_tensor *own = cw_gather(t, cw_tape_reshape(t, m->w1, G, d), gene, n);
     cw_tensor *w = cw_tape_reshape(t, cw_row_dots(t, r, own), b->cells, G);
+    cw_tape_drop(t, r), cw_tape_drop(t, own);
     w = cw_add_spread(t, w, cw_tape_reshape(t, m->b1, 1, G), 1.0f);
     cw_tensor *state = cw_layer_mlp_forward(t, w, &m->cross);
     cw_observe(observer, t, "cross_gene_state", state);
