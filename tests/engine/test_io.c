@@ -12,10 +12,13 @@
 #include "core/rng.h"
 #include "io/csv.h"
 #include "io/json.h"
+#include "io/place.h"
 #include "io/vocab.h"
 #include "test.h"
 
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[200];
@@ -753,6 +756,51 @@ static void test_no_memory(void)
     CHECK(calls > 30, "%d calls", (int)calls);
 }
 
+/* ---- parts ---- */
+
+static void count_one(void *user, const char *path)
+{
+    (void)path;
+    ++*(int *)user;
+}
+
+/* What a process left that has ended is nobody's, also before its parent asks for it; what one at work has is its own. */
+static void test_leftovers(cw_ctx *ctx)
+{
+    const char *target = in_folder("left.csv");
+    int go[2], found = 0, status;
+    siginfo_t ended;
+    CHECK(pipe(go) == 0, "no pipe");
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) { /* makes its part, says so, and waits for its end */
+        char *part = cw_place_part(ctx, target, 1), byte = 1;
+        if (!part || write(go[1], &byte, 1) != 1) _exit(1);
+        pause();
+        _exit(0);
+    }
+    char byte = 0;
+    CHECK(read(go[0], &byte, 1) == 1 && byte == 1, "the child made no part");
+    cw_place_leftovers(ctx, target, count_one, &found);
+    CHECK(found == 0, "%d parts of a process at work are called left", found);
+    kill(child, SIGKILL);
+    CHECK(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT) == 0, "the child is still there"); /* it isn't asked for */
+#ifdef __linux__
+    cw_place_leftovers(ctx, target, count_one, &found);
+    CHECK(found == 1, "%d parts of a process that has ended", found);
+#endif
+    waitpid(child, &status, 0);
+    found = 0;
+    cw_place_leftovers(ctx, target, count_one, &found);
+    CHECK(found == 1, "%d parts of a process that is no more", found);
+    char *part = cw_place_part(ctx, target, 0); /* removes them */
+    cw_free(ctx, part);
+    found = 0;
+    cw_place_leftovers(ctx, target, count_one, &found);
+    CHECK(found == 0, "%d parts stay", found);
+    close(go[0]), close(go[1]);
+}
+
 int main(void)
 {
     const char *tmp = getenv("TMPDIR");
@@ -775,6 +823,7 @@ int main(void)
     test_vocab_large(ctx);
     test_conditions(ctx);
     test_no_memory();
+    test_leftovers(ctx);
     CHECK(ctx->status == CW_OK && ctx->memory.bytes == 0, "left: %s, %d bytes", ctx->text, (int)ctx->memory.bytes);
     cw_ctx_free(ctx);
     static const char *const made[] = {"a.safetensors",

@@ -153,7 +153,21 @@ static void prefix_of(char prefix[256], const char *target)
     snprintf(prefix, 256, ".%.*s.part-%08x-", (int)n, base, (unsigned)machine());
 }
 
-/* Names "PREFIX<process>-<number>" of a process that is no more. */
+/* Whether a process is no more, or, where the system tells (Linux), has ended and its parent hasn't asked for it yet. */
+static int is_gone(long process)
+{
+    char path[64], stat[512];
+    if (kill((pid_t)process, 0) != 0) return errno == ESRCH;
+    snprintf(path, sizeof path, "/proc/%ld/stat", process); /* number (name) state ... */
+    FILE *f = fopen(path, "r");
+    size_t n = f ? fread(stat, 1, sizeof stat - 1, f) : 0;
+    if (f) fclose(f);
+    stat[n] = '\0';
+    const char *name_ends = strrchr(stat, ')');
+    return name_ends && (strncmp(name_ends, ") Z", 3) == 0 || strncmp(name_ends, ") X", 3) == 0);
+}
+
+/* Names "PREFIX<process>-<number>" of a process that is gone. */
 static int is_left(const char *name, const char *prefix)
 {
     size_t n = strlen(prefix);
@@ -161,7 +175,7 @@ static int is_left(const char *name, const char *prefix)
     char *end = NULL;
     long process = strtol(name + n, &end, 10);
     if (process < 1 || end == name + n || *end != '-' || end[1 + strspn(end + 1, "0123456789")] || !end[1]) return 0;
-    return kill((pid_t)process, 0) != 0 && errno == ESRCH;
+    return is_gone(process);
 }
 
 void cw_place_leftovers(cw_ctx *ctx, const char *target, void (*found)(void *user, const char *path), void *user)
