@@ -72,12 +72,13 @@ setClass("EFModel", contains = "ScCAFMModel")
 ## .effendiNew).
 setClass("EffendiModel", contains = "FoundationModel")
 
-## What the two kinds of per-cell networks share: names, the values they were
-## made from, and the accessors of these. Networks: CellGRN keeps factors of
-## every cell, StateGRN slopes of states and the cells' memberships.
+## Expression in memory, or of a file.
 #' @importClassesFrom DelayedArray DelayedMatrix
 setClassUnion("CellValues", c("dgCMatrix", "DelayedMatrix"))
 
+## What the two kinds of per-cell networks share: names, the values they were
+## made from, and the accessors of these. Networks: CellGRN keeps factors of
+## every cell, StateGRN slopes of states and the cells' memberships.
 setClass("PerCellNetworks", contains = "VIRTUAL", slots = c(
     tfs = "character", genes = "character", cells = "character",
     expression = "CellValues", cellData = "DataFrame", metadata = "list"

@@ -145,10 +145,15 @@ setClass("GeneFunctionModel", contains = "FoundationModel")
     list(genes = genes, label = label, levels = levels)
 }
 
+## A named list of genes as a table, the names those of terms.
+.termRows <- function(go) {
+    data.frame(gene = as.character(unlist(go)),
+        term = rep(names(go), lengths(go)))
+}
+
 ## Per branch the terms that most of the genes have.
 .termTasks <- function(go, genes, s) {
-    table <- if (is.data.frame(go)) go else data.frame(
-        gene = as.character(unlist(go)), term = rep(names(go), lengths(go)))
+    table <- if (is.data.frame(go)) go else .termRows(go)
     ends <- .twoColumns(table, "go", c("gene", "symbol", "SYMBOL"),
         c("term", "go_id", "GO", "GOALL", "pathway"))
     branch <- table[[intersect(c("branch", "ONTOLOGY", "ONTOLOGYALL",

@@ -116,9 +116,7 @@ geneTextEmbeddings <- function(x, go, model, maxLength = 512,
 ## data.frame(gene, text), in the order given.
 .goTexts <- function(go) {
     if (is.list(go) && !is.data.frame(go)) {
-        go <- data.frame(gene = as.character(unlist(go)),
-            term = rep(as.character(names(go)), lengths(go))
-        )
+        go <- .termRows(go)
     }
     column <- function(names) {
         found <- intersect(names, colnames(go))

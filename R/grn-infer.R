@@ -142,8 +142,8 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
     if (backing == "lazy") {
         parts$factors <- .newLazyFactors(model, prepared, batchSize)
     } else if (backing == "hdf5") {
-        parts$factors <- .inferToFile(model, prepared, parts, batchSize, verbose, file, resume,
-            overwrite
+        parts$factors <- .inferToFile(model, prepared, parts, batchSize,
+            verbose, file, resume, overwrite
         )
         if (.isDelayed(parts$expression)) {
             parts$expression <- .fileExpression(parts$factors@file,

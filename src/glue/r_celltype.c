@@ -141,6 +141,15 @@ SEXP cw_r_cell_score(SEXP block, SEXP models, SEXP threads)
     return cw_glue_return(ctx, out);
 }
 
+/* The block's values, logged once for all views of a call: set in `cells`, to be given back (cw_free). NULL on a failed
+ * context. */
+static float *lift(cw_ctx *ctx, cw_cell_block *cells)
+{
+    float *values = cw_alloc(ctx, cells->start[cells->cells], sizeof *values);
+    if (values) cw_cell_lift(ctx, values, cells), cells->lifted = values;
+    return values;
+}
+
 /* "B|T" for each cell: the types of its set. */
 static SEXP set_texts(const uint8_t *inside, SEXP types, int64_t cells)
 {
@@ -172,7 +181,7 @@ SEXP cw_r_cell_label(SEXP block, SEXP models, SEXP rule, SEXP types, SEXP thread
     enum { MOST = 5 };
     cw_cell_block cells = as_block(block);
     int n = TYPEOF(models) == VECSXP ? (int)Rf_xlength(models) : 0;
-    int64_t classes = (int64_t)Rf_xlength(types), entries = cells.start[cells.cells];
+    int64_t classes = (int64_t)Rf_xlength(types);
     SEXP threshold = cw_glue_get(rule, "threshold");
     if (n < 2 || n > MOST || TYPEOF(types) != STRSXP || TYPEOF(threshold) != REALSXP ||
         (int64_t)Rf_xlength(threshold) != classes)
@@ -196,12 +205,9 @@ SEXP cw_r_cell_label(SEXP block, SEXP models, SEXP rule, SEXP types, SEXP thread
                          INTEGER(VECTOR_ELT(out, 3)), REAL(VECTOR_ELT(out, 4)), RAW(inside),
                          all ? REAL(VECTOR_ELT(out, 6)) : NULL};
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
-    float *lifted = cw_alloc(ctx, entries, sizeof *lifted);
-    if (lifted && cw_cell_lift(ctx, lifted, &cells) == CW_OK) {
-        cells.lifted = lifted;
-        cw_cell_label(ctx, &to, &cells, model, &by, classes);
-    }
-    cw_free(ctx, lifted);
+    float *values = lift(ctx, &cells);
+    if (values) cw_cell_label(ctx, &to, &cells, model, &by, classes);
+    cw_free(ctx, values);
     cw_glue_leave(ctx);
     for (int64_t c = 0; c < cells.cells; c++) to.label[c]++, to.guess[c]++, to.matched[c]++, to.beside[c]++;
     SET_VECTOR_ELT(out, 5, set_texts(to.inside, types, cells.cells));
@@ -230,17 +236,13 @@ SEXP cw_r_cell_novelty(SEXP block, SEXP model, SEXP threads)
     m.rotation = numbers_of(model, "rotation", m.view.genes * m.dims), m.origin = numbers_of(model, "origin", m.dims);
     m.mean = numbers_of(model, "mean", m.dims * m.types), m.middle = numbers_of(model, "middle", m.dims);
     m.inverse = numbers_of(model, "inverse", m.dims * m.dims), m.axis = numbers_of(model, "axis", m.own.genes * m.axes);
-    int64_t entries = cells.start[cells.cells];
     const cw_glue_part parts[] = {{"raw", REALSXP, 2, cells.cells}, {"point", REALSXP, m.axes, cells.cells}};
     SEXP out = PROTECT(cw_glue_make(2, parts));
     double *raw = REAL(VECTOR_ELT(out, 0)), *point = REAL(VECTOR_ELT(out, 1));
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
-    float *lifted = cw_alloc(ctx, entries, sizeof *lifted);
-    if (lifted && cw_cell_lift(ctx, lifted, &cells) == CW_OK) {
-        cells.lifted = lifted;
-        cw_cell_novelty(ctx, raw, point, &cells, &m);
-    }
-    cw_free(ctx, lifted);
+    float *values = lift(ctx, &cells);
+    if (values) cw_cell_novelty(ctx, raw, point, &cells, &m);
+    cw_free(ctx, values);
     return cw_glue_return(ctx, out);
 }
 

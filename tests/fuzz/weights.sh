@@ -7,27 +7,20 @@ seconds=${1:-60}
 [ $# -gt 0 ] && shift
 targets=${*:-safetensors archive tables}
 out=${TMPDIR:-/tmp}/causeway-fuzz-weights
-engine=../../src/engine
+longest=40000
+. ../fuzz/run.sh
 for what in $targets; do mkdir -p "$out/$what"; done
 seeds() { # seeds TARGET PATTERN: shared files of up to 20 kB
   find ../../../shared/data/07_checkpoints ../../../shared/fixtures -type f -size -40 -name "$2" 2>/dev/null |
     while read -r f; do cp "$f" "$out/$1/$(echo "$f" | tr -c 'a-zA-Z0-9.\n' _)"; done
-}
-run() { # run TARGET SOURCES
-  what=$1; shift
-  clang -g -O1 -fsanitize=fuzzer,address,undefined -D_POSIX_C_SOURCE=200809L -I$engine "fuzz_$what.c" "$@" -lcjson -lm \
-    -o "$out/fuzz_$what" || exit 1
-  "$out/fuzz_$what" -rss_limit_mb=2500 -timeout=60 -max_len=40000 -max_total_time="$seconds" \
-    -artifact_prefix="$out/$what-" "$out/$what" >"$out/$what.log" 2>&1 || { tail -30 "$out/$what.log"; exit 1; }
-  echo "$what: $(tail -1 "$out/$what.log")"
 }
 io() { for f in "$@"; do echo "$engine/io/$f.c"; done; }
 for what in $targets; do
   # shellcheck disable=SC2046
   case $what in
     safetensors)
-      header='{"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}'
-      printf "\\$(printf %o ${#header})\\0\\0\\0\\0\\0\\0\\0%s12345678" "$header" >"$out/safetensors/one"
+      one_tensor "$out/safetensors/one" \
+        '{"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}'
       seeds safetensors '*.safetensors'
       run safetensors $engine/core/core.c $engine/core/settings.c $(io json safetensors mapped place) ;;
     archive)

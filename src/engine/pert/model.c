@@ -449,7 +449,7 @@ cw_status cw_pert_predict(cw_ctx *ctx, double *weight, double *variance, const c
     double *C = cw_alloc(ctx, n * n, sizeof *C);
     if (C && level_new(ctx, &v, data, NULL, 0) == 0) {
         if (weights_of(weight, C, data, &v, fit, train, n, test, m) != 0) broke_down(ctx);
-        for (int64_t t = 0; t < m; t++) 
+        for (int64_t t = 0; t < m; t++)
             variance[t] = variance_of(data, &v, fit, weight + t * n, train, n, test[t], C);
     }
     level_free(ctx, &v);

@@ -1,32 +1,12 @@
 /* celllabel.c: see celllabel.h. */
 #include "celllabel.h"
 
-#include "../core/threads.h"
-#include "../kernels/kernels.h"
-
 #include <float.h>
 #include <math.h>
 
-enum { TILE = 128, MOST = 5 };
+enum { TILE = CW_CELL_TILE, MOST = 5 };
 
 static const double LEAST = 1e-6; /* what is added to probabilities in geometric means */
-
-static float *as_floats(cw_ctx *ctx, const double *from, int64_t n)
-{
-    float *to = cw_alloc(ctx, n, sizeof *to);
-    for (int64_t i = 0; to && i < n; i++) to[i] = (float)from[i];
-    return to;
-}
-
-/* s := s less its log sum of exponentials */
-static void log_softmax(double *s, int64_t n)
-{
-    double most = -DBL_MAX, sum = 0.0;
-    for (int64_t k = 0; k < n; k++) most = fmax(most, s[k]);
-    for (int64_t k = 0; k < n; k++) sum += exp(s[k] - most);
-    double less = most + log(sum);
-    for (int64_t k = 0; k < n; k++) s[k] -= less;
-}
 
 /* p := exp(s / t) over its sum */
 static void softmax(double *p, const double *s, double t, int64_t n)
@@ -53,7 +33,7 @@ static void blend(double *to, const double *p, int models, int64_t classes)
         for (int m = 0; m < models; m++) sum += log(p[m * classes + k] + LEAST);
         to[k] = sum / models;
     }
-    log_softmax(to, classes);
+    cw_log_softmax(to, classes);
 }
 
 /* One cell: scores (models + 1, classes) of it -> its row of out. work: 7 classes. */
@@ -101,7 +81,7 @@ static void get_ready(cw_ctx *ctx, ready *r, const cw_cell_block *block, const c
 {
     *r = (ready){.n = n};
     for (int m = 0; m < n && cw_cell_view_begin(ctx, &r->view[m], block, &model[m].view) == CW_OK; m++) {
-        r->w[m] = as_floats(ctx, model[m].B, classes * model[m].view.genes), r->b[m] = model[m].b;
+        r->w[m] = cw_cell_floats(ctx, model[m].B, classes * model[m].view.genes), r->b[m] = model[m].b;
         if (model[m].view.genes > r->genes) r->genes = model[m].view.genes;
     }
 }
@@ -111,20 +91,33 @@ static void give_back(cw_ctx *ctx, ready *r)
     for (int m = r->n; m-- > 0;) cw_free(ctx, r->w[m]), cw_cell_view_end(ctx, &r->view[m]);
 }
 
-/* The cells at .. at + n - 1; shown (TILE, genes), score (TILE, classes), scores (TILE, models, classes), work. */
-static void label_tile(cw_ctx *ctx, const cw_cell_labels *out, const ready *r, const cw_label_rule *rule, int64_t at,
-                       int64_t n, int64_t classes, float *shown, float *score, double *scores, double *work)
+/* A sweep of cw_cell_label(); of every thread `floats`: TILE cells and their scores of a model, and `doubles`: scores
+ * (TILE, models, classes) and 7 classes of working memory. */
+typedef struct labelling {
+    cw_ctx *ctx;
+    const cw_cell_labels *out;
+    const cw_label_rule *rule;
+    ready models;
+    int64_t classes, floats, doubles;
+    float *room;
+    double *more;
+} labelling;
+
+static void label_tile(void *user, int64_t at, int64_t n, int thread)
 {
-    cw_exec ex = {1};
+    const labelling *l = user;
+    const ready *r = &l->models;
+    int64_t classes = l->classes;
+    float *shown = l->room + thread * l->floats, *score = shown + TILE * r->genes;
+    double *scores = l->more + thread * l->doubles, *work = scores + TILE * r->n * classes;
     for (int m = 0; m < r->n; m++) {
-        int64_t genes = r->view[m].view->genes;
-        for (int64_t c = 0; c < n; c++) cw_cell_show(shown + c * genes, &r->view[m], at + c);
-        ctx->kernels->gemm(&ex, score, classes, shown, genes, 0, r->w[m], genes, 1, 1.0f, 0.0f, n, classes, genes);
+        cw_cell_product(l->ctx, score, shown, &r->view[m], at, n, r->w[m], classes);
         for (int64_t c = 0; c < n; c++)
             for (int64_t k = 0; k < classes; k++)
                 scores[(c * r->n + m) * classes + k] = score[c * classes + k] + r->b[m][k];
     }
-    for (int64_t c = 0; c < n; c++) label_cell(out, at + c, scores + c * r->n * classes, rule, work, classes);
+    for (int64_t c = 0; c < n; c++)
+        label_cell(l->out, at + c, scores + c * r->n * classes, l->rule, work, classes);
 }
 
 cw_status cw_cell_label(cw_ctx *ctx, cw_cell_labels *out, const cw_cell_block *block, const cw_cell_model *model,
@@ -136,28 +129,15 @@ cw_status cw_cell_label(cw_ctx *ctx, cw_cell_labels *out, const cw_cell_block *b
         return cw_fail(ctx, CW_ERR_SHAPE, "labels: %d models, %lld classes", n, (long long)classes);
     if (!(rule->temperature > 0.0))
         return cw_fail(ctx, CW_ERR_ARGUMENT, "labels: the temperature is %g", rule->temperature);
-    ready r;
-    get_ready(ctx, &r, block, model, n + 1, classes);
-    int64_t tiles = (block->cells + TILE - 1) / TILE, floats = TILE * (r.genes + classes);
-    int64_t doubles = (TILE * r.n + 7) * classes;
-    float *room = cw_alloc(ctx, ctx->threads * floats, sizeof *room);
-    double *more = cw_alloc(ctx, ctx->threads * doubles, sizeof *more);
-    if (ctx->status == CW_OK) {
-        int stop = 0;
-#pragma omp parallel for num_threads(ctx->threads) schedule(dynamic)
-        for (int64_t t = 0; t < tiles; t++) {
-            cw_watch watch = cw_watch_here(ctx, &stop);
-            if (cw_watch_stop(&watch)) continue;
-            int64_t at = t * TILE, many = block->cells - at < TILE ? block->cells - at : TILE;
-            float *shown = room + cw_thread_number() * floats;
-            double *scores = more + cw_thread_number() * doubles;
-            label_tile(ctx, out, &r, rule, at, many, classes, shown, shown + TILE * r.genes, scores,
-                       scores + TILE * r.n * classes);
-        }
-    }
-    cw_free(ctx, more);
-    cw_free(ctx, room);
-    give_back(ctx, &r);
+    labelling l = {.ctx = ctx, .out = out, .rule = rule, .classes = classes};
+    get_ready(ctx, &l.models, block, model, n + 1, classes);
+    l.floats = TILE * (l.models.genes + classes), l.doubles = (TILE * l.models.n + 7) * classes;
+    l.room = cw_alloc(ctx, ctx->threads * l.floats, sizeof *l.room);
+    l.more = cw_alloc(ctx, ctx->threads * l.doubles, sizeof *l.more);
+    cw_cell_tiles(ctx, block->cells, label_tile, &l);
+    cw_free(ctx, l.more);
+    cw_free(ctx, l.room);
+    give_back(ctx, &l.models);
     return ctx->status;
 }
 
@@ -199,45 +179,50 @@ static void novelty_cell(double *raw, const cw_novelty_model *m, const float *sc
     raw[1] = far - near;
 }
 
+/* A sweep of cw_cell_novelty(): w (types + dims, genes), centres then directions; axis (axes, own genes); of every thread
+ * `floats`: TILE cells and their products, and 2 dims of `white`. */
+typedef struct likening {
+    cw_ctx *ctx;
+    const cw_novelty_model *model;
+    cw_shown view, own;
+    int64_t most, floats; /* genes of the larger view */
+    float *w, *axis, *room;
+    double *white, *raw, *point;
+} likening;
+
+static void novelty_tile(void *user, int64_t at, int64_t n, int thread)
+{
+    const likening *l = user;
+    const cw_novelty_model *m = l->model;
+    int64_t genes = m->view.genes, wide = m->types + m->dims;
+    float *shown = l->room + thread * l->floats, *product = shown + TILE * l->most;
+    cw_cell_product(l->ctx, product, shown, &l->view, at, n, l->w, wide);
+    for (int64_t c = 0; c < n; c++)
+        novelty_cell(l->raw + 2 * (at + c), m, product + c * wide, length_of(shown + c * genes, genes),
+                     l->white + thread * 2 * m->dims);
+    cw_cell_product(l->ctx, product, shown, &l->own, at, n, l->axis, m->axes);
+    for (int64_t j = 0; j < n * m->axes; j++) l->point[at * m->axes + j] = product[j];
+}
+
 cw_status cw_cell_novelty(cw_ctx *ctx, double *raw, double *point, const cw_cell_block *block,
                           const cw_novelty_model *m)
 {
-    int64_t genes = m->view.genes, wide = m->types + m->dims, tiles = (block->cells + TILE - 1) / TILE;
-    int64_t most = genes > m->own.genes ? genes : m->own.genes, out = wide > m->axes ? wide : m->axes;
+    int64_t genes = m->view.genes, wide = m->types + m->dims, out = wide > m->axes ? wide : m->axes;
+    likening l = {.ctx = ctx, .model = m, .most = genes > m->own.genes ? genes : m->own.genes, .raw = raw, .point = point};
     if (ctx->status == CW_OK && (m->types < 1 || m->dims < 0 || m->axes < 1))
         cw_fail(ctx, CW_ERR_SHAPE, "novelty: %lld types, %lld axes", (long long)m->types, (long long)m->axes);
-    cw_shown view, own;
-    cw_cell_view_begin(ctx, &view, block, &m->view), cw_cell_view_begin(ctx, &own, block, &m->own);
-    int64_t floats = TILE * (most + out);
-    float *w = cw_alloc(ctx, wide * genes, sizeof *w), *axis = as_floats(ctx, m->axis, m->axes * m->own.genes);
-    float *room = cw_alloc(ctx, ctx->threads * floats, sizeof *room);
-    double *white = cw_alloc(ctx, ctx->threads * 2 * m->dims, sizeof *white);
-    if (ctx->status == CW_OK) {
-        for (int64_t j = 0; j < wide * genes; j++)
-            w[j] = (float)(j < m->types * genes ? m->centre[j] : m->rotation[j - m->types * genes]);
-        int stop = 0;
-#pragma omp parallel for num_threads(ctx->threads) schedule(dynamic)
-        for (int64_t t = 0; t < tiles; t++) {
-            cw_watch watch = cw_watch_here(ctx, &stop);
-            if (cw_watch_stop(&watch)) continue;
-            int64_t at = t * TILE, n = block->cells - at < TILE ? block->cells - at : TILE;
-            float *shown = room + cw_thread_number() * floats, *score = shown + TILE * most;
-            cw_exec ex = {1};
-            for (int64_t c = 0; c < n; c++) cw_cell_show(shown + c * genes, &view, at + c);
-            ctx->kernels->gemm(&ex, score, wide, shown, genes, 0, w, genes, 1, 1.0f, 0.0f, n, wide, genes);
-            for (int64_t c = 0; c < n; c++)
-                novelty_cell(raw + 2 * (at + c), m, score + c * wide, length_of(shown + c * genes, genes),
-                             white + cw_thread_number() * 2 * m->dims);
-            for (int64_t c = 0; c < n; c++) cw_cell_show(shown + c * m->own.genes, &own, at + c);
-            ctx->kernels->gemm(&ex, score, m->axes, shown, m->own.genes, 0, axis, m->own.genes, 1, 1.0f, 0.0f, n,
-                               m->axes, m->own.genes);
-            for (int64_t j = 0; j < n * m->axes; j++) point[at * m->axes + j] = score[j];
-        }
-    }
-    cw_free(ctx, white);
-    cw_free(ctx, room);
-    cw_free(ctx, axis);
-    cw_free(ctx, w);
-    cw_cell_view_end(ctx, &own), cw_cell_view_end(ctx, &view);
+    cw_cell_view_begin(ctx, &l.view, block, &m->view), cw_cell_view_begin(ctx, &l.own, block, &m->own);
+    l.floats = TILE * (l.most + out);
+    l.w = cw_alloc(ctx, wide * genes, sizeof *l.w), l.axis = cw_cell_floats(ctx, m->axis, m->axes * m->own.genes);
+    l.room = cw_alloc(ctx, ctx->threads * l.floats, sizeof *l.room);
+    l.white = cw_alloc(ctx, ctx->threads * 2 * m->dims, sizeof *l.white);
+    for (int64_t j = 0; l.w && j < wide * genes; j++)
+        l.w[j] = (float)(j < m->types * genes ? m->centre[j] : m->rotation[j - m->types * genes]);
+    cw_cell_tiles(ctx, block->cells, novelty_tile, &l);
+    cw_free(ctx, l.white);
+    cw_free(ctx, l.room);
+    cw_free(ctx, l.axis);
+    cw_free(ctx, l.w);
+    cw_cell_view_end(ctx, &l.own), cw_cell_view_end(ctx, &l.view);
     return ctx->status;
 }

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { TILE = 128 }; /* cells that a thread looks at together */
+enum { TILE = CW_CELL_TILE }; /* cells that a thread looks at together */
 
 static cw_status check(cw_ctx *ctx, const cw_cell_block *block, const cw_cell_view *view)
 {
@@ -150,45 +150,79 @@ cw_status cw_cell_sums(cw_ctx *ctx, double *sum, double *square, const cw_cell_b
     return ctx->status;
 }
 
-/* score (classes) + b -> log softmax into logp */
-static void log_softmax(double *logp, const float *score, const double *b, int64_t classes)
+void cw_cell_product(cw_ctx *ctx, float *product, float *shown, const cw_shown *s, int64_t at, int64_t n, const float *w,
+                     int64_t rows)
+{
+    int64_t genes = s->view->genes;
+    cw_exec ex = {1};
+    for (int64_t c = 0; c < n; c++) cw_cell_show(shown + c * genes, s, at + c);
+    ctx->kernels->gemm(&ex, product, rows, shown, genes, 0, w, genes, 1, 1.0f, 0.0f, n, rows, genes);
+}
+
+void cw_cell_tiles(cw_ctx *ctx, int64_t cells, cw_cell_work work, void *user)
+{
+    int64_t tiles = (cells + TILE - 1) / TILE;
+    int stop = 0;
+    if (ctx->status != CW_OK) return;
+#pragma omp parallel for num_threads(ctx->threads) schedule(dynamic)
+    for (int64_t t = 0; t < tiles; t++) {
+        cw_watch watch = cw_watch_here(ctx, &stop);
+        if (cw_watch_stop(&watch)) continue;
+        work(user, t * TILE, cells - t * TILE < TILE ? cells - t * TILE : TILE, cw_thread_number());
+    }
+}
+
+float *cw_cell_floats(cw_ctx *ctx, const double *from, int64_t n)
+{
+    float *to = cw_alloc(ctx, n, sizeof *to);
+    for (int64_t i = 0; to && i < n; i++) to[i] = (float)from[i];
+    return to;
+}
+
+void cw_log_softmax(double *s, int64_t n)
 {
     double most = -DBL_MAX, sum = 0.0;
-    for (int64_t k = 0; k < classes; k++) {
-        logp[k] = score[k] + b[k];
-        most = fmax(most, logp[k]);
+    for (int64_t k = 0; k < n; k++) most = fmax(most, s[k]);
+    for (int64_t k = 0; k < n; k++) sum += exp(s[k] - most);
+    double less = most + log(sum);
+    for (int64_t k = 0; k < n; k++) s[k] -= less;
+}
+
+/* A sweep of cw_cell_score(): w (classes, genes); room: of every thread, TILE cells and their scores. */
+typedef struct scoring {
+    cw_ctx *ctx;
+    cw_shown view;
+    float *w, *room;
+    const double *b;
+    double *logp;
+    int64_t classes;
+} scoring;
+
+static void score_tile(void *user, int64_t at, int64_t n, int thread)
+{
+    const scoring *s = user;
+    int64_t genes = s->view.view->genes;
+    float *shown = s->room + thread * TILE * (genes + s->classes), *score = shown + TILE * genes;
+    cw_cell_product(s->ctx, score, shown, &s->view, at, n, s->w, s->classes);
+    for (int64_t c = 0; c < n; c++) {
+        double *logp = s->logp + (at + c) * s->classes;
+        for (int64_t k = 0; k < s->classes; k++) logp[k] = score[c * s->classes + k] + s->b[k];
+        cw_log_softmax(logp, s->classes);
     }
-    for (int64_t k = 0; k < classes; k++) sum += exp(logp[k] - most);
-    for (int64_t k = 0; k < classes; k++) logp[k] -= most + log(sum);
 }
 
 cw_status cw_cell_score(cw_ctx *ctx, double *logp, const cw_cell_block *block, const cw_cell_view *view,
                         const double *B, const double *b, int64_t classes)
 {
-    cw_shown s;
-    if (cw_cell_view_begin(ctx, &s, block, view) == CW_OK && classes < 1)
+    scoring s = {.ctx = ctx, .b = b, .logp = logp, .classes = classes};
+    if (cw_cell_view_begin(ctx, &s.view, block, view) == CW_OK && classes < 1)
         cw_fail(ctx, CW_ERR_SHAPE, "cells: no classes");
-    int64_t each = TILE * (view->genes + classes), tiles = (block->cells + TILE - 1) / TILE;
-    float *w = cw_alloc(ctx, classes * view->genes, sizeof *w), *room = cw_alloc(ctx, ctx->threads * each, sizeof *room);
-    for (int64_t j = 0; w && j < classes * view->genes; j++) w[j] = (float)B[j];
-    if (ctx->status == CW_OK) {
-        int stop = 0;
-#pragma omp parallel for num_threads(ctx->threads) schedule(dynamic)
-        for (int64_t t = 0; t < tiles; t++) {
-            cw_watch watch = cw_watch_here(ctx, &stop);
-            if (cw_watch_stop(&watch)) continue;
-            int64_t at = t * TILE, n = block->cells - at < TILE ? block->cells - at : TILE;
-            float *v = room + cw_thread_number() * each, *score = v + TILE * view->genes;
-            for (int64_t c = 0; c < n; c++) cw_cell_show(v + c * view->genes, &s, at + c);
-            cw_exec ex = {1};
-            ctx->kernels->gemm(&ex, score, classes, v, view->genes, 0, w, view->genes, 1, 1.0f, 0.0f, n, classes,
-                               view->genes);
-            for (int64_t c = 0; c < n; c++) log_softmax(logp + (at + c) * classes, score + c * classes, b, classes);
-        }
-    }
-    cw_free(ctx, room);
-    cw_free(ctx, w);
-    cw_cell_view_end(ctx, &s);
+    s.w = cw_cell_floats(ctx, B, classes * view->genes);
+    s.room = cw_alloc(ctx, ctx->threads * TILE * (view->genes + classes), sizeof *s.room);
+    cw_cell_tiles(ctx, block->cells, score_tile, &s);
+    cw_free(ctx, s.room);
+    cw_free(ctx, s.w);
+    cw_cell_view_end(ctx, &s.view);
     return ctx->status;
 }
 

@@ -42,6 +42,22 @@ void cw_cell_view_end(cw_ctx *ctx, cw_shown *s);
 /* v (genes): one cell as the view shows it. */
 void cw_cell_show(float *v, const cw_shown *s, int64_t cell);
 
+/* product (n, rows) = the cells at .. at + n - 1 as s shows them, times the rows of w (rows, genes), on the calling
+ * thread; shown (n, genes) holds the cells afterwards. */
+void cw_cell_product(cw_ctx *ctx, float *product, float *shown, const cw_shown *s, int64_t at, int64_t n, const float *w,
+                     int64_t rows);
+
+/* Calls work(user, at, n, thread) for tiles of at most CW_CELL_TILE of the cells, from ctx->threads threads; `thread` from
+ * 0. Ends early where the context is stopped. */
+enum { CW_CELL_TILE = 128 };
+typedef void (*cw_cell_work)(void *user, int64_t at, int64_t n, int thread);
+void cw_cell_tiles(cw_ctx *ctx, int64_t cells, cw_cell_work work, void *user);
+
+/* n numbers as floats, on ctx; NULL on a failed context. */
+float *cw_cell_floats(cw_ctx *ctx, const double *from, int64_t n);
+/* s (n) := s less its log sum of exponentials */
+void cw_log_softmax(double *s, int64_t n);
+
 /* to (start[cells]): log(1 + 1e4 c / total) of every stored value, for blocks that many views look at. */
 cw_status cw_cell_lift(cw_ctx *ctx, float *to, const cw_cell_block *block);
 
