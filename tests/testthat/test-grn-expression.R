@@ -29,12 +29,14 @@ test_that("networks of a file are those of memory, whatever their backing", {
         expect_identical(.expressionOf(grn), exprHeld@expression)
         expect_identical(.expressionOf(grn[5:9], 2:3),
             exprHeld@expression[, 6:7])
-        expect_equal(streamed(regulonActivity(grn)), regulonActivity(exprHeld))
+        ## sums over blocks of other sizes differ in a float's last digits
+        expect_equal(streamed(regulonActivity(grn)), regulonActivity(exprHeld),
+            tolerance = 1e-5)
         expect_equal(regulonActivity(grn[4:60]),
-            regulonActivity(exprHeld[4:60]))
+            regulonActivity(exprHeld[4:60]), tolerance = 1e-5)
     }
     expect_equal(topRegulators(out, exprCells$context),
-        topRegulators(exprHeld, exprCells$context))
+        topRegulators(exprHeld, exprCells$context), tolerance = 1e-5)
     ## the file is one that any number of cells are read from into memory
     expect_identical(loadGRN(file)@expression, exprHeld@expression)
     copy <- h5File()
