@@ -217,7 +217,8 @@ setClass("AnnotationEvaluation", contains = "CausewayReport")
         split = split, missingType = sum(table(set$part)) - nrow(one),
         nBoot = nBoot)
     splits <- .splitTable(rows, methods)
-    confusion <- as.data.frame(table(truth = one$truth, called = one$called),
+    confusion <- as.data.frame(table(truth = .asFactor(one$truth),
+        called = .asFactor(one$called)),
         responseName = "cells", stringsAsFactors = FALSE)
     confusion$share <- confusion$cells / as.vector(table(one$truth)[
         confusion$truth])

@@ -54,7 +54,8 @@ setClass("CellLabels", contains = "CausewayReport")
 }
 
 .queryFacts <- function(cells, annotator, nGenes, novel) {
-    share <- sort(table(cells$label) / nrow(cells), decreasing = TRUE)
+    share <- sort(table(.asFactor(cells$label)) / nrow(cells),
+        decreasing = TRUE)
     sets <- unique(cells$set) # most are the same few
     setSize <- lengths(strsplit(sets, "|", fixed = TRUE))[match(cells$set,
         sets)]
@@ -120,7 +121,7 @@ setClass("CellLabels", contains = "CausewayReport")
 }
 
 .labelCounts <- function(cells) {
-    each <- split(seq_len(nrow(cells)), cells$label)
+    each <- split(seq_len(nrow(cells)), .asFactor(cells$label))
     out <- data.frame(label = names(each), cells = lengths(each),
         share = lengths(each) / nrow(cells), row.names = NULL)
     mean_of <- function(v) vapply(each, function(at) mean(v[at]), 0)

@@ -56,7 +56,7 @@ nearestTypes <- function(x, types, group = NULL, name = "KCellFM", top = 5) {
     }
     size <- NULL
     if (!is.null(group)) {
-        group <- .vectorLabels(group, "group", cells)
+        group <- .asFactor(.vectorLabels(group, "group", cells))
         keep <- !is.na(group)
         size <- table(group[keep])
         cosine <- rowsum(cosine[keep, , drop = FALSE], group[keep])

@@ -124,7 +124,7 @@
 ## cells (all, where there are none) with the types'.
 .novelGroups <- function(like, group, cells, o) {
     model <- like$model
-    each <- split(seq_along(group), group)
+    each <- split(seq_along(group), .asFactor(group))
     z <- .unitCells(.cellMatrix(like$query$block, like$query, model$view,
         o$threads))
     own_group <- group[like$landmarks]

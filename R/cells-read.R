@@ -160,7 +160,7 @@
         notes <- sprintf("%s without a label left out of the reference.",
             .count(sum(is.na(label)), "cell"))
     }
-    n <- table(label)
+    n <- table(.asFactor(label))
     few <- names(n)[n < least]
     if (length(few)) {
         notes <- c(notes, sprintf(

@@ -12,7 +12,7 @@
         }
         return(fold)
     }
-    size <- sort(table(block), decreasing = TRUE)
+    size <- sort(table(.asFactor(block)), decreasing = TRUE)
     load <- numeric(min(n, length(size)))
     to <- integer(length(size))
     for (i in seq_along(size)) {

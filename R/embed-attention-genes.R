@@ -107,7 +107,7 @@ setClass("AttentionReport", contains = "CausewayReport")
 .attentionLabels <- function(group, cells) {
     label <- .tuningLabels(group, "group", cells)
     at <- which(!is.na(label))
-    label <- factor(label[at])
+    label <- .asFactor(label[at])
     if (nlevels(label) < 2L) {
         .stopArgument("group", "has ", .count(nlevels(label), "group"),
             "; at least two are needed."
@@ -120,7 +120,7 @@ setClass("AttentionReport", contains = "CausewayReport")
 .shuffledLabels <- function(class, block, nPerm, key) {
     n <- length(class)
     block <- if (is.null(block)) rep("", n) else block
-    by <- split(seq_len(n), block)
+    by <- split(seq_len(n), .asFactor(block))
     out <- matrix(class, n, nPerm + 1L)
     for (p in seq_len(nPerm)) {
         order <- .shuffled(n, key, p)

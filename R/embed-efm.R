@@ -71,7 +71,7 @@ contextGenes <- function(x, model, network = NULL, group = NULL,
         cells$cellData, cells$columns,
         cells$report$cells + cells$report$cellsDropped
     )
-    levels <- sort(unique(labels))
+    levels <- .sortedUnique(labels)
     sums <- array(0, c(model@config$efm$embed_dim, length(cells$labels),
         length(levels)
     ))

@@ -164,9 +164,9 @@ setClass("GeneFunctionModel", contains = "FoundationModel")
         branch = branch))
     table <- table[table$gene %in% genes & !is.na(table$term) &
         !is.na(table$branch), ]
-    out <- lapply(split(table, table$branch), function(t) {
+    out <- lapply(split(table, .asFactor(table$branch)), function(t) {
         known <- unique(t$gene)
-        size <- sort(table(t$term), decreasing = TRUE)
+        size <- sort(table(.asFactor(t$term)), decreasing = TRUE)
         size <- size[size >= 2L * s$folds & size <= length(known) - 2L]
         terms <- utils::head(names(size), s$top)
         if (!length(terms) || length(known) < 4L * s$folds) {

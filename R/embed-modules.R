@@ -116,7 +116,8 @@ setClass("GeneModules", contains = "CausewayReport")
                 "has ", .some(names(sets), 5L), "."
             )
         }
-        sets <- split(as.character(sets$gene), as.character(sets$set))
+        sets <- split(as.character(sets$gene),
+            .asFactor(as.character(sets$set)))
     }
     if (!is.list(sets) || is.null(names(sets))) {
         .stopArgument("sets", "must be a named list of gene names or a ",

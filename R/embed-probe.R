@@ -365,7 +365,7 @@ setClass("ProbeReport", contains = "CausewayReport")
 .probeGain <- function(name, best, found, scores, task, use, o) {
     told <- found$told
     units <- split(seq_along(task$y), if (length(unique(task$block)) >= 10L)
-        task$block else seq_along(task$y))
+        .asFactor(task$block) else seq_along(task$y))
     gain <- function(at) {
         at <- unlist(units[at], use.names = FALSE)
         .probeScore(told[[name]], told$constant, task, at) -

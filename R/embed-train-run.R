@@ -52,7 +52,7 @@
     )
     on.exit({
         .progressDone(bar)
-        if (is.null(saving)) unlink(best, expand = FALSE)
+        if (is.null(saving)) .removeFile(best)
     })
     status <- "finished"
     for (epoch in seq(length(log) + 1, length.out = s$epochs - length(log))) {

@@ -105,7 +105,7 @@ setMethod("trainModel", c("ANY", "ScGPTModel"), function(x, model,
     block <- .tuningLabels(block, "block", prepared)
     keep <- if (is.null(class)) seq_along(prepared$cells) else
         which(!is.na(class))
-    class <- if (!is.null(class)) factor(class[keep])
+    class <- if (!is.null(class)) .asFactor(class[keep])
     if (!is.null(class) && nlevels(class) < 2L) {
         .stopArgument("group", "has ", .count(nlevels(class), "class"),
             "; at least two are needed."

@@ -52,7 +52,7 @@
 ## cells of each group, means of the groups taken away. Means over genes that
 ## are no factors; groups of fewer than ten cells are left out.
 .withinExplained <- function(expression, tfAt, group, key, threads) {
-    group <- factor(group)
+    group <- .asFactor(group)
     keep <- group %in% names(which(table(group) >= 10L))
     target <- setdiff(seq_len(nrow(expression)), tfAt)
     if (sum(keep) < 20L || !length(target)) {

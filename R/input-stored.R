@@ -17,7 +17,7 @@
         )
     }
     done <- FALSE
-    on.exit(if (!done) unlink(path))
+    on.exit(if (!done) .removeFile(path))
     .h5Put(path, list(.putGroup("X"), .putPlain("X/data", numeric(), "f64"),
         .putPlain("X/indices", integer(), "i32"),
         .putPlain("X/indptr", 0, "i64")), fresh = TRUE)
@@ -39,7 +39,7 @@
 ## The file of such values is gone with them; values in memory are left alone.
 .dropStored <- function(values) {
     if (.isDelayed(values)) {
-        unlink(.fileView(values)$seed@file)
+        .removeFile(.fileView(values)$seed@file)
     }
 }
 

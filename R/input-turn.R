@@ -39,7 +39,7 @@
     )
     path <- tempfile("cells", fileext = ".h5")
     done <- FALSE
-    on.exit(if (!done) unlink(path))
+    on.exit(if (!done) .removeFile(path))
     .writeTurned(seed, path, bytes)
     layout[c("name", "byCell")] <- list("X", TRUE)
     found <- .cellSeed(path, layout)
@@ -111,7 +111,7 @@
 .closeScratch <- function(scratch) {
     for (s in scratch) {
         close(s$con)
-        unlink(s$file)
+        .removeFile(s$file)
     }
 }
 

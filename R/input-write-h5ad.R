@@ -214,7 +214,7 @@ writeH5AD <- function(x, file, assay.type = NULL, overwrite = FALSE,
         v <- format(v)
     }
     if (is.character(v) && anyNA(v)) {
-        v <- factor(v) # text has no form for missing values
+        v <- .asFactor(v) # text has no form for missing values
     }
     if (is.factor(v)) {
         return(.putFactor(name, v))

@@ -265,7 +265,7 @@ setMethod("summary", "FoundationModel", function(object, ...) {
 ## The weights and what is known of a model, into another of other settings.
 .copyWeights <- function(from, to) {
     file <- tempfile("causeway-copy-", fileext = ".safetensors")
-    on.exit(unlink(file, expand = FALSE))
+    on.exit(.removeFile(file))
     .engineSave(from, file)
     .engineLoad(to, file)
     for (name in c("source", "status", "report", "classes", "genes", "tuning",

@@ -383,7 +383,7 @@ setMethod("saveModel", "GEARSModel", function(model, dir, overwrite = FALSE,
         return(NULL)
     }
     plain <- tempfile("gears-", fileext = ".safetensors")
-    on.exit(unlink(plain, expand = FALSE))
+    on.exit(.removeFile(plain))
     convertCheckpoint(file, plain, verbose = FALSE)
     values <- function(name) .readSafetensor(plain, name)$values
     found <- names(.safetensorsHeader(plain))

@@ -36,7 +36,7 @@
     ## beside its place, so that no disk is crossed
     folder <- tempfile("state-", at)
     dir.create(folder)
-    on.exit(unlink(folder, recursive = TRUE, expand = FALSE))
+    on.exit(.removeFile(folder, recursive = TRUE))
     .engineCheckpoint(model, folder)
     file.rename(.engineLatest(folder), tensors)
     invisible()

@@ -222,7 +222,7 @@
     if (plan$goesOn && is.null(keep) && .isFirst()) {
         folder <- tempfile("causeway-train-")
         dir.create(folder)
-        on.exit(unlink(folder, recursive = TRUE, expand = FALSE))
+        on.exit(.removeFile(folder, recursive = TRUE))
         .engineCheckpoint(model, folder)
         keep <- .engineLatest(folder)
     }
@@ -235,7 +235,7 @@
     }
     ## A state that waited on disk since loadModel() has been read now.
     if (!is.null(state$trainFile)) {
-        unlink(state$trainFile, expand = FALSE)
+        .removeFile(state$trainFile)
         state$trainFile <- NULL
     }
     state$logged <- if (is.null(log)) 0L else nrow(log)

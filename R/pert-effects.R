@@ -26,7 +26,7 @@
             "control."
         )
     }
-    count <- table(name[!isControl])
+    count <- table(.asFactor(name[!isControl]))
     few <- names(count)[count < minCells]
     keep <- setdiff(names(count), few)
     if (!length(keep)) {

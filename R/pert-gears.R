@@ -233,7 +233,7 @@ setMethod("trainModel", c("ANY", "GEARSParam"), function(x, model,
     ), s[c("uncertaintyReg", "directionWeight")], key = key)
     best <- list(error = Inf, file = tempfile("gears-", fileext =
         ".safetensors"))
-    on.exit(unlink(best$file, expand = FALSE))
+    on.exit(.removeFile(best$file))
     bar <- .progressStart("Training GEARS ", s$epochs * steps, verbose)
     on.exit(.progressDone(bar), add = TRUE)
     log <- lapply(seq_len(s$epochs), function(epoch) {

@@ -144,7 +144,7 @@ setClass("PerturbationRanking", contains = "CausewayReport")
                 "half a million pairs; name at most 1,000, or pairs = FALSE."
             )
         }
-        both <- utils::combn(sort(genes), 2L)
+        both <- utils::combn(.sortedUnique(genes), 2L)
         out <- c(out, lapply(seq_len(ncol(both)), function(i) both[, i]))
     }
     setNames(out, vapply(out, paste, "", collapse = "+"))

@@ -187,7 +187,7 @@ setMethod("show", "ScGenParam", function(object) {
         optimizer)
     .engineBegin(net, "train", optimizer, settings, key = job$key)
     file <- tempfile("net-", fileext = ".safetensors")
-    on.exit(unlink(file))
+    on.exit(.removeFile(file))
     bar <- .progressStart(paste0("Training ", net@state$layout, " "), steps,
         isTRUE(job$verbose))
     on.exit(.progressDone(bar), add = TRUE)

@@ -169,7 +169,7 @@ plot.PerturbationMap <- function(x, y, type = c("map", "heatmap"), ...) {
 .plotMap <- function(x) {
     .data <- ggplot2::.data
     d <- as.data.frame(x, which = "map")
-    d$cluster <- factor(d$cluster)
+    d$cluster <- .asFactor(d$cluster)
     single <- d[!grepl("+", d$perturbation, fixed = TRUE), ]
     axis <- if (x@facts$layout == "umap") "UMAP" else "component"
     ggplot2::ggplot(d, ggplot2::aes(x = .data$x, y = .data$y,

@@ -149,12 +149,12 @@
 ## A finished stage is kept whole, its checkpoints go.
 .effendiForget <- function(keeping) {
     if (!is.null(keeping) && dir.exists(keeping$folder)) {
-        unlink(list.files(keeping$folder, "^step-[0-9]+[.]safetensors$",
+        .removeFile(list.files(keeping$folder, "^step-[0-9]+[.]safetensors$",
             full.names = TRUE
         ))
         if (!length(list.files(keeping$folder, all.files = TRUE,
             no.. = TRUE))) {
-            unlink(keeping$folder, recursive = TRUE)
+            .removeFile(keeping$folder, recursive = TRUE)
         }
     }
     invisible()

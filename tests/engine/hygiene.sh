@@ -99,6 +99,10 @@ if [ -d $r ]; then
   # In R the last definition of a name silently wins.
   say "names defined twice in R/" \
     "$(sed -n 's/^\(\.\{0,1\}[A-Za-z][A-Za-z0-9._]*\) <- .*/\1/p' $r/*.R | sort | uniq -d)"
+  say "unlink(), which takes [ ] ? * for patterns, in place of .removeFile()" \
+    "$(grep -nE '(^|[^A-Za-z0-9._])unlink\(' $r/*.R | grep -vE ":#'|^$r/util-files")"
+  say "factor(x), whose order the locale decides, in place of .asFactor(x)" \
+    "$(grep -nE '(^|[^A-Za-z0-9._])(as\.)?factor\([^(),]*(\[[^]]*\])?\)' $r/*.R | grep -vE ":#'|^$r/util-order")"
   containers="SummarizedExperiment|SingleCellExperiment|SpatialExperiment|Seurat|MultiAssayExperiment|dgCMatrix"
   say "classes of cells asked for outside input-*.R" "$(grep -nE \
     "(is|inherits)\(x, *\"($containers|Matrix|matrix|DelayedArray|DelayedMatrix|IterableMatrix)\"" $r/*.R |

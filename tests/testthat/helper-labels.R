@@ -23,3 +23,14 @@ fitLabels <- function(d, ..., label = d$label, maxTFs = 300) {
         preprocess = list(dropQC = FALSE, minCells = 0), maxTFs = maxTFs
     )
 }
+
+## What code() gives in each locale's order of text that there is, one answer
+## if none of them matters: "ctrl", "Stim" are in other orders in C and en_US.
+inLocales <- function(code) {
+    old <- Sys.getlocale("LC_COLLATE")
+    on.exit(Sys.setlocale("LC_COLLATE", old))
+    unique(lapply(c("C", "C.UTF-8", "en_US.UTF-8"), function(locale) {
+        suppressWarnings(Sys.setlocale("LC_COLLATE", locale))
+        code()
+    }))
+}

@@ -54,3 +54,10 @@ test_that("labels are permuted within blocks", {
     expect_identical(sort(new[block == "a"]), y[block == "a"])
     expect_false(identical(new, y))
 })
+
+test_that("donors of one size come into the same folds in every locale", {
+    block <- rep(c("ctrl", "Stim", "b", "A"), each = 5)
+    expect_length(inLocales(function() {
+        causeway:::.folds(rep(1:2, 10), block, NULL, 3L)
+    }), 1L)
+})

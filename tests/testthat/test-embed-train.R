@@ -84,3 +84,15 @@ test_that("whole blocks are held out", {
     expect_equal(causeway:::.macroF1(c(0, 1, 1, 1), c(0, 0, 1, 1)),
         mean(c(2 / 3, 4 / 5)))
 })
+
+test_that("classes have the same numbers in every locale", {
+    x <- exampleCells(nCells = 30, nGenes = 40)
+    model <- tinyScGPT(x)
+    kind <- rep(c("ctrl", "Stim", "b"), 10)
+    weights <- inLocales(function() {
+        tuned <- trainModel(x, model, group = kind, epochs = 1, seed = 1,
+            valid = 0, verbose = FALSE)
+        modelTensor(tuned, "cls_decoder.out_layer.weight")
+    })
+    expect_length(weights, 1L)
+})

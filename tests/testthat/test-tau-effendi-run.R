@@ -118,3 +118,15 @@ test_that("a process killed by the system goes on to the same bits", {
     expect_identical(again$tau, whole$tau)
     expect_equal(again$losses, whole$losses)
 })
+
+test_that("a folder's name is no pattern", {
+    folder <- newFolder()
+    dirs <- file.path(folder, c("run[1]", "run1"))
+    for (dir in dirs) {
+        dir.create(dir)
+        file.create(file.path(dir, "step-000001.safetensors"))
+    }
+    causeway:::.effendiForget(list(folder = dirs[[1L]]))
+    expect_identical(list.files(folder, recursive = TRUE, include.dirs = TRUE),
+        c("run1", "run1/step-000001.safetensors"))
+})
