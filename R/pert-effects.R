@@ -302,17 +302,30 @@
     Y
 }
 
-## `Y` of the perturbations `train`; in place of own readings the gene's mean
-## over the others of them, and nothing of any that are left out: a fold's
-## predictions may know no more of what they are tested on.
-.filledEffects <- function(e, train, Y = e$Y) {
-    Y <- Y[, train, drop = FALSE]
+## What stands in for the own readings of the perturbations `train`: the gene's
+## mean over the others of them, and nothing of any that are left out: a fold's
+## predictions may know no more of what they are tested on. `row`, `owner` (place
+## in train), `fill`.
+.fillOf <- function(e, train, Y = e$Y) {
     own <- e$own[train]
     row <- unlist(own)
     others <- length(train) - tabulate(row, nrow(Y))[row]
-    Y[cbind(row, rep(seq_along(own), lengths(own)))] <- ifelse(others > 0,
-        rowSums(Y[row, , drop = FALSE]) / pmax(others, 1), 0)
+    list(row = row, owner = rep(seq_along(own), lengths(own)),
+        fill = ifelse(others > 0, rowSums(Y[row, train, drop = FALSE]) /
+            pmax(others, 1), 0))
+}
+
+## `Y` of the perturbations `train` with these.
+.filledEffects <- function(e, train, Y = e$Y) {
+    own <- .fillOf(e, train, Y)
+    Y <- Y[, train, drop = FALSE]
+    Y[cbind(own$row, own$owner)] <- own$fill
     Y
+}
+
+## Mean squared effects, free of noise: products of two halves of the cells.
+.strengthOf <- function(e) {
+    vapply(seq_len(ncol(e$R1)), function(p) mean(e$R1[, p] * e$R2[, p]), 0)
 }
 
 ## ---- escaped cells ---------------------------------------------------------
@@ -325,10 +338,15 @@
     v <- e$sd^2
     out <- matrix(NA_real_, P, 2L)
     control <- .controlDense(e$controls)
+    top <- min(20L, nrow(e$R1))
     for (h in 1:2) {
         w <- (if (h == 1L) e$R1 else e$R2) * e$sd / v
-        strong <- apply(abs(w) * e$sd, 2L, function(a) order(-a)[seq_len(
-            min(20L, length(a)))])
+        strong <- vapply(seq_len(P), function(p) {
+            a <- -abs(w[, p]) * e$sd
+            large <- which(a <= sort(a, partial = top)[[top]])
+            large[order(a[large])[seq_len(top)]]
+        }, integer(top))
+        strong <- matrix(strong, top)
         at <- cbind(c(strong), rep(seq_len(P), each = nrow(strong)))
         weight <- matrix(0, nrow(w), P)
         weight[at] <- w[at]

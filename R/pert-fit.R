@@ -234,7 +234,12 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
     data <- .modelData(e, known, perts, genes, job$threads)
     single <- .judgeSingles(e, known, data, perts, genes, job)
     pairs <- .judgePairs(e, known, data, perts, genes, job)
-    final <- .finalFit(e, known, data, job$threads)
+    .collect(length(e$Y))
+    Y <- .jointEffects(e)
+    .collect(length(Y))
+    data <- .joinHalves(data, e, Y, job$threads)
+    .collect(length(Y))
+    final <- .finalFit(e, known, data, Y, job$threads)
     state <- list(effects = e, side = side, perts = perts, genes = genes,
         names = names(plan$perts), labels = plan$labels, final = final,
         spread = single$spread, crossed = single$crossed, key = job$key,
@@ -255,13 +260,16 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
     )
 }
 
-## Fitted to the effects against all control cells.
-.finalFit <- function(e, known, data, threads) {
+## Effects against all control cells.
+.jointEffects <- function(e) {
     share <- e$nControl[[1L]] / sum(e$nControl)
-    Y <- share * e$Y + (1 - share) * e$T
+    share * e$Y + (1 - share) * e$T
+}
+
+## Fitted to them, `Y`, `data` their products.
+.finalFit <- function(e, known, data, Y, threads) {
     all <- seq_along(e$n)
-    fit <- .fitModel(.joinHalves(data, share, Y, sum(e$nControl), threads),
-        all, threads)
+    fit <- .fitModel(data, all, threads)
     names(fit$alpha) <- names(known$direct)
     fit$Y <- .filledEffects(e, all, Y)
     fit$controls <- sum(e$nControl)
@@ -282,7 +290,7 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
     pick <- function(v) if (length(v)) v[at] else rep(NA_real_, length(at))
     data.frame(perturbation = names(plan$perts), cells = e$n,
         responded = e$responded, own = e$ownChange,
-        strength = colMeans(e$R1 * e$R2), error = pick(single$model$mse),
+        strength = .strengthOf(e), error = pick(single$model$mse),
         errorMean = pick(single$model$mseMean),
         errorNone = pick(single$none$mse)
     )

@@ -83,7 +83,7 @@ parsePerturbations <- function(labels, control = NULL, genes = NULL,
         hit <- toupper(x) %in% toupper(trimws(control))
         return(hit | grepl("^(ctrl|control)$", x, ignore.case = TRUE))
     }
-    grepl(usual, x, ignore.case = TRUE)
+    grepl(usual, x, ignore.case = TRUE, perl = TRUE)
 }
 
 ## Names of genes by their upper case: measured ones, and labels that can be
@@ -208,9 +208,8 @@ parsePerturbations <- function(labels, control = NULL, genes = NULL,
 .readingTable <- function(each, read, given, how) {
     genes <- lapply(read, `[[`, "genes")
     n <- lengths(genes)
-    measured <- vapply(genes, function(g) {
-        sum(toupper(g) %in% toupper(how$measured))
-    }, 0L)
+    known <- unique(toupper(how$measured))
+    measured <- vapply(genes, function(g) sum(toupper(g) %in% known), 0L)
     kind <- c("control", "single", "pair", "set")[pmin(n, 3L) + 1L]
     out <- data.frame(label = each,
         perturbation = ifelse(n == 0L, "control", vapply(genes, paste, "",

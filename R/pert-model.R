@@ -23,8 +23,9 @@
     for (k in seq_len(K)) for (l in seq_len(k)) {
         m <- .product(direct[[l]], direct[[k]], threads, "abt")
         dd[, , l, k] <- m
-        dd[, , k, l] <- t(m)
+        if (l < k) dd[, , k, l] <- t(m)
     }
+    .collect(length(e$Y))
     list(perts = P, genes = N, directs = K, readouts = nrow(e$Y),
         start = as.integer(c(0L, cumsum(lengths(member)))),
         member = as.integer(unlist(member) - 1L), cells = as.numeric(e$n),
@@ -35,7 +36,7 @@
             t(.product(D, e$Y, threads, "ab"))
         }),
         ownY = .atGenes(e$Y, at), ownD = stack(c(N, N, K), function(D) {
-            .atGenes(t(D), at)
+            .atGenes(Matrix::t(D), at)
         }),
         ty = .product(e$Y, e$T, threads), tt = colSums(e$T^2),
         td = stack(c(P, N, K), function(D) {
@@ -47,25 +48,34 @@
 
 ## Rows `at` of m, NaN where that is NA.
 .atGenes <- function(m, at) {
-    m <- m[at, , drop = FALSE]
-    m[is.na(at), ] <- NaN
-    m
+    out <- matrix(NaN, length(at), ncol(m))
+    there <- !is.na(at)
+    out[there, ] <- as.matrix(m[at[there], , drop = FALSE])
+    out
 }
 
-## The products of the effects against all control cells, `share` of the first
-## half and the rest of the second, from those of both halves.
-.joinHalves <- function(data, share, Y, controls, threads) {
-    join <- function(a, b) share * a + (1 - share) * b
+## The products of the effects against all control cells, `Y`, from those of both
+## halves.
+.joinHalves <- function(data, e, Y, threads) {
+    share <- e$nControl[[1L]] / sum(e$nControl)
+    data[c("ty", "tt", "yy")] <- NULL
     data$yy <- .product(Y, Y, threads)
-    data$yd <- join(data$yd, data$td)
-    data$ownY <- join(data$ownY, data$ownT)
-    data$controls <- controls
-    data[c("ty", "tt", "td", "ownT")] <- NULL
+    for (part in list(c("yd", "td"), c("ownY", "ownT"))) {
+        data[[part[[1L]]]] <- share * data[[part[[1L]]]] +
+            (1 - share) * data[[part[[2L]]]]
+        data[[part[[2L]]]] <- NULL
+    }
+    data$controls <- sum(e$nControl)
     data
 }
 
-## t(a) b, a b, or a t(b), by the engine: the same for any number of threads.
+## t(a) b, a b, or a t(b), by the engine: the same for any number of threads. Of
+## sparse ones by Matrix: most direct profiles are hundreds of times smaller.
 .product <- function(a, b, threads, how = "atb") {
+    if (methods::is(a, "Matrix") || methods::is(b, "Matrix")) {
+        return(as.matrix(switch(how, atb = Matrix::crossprod(a, b),
+            ab = a %*% b, abt = Matrix::tcrossprod(a, b))))
+    }
     storage.mode(a) <- "double"
     storage.mode(b) <- "double"
     .Call(cw_r_dense_product, a, b, match(how, c("atb", "ab", "abt")) - 1L,
@@ -89,13 +99,19 @@
         rounds = f$other[[3L]]))
 }
 
-## What direct profiles say of perturbations, readouts x perturbations.
-.directOf <- function(fit, side, perts, genes, attenuate = TRUE) {
-    total <- 0
+## All direct profiles together, genes x readouts; NULL: nothing.
+.totalDirect <- function(fit, side) {
+    total <- NULL
     for (k in which(fit$alpha != 0)) {
-        total <- total + fit$alpha[[k]] * side$direct[[k]]
+        part <- fit$alpha[[k]] * side$direct[[k]]
+        total <- if (is.null(total)) part else total + part
     }
-    if (identical(total, 0)) {
+    if (!is.null(total)) as.matrix(total)
+}
+
+## What they say of perturbations, readouts x perturbations.
+.directOf <- function(fit, total, perts, genes, attenuate = TRUE) {
+    if (is.null(total)) {
         return(0)
     }
     vapply(perts, function(g) {
@@ -113,16 +129,10 @@
     w <- .Call(cw_r_pert_predict, data, fit[c("theta", "other")], train - 1L,
         test - 1L, threads
     )
-    list(mean = .weightedEffects(fit, w$weight, Y, side, perts, genes, train,
-        test, threads), variance = w$variance)
-}
-
-## `weight`: train x test.
-.weightedEffects <- function(fit, weight, Y, side, perts, genes, train, test,
-    threads) {
-    rest <- Y - .directOf(fit, side, perts[train], genes, attenuate = FALSE)
-    .product(rest, weight, threads, "ab") +
-        .directOf(fit, side, perts[test], genes)
+    total <- .totalDirect(fit, side)
+    rest <- Y - .directOf(fit, total, perts[train], genes, attenuate = FALSE)
+    list(mean = .product(rest, w$weight, threads, "ab") +
+        .directOf(fit, total, perts[test], genes), variance = w$variance)
 }
 
 ## Fits of all folds at once, each predicting the perturbations it leaves out,
@@ -164,21 +174,24 @@
     if (!direct) {
         side <- .withoutDirect(side)
     }
-    mean <- matrix(NA_real_, nrow(e$Y), length(perts))
-    variance <- rep(NA_real_, length(perts))
     fits <- .runFolds(data, folds, threads)
+    variance <- rep(NA_real_, length(perts))
     for (k in seq_along(folds)) {
-        f <- folds[[k]]
-        mean[, f$test] <- .weightedEffects(.namedFit(fits[[k]]),
-            fits[[k]]$weight, .filledEffects(e, f$train), side, perts, genes,
-            f$train, f$test, threads)
-        variance[f$test] <- fits[[k]]$variance
+        variance[folds[[k]]$test] <- fits[[k]]$variance
+        folds[[k]]$fit <- fits[[k]]
     }
+    mean <- .overFolds(folds, e, threads, function(span, f) {
+        fit <- .namedFit(f$fit)
+        if (any(fit$alpha != 0)) .collect(length(e$Y))
+        total <- .totalDirect(fit, side)
+        span(fit$weight, if (!is.null(total)) list(total = total,
+            start = data$start, member = data$member)) +
+            .directOf(fit, total, perts[f$test], genes)
+    })
     list(mean = mean, variance = variance)
 }
 
-## 1 .. n in an order of this key; `use` tells draws apart.
-## Folds at random, 1 .. folds.
+## Folds at random, 1 .. folds; `use` tells draws of a key apart.
 .foldsOf <- function(n, folds, key, use) {
     fold <- integer(n)
     folds <- as.integer(min(folds, n))

@@ -163,8 +163,9 @@ setClass("PerturbationRanking", contains = "CausewayReport")
     model <- score(p$mean[use, , drop = FALSE])
     place <- function(x) rank(if (by == "distance") x$distance else -x$cosine,
         ties.method = "min")
-    additive <- .additiveEffect(s$final$Y, c(s$perts, perts),
-        seq_along(s$perts), length(s$perts) + seq_along(perts))
+    additive <- as.matrix(s$final$Y %*% Matrix::Matrix(.additiveWeights(
+        c(s$perts, perts), seq_along(s$perts), length(s$perts) +
+            seq_along(perts)), sparse = TRUE))
     measured <- rep(NA_integer_, length(perts))
     key <- function(g) vapply(g, function(v) paste(sort(v), collapse = "+"),
         "")

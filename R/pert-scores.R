@@ -7,73 +7,23 @@
     if (d > 1e-12) sum(a * b) / d else 0
 }
 
-## `true`, `predicted`, `base` (mean perturbed), `se2`: readouts x perturbations
-## in the units of the controls' standard deviation; `own`: rows left out; `de`:
-## what .strongest() gives.
+## Rows of each perturbation's own genes, as the engine wants them.
+.ownRanges <- function(own) {
+    list(start = as.integer(c(0L, cumsum(lengths(own)))),
+        at = as.integer(unlist(own)) - 1L)
+}
+
+## Of the perturbations `at`, a row each: `true`, `predicted`, `base` (mean
+## perturbed), `se2`: readouts x perturbations in the units of the controls'
+## standard deviation; `own`: rows left out. See cw_profile_score.
 .scoreEffects <- function(true, predicted, se2, base, own, threads = 1L,
-    de = .strongest(true, se2, own)) {
-    P <- ncol(true)
-    one <- function(p) {
-        k <- .othersOf(own[[p]], nrow(true))
-        t <- true[k, p]
-        f <- predicted[k, p]
-        m <- base[k, p]
-        at <- de[[p]]
-        s <- sign(predicted[at, p]) * sign(true[at, p])
-        c(mse = mean((t - f)^2), mseMean = mean((t - m)^2),
-            noise = mean(se2[k, p]), rAll = .pearson(t, f),
-            rTop = .pearson(true[at, p], predicted[at, p]),
-            rCentred = .pearson(t - m, f - m),
-            direction = mean(ifelse(s == 0, 0.5, s > 0))
-        )
-    }
-    out <- as.data.frame(t(vapply(seq_len(P), one, numeric(7L))))
-    out$discrimination <- .discrimination(true, predicted, own, threads)
-    out
-}
-
-.othersOf <- function(own, n) if (length(own)) seq_len(n)[-own] else seq_len(n)
-
-## Rows of the `top` largest |effect / standard error| of each perturbation, own
-## ones left out.
-.strongest <- function(true, se2, own, top = 20L) {
-    lapply(seq_len(ncol(true)), function(p) {
-        k <- .othersOf(own[[p]], nrow(true))
-        z <- abs(true[k, p]) / sqrt(se2[k, p] + 1e-12)
-        ## order() of those that can be among them is that of all
-        if (length(z) > top) {
-            large <- which(z >= -sort(-z, partial = top)[[top]])
-            k <- k[large]
-            z <- z[large]
-        }
-        k[order(-z)[seq_len(min(top, length(z)))]]
-    })
-}
-
-## Share of other perturbations whose true effect is further from the
-## prediction.
-.discrimination <- function(true, predicted, own, threads = 1L) {
-    P <- ncol(true)
-    if (P < 2L) {
-        return(rep(NA_real_, P))
-    }
-    D <- outer(colSums(predicted^2), colSums(true^2), `+`) -
-        2 * .product(predicted, true, threads)
-    owner <- split(rep(seq_along(own), lengths(own)), unlist(own))
-    left <- outer(lengths(own), lengths(own), `+`)
-    for (g in names(owner)) {
-        at <- as.integer(g)
-        r <- owner[[g]]
-        out <- outer(predicted[at, r], true[at, ], `-`)^2
-        D[r, ] <- D[r, ] - out
-        D[, r] <- D[, r] - outer(predicted[at, ], true[at, r], `-`)^2
-        D[r, r] <- D[r, r] + out[, r]
-        left[r, r] <- left[r, r] - 1L
-    }
-    D <- D / (nrow(true) - left)
-    at <- diag(D)
-    tie <- abs(D - at) <= 1e-12
-    1 - (rowSums(D < at - 1e-12 & !tie) + 0.5 * (rowSums(tie) - 1)) / (P - 1)
+    at = seq_len(ncol(true))) {
+    out <- t(.Call(cw_r_profiles_score, list(truth = true,
+        predicted = predicted, baseline = base, se2 = se2), .ownRanges(own),
+        at - 1L, threads))
+    colnames(out) <- c("mse", "mseMean", "noise", "rAll", "rTop", "rCentred",
+        "direction", "discrimination")
+    as.data.frame(out)
 }
 
 ## Share of the squared error of the mean that is taken away.
@@ -89,11 +39,15 @@
     stats::quantile(apply(at, 2L, statistic), c(0.025, 0.975), names = FALSE)
 }
 
+## Of the share of the errors `base` that `mse` takes away.
+.skillInterval <- function(mse, base, key, use, nBoot) {
+    .bootInterval(length(mse), function(i) 1 - sum(mse[i]) / sum(base[i]), key,
+        use, nBoot)
+}
+
 ## A row of the table of methods: skill with interval, means of the others.
 .scoreRow <- function(s, key, use, nBoot) {
-    interval <- .bootInterval(nrow(s), function(i) .skill(s[i, ]), key, use,
-        nBoot
-    )
+    interval <- .skillInterval(s$mse, s$mseMean, key, use, nBoot)
     strong <- order(-s$mseMean)[seq_len(min(3L, nrow(s)))]
     data.frame(skill = .skill(s), low = interval[[1L]], high = interval[[2L]],
         withoutStrongest = if (nrow(s) > 3L) .skill(s[-strong, ]) else NA_real_,
@@ -103,14 +57,9 @@
 }
 
 ## Scores of a list of predictions, where they predict anything.
-.scoreAll <- function(predictions, e, base, at, threads, true = e$T,
-    de = .strongest(true[, at, drop = FALSE], e$se2[, at, drop = FALSE],
-        e$own[at])) {
-    all <- identical(as.integer(at), seq_len(ncol(true)))
-    of <- function(m) if (all) m else m[, at, drop = FALSE] # a copy is large
+.scoreAll <- function(predictions, e, base, at, threads, true = e$T) {
     lapply(predictions, function(p) {
-        .scoreEffects(of(true), of(p), of(e$se2), of(base), e$own[at],
-            threads, de)
+        .scoreEffects(true, p, e$se2, base, e$own, threads, at)
     })
 }
 

@@ -135,8 +135,8 @@
 }
 
 ## `genes`: upper case. `seen`: those that the graph's degrees are counted in.
-## list(kernels, direct, has): genes x genes; genes x readouts; data.frame of
-## which genes have what.
+## list(kernels, direct, has): genes x genes; genes x readouts, sparse or not;
+## data.frame of which genes have what.
 .sideOf <- function(side, controls, readouts, sd, mean, genes, seen) {
     kernels <- list()
     direct <- list()
@@ -190,7 +190,7 @@
     f <- .edgeMatrix(graph, genes, all)
     f <- f %*% Matrix::Diagonal(x = 1 / sqrt(pmax(as.numeric(degree), 1)))
     list(kernel = .cosine(f), has = Matrix::rowSums(f) > 0,
-        direct = -as.matrix(.edgeMatrix(graph, genes, readouts))
+        direct = -.edgeMatrix(graph, genes, readouts)
     )
 }
 
@@ -200,8 +200,7 @@
     steps <- .edgeMatrix(network, genes, middle, network$weight) %*%
         .edgeMatrix(network, middle, readouts, network$weight)
     list(kernel = .cosine(first), has = Matrix::rowSums(first != 0) > 0,
-        direct = list(network = -as.matrix(first),
-            network2 = -as.matrix(steps))
+        direct = list(network = -first, network2 = -steps)
     )
 }
 

@@ -13,29 +13,25 @@
     folds <- lapply(seq_len(max(fold)), function(k) {
         list(train = at[fold != k], test = at[fold == k])
     })
-    base <- matrix(NA_real_, nrow(e$Y), length(perts))
-    for (f in folds) {
-        base[, f$test] <- .meanPerturbed(.filledEffects(e, f$train), f$test)
-    }
-    ## the strongest readouts of each are the same for all methods
-    de <- .strongest(e$T[, at, drop = FALSE], e$se2[, at, drop = FALSE],
-        e$own[at])
+    base <- .overFolds(folds, e, job$threads, function(span, f) {
+        .meanPerturbed(span, f$train, f$test)
+    })
     score <- function(p, ...) {
         .scoreAll(list(p), e, base, at, job$threads, ...)[[1L]]
     }
-    scores <- .crossBaselines(e, known, perts, genes, folds, job,
-        function(p) score(p, de = de))
+    scores <- .crossBaselines(e, known, perts, genes, folds, job, score,
+        data$yy)
     cross <- function(side) {
         .crossPredict(data, e, known, perts, genes, folds, job$threads, side,
             side)
     }
     none <- cross(FALSE)
-    scores[["no side information"]] <- score(none$mean, de = de)
+    scores[["no side information"]] <- score(none$mean)
     full <- if (length(known$kernels) || length(known$direct)) {
         none <- NULL
         cross(TRUE)
     } else none
-    scores[["the model"]] <- score(full$mean, de = de)
+    scores[["the model"]] <- score(full$mean)
     if (!is.null(e$R1)) {
         scores[["half of the cells"]] <- score(e$R1, true = e$R2)
     }
@@ -77,29 +73,31 @@
 
 ## How far off, per readout, in units of what the model thinks; shrunken to all.
 .spreadOf <- function(e, full, at) {
-    z <- (.filledEffects(e, at, e$T) - full$mean[, at, drop = FALSE])^2 /
-        rep(full$variance[at] + 1 / e$n[at] + 1 / e$nControl[[2L]],
-            each = nrow(e$T))
-    sqrt((rowSums(z) + 5 * mean(z)) / (length(at) + 5))
+    own <- .fillOf(e, at, e$T)
+    z <- numeric(nrow(e$T))
+    for (k in seq_along(at)) {
+        p <- at[[k]]
+        true <- e$T[, p]
+        true[own$row[own$owner == k]] <- own$fill[own$owner == k]
+        z <- z + (true - full$mean[, p])^2 / (full$variance[[p]] +
+            1 / e$n[[p]] + 1 / e$nControl[[2L]])
+    }
+    sqrt((z + 5 * mean(z) / length(at)) / (length(at) + 5))
 }
 
 .singleFacts <- function(e, scores, null, job) {
     s <- scores[["the model"]]
     none <- scores[["no side information"]]
-    n <- nrow(s)
-    gain <- .bootInterval(n, function(i) .skill(s[i, ], none$mse[i]), job$key,
-        51L, job$nBoot)
+    gain <- .skillInterval(s$mse, none$mse, job$key, 51L, job$nBoot)
     p <- (1 + sum(null$null >= null$skill - 1e-12)) / (1 + length(null$null))
-    interval <- .bootInterval(n, function(i) .skill(s[i, ]), job$key, 50L,
-        job$nBoot)
+    interval <- .skillInterval(s$mse, s$mseMean, job$key, 50L, job$nBoot)
     list(skill = .skill(s), skillLow = interval[[1L]],
         skillHigh = interval[[2L]], gain = .skill(s, none$mse),
         gainLow = gain[[1L]], gainHigh = gain[[2L]], p = p,
         null95 = stats::quantile(null$null, 0.95, names = FALSE),
         nPerm = length(null$null),
         attainable = 1 - sum(s$noise) / sum(s$mseMean),
-        withEffect = if (!is.null(e$R1)) sum(colMeans(e$R1 * e$R2) >
-            colMeans(e$se2))
+        withEffect = if (!is.null(e$R1)) sum(.strengthOf(e) > colMeans(e$se2))
     )
 }
 
@@ -157,7 +155,7 @@
 
 ## Baselines, the model without and with side information, over some folds.
 .splitPredictions <- function(e, known, data, perts, genes, folds, job) {
-    p <- .crossBaselines(e, known, perts, genes, folds, job)
+    p <- .crossBaselines(e, known, perts, genes, folds, job, yy = data$yy)
     cross <- function(kernel, direct) {
         .crossPredict(data, e, known, perts, genes, folds, job$threads, kernel,
             direct)$mean

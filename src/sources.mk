@@ -172,6 +172,7 @@ ENGINE_SOURCES = \
   engine/pert/interaction.c \
   engine/pert/judge.c \
   engine/pert/model.c \
+  engine/pert/profiles.c \
   engine/pert/splits.c \
   engine/pert/transport.c \
   engine/pert/response.c \

@@ -329,6 +329,8 @@ SEXP cw_r_effects_project(SEXP cells, SEXP centre, SEXP weight, SEXP threads);
 SEXP cw_r_dense_product(SEXP a, SEXP b, SEXP how_, SEXP threads);
 SEXP cw_r_dense_eigen(SEXP a);
 SEXP cw_r_leading_eigen(SEXP a, SEXP count, SEXP key, SEXP threads);
+SEXP cw_r_profiles_span(SEXP Y, SEXP own, SEXP train, SEXP weight, SEXP direct, SEXP threads);
+SEXP cw_r_profiles_score(SEXP profiles, SEXP own, SEXP at, SEXP threads);
 SEXP cw_r_pert_fit(SEXP data, SEXP train, SEXP threads);
 SEXP cw_r_pert_predict(SEXP data, SEXP fit, SEXP train, SEXP test, SEXP threads);
 SEXP cw_r_pert_folds(SEXP data, SEXP folds, SEXP perm, SEXP told, SEXP threads);
@@ -346,6 +348,8 @@ SEXP cw_r_judge_profile(SEXP told, SEXP truth, SEXP control, SEXP sd, SEXP order
         {"cw_r_dense_eigen", (DL_FUNC)&cw_r_dense_eigen, 1},                                                           \
         {"cw_r_pert_predict", (DL_FUNC)&cw_r_pert_predict, 5},                                                         \
         {"cw_r_leading_eigen", (DL_FUNC)&cw_r_leading_eigen, 4},                                                       \
+        {"cw_r_profiles_span", (DL_FUNC)&cw_r_profiles_span, 6},                                                       \
+        {"cw_r_profiles_score", (DL_FUNC)&cw_r_profiles_score, 4},                                                     \
         {"cw_r_pert_folds", (DL_FUNC)&cw_r_pert_folds, 5},                                                             \
         {"cw_r_interaction", (DL_FUNC)&cw_r_interaction, 3},                                                           \
         {"cw_r_gaussian_map", (DL_FUNC)&cw_r_gaussian_map, 3}, {"cw_r_screen", (DL_FUNC)&cw_r_screen, 3},      \

@@ -9,6 +9,7 @@
 #include "../engine/pert/interaction.h"
 #include "../engine/pert/judge.h"
 #include "../engine/pert/model.h"
+#include "../engine/pert/profiles.h"
 #include "../engine/pert/response.h"
 #include "../engine/pert/splits.h"
 #include "../engine/pert/transport.h"
@@ -279,6 +280,69 @@ SEXP cw_r_pert_folds(SEXP data, SEXP folds, SEXP perm, SEXP told, SEXP threads)
     cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
     if (cw_pert_folds(ctx, fold, count, &d, permuted) == CW_OK)
         for (R_xlen_t k = 0; k < count; k++) fit_out(VECTOR_ELT(out, k), &fold[k].fit, d.directs);
+    return cw_glue_return(ctx, out);
+}
+
+/* ---- profiles ---------------------------------------------------------------------------------------------------- */
+
+/* own: list(start, at), of as many perturbations as there are columns. */
+static cw_own_rows as_own(SEXP own, int64_t perts, int64_t readouts)
+{
+    SEXP start = cw_glue_get(own, "start"), at = cw_glue_get(own, "at");
+    cw_own_rows o = {whole(start, "start", (double)perts + 1, (double)Rf_xlength(at) + 1),
+                     indices(at, "own", readouts)};
+    for (int64_t p = 0; p < perts; p++)
+        if (o.start[p] < 0 || o.start[p + 1] < o.start[p]) Rf_error("internal error: own rows");
+    return o;
+}
+
+/* Y: readouts x perturbations; train: from 0; weight: train x test; direct: NULL, or list(total: genes x readouts, start,
+ * member). -> readouts x test */
+SEXP cw_r_profiles_span(SEXP Y, SEXP own, SEXP train, SEXP weight, SEXP direct, SEXP threads)
+{
+    if (TYPEOF(Y) != REALSXP || TYPEOF(weight) != REALSXP || !Rf_isMatrix(Y) || !Rf_isMatrix(weight))
+        Rf_error("internal error: effects and weights are matrices of doubles");
+    int64_t R = Rf_nrows(Y), P = Rf_ncols(Y), n = Rf_xlength(train), m = Rf_ncols(weight);
+    const int32_t *from = indices(train, "train", P);
+    const cw_own_rows rows = as_own(own, P, R);
+    cw_direct_profiles d = {0};
+    if (Rf_nrows(weight) != n) Rf_error("internal error: weights of other perturbations");
+    if (!Rf_isNull(direct)) {
+        SEXP total = cw_glue_get(direct, "total"), member = cw_glue_get(direct, "member");
+        d.genes = Rf_nrows(total);
+        if (TYPEOF(total) != REALSXP || Rf_ncols(total) != R) Rf_error("internal error: direct profiles");
+        d.total = REAL(total), d.member = indices(member, "member", d.genes);
+        d.start = whole(cw_glue_get(direct, "start"), "start", (double)P + 1, (double)Rf_xlength(member) + 1);
+    }
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, (int)R, (int)m));
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    cw_profiles_span(ctx, REAL(out), REAL(Y), R, &rows, from, n, REAL(weight), m, &d);
+    return cw_glue_return(ctx, out);
+}
+
+/* profiles: list(truth, predicted, baseline, se2), readouts x perturbations each; at: from 0. -> 8 x perturbations, in the
+ * order of cw_profile_score */
+SEXP cw_r_profiles_score(SEXP profiles, SEXP own, SEXP at, SEXP threads)
+{
+    SEXP truth = cw_glue_get(profiles, "truth");
+    int64_t R = Rf_nrows(truth), P = Rf_ncols(truth), m = Rf_xlength(at);
+    double size = (double)R * (double)P;
+    const double *told = reals(profiles, "predicted", size), *mean = reals(profiles, "baseline", size);
+    const double *se2 = reals(profiles, "se2", size), *right = reals(profiles, "truth", size);
+    if (!right || !told || !mean || !se2) Rf_error("internal error: scores are of matrices of doubles");
+    const int32_t *which = indices(at, "at", P);
+    const cw_own_rows rows = as_own(own, P, R);
+    SEXP out = PROTECT(Rf_allocMatrix(REALSXP, 8, (int)m));
+    double *to = REAL(out);
+    cw_profile_score *score = (cw_profile_score *)R_alloc((size_t)m + 1, sizeof *score);
+    cw_ctx *ctx = cw_glue_enter(cw_glue_threads(threads));
+    if (m > 0 && cw_profiles_score(ctx, score, right, told, mean, se2, R, &rows, which, m) == CW_OK)
+        for (int64_t i = 0; i < m; i++) {
+            const cw_profile_score *s = &score[i];
+            const double all[] = {s->mse, s->mse_mean, s->noise, s->all, s->top, s->centred, s->direction,
+                                  s->discrimination == s->discrimination ? s->discrimination : NA_REAL};
+            memcpy(to + 8 * i, all, sizeof all);
+        }
     return cw_glue_return(ctx, out);
 }
 

@@ -7,6 +7,7 @@
 #include "pert/effects.h"
 #include "pert/judge.h"
 #include "pert/model.h"
+#include "pert/profiles.h"
 #include "pert/response.h"
 #include "pert/splits.h"
 #include "pert/transport.h"
@@ -460,10 +461,78 @@ static void test_judge(void)
     cw_ctx_free(ctx);
 }
 
+/* Weighted sums and scores against plain loops, the same on three threads; train and at in any order. */
+static void test_profiles(void)
+{
+    enum { P = 9, R = 300, N = 5, M = 3, G = 4 };
+    const int32_t start[] = {0, 1, 2, 3, 4, 4, 4, 4, 4, 6}, own[] = {0, 299, 5, 6, 7, 0};
+    const int32_t train[N] = {8, 1, 0, 4, 2}, genes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, at[] = {6, 0, 8, 3};
+    const int32_t member[] = {0, 1, 2, 3, 0, 1, 2, 3, 1};
+    draws d = draws_new(21, 0, 0);
+    double *Y = malloc(sizeof *Y * P * R), *told = malloc(sizeof *Y * P * R), *se = malloc(sizeof *Y * P * R);
+    double *total = malloc(sizeof *Y * R * G), out[2][M * R], weight[M * N], worst = 0;
+    for (int64_t i = 0; i < P * R; i++) Y[i] = normal(&d), told[i] = Y[i] + normal(&d), se[i] = .1 + Y[i] * Y[i];
+    for (int64_t i = 0; i < R * G; i++) total[i] = normal(&d);
+    for (int p = 0; p < P; p++)
+        for (int32_t o = start[p]; o < start[p + 1]; o++) Y[p * R + own[o]] = 0.0;
+    const cw_own_rows rows = {start, own};
+    const cw_direct_profiles direct = {G, total, genes, member};
+    cw_profile_score score[2][4];
+    for (int sparse = 0; sparse < 2; sparse++) {
+        for (int i = 0; i < M * N; i++) weight[i] = sparse ? 0.0 : normal(&d);
+        if (sparse) weight[1] = 2.0; /* few enough that they are added one by one */
+        for (int t = 0; t < 2; t++) {
+            cw_ctx *ctx = new_ctx(t ? 3 : 1);
+            CHECK(cw_profiles_span(ctx, out[t], Y, R, &rows, train, N, weight, M, sparse ? NULL : &direct) == CW_OK,
+                  "no sums");
+            CHECK(cw_profiles_score(ctx, score[t], Y, told, se, se, R, &rows, at, 4) == CW_OK, "no scores");
+            cw_ctx_free(ctx);
+        }
+        CHECK(memcmp(out[0], out[1], sizeof out[0]) == 0 && memcmp(score[0], score[1], sizeof score[0]) == 0,
+              "threads change sums or scores");
+        for (int m = 0; m < M; m++)
+            for (int g = 0; g < R; g++) {
+                double want = 0;
+                for (int a = 0; a < N; a++) {
+                    double value = Y[train[a] * R + g], sum = 0, others = 0;
+                    int mine[N] = {0};
+                    for (int b = 0; b < N; b++) {
+                        for (int32_t o = start[train[b]]; o < start[train[b] + 1]; o++) mine[b] |= own[o] == g;
+                        if (!mine[b]) sum += Y[train[b] * R + g], others += 1;
+                    }
+                    if (mine[a]) value = sum / others;
+                    want += weight[m * N + a] * (value - (sparse ? 0.0 : total[g * G + member[train[a]]]));
+                }
+                worst = fmax(worst, fabs(want - out[0][m * R + g]));
+            }
+    }
+    CHECK(worst < 1e-10, "sums are off by %g", worst);
+    for (int i = 0; i < 4; i++) {
+        double error = 0, left = 0, further = 0;
+        for (int k = -1; k < 4; k++) { /* -1: its own error */
+            double sum = 0, n = 0;
+            int p = at[i], q = k < 0 ? p : at[k];
+            for (int g = 0; g < R; g++) {
+                int skip = 0;
+                for (int32_t o = start[p]; o < start[p + 1]; o++) skip |= own[o] == g;
+                for (int32_t o = start[q]; o < start[q + 1]; o++) skip |= own[o] == g;
+                if (!skip) sum += pow(told[p * R + g] - Y[q * R + g], 2), n += 1;
+            }
+            if (k < 0) error = sum / n, left = n;
+            else if (k != i) further += sum / n > error;
+        }
+        CHECK(fabs(score[0][i].mse - error) < 1e-12 && left > 290, "error %g, not %g", score[0][i].mse, error);
+        CHECK(fabs(score[0][i].discrimination - further / 3) < 1e-12, "discrimination %g, not %g",
+              score[0][i].discrimination, further / 3);
+    }
+    free(Y), free(told), free(se), free(total);
+}
+
 int main(void)
 {
     test_splits(), test_judge();
     test_positive();
+    test_profiles();
     test_effects(0), test_effects(1);
     test_transport();
     test_model();

@@ -17,7 +17,7 @@ test_that("coefficients, weights and predictions are those of the equations", {
         Y <- causeway:::.filledEffects(p$e, train)
         want <- referenceFit(p$index[train], Y, p$e$n[train],
             p$e$nControl[[1L]], causeway:::.averageKernel(p$known$kernels),
-            p$known$direct)
+            lapply(p$known$direct, as.matrix))
         expect_equal(unname(got$alpha), unname(want$alpha), tolerance = 1e-6)
         expect_equal(got$theta[names(want$theta)], want$theta,
             tolerance = 1e-6)
@@ -71,11 +71,13 @@ test_that("predictions are told nothing of the perturbations left out", {
 test_that("products of both halves are those of their mean", {
     p <- problem()
     e <- p$e
-    share <- 0.4
-    e$Y <- share * p$e$Y + (1 - share) * p$e$T
+    e$nControl <- c(96, 144)
+    joint <- causeway:::.jointEffects(e)
+    expect_equal(joint, 0.4 * e$Y + 0.6 * e$T)
+    got <- causeway:::.joinHalves(p$data, e, joint, 2L)
+    e$Y <- joint
     e$nControl <- c(240, 0)
     want <- causeway:::.modelData(e, p$known, p$s$perts, p$s$genes, 2L)
-    got <- causeway:::.joinHalves(p$data, share, e$Y, 240, 2L)
     expect_equal(got, want[names(got)])
 })
 

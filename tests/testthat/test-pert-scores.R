@@ -1,32 +1,39 @@
 ## Scores against their definitions, perturbation by perturbation.
 
 set.seed(3)
-true <- matrix(rnorm(120), 20)
-predicted <- 0.5 * true + matrix(rnorm(120, sd = 0.5), 20)
-base <- matrix(rnorm(20), 20, 6)
-se2 <- matrix(0.1, 20, 6)
+true <- matrix(rnorm(360), 60)
+predicted <- 0.5 * true + matrix(rnorm(360, sd = 0.5), 60)
+base <- matrix(rnorm(60), 60, 6)
+se2 <- matrix(runif(360, 0.05, 0.2), 60, 6)
 own <- list(1L, 2L, integer(), c(1L, 3L), 4L, 5L)
 
 test_that("errors, correlations and discrimination leave own genes out", {
-    s <- causeway:::.scoreEffects(true, predicted, se2, base, own,
-        de = causeway:::.strongest(true, se2, own, top = 5L))
+    s <- causeway:::.scoreEffects(true, predicted, se2, base, own, 2L)
     for (p in 1:6) {
-        k <- setdiff(1:20, own[[p]])
+        k <- setdiff(1:60, own[[p]])
+        expect_equal(s$mseMean[[p]], mean((true[k, p] - base[k, p])^2))
+        expect_equal(s$noise[[p]], mean(se2[k, p]))
         expect_equal(s$mse[[p]], mean((true[k, p] - predicted[k, p])^2))
         expect_equal(s$rAll[[p]], cor(true[k, p], predicted[k, p]))
         expect_equal(s$rCentred[[p]], cor(true[k, p] - base[k, p],
             predicted[k, p] - base[k, p]))
-        top <- k[order(-abs(true[k, p]))[1:5]]
+        top <- k[order(-abs(true[k, p]) / sqrt(se2[k, p]))[1:20]]
         expect_equal(s$rTop[[p]], cor(true[top, p], predicted[top, p]))
         expect_equal(s$direction[[p]], mean(sign(true[top, p]) ==
             sign(predicted[top, p])))
         d <- vapply(1:6, function(q) {
-            k <- setdiff(1:20, c(own[[p]], own[[q]]))
+            k <- setdiff(1:60, c(own[[p]], own[[q]]))
             mean((true[k, q] - predicted[k, p])^2)
         }, 0)
         expect_equal(s$discrimination[[p]], mean(d[-p] > d[[p]]))
     }
     expect_equal(causeway:::.skill(s), 1 - sum(s$mse) / sum(s$mseMean))
+    at <- c(5L, 2L, 4L) # in any order, among themselves
+    some <- causeway:::.scoreEffects(true, predicted, se2, base, own, 1L, at)
+    alone <- causeway:::.scoreEffects(true[, at], predicted[, at], se2[, at],
+        base[, at], own[at])
+    expect_equal(some, alone)
+    expect_equal(some$mse, s$mse[at])
 })
 
 test_that("a perfect prediction has skill 1, the mean 0, ties count half", {
@@ -37,9 +44,14 @@ test_that("a perfect prediction has skill 1, the mean 0, ties count half", {
     zero <- of(0 * true)
     expect_equal(zero$direction, rep(0.5, 6))
     expect_equal(zero$rAll, rep(0, 6))
-    same <- causeway:::.discrimination(cbind(true[, 1], true[, 1]),
-        cbind(true[, 1], true[, 1]), list(1L, 1L))
-    expect_equal(same, c(0.5, 0.5))
+    two <- cbind(true[, 1], true[, 1])
+    same <- causeway:::.scoreEffects(two, two, se2[, 1:2], base[, 1:2],
+        list(1L, 1L))
+    expect_equal(same$discrimination, c(0.5, 0.5))
+    expect_identical(of(true)[1, -8], causeway:::.scoreEffects(true, true, se2,
+        base, own, at = 1L)[-8])
+    expect_true(is.na(causeway:::.scoreEffects(true, true, se2, base, own,
+        at = 1L)$discrimination))
 })
 
 test_that("bootstrap samples are balanced and seeded", {

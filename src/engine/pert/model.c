@@ -13,22 +13,26 @@ static const double attenuations[] = {.7, .8, .9, 1.0}; /* c that are tried wher
 
 /* ---- between perturbations --------------------------------------------------------------------------------------- */
 
-/* Products between perturbations for one permutation of the side information, sums over their genes, without c. All
- * (perts, perts). */
+/* Products between perturbations for one permutation of the side information, sums over their genes, without c.
+ * Perturbation p is row, and in square ones column, at[p]. Where all perturbations are of one gene these are the data's
+ * own matrices, of genes; else copies (owned), of perturbations. */
 typedef struct level {
-    double *kernel, *own;
-    double *ff; /* (directs, directs, ..): F_k[p] . F_l[q] */
-    double *yf; /* (directs, ..): F_k[q] . Y_p in row q */
-    double *tf; /* the same of T; NULL without scores */
+    int32_t *at;          /* (perts) */
+    int64_t rows;         /* of each matrix: genes or perturbations */
+    const double *kernel; /* (rows, rows); NULL: none */
+    const double *ff;     /* (directs, directs, rows, rows): F_k[p] . F_l[q] */
+    const double *yf;     /* (directs, rows, perts): F_k[q] . Y_p in row at[q], column p */
+    const double *tf;     /* the same of T; NULL without scores */
+    double *owned[4];
 } level;
 
 static void level_free(cw_ctx *ctx, level *v)
 {
-    double *all[] = {v->kernel, v->own, v->ff, v->yf, v->tf};
-    for (int i = 0; i < 5; i++) cw_free(ctx, all[i]);
+    cw_free(ctx, v->at);
+    for (int i = 0; i < 4; i++) cw_free(ctx, v->owned[i]);
 }
 
-/* out[p, q] = sum_{i in p, j in q} M[perm i, perm j], M (genes, genes); NULL: the identity */
+/* out[p, q] = sum_{i in p, j in q} M[perm i, perm j], M (genes, genes) */
 static void sum_both(double *out, const double *M, const cw_pert_data *d, const int32_t *perm, int threads)
 {
     (void)threads;
@@ -40,10 +44,10 @@ static void sum_both(double *out, const double *M, const cw_pert_data *d, const 
             double sum = 0.0;
             for (int32_t i = d->start[p]; i < d->start[p + 1]; i++) {
                 int32_t a = d->member[i];
-                const double *row = M ? M + (int64_t)(perm ? perm[a] : a) * d->genes : NULL;
+                const double *row = M + (int64_t)(perm ? perm[a] : a) * d->genes;
                 for (int32_t j = d->start[q]; j < d->start[q + 1]; j++) {
                     int32_t b = d->member[j];
-                    sum += row ? row[perm ? perm[b] : b] : a == b;
+                    sum += row[perm ? perm[b] : b];
                 }
             }
             out[p * d->perts + q] = sum;
@@ -60,32 +64,56 @@ static void sum_rows(double *out, const double *M, const cw_pert_data *d, const 
     }
 }
 
-static int level_new(cw_ctx *ctx, level *v, const cw_pert_data *d, const int32_t *perm, int directs)
+static int is_set(const cw_pert_data *d, int64_t p) { return d->start[p + 1] - d->start[p] > 1; }
+static double factor_of(const cw_pert_data *d, int64_t p, double c) { return is_set(d, p) ? c : 1.0; }
+static double size_of(const cw_pert_data *d, int64_t p) { return (double)(d->start[p + 1] - d->start[p]); }
+
+/* Genes of both p and q. */
+static double common_of(const cw_pert_data *d, int64_t p, int64_t q)
 {
-    int64_t P = d->perts, N = d->genes, K = directs ? d->directs : 0;
-    memset(v, 0, sizeof *v);
-    v->own = cw_alloc(ctx, P * P, sizeof(double));
-    if (d->kernel) v->kernel = cw_alloc(ctx, P * P, sizeof(double));
-    v->ff = cw_alloc(ctx, K * K * P * P, sizeof(double));
-    v->yf = cw_alloc(ctx, K * P * P, sizeof(double));
-    if (d->td) v->tf = cw_alloc(ctx, K * P * P, sizeof(double));
+    int common = 0;
+    for (int32_t i = d->start[p]; i < d->start[p + 1]; i++)
+        for (int32_t j = d->start[q]; j < d->start[q + 1]; j++) common += d->member[i] == d->member[j];
+    return common;
+}
+
+/* The level of sets of genes: sums over their genes. */
+static int level_sums(cw_ctx *ctx, level *v, const cw_pert_data *d, const int32_t *perm, int64_t K)
+{
+    int64_t P = d->perts, N = d->genes;
+    double *kernel = d->kernel ? cw_alloc(ctx, P * P, sizeof *kernel) : NULL;
+    double *ff = cw_alloc(ctx, K * K * P * P, sizeof *ff), *yf = cw_alloc(ctx, K * P * P, sizeof *yf);
+    double *tf = d->td ? cw_alloc(ctx, K * P * P, sizeof *tf) : NULL;
+    v->owned[0] = kernel, v->owned[1] = ff, v->owned[2] = yf, v->owned[3] = tf;
+    v->rows = P, v->kernel = kernel, v->ff = ff, v->yf = yf, v->tf = tf;
     if (ctx->status != CW_OK) return -1;
-    sum_both(v->own, NULL, d, NULL, ctx->threads);
-    if (d->kernel) sum_both(v->kernel, d->kernel, d, perm, ctx->threads);
+    for (int64_t p = 0; p < P; p++) v->at[p] = (int32_t)p;
+    if (kernel) sum_both(kernel, d->kernel, d, perm, ctx->threads);
     for (int64_t k = 0; k < K; k++) {
         for (int64_t l = 0; l < K; l++)
-            sum_both(v->ff + (k * K + l) * P * P, d->dd + (k * K + l) * N * N, d, perm, ctx->threads);
+            sum_both(ff + (k * K + l) * P * P, d->dd + (k * K + l) * N * N, d, perm, ctx->threads);
         for (int64_t q = 0; q < P; q++) {
-            sum_rows(v->yf + (k * P + q) * P, d->yd + k * N * P, d, perm, q, P);
-            if (d->td) sum_rows(v->tf + (k * P + q) * P, d->td + k * N * P, d, perm, q, P);
+            sum_rows(yf + (k * P + q) * P, d->yd + k * N * P, d, perm, q, P);
+            if (tf) sum_rows(tf + (k * P + q) * P, d->td + k * N * P, d, perm, q, P);
         }
     }
     return 0;
 }
 
-static int is_set(const cw_pert_data *d, int64_t p) { return d->start[p + 1] - d->start[p] > 1; }
-static double factor_of(const cw_pert_data *d, int64_t p, double c) { return is_set(d, p) ? c : 1.0; }
-static double size_of(const cw_pert_data *d, int64_t p) { return (double)(d->start[p + 1] - d->start[p]); }
+static int level_new(cw_ctx *ctx, level *v, const cw_pert_data *d, const int32_t *perm, int directs)
+{
+    int64_t sets = 0;
+    *v = (level){.at = cw_alloc(ctx, d->perts, sizeof(int32_t))};
+    if (!v->at) return -1;
+    for (int64_t p = 0; p < d->perts; p++) sets += is_set(d, p);
+    if (sets) return level_sums(ctx, v, d, perm, directs ? d->directs : 0);
+    for (int64_t p = 0; p < d->perts; p++) {
+        int32_t gene = d->member[d->start[p]];
+        v->at[p] = perm ? perm[gene] : gene;
+    }
+    v->rows = d->genes, v->kernel = d->kernel, v->ff = d->dd, v->yf = d->yd, v->tf = d->td;
+    return 0;
+}
 
 /* Prior covariance of perturbations p and q by one part, its weight 1. */
 static double part_of(const cw_pert_data *d, const level *v, int part, double c, int64_t p, int64_t q)
@@ -93,8 +121,8 @@ static double part_of(const cw_pert_data *d, const level *v, int part, double c,
     double cc = factor_of(d, p, c) * factor_of(d, q, c);
     switch (part) {
     case CW_PERT_MEAN: return cc * size_of(d, p) * size_of(d, q);
-    case CW_PERT_KERNEL: return v->kernel ? cc * v->kernel[p * d->perts + q] : 0.0;
-    case CW_PERT_OWN: return cc * v->own[p * d->perts + q];
+    case CW_PERT_KERNEL: return v->kernel ? cc * v->kernel[v->at[p] * v->rows + v->at[q]] : 0.0;
+    case CW_PERT_OWN: return cc * common_of(d, p, q);
     default: return p == q && is_set(d, p) ? 1.0 : 0.0;
     }
 }
@@ -103,10 +131,11 @@ static double part_of(const cw_pert_data *d, const level *v, int part, double c,
 static void prior_row(double *out, const cw_pert_data *d, const level *v, const cw_pert_fit *f, int64_t p,
                       const int32_t *q, int64_t n)
 {
-    const double *own = v->own + p * d->perts, *kernel = v->kernel ? v->kernel + p * d->perts : own;
-    double like = v->kernel ? f->theta[CW_PERT_KERNEL] : 0.0, mean = f->theta[CW_PERT_MEAN] * size_of(d, p);
+    const double *kernel = v->kernel ? v->kernel + v->at[p] * v->rows : NULL;
+    double mean = f->theta[CW_PERT_MEAN] * size_of(d, p);
     for (int64_t j = 0; j < n; j++) {
-        double sum = mean * size_of(d, q[j]) + like * kernel[q[j]] + f->theta[CW_PERT_OWN] * own[q[j]];
+        double like = kernel ? f->theta[CW_PERT_KERNEL] * kernel[v->at[q[j]]] : 0.0;
+        double sum = mean * size_of(d, q[j]) + like + f->theta[CW_PERT_OWN] * common_of(d, p, q[j]);
         out[j] = factor_of(d, p, f->c) * factor_of(d, q[j], f->c) * sum;
         if (p == q[j] && is_set(d, p)) out[j] += f->theta[CW_PERT_PAIR];
     }
@@ -133,27 +162,27 @@ static void small_solve(double *alpha, const double *A, const double *b, int64_t
     cw_dense_solve(alpha, L, k);
 }
 
-/* out (n): (row_p - mean of rows) . (column_p - mean of columns) w_p, from the products M (perts, perts) of rows and
+/* out (n): (row_p - mean of rows) . (column_p - mean of columns) w_p, from the products M (wide, wide) of rows and
  * columns. */
-static void centred(double *out, const double *M, int64_t P, const int32_t *train, const double *w, int64_t n)
+static void centred(double *out, const double *M, int64_t wide, const int32_t *train, const double *w, int64_t n)
 {
     double all = 0.0;
     for (int64_t a = 0; a < n; a++) out[a] = 0.0;
     for (int64_t a = 0; a < n; a++) {
-        const double *row = M + (int64_t)train[a] * P;
+        const double *row = M + (int64_t)train[a] * wide;
         double sum = 0.0;
         for (int64_t b = 0; b < n; b++) sum += row[train[b]], out[b] += row[train[b]];
         out[a] += sum, all += sum;
     }
     for (int64_t a = 0; a < n; a++)
-        out[a] = w[a] * (all / (double)(n * n) - out[a] / (double)n + M[(int64_t)train[a] * P + train[a]]);
+        out[a] = w[a] * (all / (double)(n * n) - out[a] / (double)n + M[(int64_t)train[a] * wide + train[a]]);
 }
 
 /* The products of a fit's own perturbations, their own readings filled: yy (n, n); yf (directs, n, n), as the level's;
- * fill: what stands in for the own reading of each of `member`. all (n): 0, 1, .. */
+ * fill: what stands in for the own reading of each of `member`. all (n): 0, 1, ..; at (n): rows of the level. */
 typedef struct filled {
     double *yy, *yf, *fill;
-    int32_t *all;
+    int32_t *all, *at;
 } filled;
 
 /* fill (members): mean of the gene over the perturbations of train that aren't of it, 0 where there are none or it is no
@@ -199,7 +228,7 @@ static void fill_products(filled *w, const cw_pert_data *d, const level *v, cons
     double *f = room, *cross = room + 2 * N;
     fill_means(w->fill, room, room + N, d, train, n);
     for (int64_t b = 0; b < n; b++) {
-        w->all[b] = (int32_t)b;
+        w->all[b] = (int32_t)b, w->at[b] = v->at[train[b]];
         fill_row(cross + b * n, NULL, d, w->fill, train, n, d->own_y + train[b] * N);
     }
     memset(f, 0, (size_t)N * sizeof *f);
@@ -214,7 +243,7 @@ static void fill_products(filled *w, const cw_pert_data *d, const level *v, cons
         for (int64_t b = 0; b < n; b++) {
             sum_rows(f, d->own_d + k * N * N, d, perm, train[b], N);
             double *to = w->yf + (k * n + b) * n;
-            for (int64_t a = 0; a < n; a++) to[a] = v->yf[(k * P + train[b]) * P + train[a]];
+            for (int64_t a = 0; a < n; a++) to[a] = v->yf[(k * v->rows + w->at[b]) * P + train[a]];
             fill_row(to, to, d, w->fill, train, n, f);
         }
 }
@@ -223,7 +252,7 @@ static void fill_products(filled *w, const cw_pert_data *d, const level *v, cons
 static void direct_coefficients(double *alpha, const cw_pert_data *d, const level *v, const filled *own,
                                 const int32_t *train, int64_t n, double *room)
 {
-    int64_t K = d->directs, P = d->perts;
+    int64_t K = d->directs, R = v->rows;
     double *w = room, *b = w + n, *A = b + K * n, mean = 0.0;
     double At[CW_PERT_DIRECTS * CW_PERT_DIRECTS] = {0}, bt[CW_PERT_DIRECTS] = {0};
     double sum[CW_PERT_DIRECTS] = {0}, square[CW_PERT_DIRECTS] = {0};
@@ -232,7 +261,7 @@ static void direct_coefficients(double *alpha, const cw_pert_data *d, const leve
     for (int64_t k = 0; k < K; k++) {
         centred(b + k * n, own->yf + k * n * n, n, own->all, w, n);
         for (int64_t l = 0; l <= k; l++) { /* the sums are the same either way round */
-            centred(A + (k * K + l) * n, v->ff + (k * K + l) * P * P, P, train, w, n);
+            centred(A + (k * K + l) * n, v->ff + (k * K + l) * R * R, R, own->at, w, n);
             memcpy(A + (l * K + k) * n, A + (k * K + l) * n, (size_t)n * sizeof *A);
         }
     }
@@ -258,22 +287,24 @@ static void direct_coefficients(double *alpha, const cw_pert_data *d, const leve
 }
 
 /* own->yy := (Y_p - direct_p) . (Y_q - direct_q), the direct part without c as it is fitted; own->yf is lost */
-static void residual_products(filled *own, const cw_pert_data *d, const level *v, const double *alpha,
-                              const int32_t *train, int64_t n)
+static void residual_products(filled *own, const cw_pert_data *d, const level *v, const double *alpha, int64_t n)
 {
-    int64_t K = d->directs, P = d->perts;
+    int64_t K = d->directs, R = v->rows;
     double *S = own->yy, *along = own->yf;
+    int any = 0;
+    for (int64_t k = 0; k < K; k++) any |= alpha[k] != 0.0;
+    if (!any) return;
     for (int64_t k = 0; k < K; k++)
         for (int64_t i = 0; i < n * n; i++) along[i] = (k ? along[i] : 0.0) + alpha[k] * own->yf[k * n * n + i];
     for (int64_t k = 0; k < K; k++)
         for (int64_t l = 0; l < K; l++) {
             if (alpha[k] == 0.0 || alpha[l] == 0.0) continue;
             for (int64_t a = 0; a < n; a++) {
-                const double *row = v->ff + ((k * K + l) * P + train[a]) * P;
-                for (int64_t b = 0; b < n; b++) S[a * n + b] += alpha[k] * alpha[l] * row[train[b]];
+                const double *row = v->ff + ((k * K + l) * R + own->at[a]) * R;
+                for (int64_t b = 0; b < n; b++) S[a * n + b] += alpha[k] * alpha[l] * row[own->at[b]];
             }
         }
-    for (int64_t a = 0; K > 0 && a < n; a++)
+    for (int64_t a = 0; a < n; a++)
         for (int64_t b = 0; b < n; b++) S[a * n + b] -= along[a * n + b] + along[b * n + a];
 }
 
@@ -359,13 +390,14 @@ static int filled_new(cw_ctx *ctx, filled *w, const cw_pert_data *d, int64_t n)
     *w = (filled){.yy = cw_alloc(ctx, n * n, sizeof(double)),
                   .yf = cw_alloc(ctx, d->directs * n * n, sizeof(double)),
                   .fill = cw_alloc(ctx, d->start[d->perts], sizeof(double)),
-                  .all = cw_alloc(ctx, n, sizeof(int32_t))};
+                  .all = cw_alloc(ctx, n, sizeof(int32_t)),
+                  .at = cw_alloc(ctx, n, sizeof(int32_t))};
     return ctx->status == CW_OK ? 0 : -1;
 }
 
 static void filled_free(cw_ctx *ctx, filled *w)
 {
-    cw_free(ctx, w->yy), cw_free(ctx, w->yf), cw_free(ctx, w->fill), cw_free(ctx, w->all);
+    cw_free(ctx, w->yy), cw_free(ctx, w->yf), cw_free(ctx, w->fill), cw_free(ctx, w->all), cw_free(ctx, w->at);
 }
 
 /* Afterwards own->yy are products of what the direct part leaves. room: fit_room(n) doubles. -1: broke down. */
@@ -378,7 +410,7 @@ static int fit_level(cw_pert_fit *f, filled *own, const cw_pert_data *d, const l
     memset(f, 0, sizeof *f);
     fill_products(own, d, v, perm, train, n, room);
     if (d->directs > 0) direct_coefficients(f->alpha, d, v, own, train, n, room);
-    residual_products(own, d, v, f->alpha, train, n);
+    residual_products(own, d, v, f->alpha, n);
     for (int64_t i = 0; i < m; i++) row[i] = train[i * n / m], any |= is_set(d, row[i]);
     cw_pert_fit best = {.loglik = -INFINITY};
     for (int t = any ? 0 : 3; t < 4; t++) {
@@ -497,7 +529,7 @@ static double squared_error(const cw_pert_data *d, const level *v, const cw_pert
                             const double *weight, double quadratic, const int32_t *train, int64_t n, int64_t p,
                             const int32_t *perm, double *profile)
 {
-    int64_t K = d->directs, P = d->perts, N = d->genes;
+    int64_t K = d->directs, P = d->perts, N = d->genes, R = v->rows, row = v->at[p];
     double c = factor_of(d, p, f->c), cross = 0.0, direct = 0.0, both = 0.0, length = 0.0;
     for (int64_t a = 0; a < n; a++)
         cross += weight[a] * (d->ty[p * P + train[a]] + fill_along(d, fill, train[a], d->own_t + p * N));
@@ -506,14 +538,14 @@ static double squared_error(const cw_pert_data *d, const level *v, const cw_pert
         sum_rows(profile, d->own_d + k * N * N, d, perm, p, N);
         for (int64_t a = 0; a < n; a++) {
             int64_t q = train[a];
-            double h = v->yf[(k * P + p) * P + q] + fill_along(d, fill, q, profile);
-            for (int64_t l = 0; l < K; l++) h -= f->alpha[l] * v->ff[((k * K + l) * P + p) * P + q];
-            cross -= weight[a] * f->alpha[k] * v->tf[(k * P + q) * P + p];
+            double h = v->yf[(k * R + row) * P + q] + fill_along(d, fill, q, profile);
+            for (int64_t l = 0; l < K; l++) h -= f->alpha[l] * v->ff[((k * K + l) * R + row) * R + v->at[q]];
+            cross -= weight[a] * f->alpha[k] * v->tf[(k * R + v->at[q]) * P + p];
             both += weight[a] * c * f->alpha[k] * h;
         }
-        direct += c * f->alpha[k] * v->tf[(k * P + p) * P + p];
+        direct += c * f->alpha[k] * v->tf[(k * R + row) * P + p];
         for (int64_t l = 0; l < K; l++)
-            length += c * c * f->alpha[k] * f->alpha[l] * v->ff[((k * K + l) * P + p) * P + p];
+            length += c * c * f->alpha[k] * f->alpha[l] * v->ff[((k * K + l) * R + row) * R + row];
     }
     return d->tt[p] - 2.0 * (cross + direct) + quadratic + 2.0 * both + length;
 }
