@@ -171,7 +171,8 @@ if ("null" %in% parts) {
             d <- inside(".modelData")(e, known, s$perts, s$genes, 2L)
             one <- inside(".judgeSingles")(e, known, d, s$perts, s$genes,
                 list(folds = 10, nPerm = 19L, nBoot = 200L,
-                    key = c(seed, draw), threads = 2L, verbose = FALSE))
+                    key = as.numeric(c(seed, draw)), threads = 2L,
+                    verbose = FALSE))
             no <- c(no, !(one$facts$p <= 0.05 && one$facts$gainLow > 0))
         }
         cat("no skill:", sum(no), "of", length(no), "\n")
