@@ -260,16 +260,16 @@ setClass("GeneFunctionModel", contains = "FoundationModel")
         beta2 = 0.999, weightDecay = 1e-5, clip = 0, schedule = "constant"),
         key = s$key
     )
-    at <- which(seen)
-    for (epoch in seq_len(s$epochs)) {
-        order <- at[.shuffled(length(at), s$key, 100L + epoch)]
-        for (part in split(order, (seq_along(order) - 1L) %/% s$batchSize)) {
-            .engineMicro(model, c(list(x = x[, part, drop = FALSE]),
+    batches <- .shuffledBatches(which(seen), s$batchSize, s$key, 100L)
+    .rounds(model, rep(batches$n, s$epochs), function(epoch) {
+        parts <- batches$of(epoch)
+        function(i) {
+            part <- parts[[i]]
+            c(list(x = x[, part, drop = FALSE]),
                 if (two) list(class = label[1L, part]) else
-                    list(label = label[, part, drop = FALSE] + 0)))
-            .engineApply(model)
+                    list(label = label[, part, drop = FALSE] + 0))
         }
-    }
+    }, row = function(...) NULL)
     y <- .engineRun(model, "predict", list(x = x[, !seen, drop = FALSE]))$logits
     stats::plogis(if (two) y[2L, ] - y[1L, ] else y)
 }

@@ -127,21 +127,21 @@ setMethod("trainingHistory", "BertModel", function(model, ...) {
             totalSteps = s$epochs * length(parts)
         ), groups = .tripletGroups(model, s$frozen), key = key
     )
-    bar <- .progressStart("Training ", s$epochs * length(parts), verbose)
-    on.exit(.progressDone(bar))
-    log <- list()
-    for (epoch in seq_len(s$epochs)) {
-        row <- tryCatch(.tripletEpoch(model, data, parts, epoch, key, bar),
-            interrupt = function(e) NULL
-        )
-        if (is.null(row)) {
-            break
-        }
-        log[[epoch]] <- row
-    }
-    model@state$history <- do.call(rbind, log)
+    run <- .rounds(model, rep(length(parts), s$epochs),
+        function(epoch) {
+            order <- .shuffled(n, key, epoch)
+            function(i) .tripletBatch(data, order[parts[[i]]])
+        },
+        function(epoch, told, at) {
+            total <- vapply(told, `[[`, 0, "total")
+            data.frame(epoch = epoch,
+                triplet = Reduce(`+`, total * lengths(parts) / n), at)
+        },
+        verbose = verbose, stopped = function() NULL
+    )
+    model@state$history <- do.call(rbind, run$log)
     model@state$status <- paste("taught", .count(n, "triple"), "in",
-        length(log), "of", s$epochs, "epochs"
+        length(run$log), "of", s$epochs, "epochs"
     )
     model
 }
@@ -155,27 +155,11 @@ setMethod("trainingHistory", "BertModel", function(model, ...) {
     unname(split(seq_len(n), at))
 }
 
-.tripletEpoch <- function(model, data, parts, epoch, key, bar) {
-    started <- proc.time()[["elapsed"]]
-    n <- length(data$relation)
-    order <- .shuffled(n, key, epoch)
-    loss <- 0
-    for (i in seq_along(parts)) {
-        at <- order[parts[[i]]]
-        relation <- data$relation[at]
-        step <- .engineMicro(model, list(headId = unlist(data$head[at]),
-            headLength = lengths(data$head[at]), tailId =
-                unlist(data$tail[at]), tailLength = lengths(data$tail[at]),
-            relationId = relation, apart = as.numeric(relation == 1L)
-        ))
-        update <- .engineApply(model)
-        loss <- loss + step$total * length(at) / n
-        .progressTick(bar, (epoch - 1) * length(parts) + i,
-            .lossText(c(step$value, total = step$total))
-        )
-    }
-    data.frame(epoch = epoch, triplet = loss, lr = update[["lr"]],
-        seconds = proc.time()[["elapsed"]] - started
+.tripletBatch <- function(data, at) {
+    relation <- data$relation[at]
+    list(headId = unlist(data$head[at]), headLength = lengths(data$head[at]),
+        tailId = unlist(data$tail[at]), tailLength = lengths(data$tail[at]),
+        relationId = relation, apart = as.numeric(relation == 1L)
     )
 }
 

@@ -20,7 +20,6 @@
     }
     held <- .tuningHeld(data, s$valid, key)
     seen <- setdiff(seq_along(data$cells), held)
-    steps <- ceiling(length(seen) / (s$batchSize * .processes(s)))
     .checkMemory(model, min(s$batchSize, length(seen)),
         min(nrow(data$values), how$reading$maxLength), 0, TRUE, "batchSize"
     )
@@ -28,6 +27,8 @@
     if (!is.null(last)) {
         key <- last$key
     }
+    batches <- .shuffledBatches(seen, s$batchSize * .processes(s), key)
+    steps <- batches$n
     .engineBegin(model, how$task,
         optimizer = c(list(optimizer = "adam", lr = s$lr,
             weightDecay = s$weightDecay, totalSteps = s$epochs * steps
@@ -44,43 +45,43 @@
         )
     }
     best <- if (.isFirst()) .bestFile(how, saving)
-    if (.world()$size > 1L) {
+    if (is.null(saving)) {
+        on.exit(.removeFile(best))
+    }
+    world <- .world()
+    if (world$size > 1L) {
         .engineShare(model)
     }
-    bar <- .progressStart("Training ", s$epochs * steps, verbose,
-        length(log) * steps
-    )
-    on.exit({
-        .progressDone(bar)
-        if (is.null(saving)) .removeFile(best)
-    })
-    status <- "finished"
-    for (epoch in seq(length(log) + 1, length.out = s$epochs - length(log))) {
-        row <- tryCatch(.tuneEpoch(model, data, s, seen, epoch, key, bar, how),
-            interrupt = function(e) {
-                if (.world()$size > 1L) .worldFails("it was stopped", TRUE)
+    run <- .rounds(model, rep(steps, s$epochs),
+        function(epoch) {
+            parts <- batches$of(epoch)
+            function(i) {
+                own <- .ownCells(parts[[i]], world)
+                if (length(own)) .tuningBatch(model, data, own)
             }
-        )
-        if (is.null(row)) {
-            status <- "stopped"
-            break
+        },
+        function(epoch, told, at) {
+            losses <- Reduce(`+`, told) / length(told)
+            losses[names(losses) %in% how$off] <- NA
+            cbind(data.frame(epoch = epoch, as.list(losses), at),
+                .tuningScore(model, data, held, seen, how$reading))
+        },
+        verbose = verbose, log = log, world = world,
+        score = if (!is.null(best)) function(row) row$accuracy, file = best,
+        keep = function(log) .saveTuning(model, data, s, key, log, saving),
+        stopped = function() {
+            if (world$size > 1L) .worldFails("it was stopped", TRUE)
         }
-        log[[epoch]] <- cbind(row,
-            .tuningScore(model, data, held, seen, how$reading)
-        )
-        if (!is.null(best) && .bestEpoch(log) == epoch) {
-            .engineSave(model, best)
-        }
-        .saveTuning(model, data, s, key, log, saving)
-    }
-    model@state$status <- paste0(status, " after ", length(log), " of ",
-        s$epochs, " epochs of ", how$what, " (", s$train, ")",
-        .takeBest(model, best, log)
     )
-    if (.world()$size > 1L && isTRUE(how$keepBest)) {
+    n <- length(run$log)
+    model@state$status <- paste0(if (run$stopped) "stopped" else "finished",
+        " after ", n, " of ", s$epochs, " epochs of ", how$what, " (", s$train,
+        ")", if (run$best < n) paste(", weights of epoch", run$best)
+    )
+    if (world$size > 1L && isTRUE(how$keepBest)) {
         .engineShare(model)
     }
-    history <- do.call(rbind, log)
+    history <- do.call(rbind, run$log)
     rownames(history) <- NULL
     model@state$history <- history
     .tellTuning(model, verbose)
@@ -93,21 +94,6 @@
         if (is.null(saving)) tempfile("causeway-best-", fileext =
             ".safetensors") else file.path(saving$dir, "best.safetensors")
     }
-}
-
-## The first epoch of the best accuracy; 0 where none was measured.
-.bestEpoch <- function(log) {
-    accuracy <- vapply(log, function(row) row$accuracy, 0)
-    max(0L, which.max(accuracy))
-}
-
-.takeBest <- function(model, best, log) {
-    at <- .bestEpoch(log)
-    if (is.null(best) || at %in% c(0L, length(log)) || !file.exists(best)) {
-        return("")
-    }
-    .engineLoad(model, best)
-    paste(", weights of epoch", at)
 }
 
 .scgptRun <- function(model, data, s) {
@@ -177,32 +163,6 @@
         setNames(as.character(.jsonText(state, FALSE)), .tuningPair)
     ))
     invisible()
-}
-
-## ---- an epoch --------------------------------------------------------------
-
-.tuneEpoch <- function(model, data, s, seen, epoch, key, bar, how) {
-    started <- proc.time()[["elapsed"]]
-    order <- seen[.shuffled(length(seen), key, epoch)]
-    parts <- split(order, (seq_along(order) - 1L) %/%
-        (s$batchSize * .processes(s)))
-    losses <- vector("list", length(parts))
-    world <- .world()
-    for (i in seq_along(parts)) {
-        own <- .ownCells(parts[[i]], world)
-        step <- .engineMicro(model, if (length(own)) .tuningBatch(model, data,
-            own), world$rank, last = TRUE)
-        update <- .engineApply(model)
-        losses[[i]] <- c(step$value, total = step$total)
-        .progressTick(bar, (epoch - 1) * length(parts) + i,
-            .lossText(losses[[i]])
-        )
-    }
-    losses <- Reduce(`+`, losses) / length(losses)
-    losses[names(losses) %in% how$off] <- NA
-    data.frame(epoch = epoch, as.list(losses),
-        lr = update[["lr"]], seconds = proc.time()[["elapsed"]] - started
-    )
 }
 
 .tuningBatch <- function(model, data, at) {

@@ -223,41 +223,31 @@ setMethod("trainModel", c("ANY", "GEARSParam"), function(x, model,
 .gearsRun <- function(model, job, s, key, verbose) {
     n <- length(job$cells)
     batch <- min(s$batchSize, n)
-    steps <- max(n %/% batch, 1L)
+    ## the last, short batch is dropped
+    batches <- .shuffledBatches(seq_len(n), batch, key, 200L, last = FALSE)
     .checkMemory(model, batch, length(job$d$readouts), 0, TRUE, "batchSize")
     .engineBegin(model, "train", list(optimizer = "adam", lr = s$lr,
         beta2 = 0.999, weightDecay = s$weightDecay, clip = 0,
-        clipValue = s$clipValue, schedule = "step", every = steps,
+        clipValue = s$clipValue, schedule = "step", every = batches$n,
         gamma = s$decay,
-        totalSteps = s$epochs * steps
+        totalSteps = s$epochs * batches$n
     ), s[c("uncertaintyReg", "directionWeight")], key = key)
-    best <- list(error = Inf, file = tempfile("gears-", fileext =
-        ".safetensors"))
-    on.exit(.removeFile(best$file))
-    bar <- .progressStart("Training GEARS ", s$epochs * steps, verbose)
-    on.exit(.progressDone(bar), add = TRUE)
-    log <- lapply(seq_len(s$epochs), function(epoch) {
-        started <- proc.time()[["elapsed"]]
-        order <- .shuffled(n, key, 200L + epoch)
-        loss <- 0
-        for (i in seq_len(steps)) { # the last, short one is dropped
-            at <- order[(i - 1L) * batch + seq_len(batch)]
-            loss <- loss + .engineMicro(model, .gearsBatch(job, at))$value
-            update <- .engineApply(model)
-            .progressTick(bar, (epoch - 1L) * steps + i)
-        }
-        error <- .gearsError(model, job$valid)
-        if (!is.na(error) && error < best$error) {
-            best$error <<- error
-            .engineSave(model, best$file)
-        }
-        data.frame(epoch = epoch, as.list(loss / steps), valid = error,
-            lr = update$lr, seconds = proc.time()[["elapsed"]] - started)
-    })
-    if (file.exists(best$file)) {
-        .engineLoad(model, best$file)
-    }
-    model@state$history <- do.call(rbind, log)
+    file <- tempfile("gears-", fileext = ".safetensors")
+    on.exit(.removeFile(file))
+    run <- .rounds(model, rep(batches$n, s$epochs),
+        function(epoch) {
+            parts <- batches$of(epoch)
+            function(i) .gearsBatch(job, parts[[i]])
+        },
+        function(epoch, told, at) {
+            loss <- Reduce(`+`, told) / length(told)
+            data.frame(epoch = epoch, as.list(loss[names(loss) != "total"]),
+                valid = .gearsError(model, job$valid), at)
+        },
+        "Training GEARS ", verbose, score = function(row) -row$valid,
+        file = file
+    )
+    model@state$history <- do.call(rbind, run$log)
     model@state$status <- paste0("trained for ", s$epochs, " epochs on ",
         .count(n, "cell"), " of ", .count(length(model@state$screen$perts),
             "perturbation"))

@@ -188,32 +188,21 @@ setMethod("show", "ScGenParam", function(object) {
     .engineBegin(net, "train", optimizer, settings, key = job$key)
     file <- tempfile("net-", fileext = ".safetensors")
     on.exit(.removeFile(file))
-    bar <- .progressStart(paste0("Training ", net@state$layout, " "), steps,
-        isTRUE(job$verbose))
-    on.exit(.progressDone(bar), add = TRUE)
     every <- round * max(1, steps %/% round %/% 20)
-    best <- Inf
-    since <- list()
-    log <- list()
-    for (i in seq_len(steps)) {
-        since[[length(since) + 1L]] <- .engineMicro(net, batch(i - 1))$value
-        .engineApply(net)
-        .progressTick(bar, i)
-        if (i %% every == 0 || i == steps) {
-            now <- if (is.null(look)) NA_real_ else look()
-            log[[length(log) + 1L]] <- data.frame(step = i,
-                as.list(colMeans(do.call(rbind, since)) / share), mmd = now)
-            since <- list()
-            if (is.finite(now) && now < best) {
-                best <- now
-                .engineSave(net, file)
-            }
-        }
-    }
-    if (is.finite(best)) {
-        .engineLoad(net, file)
-    }
-    net@state$history <- do.call(rbind, log)
+    ends <- unique(c(seq(0, steps, every), steps))
+    run <- .rounds(net, diff(ends),
+        function(moment) function(i) batch(ends[[moment]] + i - 1),
+        function(moment, told, at) {
+            losses <- do.call(rbind, told)
+            losses <- losses[, colnames(losses) != "total", drop = FALSE]
+            data.frame(step = ends[[moment + 1L]],
+                as.list(colMeans(losses) / share),
+                mmd = if (is.null(look)) NA_real_ else look())
+        },
+        paste0("Training ", net@state$layout, " "), isTRUE(job$verbose),
+        score = if (!is.null(look)) function(row) -row$mmd, file = file
+    )
+    net@state$history <- do.call(rbind, run$log)
     net@state$status <- paste0("trained for ", steps, " steps")
     invisible(net)
 }
