@@ -8,6 +8,7 @@
 #include "io/unicode.h"
 #include "io/wordpiece.h"
 #include "kernels/kernels.h"
+#include "kill_case.h"
 #include "models/bert/bert.h"
 #include "test.h"
 #include "train/trainer.h"
@@ -280,6 +281,7 @@ static void test_triples(cw_ctx *ctx)
     cw_array item[] = {ints("headId", head, 3 * N), ints("headLength", length, N), ints("tailId", tail, 3 * N),
                        ints("tailLength", length, N), ints("relationId", relation, N),
                        {.name = "apart", .type = CW_ARRAY_F32, .ndim = 1, .dim = {N}, .data = apart}};
+    if (m) kill_batches(m, "triplet", NULL, item, 6);
     const cw_optimizer adam = {.kind = CW_ADAMW, .lr = 0.005f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f,
                                .total_steps = 80};
     cw_trainer *tr = m ? cw_trainer_new(m, tape, cw_model_task(&cw_bert_class, "triplet"), &adam, NULL, NULL, 0, NULL, 9)

@@ -2,6 +2,7 @@
  * nothing is left when memory fails. */
 #include "models/cellfm/cellfm.h"
 #include "count_cells.h"
+#include "kill_case.h"
 #include "model_rig.h"
 
 enum { WIDTH = 16 };
@@ -128,6 +129,7 @@ static void training(void)
     fill_counted(&c, 1);
     rig r = open_with(VARIANT, 0, "annotation");
     double loss = learn(&r, "annotate", NULL, 0, NULL, c.item, 3, 60, NULL);
+    kill_batches(r.m, "annotate", NULL, c.item, 3);
     CHECK(loss < 0.2, "classes that ask learn six cells to %g", loss);
     shelf s;
     const cw_option class = {"class", NULL, 1};

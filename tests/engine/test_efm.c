@@ -2,6 +2,7 @@
  * when memory fails. */
 #include "models/efm/efm.h"
 #include "models/sccafm/gene_order.h"
+#include "kill_case.h"
 #include "model_rig.h"
 
 enum { CELLS = 4, GENES = 9, WIDTH = 16, WORDS = 12, FACTORS = 3 };
@@ -174,6 +175,7 @@ static void learning(void)
     static cells c;
     fill(&c);
     double first = 0, last = learn(&r, "pretrain", NULL, 0, (float[]){1, 0.5f}, c.item, 5, 80, &first);
+    kill_batches(r.m, "pretrain", NULL, c.item, 5);
     CHECK(r.ctx->status == CW_OK && first > 2 && last < 0.5 * first, "from %g to %g", first, last);
     close_rig(&r);
 }

@@ -4,6 +4,7 @@
 #include "models/hyena/hyena.h"
 #include "models/scgpt/scgpt.h"
 #include "count_cells.h"
+#include "kill_case.h"
 #include "model_rig.h"
 
 #include <unistd.h>
@@ -164,6 +165,7 @@ static void training(void)
     const float values[] = {1, 0, 1, 0, 0, 0.1f};
     double before = learn(&r, "train", NULL, 0, values, c.item, 2, 1, NULL);
     double after = learn(&r, "train", NULL, 0, values, c.item, 2, 150, NULL);
+    kill_batches(r.m, "train", values, c.item, 2);
     CHECK(after < 0.7 * before, "masked values: from %g to %g", before, after);
     close_rig(&r);
 }
@@ -241,6 +243,7 @@ static void next_base(void)
                              {"length", CW_ARRAY_I32, 1, {2}, length, NULL, NULL},
                              {"target", CW_ARRAY_I32, 1, {80}, target, NULL, NULL}};
     double loss = learn(&r, "next", NULL, 0, NULL, item, 3, 150, NULL);
+    kill_batches(r.m, "next", NULL, item, 3);
     CHECK(loss < 0.2, "a sequence that repeats is learnt to %g", loss);
     close_rig(&r);
 }

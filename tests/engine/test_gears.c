@@ -1,6 +1,7 @@
 /* test_gears.c: what GEARS's class learns and refuses, and that a cell's place in a batch doesn't matter unless asked for.
  * (What it computes: golden cases, see parity_gears.h.) */
 #include "models/gears/gears.h"
+#include "kill_case.h"
 #include "model_rig.h"
 
 enum { CELLS = 6, GENES = 7, PERTS = 4 };
@@ -75,6 +76,7 @@ static void test_learning(void)
     rig r = open_rig(&cw_gears_class, option, 4);
     cw_array item[8];
     double first = 0, last = learn(&r, "train", NULL, 0, NULL, item, batch(item, 0, CELLS, 1), 150, &first);
+    kill_batches(r.m, "train", NULL, item, batch(item, 0, CELLS, 1));
     CHECK(last < 0.2 * first, "%g -> %g", first, last);
     const cw_param *unused = cw_params_find(&r.m->params, "pert_w.weight");
     CHECK(unused && unused->role == CW_BUFFER, "what is never used isn't trained");

@@ -1,6 +1,7 @@
 /* test_genefn.c: what heads of gene function learn and refuse, scores by hand. (What they compute: golden cases.) */
 #include "models/genefn/genefn.h"
 #include "stats/classify.h"
+#include "kill_case.h"
 #include "model_rig.h"
 
 enum { GENES = 12, WIDTH = 8 };
@@ -26,6 +27,7 @@ static void test_head(int binary)
     rig r = open_rig(&cw_genefn_class, option, 6);
     cw_array item[2];
     double first = 0, last = learn(&r, "train", NULL, 0, NULL, item, batch(item, binary), 400, &first);
+    kill_batches(r.m, "train", NULL, item, batch(item, binary));
     CHECK(last < 0.2 * first, "%g -> %g", first, last);
     shelf s;
     CHECK(ask(&r, "predict", NULL, 0, item, 1, &s) == CW_OK && strcmp(s.name[0], "logits") == 0, "%s", r.ctx->text);

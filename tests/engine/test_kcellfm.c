@@ -2,6 +2,7 @@
  * three vectors, how the ranking loss draws, what is refused, that it learns, that nothing is left when memory fails. */
 #include "models/kcellfm/kcellfm.h"
 #include "count_cells.h"
+#include "kill_case.h"
 #include "model_rig.h"
 
 enum { WIDTH = 16, TYPES = 4 };
@@ -248,6 +249,7 @@ static void training(void)
     empty(&s), close_rig(&r);
     r = open_with(TIED, 0, NULL);
     last = learn(&r, "train", NULL, 0, values, c.item, 2, 40, &first);
+    kill_batches(r.m, "train", values, c.item, 2);
     CHECK(last < 0.8 * first, "hidden values: from %g to %g", first, last);
     close_rig(&r);
     r = open_with(STRATEGY, 0, "ew_multiply");

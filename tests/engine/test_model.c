@@ -1,14 +1,10 @@
 /* test_model.c: the model interface, parameters, the trainer and checkpoints, on a toy class, the SFM, Effendi and CellOT. */
 #include "test.h"
 
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "core/threads.h"
 #include "effendi_run.h"
+#include "kill_case.h"
 #include "models/cellot/cellot.h"
 #include "sfm_run.h"
 #include "toy.h"
@@ -356,38 +352,6 @@ static void policies(void)
 
 /* ---- checkpoints: killed at random moments, resumed to the same bits ---- */
 
-/* A run of one class: makes model, tape and trainer (the trainer of a checkpoint where `path` isn't NULL); steps. */
-typedef struct {
-    cw_ctx *ctx;
-    cw_tape *tape;
-    cw_model *model;
-    cw_trainer *trainer;
-    void *data;
-} run;
-
-typedef struct {
-    const char *name;
-    void (*open)(run *r, const char *path);
-    cw_status (*step)(run *r);
-} kind;
-
-static run new_run(void)
-{
-    run r = {.ctx = cw_ctx_new(NULL)};
-    r.ctx->kernels = cw_kernels_select(NULL);
-    r.tape = cw_tape_new(r.ctx);
-    return r;
-}
-
-static void close_run(run *r)
-{
-    cw_trainer_free(r->trainer);
-    cw_model_free(r->model);
-    cw_tape_free(r->tape);
-    cw_ctx_free(r->ctx);
-    free(r->data);
-}
-
 static void open_toy(run *r, const char *path)
 {
     const toy_config c = {IN, HIDDEN, OUT, 0.3f, 0};
@@ -502,21 +466,6 @@ static const kind kinds[] = {{"cellot", open_cellot, step_cellot},
                              {"toy", open_toy, step_toy}, {"sfm", open_sfm, step_sfm},
                              {"effendi", open_effendi, step_effendi}};
 
-/* All weights and moments as one file's bytes would hold them; new memory, *n numbers. */
-static float *all_numbers(const run *r, int64_t *n)
-{
-    const cw_params *p = &r->model->params;
-    float *all = malloc((size_t)(3 * cw_params_values(p) + 1) * sizeof *all);
-    *n = 0;
-    for (int64_t i = 0; i < p->count; i++) {
-        const cw_param *q = p->item[i];
-        const float *part[] = {cw_f32(&q->tensor), q->m, q->v};
-        for (int j = 0; j < 3; j++)
-            for (int64_t k = 0; part[j] && k < cw_count(&q->tensor); k++) all[(*n)++] = part[j][k];
-    }
-    return all;
-}
-
 /* Checkpoints whose header isn't what was written; a crash, a leak or a trap ends the program. */
 static void mutated(const char *path)
 {
@@ -541,77 +490,6 @@ static void mutated(const char *path)
         fuzz_checkpoint(copy, i % 7 ? n : n - state % 40);
     }
     free(good), free(copy);
-}
-
-/* Goes on from what `dir` has, a checkpoint a step, until `steps`. */
-static int work(const kind *k, const char *dir, int64_t steps)
-{
-    char path[128];
-    run r = new_run();
-    k->open(&r, cw_checkpoint_latest(dir, path, sizeof path) ? path : NULL);
-    while (r.ctx->status == CW_OK && r.trainer && r.trainer->step < steps) {
-        const cw_safetensors_pair where = {"position", "here"};
-        if (k->step(&r) == CW_OK) cw_checkpoint_save(r.trainer, dir, 2, &where, 1);
-    }
-    int good = r.ctx->status == CW_OK && r.trainer;
-    close_run(&r);
-    return good;
-}
-
-static void empty(const char *dir)
-{
-    char command[160];
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    if (system(command) != 0) CHECK(0, "rm");
-}
-
-static void kills(const kind *k, int times)
-{
-    char dir[96], path[128];
-    snprintf(dir, sizeof dir, "%s/%s", folder, k->name);
-    mkdir(dir, 0700);
-    int killed = 0;
-    for (int i = 0; i < times; i++) {
-        fflush(stdout);
-        pid_t child = fork();
-        if (child == 0) _exit(!work(k, dir, INT64_MAX)); /* until it is killed */
-        nanosleep(&(struct timespec){0, 500000L + (i * 7919L) % 9000 * 1000}, NULL);
-        kill(child, SIGKILL);
-        int status;
-        waitpid(child, &status, 0);
-        killed += WIFSIGNALED(status);
-    }
-    CHECK(killed == times, "%s: only %d of %d were killed at work", k->name, killed, times);
-    run reached = new_run();
-    k->open(&reached, cw_checkpoint_latest(dir, path, sizeof path) ? path : NULL);
-    const int64_t steps = reached.trainer ? reached.trainer->step + 5 : 0;
-    close_run(&reached);
-    run straight = new_run();
-    k->open(&straight, NULL);
-    for (int64_t i = 0; i < steps; i++) k->step(&straight);
-    CHECK(straight.ctx->status == CW_OK && steps > 0, "%s: %s", k->name, straight.ctx->text);
-    int64_t n, m;
-    float *want = all_numbers(&straight, &n);
-    CHECK(work(k, dir, steps) && cw_checkpoint_latest(dir, path, sizeof path), "%s: the last one", k->name);
-    run again = new_run();
-    k->open(&again, path);
-    float *got = all_numbers(&again, &m);
-    CHECK(again.trainer && again.trainer->step == steps && n == m && memcmp(want, got, (size_t)n * sizeof *got) == 0,
-          "%s: after %d kills other bits", k->name, killed);
-    char *pair = cw_checkpoint_pair(again.ctx, path, "position");
-    CHECK(pair && strcmp(pair, "here") == 0, "the host's pair");
-    cw_free(again.ctx, pair);
-    cw_model *copy = cw_model_class_named(k->name) ? cw_checkpoint_model(again.ctx, path) : NULL;
-    if (copy)
-        for (int64_t i = 0; i < copy->params.count; i++)
-            CHECK(memcmp(cw_f32(&copy->params.item[i]->tensor), cw_f32(&again.model->params.item[i]->tensor),
-                         (size_t)cw_count(&copy->params.item[i]->tensor) * 4) == 0,
-                  "%s: %s of a model made from the checkpoint", k->name, copy->params.item[i]->name);
-    if (copy) mutated(path);
-    cw_model_free(copy);
-    free(want), free(got);
-    close_run(&straight), close_run(&again);
-    empty(dir);
 }
 
 static void refused(void)
@@ -650,7 +528,7 @@ static void refused(void)
     }
     cw_trainer_free(tr), cw_trainer_free(of_other);
     close_rig(&r), close_rig(&other);
-    empty(dir);
+    remove_folder(dir);
 }
 
 int main(void)
@@ -666,7 +544,7 @@ int main(void)
     rules();
     ranks();
     policies();
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) kills(&kinds[i], 50);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) kills(&kinds[i], 50, mutated);
     refused();
     cw_blas_leave(before);
     rmdir(folder);

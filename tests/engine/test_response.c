@@ -2,6 +2,7 @@
  * parity_response.h.) */
 #include "models/autoencoder/autoencoder.h"
 #include "models/cellot/cellot.h"
+#include "kill_case.h"
 #include "model_rig.h"
 
 enum { CELLS = 24, GENES = 7 };
@@ -35,6 +36,7 @@ static void test_learning(int with_condition)
     rig r = open_rig(&cw_autoencoder_class, with_condition ? told : plain, with_condition ? 5 : 3);
     cw_array item[2];
     double first = 0, last = learn(&r, "train", NULL, 0, NULL, item, batch(item, with_condition), 400, &first);
+    kill_batches(r.m, "train", NULL, item, batch(item, with_condition));
     CHECK(last < 0.05 * first, "%g -> %g", first, last);
     shelf back;
     CHECK(ask(&r, "reconstruct", NULL, 0, item, batch(item, with_condition), &back) == CW_OK, "%s", r.ctx->text);
