@@ -34,7 +34,7 @@ writeH5AD <- function(x, file, assay.type = NULL, overwrite = FALSE,
     verbose = TRUE) {
     .given(file, "file", "the .h5ad file to write")
     .checkFlag(verbose, "verbose")
-    x <- .writable(.cellsOf(x), assay.type)
+    x <- .writable(.cellsOf(x), assay.type, verbose)
     main <- .seAssay(x, assay.type, FALSE)$assay
     .writeH5(file, overwrite, function(part) {
         .writeAnnData(x, main, part, verbose)
@@ -67,7 +67,7 @@ writeH5AD <- function(x, file, assay.type = NULL, overwrite = FALSE,
     ))
 }
 
-.writable <- function(x, assay.type) {
+.writable <- function(x, assay.type, verbose = FALSE) {
     if (.isExperiment(x)) {
         return(x)
     }
@@ -83,7 +83,10 @@ writeH5AD <- function(x, file, assay.type = NULL, overwrite = FALSE,
     out <- SingleCellExperiment::SingleCellExperiment(assays,
         rowData = part$geneData, colData = part$cellData
     )
-    dimnames(out) <- list(part$names, part$cells)
+    dimnames(out) <- list(
+        .uniqueNames(part$names, nrow(out), "gene", verbose),
+        .uniqueNames(part$cells, ncol(out), "cell", verbose)
+    )
     embeddings <- lapply(part$reductions, function(read) read())
     SingleCellExperiment::reducedDims(out) <- embeddings
     out
@@ -113,6 +116,11 @@ writeH5AD <- function(x, file, assay.type = NULL, overwrite = FALSE,
 .uniqueNames <- function(names, n, what, verbose) {
     if (is.null(names)) {
         return(paste0(what, seq_len(n)))
+    }
+    none <- which(is.na(names) | !nzchar(names))
+    if (length(none)) {
+        .say(verbose, .count(length(none), what), " without a name: by place.")
+        names[none] <- paste0(what, none)
     }
     if (anyDuplicated(names)) {
         .say(verbose, "Names of ", what, "s that come twice are numbered.")

@@ -89,3 +89,12 @@ test_that("Python's anndata reads it", {
         "['logcounts']"
     ))
 })
+
+test_that("cells and genes without a name are named by their places", {
+    m <- matrix(1:6, 3, dimnames = list(c("A", NA, "C"), c("", "b")))
+    file <- tempfile(fileext = ".h5ad")
+    expect_message(expect_message(writeH5AD(m, file),
+        "1 gene without a name: by place"), "1 cell without a name")
+    expect_identical(.h5Frame(file, "obs")$names, c("cell1", "b"))
+    expect_identical(.h5Frame(file, "var")$names, c("A", "gene2", "C"))
+})
