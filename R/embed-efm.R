@@ -38,13 +38,18 @@ setMethod("embedCells", c("ANY", "EFModel"), function(x, model,
 #' @inheritParams embedCells
 #' @param model an `EFModel`, see [EFMParam()].
 #' @param network where the order of the genes comes from, see [EFMParam()].
+#' @param file an `.h5ad` file that the expression is written to, a batch of
+#'   cells at a time, so that memory doesn't grow with the cells; NULL: kept in
+#'   memory.
+#' @param overwrite replace `file`, if it exists?
 #' @param group `NULL`, a column of `colData(x)`, or one value per cell: the
 #'   means are then of each group.
 #' @return `contextGenes()`: an array genes x width x groups.
 #'   `generateExpression()`: a matrix genes x cells on the scale the model was
 #'   trained on (log1p of 10,000 a cell), with attribute `baseline`: the
 #'   correlation with the observed values over all genes and cells, beside that
-#'   of each gene's mean.
+#'   of each gene's mean. With `file` a DelayedMatrix that reads it; in Python
+#'   `file` is cells x genes.
 #' @section Errors: those of [embedCells()].
 #' @seealso [EFMParam()], [embedCells()]
 #' @references scCAFM, repository Catchxu/scCAFM.
@@ -99,26 +104,74 @@ contextGenes <- function(x, model, network = NULL, group = NULL,
 generateExpression <- function(x, model, network = NULL, assay.type = NULL,
     symbols = NULL, species = NULL, platform = NULL, tissue = NULL,
     disease = NULL, tfs = NULL, nTargets = NULL, genes = NULL,
-    preprocess = list(), batchSize = 32, assay = NULL, verbose = TRUE) {
+    preprocess = list(), batchSize = 32, file = NULL, overwrite = FALSE,
+    assay = NULL, verbose = TRUE) {
     cells <- .efmCells(x, model, network, .inputArgs(assay.type, symbols,
         species, tfs, nTargets, NULL, genes, NULL, preprocess, assay,
         platform, tissue, disease
-    ), batchSize, verbose)
+    ), batchSize, verbose, if (is.null(file)) 8 else 0)
     on.exit(.dropStored(cells$values))
-    found <- .efmEach(cells, batchSize, verbose, "Generating ",
-        function(batch) .engineRun(model, "generate", batch)$expression
-    )
-    out <- do.call(cbind, found)
-    dimnames(out) <- list(cells$labels, cells$cells)
-    seen <- as.matrix(.valuesRead(cells, seq_along(cells$cells)))
-    attr(out, "baseline") <- c(model = stats::cor(c(out), c(seen)),
-        geneMean = stats::cor(rep(rowMeans(seen), ncol(seen)), c(seen))
-    )
+    if (is.null(file)) {
+        return(.generateCells(cells, model, batchSize, verbose))
+    }
+    baseline <- NULL
+    .writeH5(file, overwrite, function(part) {
+        .startTable(part, cells$cells, cells$labels)
+        baseline <<- .generateCells(cells, model, batchSize, verbose, part)
+    })
+    out <- SummarizedExperiment::assay(.openCells(file))
+    attr(out, "baseline") <- baseline
     out
 }
 
-## The cells as the model reads them, in order.
-.efmCells <- function(x, model, network, how, batchSize, verbose) {
+## Genes x cells with the attribute `baseline`; with `part`, a file the values
+## go to, the baseline alone.
+.generateCells <- function(cells, model, batchSize, verbose, part = NULL) {
+    genes <- length(cells$labels)
+    out <- if (is.null(part)) matrix(0, genes, length(cells$cells))
+    seen <- numeric(genes) # sums over cells
+    sums <- matrix(0, 3L, 3L) # products of 1, told and observed values
+    blocks <- .efmBlocks(cells, batchSize)
+    bar <- .progressStart("Generating ", length(blocks), verbose)
+    on.exit(.progressDone(bar))
+    for (b in seq_along(blocks)) {
+        at <- blocks[[b]]
+        batch <- .tokenBatch(cells, at)
+        told <- .engineRun(model, "generate", batch)$expression
+        observed <- as.matrix(batch$values)
+        seen <- seen + rowSums(observed)
+        sums <- sums + crossprod(cbind(1, c(told), c(observed)))
+        if (is.null(part)) {
+            out[, at] <- told
+        } else {
+            .h5Put(part, list(.putMore("X", as.vector(told), "f64",
+                c(length(at), genes)
+            )))
+        }
+        .progressTick(bar, b)
+    }
+    baseline <- .toldBaseline(sums, seen / length(cells$cells))
+    if (!is.null(part)) {
+        return(baseline)
+    }
+    dimnames(out) <- list(cells$labels, cells$cells)
+    attr(out, "baseline") <- baseline
+    out
+}
+
+## Correlations with observed values of told ones and of the genes' means. The
+## means' covariance with the values is their own variance.
+.toldBaseline <- function(sums, mean) {
+    n <- sums[1L, 1L]
+    v <- sums / n - tcrossprod(sums[1L, ] / n)
+    between <- sum((mean - sum(mean) / length(mean))^2) / length(mean)
+    c(model = v[2L, 3L] / sqrt(v[2L, 2L] * v[3L, 3L]),
+        geneMean = sqrt(between / v[3L, 3L])
+    )
+}
+
+## The cells as the model reads them, in order; `each`: bytes of what comes out, per gene and cell.
+.efmCells <- function(x, model, network, how, batchSize, verbose, each = 0) {
     if (!methods::is(model, "EFModel")) {
         .stopArgument("model", "must be an EFModel, from trainModel(x, ",
             "EFMParam()) or loadModel(module = \"efm\"); it is a ",
@@ -134,11 +187,16 @@ generateExpression <- function(x, model, network = NULL, assay.type = NULL,
         how$tokens <- model@state$tokens
     }
     batchSize <- .checkNumber(batchSize, "batchSize", 1, 65536, TRUE)
-    prepared <- .modelCells(model, x, "infer", how, verbose, store = TRUE)
-    .checkMemory(model, min(batchSize, ncol(prepared$values)),
-        nrow(prepared$values), sum(!prepared$nonTF), FALSE, "batchSize"
+    forecast <- function(cells, genes, tfs, entries) {
+        .checkMemory(model, min(batchSize, cells), genes, tfs, FALSE,
+            "batchSize", each * cells * genes,
+            "Name an .h5ad 'file' that it is written to"
+        )
+    }
+    prepared <- .modelCells(model, x, "infer", how, verbose, store = TRUE,
+        forecast = forecast
     )
-    .withOrder(prepared, model, network, verbose)
+    .withOrder(prepared, model, network, verbose, once = TRUE)
 }
 
 .efmBlocks <- function(cells, batchSize) {

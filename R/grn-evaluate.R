@@ -64,6 +64,10 @@ setClass("GRNEvaluation", contains = "CausewayReport")
 #' interval are those of random rankings (`nBoot`, at least 200; where more than
 #' a million edges are known, at least 50).
 #'
+#' Where the networks' expression stays in a file and more than
+#' `options(causeway.sampleCells)` cells (10,000) are used, Pearson's are from
+#' sums over all cells, and Spearman's of a sample of so many.
+#'
 #' Ten million candidates are ranked in two to three seconds; each bootstrap
 #' sample of so many takes a few tenths of a second, so set `nBoot` low there.
 #'
@@ -130,10 +134,13 @@ setMethod("evaluateGRN", c("PerCellNetworks", "ANY"), function(x, reference,
     .noDots(...)
     .given(reference, "reference", "the known edges, as readReference() gives")
     at <- .someCells(x, cells)
-    expression <- .expressionOf(x, at)
-    rownames(expression) <- x@genes
-    .evaluate(poolGRN(x, at), reference, methods, nBoot, seed, expression,
-        candidates, compare, threads
+    ## scores, candidates and rankings; values and ranks of the cells held
+    held <- min(length(at), .mostCells())
+    .checkEstimatorMemory(64 * length(x@tfs) * length(x@genes) +
+        if (.isDelayed(x@expression)) held * (12 * length(x@genes) + 16 *
+            length(x@tfs)) + .blockBytes() else 0, "the candidate edges")
+    .evaluate(poolGRN(x, at), reference, methods, nBoot, seed,
+        .expressionFor(x, at), candidates, compare, threads
     )
 })
 

@@ -8,6 +8,24 @@
         .cellsRead(v, at)
 }
 
+## The same as far as it is in memory: of many cells in a file a matrix that
+## reads them, which .correlations() takes. With names of genes.
+.expressionFor <- function(x, at = seq_along(x@cells)) {
+    out <- if (.isStreamed(x@expression, length(at), .mostCells()))
+        x@expression[, at, drop = FALSE] else .expressionOf(x, at)
+    rownames(out) <- x@genes
+    out
+}
+
+## Genes by number or name of values in memory or in a file.
+.expressionRows <- function(expression, at) {
+    if (!.isDelayed(expression)) {
+        expression <- .asSparse(expression)
+    }
+    if (identical(at, seq_len(nrow(expression)))) expression else
+        expression[at, , drop = FALSE]
+}
+
 .expressionNames <- paste0("expression/", c("value", "gene", "start"))
 
 ## Tables of a networks' file. Values that are in another file aren't held: their

@@ -83,8 +83,21 @@ setMethod("inferGRN", c("ANY", "SFModel"), function(x, model,
         disease,
         tokens = if (is.null(genes) && is.null(nTargets)) model@state$tokens
     )
+    forecast <- function(cells, genes, tfs, entries) {
+        bytes <- if (backing == "memory") 12 * entries +
+            .grnBytes(model, cells, genes + tfs) else
+            min(.grnBytes(model, cells, genes + tfs), .blockBytes())
+        spill <- paste0("Name a 'file' for the networks, or make them when ",
+            "they are asked for, backing = \"lazy\"")
+        .checkMemory(model, min(batchSize, cells), genes, tfs, FALSE,
+            "batchSize", bytes, spill
+        )
+        .say(verbose && bytes > 2^30, "The networks of ", cells, " cells take ",
+            .bytes(bytes), " of memory. ", spill, ", to need less."
+        )
+    }
     prepared <- .modelCells(model, x, "infer", how, verbose, cells,
-        store = backing != "memory"
+        store = backing != "memory", forecast = forecast
     )
     if (backing == "hdf5") {
         on.exit(.dropStored(prepared$values))
@@ -92,11 +105,6 @@ setMethod("inferGRN", c("ANY", "SFModel"), function(x, model,
     if (!is.null(model@state$student)) {
         prepared <- .readStates(model@state$student, prepared)
     }
-    .checkMemory(model, min(batchSize, ncol(prepared$values)),
-        nrow(prepared$values), sum(!prepared$nonTF), FALSE, "batchSize",
-        if (backing == "memory") .grnBytes(model, prepared) else
-            min(.grnBytes(model, prepared), .blockBytes())
-    )
     .say(verbose, "Networks of ", ncol(prepared$values), " cells: ",
         prepared$report$tfs, " TFs x ", nrow(prepared$values), " genes."
     )
@@ -131,9 +139,8 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
 }
 
 ## Bytes of the result: index (2) and weight (4) of k factors per row.
-.grnBytes <- function(model, prepared) {
-    rows <- nrow(prepared$values) + sum(!prepared$nonTF)
-    as.numeric(ncol(prepared$values)) * rows * .gateWidth(model) * 6
+.grnBytes <- function(model, cells, rows) {
+    as.numeric(cells) * rows * .gateWidth(model) * 6
 }
 
 .inferBacked <- function(model, prepared, backing, batchSize, verbose, file,
@@ -164,20 +171,26 @@ setMethod("inferGRN", c("ANY", "ANY"), function(x, model, ...) {
 ## Factors of the cells `at` (rising numbers), four raw vectors.
 .inferFactors <- function(model, prepared, at, batchSize, bar = NULL) {
     starts <- seq(1L, length(at), by = batchSize)
-    parts <- vector("list", length(starts))
-    for (i in seq_along(starts)) {
-        batch <- at[starts[[i]]:min(length(at), starts[[i]] + batchSize - 1L)]
-        parts[[i]] <- .engineRun(model, "networks",
-            .tokenBatch(prepared, batch),
+    out <- setNames(vector("list", length(.factorParts)), .factorParts)
+    for (first in starts) {
+        batch <- at[first:min(length(at), first + batchSize - 1L)]
+        found <- .engineRun(model, "networks", .tokenBatch(prepared, batch),
             list(keep = as.numeric(.gateWidth(model))), raw = TRUE
         )
+        ## every cell takes as many bytes: no copies of the whole at the end
+        for (name in .factorParts) {
+            width <- length(found[[name]]) / length(batch)
+            if (first == 1L) {
+                out[[name]] <- raw(width * length(at))
+            }
+            out[[name]][(first - 1) * width + seq_along(found[[name]])] <-
+                found[[name]]
+        }
         if (!is.null(bar)) {
             .progressTick(bar, batch[[length(batch)]])
         }
     }
-    setNames(lapply(.factorParts, function(name) {
-        do.call(c, lapply(parts, `[[`, name))
-    }), .factorParts)
+    out
 }
 
 ## All of a CellGRN but its factors.

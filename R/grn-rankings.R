@@ -14,7 +14,7 @@
                 "; its row names must have all of them."
             )
         }
-        values <- .asSparse(expression)[at, , drop = FALSE]
+        values <- .expressionRows(expression, at)
         tfAt <- match(set$tfs, colnames(scores))
         r <- .correlations(values, tfAt, m)
         ## equal but for rounding counts as equal

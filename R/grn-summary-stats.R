@@ -114,10 +114,16 @@
 ## Correlation of each TF with each gene over cells -> TFs x genes.
 .correlations <- function(expression, tfAt, method) {
     ranked <- method == "spearman"
-    byCell <- Matrix::t(expression)
-    if (nrow(byCell) < 2L) {
-        return(matrix(0, length(tfAt), ncol(byCell)))
+    if (ncol(expression) < 2L) {
+        return(matrix(0, length(tfAt), nrow(expression)))
     }
+    if (.isDelayed(expression)) {
+        if (!ranked) {
+            return(.streamedPearson(expression, tfAt))
+        }
+        expression <- .drawnValues(expression)
+    }
+    byCell <- Matrix::t(expression)
     tf <- .unitRows(byCell, tfAt, ranked)
     starts <- seq(1L, ncol(byCell), by = 256L)
     blocks <- lapply(starts, function(first) {

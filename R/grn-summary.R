@@ -67,7 +67,7 @@ setMethod("summary", "CellGRN", function(object, top = 1000,
             size = c(dim(object), factors = object@nFactors, k = object@k),
             metadata = object@metadata
         ),
-        .pooledParts(pooled, .expressionOf(object), top),
+        .pooledParts(pooled, .expressionFor(object), top),
         list(
             marginalShareCells = mean(single), singleCells = length(single),
             betweenCells = .betweenCells(object, sample,

@@ -51,6 +51,23 @@
     .finishSums(sums)
 }
 
+## Pearson correlations of the genes `tfAt` with all, from sums over the cells
+## of a file.
+.streamedPearson <- function(values, tfAt, threads = .threads()) {
+    tf <- sort(tfAt)
+    sums <- .newSums(nrow(values), tf - 1L, FALSE)
+    .valueBlocks(values, function(v, at) .addSums(sums, v, threads))
+    .finishSums(sums)$r[match(tfAt, tf), , drop = FALSE]
+}
+
+## As many cells of a file as are held, drawn with a fixed key: what has no key
+## of its own ranks the same ones each time.
+.drawnValues <- function(values) {
+    n <- ncol(values)
+    drawn <- .shuffled(n, c(0, 0), 1L)[seq_len(min(n, .mostCells()))]
+    .bindColumns(.valueBlocks(values, function(v, at) v, sort(drawn)))
+}
+
 ## Those of a view of .estimatorView(), or of one made from it.
 .viewSums <- function(view) {
     if (is.null(view$sums)) .sumsOf(view$genes, view$tf) else view$sums

@@ -4,7 +4,7 @@
 ## all cells: one species, one gene list. `mode`: "train" or "infer"; `cells`:
 ## those to use, see .cellsAt(); `store`: see .preprocess().
 .modelCells <- function(model, x, mode, how, verbose, cells = NULL,
-    store = FALSE) {
+    store = FALSE, forecast = NULL) {
     input <- .readCells(x, how, verbose)
     .warnSpecies(how$species, how$tfs, input)
     species <- input$species
@@ -15,7 +15,8 @@
         genes = if (is.null(how$tokens)) how$genes else how$tokens,
         preprocess = how$preprocess, logged = how$alreadyNormalised,
         maxGenes = model@state$maxLength - 1L, verbose = verbose,
-        alike = isTRUE(how$alike), cells = cells, store = store
+        alike = isTRUE(how$alike), cells = cells, store = store,
+        forecast = forecast
     )
     prepared$conditions <- .conditionIds(model, prepared, how, species,
         grow = identical(mode, "train") && !isTRUE(how$fixed),

@@ -87,10 +87,16 @@
         values = .valuesRead(prepared, at),
         conditions = conditions[, at, drop = FALSE],
         nonTF = prepared$nonTF, padding = NULL,
-        order = if (!is.null(prepared$order))
-            prepared$order[, if (ncol(prepared$order) > 1L) at else
-                rep(1L, length(at)), drop = FALSE]
+        order = .orderOf(prepared$order, at)
     )
+}
+
+## Of the cells `at`; see .withOrder().
+.orderOf <- function(order, at) {
+    if (is.null(order) || is.function(order)) {
+        return(if (is.function(order)) order(at))
+    }
+    order[, if (ncol(order) > 1L) at else rep(1L, length(at)), drop = FALSE]
 }
 
 ## Platform, tissue and disease (not species) give way to <unk> for a share of

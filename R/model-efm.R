@@ -100,13 +100,21 @@ setMethod("show", "EFModel", function(object) {
 
 ## ---- the order in which genes are read ------------------------------------
 
-## prepared with `order`: places from 0, genes x cells, or one column for all.
-.withOrder <- function(prepared, model, network, verbose) {
+## prepared with `order`: places from 0, genes x cells, or one column for all;
+## `once`: every cell is read once, and its order is made when it is.
+.withOrder <- function(prepared, model, network, verbose, once = FALSE) {
     if (is.null(network)) {
         return(prepared)
     }
     prepared$order <- if (methods::is(network, "SFModel")) {
-        .cellOrders(prepared, model, network, verbose)
+        .checkOrders(model, network)
+        if (once) {
+            plain <- prepared # without the order that is being made
+            function(at) .cellOrders(plain, model, network, FALSE, at)
+        } else {
+            .checkOrderMemory(prepared)
+            .cellOrders(prepared, model, network, verbose)
+        }
     } else if (methods::is(network, "PooledGRN")) {
         .pooledOrder(prepared, model, network)
     } else {
@@ -117,7 +125,7 @@ setMethod("show", "EFModel", function(object) {
     prepared
 }
 
-.cellOrders <- function(prepared, model, network, verbose) {
+.checkOrders <- function(model, network) {
     .alive(network)
     if (!identical(network@vocab, model@vocab)) {
         .stopArgument("network", "has another vocabulary than 'model'; make ",
@@ -125,6 +133,10 @@ setMethod("show", "EFModel", function(object) {
             "or load both from one package."
         )
     }
+    invisible()
+}
+
+.checkOrderMemory <- function(prepared) {
     n <- ncol(prepared$values)
     need <- 8 * as.numeric(n) * nrow(prepared$values)
     if (need > .memoryLimit()) {
@@ -134,7 +146,13 @@ setMethod("show", "EFModel", function(object) {
             "or one order for all: poolGRN() of some cells' networks."
         )
     }
-    blocks <- split(seq_len(n), (seq_len(n) - 1L) %/% 8L)
+    invisible()
+}
+
+## Of the cells `at`.
+.cellOrders <- function(prepared, model, network, verbose,
+    at = seq_len(ncol(prepared$values))) {
+    blocks <- unname(split(at, (seq_along(at) - 1L) %/% 8L))
     bar <- .progressStart("Ordering genes ", length(blocks), verbose)
     on.exit(.progressDone(bar))
     orders <- lapply(seq_along(blocks), function(i) {

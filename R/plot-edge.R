@@ -87,7 +87,7 @@ plotEdge <- function(x, tf, target, embedding = NULL, dimred = 1,
 .cellCoordinates <- function(x, embedding, dimred) {
     cells <- cellNames(x)
     if (is.null(embedding)) {
-        return(.principalPlane(.expressionOf(x)))
+        return(.principalPlane(x@expression))
     }
     if (.kindOf(embedding) == "SingleCellExperiment") {
         embedding <- .reducedDimOf(embedding, dimred)
@@ -149,12 +149,15 @@ plotEdge <- function(x, tf, target, embedding = NULL, dimred = 1,
         dimnames = list(NULL, paste("component", 1:2))
     )
     if (length(keep) >= 2L) {
-        values <- t((as.matrix(expression[keep, , drop = FALSE]) -
-            z$mean[keep]) * z$scale[keep])
-        axes <- eigen(crossprod(values), symmetric = TRUE)$vectors[, 1:2]
+        each <- function(f) .valueBlocks(expression, function(v, at) {
+            f(t((as.matrix(v[keep, , drop = FALSE]) - z$mean[keep]) *
+                z$scale[keep]), at)
+        })
+        products <- Reduce(`+`, each(function(v, at) crossprod(v)))
+        axes <- eigen(products, symmetric = TRUE)$vectors[, 1:2]
         ## a sign that doesn't hang on the linear algebra
         axes <- sweep(axes, 2L, ifelse(colSums(axes^3) < 0, -1, 1), `*`)
-        plane[] <- values %*% axes
+        each(function(v, at) plane[at, ] <<- v %*% axes)
     }
     plane
 }

@@ -40,8 +40,7 @@ plotRankRecovery <- function(x, reference, methods = NULL, expression = NULL,
         )
     }
     if (is.null(expression) && methods::is(networks[[1L]], "PerCellNetworks")) {
-        expression <- .expressionOf(networks[[1L]])
-        rownames(expression) <- geneNames(networks[[1L]])
+        expression <- .expressionFor(networks[[1L]])
     }
     all <- c("pearson", "spearman", "marginal")
     methods <- if (is.null(methods)) {
@@ -129,7 +128,7 @@ plotRankRecovery <- function(x, reference, methods = NULL, expression = NULL,
                 .some(colnames(scores)[is.na(at)]), "."
             )
         }
-        values <- .asSparse(expression)[at, , drop = FALSE]
+        values <- .expressionRows(expression, at)
         tf <- match(rownames(scores), colnames(scores))
         ## equal but for rounding counts as equal
         signif(abs(.correlations(values, tf, m)), 12L)

@@ -51,12 +51,13 @@
 ## all are taken (see grn-sums.R). Returns values (genes x cells), tokens,
 ## labels, nonTF, cells, a report, and `source`, where the values are read
 ## (.eachBlock()); `most = 0`: no values; `store`: those of many cells of a file
-## go to a temporary one (.storeValues()).
+## go to a temporary one (.storeValues()); `forecast`: called with the numbers
+## of cells, genes, factors and values before these are read.
 .preprocess <- function(input, vocab, tfs, mode, nTargets = 1000L,
     genes = NULL, keep = NULL, preprocess = list(), logged = NULL,
     maxGenes = Inf, verbose = FALSE, floor = NULL, variable = NULL,
     alike = FALSE, cells = NULL, most = Inf, key = NULL, sums = TRUE,
-    store = FALSE) {
+    store = FALSE, forecast = NULL) {
     match <- .matchGenes(input, vocab, mode, verbose)
     s <- .preprocessSettings(preprocess, mode, nrow(input$matrix))
     qc <- .qcGenes(match$symbols)
@@ -109,6 +110,11 @@
         isTf = isTf[pick], target = s$target, logged = logged,
         sanitize = s$sanitize
     )
+    if (!is.null(forecast)) {
+        forecast(length(at), length(pick), sum(isTf[pick]),
+            sum(variation$seen[pick])
+        )
+    }
     held <- if (most == 0) {
         list()
     } else if (store && .isStreamed(input$matrix, length(at), .mostCells())) {

@@ -49,12 +49,21 @@
     1024 * as.numeric(gsub("[^0-9]", "", line[[1L]]))
 }
 
+## `result`: bytes of what comes out; `spill`: how to keep that elsewhere.
 .checkMemory <- function(model, nCells, nGenes, nTfs, train, arg,
-    result = 0) {
+    result = 0, spill = NULL) {
     need <- result + .engineForecast(model, cells = as.double(nCells),
         genes = as.double(nGenes), tfs = as.double(nTfs), train = train
     )
     limit <- .memoryLimit()
+    if (need > limit && 2 * result > need && !is.null(spill)) {
+        stop("not enough memory: the result takes about ", .bytes(result),
+            ", and ", .bytes(limit), " may be used. ", spill, "; or take ",
+            "fewer cells or genes, or raise options(causeway.memoryLimit = ",
+            "bytes).",
+            call. = FALSE
+        )
+    }
     if (need > limit) {
         stop("not enough memory: ", nCells, " cells x ", nGenes, " genes ",
             "in a batch need about ", .bytes(need), ", and ", .bytes(limit),

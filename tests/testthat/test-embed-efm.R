@@ -35,3 +35,40 @@ test_that("expression is decoded beside its baseline", {
         verbose = FALSE), tolerance = 1e-5)
     expect_error(generateExpression(cells, 1), "'model' must be an EFModel")
 })
+
+test_that("many cells are decoded into a file", {
+    path <- tempfile(fileext = ".h5ad")
+    file <- tempfile(fileext = ".h5ad")
+    on.exit(unlink(c(path, file)))
+    writeH5AD(cells, path, verbose = FALSE)
+    sfm <- newModel(SFMParam(embedDim = 16, layers = 1, heads = 2,
+        factors = 8, topk = 2), cells, seed = 2)
+    known <- newModel(EFMParam(embedDim = 16, layers = 1, heads = 2), cells,
+        seed = 1)
+    for (network in list(NULL, sfm)) {
+        read <- if (is.null(network)) model else known
+        held <- generateExpression(cells, read, network, nTargets = 15,
+            verbose = FALSE)
+        observed <- .modelCells(read, cells, "infer",
+            .inputArgs(nTargets = 15), FALSE)$values
+        means <- Matrix::rowMeans(observed)
+        expect_equal(attr(held, "baseline"), c(
+            model = cor(c(held), c(as.matrix(observed))),
+            geneMean = cor(rep(means, 30), c(as.matrix(observed)))))
+        old <- options(causeway.sampleCells = 10, causeway.blockBytes = 2e4)
+        told <- generateExpression(path, read, network, nTargets = 15,
+            batchSize = 8, file = file, overwrite = TRUE, verbose = FALSE)
+        options(old)
+        expect_s4_class(told, "DelayedMatrix")
+        expect_identical(dimnames(told), dimnames(held))
+        expect_equal(as.matrix(told), held, ignore_attr = TRUE,
+            tolerance = 1e-5)
+        expect_equal(attr(told, "baseline"), attr(held, "baseline"),
+            tolerance = 1e-5)
+    }
+    old <- options(causeway.memoryLimit = .engineForecast(model, cells = 1,
+        genes = 20, tfs = 5, train = FALSE) + 1)
+    on.exit(options(old), add = TRUE)
+    expect_error(generateExpression(cells, model, verbose = FALSE),
+        "not enough memory")
+})

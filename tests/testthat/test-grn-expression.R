@@ -76,3 +76,58 @@ test_that("a hash in parts is the hash of the whole", {
         }
     })
 })
+
+test_that("networks are judged without their expression in memory", {
+    file <- h5File()
+    on.exit(unlink(file))
+    grn <- streamed(inferGRN(exprPath, exprModel, nTargets = 20, file = file,
+        verbose = FALSE))
+    known <- data.frame(Gene1 = tfNames(grn)[1:3],
+        Gene2 = geneNames(grn)[c(9, 12, 15)])
+    judge <- function(x, ...) as.data.frame(evaluateGRN(x, known, nBoot = 10,
+        seed = 1, ...))
+    held <- judge(exprHeld)
+    ## as many as are ranked: the sample is all there is
+    old <- options(causeway.blockBytes = 2e4)
+    expect_equal(judge(grn), held, tolerance = 1e-5)
+    options(old)
+    values <- .expressionFor(exprHeld)
+    some <- streamed(.expressionFor(grn))
+    expect_s4_class(some, "DelayedMatrix")
+    tf <- c(7L, 2L, 5L)
+    expect_equal(streamed(.correlations(some, tf, "pearson")),
+        unname(.correlations(values, tf, "pearson")))
+    drawn <- sort(.shuffled(300, c(0, 0), 1L)[1:100])
+    expect_identical(streamed(.correlations(some, tf, "spearman")),
+        .correlations(exprHeld@expression[, drawn], tf, "spearman"))
+    mine <- streamed(judge(grn))
+    same <- mine$method != "spearman"
+    expect_equal(mine[same, ], held[same, ], tolerance = 1e-5)
+    part <- c(4:200, 3)
+    expect_equal(streamed(judge(grn, cells = part))[same, ],
+        judge(exprHeld, cells = part)[same, ], tolerance = 1e-5)
+    expect_equal(as.list(streamed(summary(grn)))$marginalShare,
+        as.list(summary(exprHeld))$marginalShare, tolerance = 1e-5)
+    expect_equal(streamed(.principalPlane(grn@expression)),
+        .principalPlane(exprHeld@expression))
+    old <- options(causeway.memoryLimit = 1000)
+    on.exit(options(old), add = TRUE)
+    expect_error(evaluateGRN(grn, known), "candidate edges need about")
+})
+
+test_that("networks in memory are forecast before values are read", {
+    need <- 6 * 2 * 300 * (28 + 8)
+    limit <- function(bytes) options(causeway.memoryLimit = bytes)
+    old <- limit(.engineForecast(exprModel, cells = 8, genes = 28, tfs = 8,
+        train = FALSE) + need / 2)
+    on.exit(options(old))
+    withInternal(".sourceValues", function(...) stop("values were read"), {
+        expect_error(inferGRN(exprPath, exprModel, nTargets = 20,
+            verbose = FALSE), "not enough memory")
+        limit(need)
+        withInternal(".engineForecast", function(...) 1, {
+            expect_error(inferGRN(exprPath, exprModel, nTargets = 20,
+                verbose = FALSE), "Name a 'file' for the networks")
+        })
+    })
+})
