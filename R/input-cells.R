@@ -16,6 +16,7 @@
     cells$species <- .resolveSpecies(how$species, cells$cellData)
     cells <- .nameGenes(cells, how$symbols, verbose, strict)
     .checkMixed(cells$cellData)
+    .checkGenomes(cells$names)
     cells$elsewhere <- setdiff(names(found$parts), how$assay)
     cells
 }
@@ -130,6 +131,22 @@
     if (all(c("human", "mouse") %in% found)) {
         .stopArgument("x", "mixes species: colData(x)$species holds human and ",
             "mouse. Split 'x' by species first."
+        )
+    }
+    invisible()
+}
+
+## Genes of both species, as mixtures of their cells have them.
+.checkGenomes <- function(names) {
+    pattern <- c(human = "^(GRCh3[78]|hg19|hg38)_+|^ENSG[0-9]",
+        mouse = "^(GRCm3[89]|mm9|mm10|mm39)_+|^ENSMUSG[0-9]"
+    )
+    own <- lapply(pattern, grep, names, ignore.case = TRUE)
+    if (min(lengths(own)) > 0.05 * length(names)) {
+        .stopArgument("x", "mixes species: it has genes of human (",
+            .some(names[own$human], 2L), ") and of mouse (",
+            .some(names[own$mouse], 2L), "). Take the cells and genes of one, ",
+            "x[genes, cells], a file with openCells() first."
         )
     }
     invisible()

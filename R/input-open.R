@@ -263,3 +263,9 @@ fileContents <- function(file, genome = NULL) {
     .checkFileName(x, arg)
     .openCells(x)
 }
+
+## For verbs that also take names: what is one text and a file that is there is
+## the file's cells.
+.openedCells <- function(x) {
+    if (.isPath(x) && file.exists(x)) .openCells(x) else x
+}

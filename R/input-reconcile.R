@@ -37,7 +37,7 @@
 #'
 #' @param x gene names, or a container of cells with genes in rows: a
 #'   SingleCellExperiment, SummarizedExperiment, Seurat object, matrix,
-#'   dgCMatrix or DelayedMatrix.
+#'   dgCMatrix or DelayedMatrix; or a file or folder of them, see [openCells()].
 #' @param to `"symbol"` or `"ensembl"`.
 #' @param species of the names given: `"human"` or `"mouse"`; `NULL`: the one
 #'   in which more names are known as written.
@@ -96,6 +96,7 @@ reconcileGenes <- function(x, to = c("symbol", "ensembl"), species = NULL,
     )
     .checkFlag(verbose, "verbose")
     options <- .reconcileOptions(options)
+    x <- .openedCells(x)
     if (is.character(x) || is.factor(x)) {
         table <- .reconcileNames(as.character(x), options)
         .sayNames(table, options, verbose)

@@ -24,7 +24,8 @@
 #' design look the same.
 #'
 #' @param x the peaks: a character vector of names, a `GRanges`, or a
-#'   container as for [estimateTau()] (then only genes of its RNA are linked).
+#'   container or file as for [estimateTau()] (then only genes of its RNA are
+#'   linked).
 #' @param genes the annotation: a `GRanges`, an `EnsDb` or `TxDb` object, the
 #'   name of a GTF, GFF or BED file (by rtracklayer) or of a CSV or TSV, or a
 #'   data.frame with columns for gene, chromosome, start, end and strand (`gene`, `gene_name`, `symbol` or `gene_id`; `chr`, `chrom`, `seqnames`;
@@ -62,6 +63,7 @@ linkPeaks <- function(x, genes, window = 1e5, upstream = NULL,
     promoter = 2000, features = NULL, ..., verbose = interactive()) {
     .checkFlag(verbose, "verbose")
     reach <- .linkReach(window, upstream, promoter)
+    x <- .openedCells(x)
     if (is.character(x) || is.factor(x) || .isRanges(x)) {
         .noDots(...)
         peaks <- .peakTable(x)

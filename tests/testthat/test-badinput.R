@@ -196,6 +196,11 @@ test_that("cells of two species in one object are refused", {
     x <- tinyCells()
     x$species <- rep_len(c("human", "Mus musculus"), ncol(x))
     bothFail(x, "'x' mixes species")
+    x <- tinyCells()
+    half <- seq_len(nrow(x)) <= nrow(x) / 2
+    rownames(x) <- paste0(ifelse(half, "GRCh38_", "mm10___"), rownames(x))
+    expect_error(inferGRN(x, verbose = FALSE),
+        "genes of human \\(GRCh38_.*and of mouse \\(mm10___")
 })
 
 test_that("an assay that is log-normalised by its name is not taken silently", {

@@ -138,3 +138,15 @@ test_that("the files of other programs open, or are refused clearly", {
     x <- openCells(grep(many, files, value = TRUE), "hg19_chr21", FALSE)
     expect_identical(dim(x), c(343L, 12L))
 })
+
+test_that("verbs that take names take files of cells, too", {
+    x <- exampleCells(nCells = 30)
+    path <- tempfile(fileext = ".h5ad")
+    on.exit(unlink(path))
+    writeH5AD(x, path, verbose = FALSE)
+    out <- reconcileGenes(path, species = "human", minCoverage = 0)
+    expect_s4_class(out, "SingleCellExperiment")
+    expect_identical(rownames(out),
+        rownames(reconcileGenes(x, species = "human", minCoverage = 0)))
+    expect_error(linkPeaks(path, data.frame()), "no chromatin")
+})
