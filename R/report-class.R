@@ -256,7 +256,7 @@ setMethod("write", "CausewayReport", function(x, file = NULL, ...,
         .stopArgument("dir", "can't be made: ", dir, ".")
     }
     .writeLines(x@verdict$text, files[[1L]], overwrite, "dir")
-    .writeCsv(.reportFacts(x), files[[2L]], overwrite, "dir")
+    .writeCsv(.plainNumbers(.reportFacts(x)), files[[2L]], overwrite, "dir")
     for (i in seq_along(which)) {
         .writeCsv(x@tables[[which[[i]]]], files[[2L + i]], overwrite, "dir")
     }

@@ -4,7 +4,9 @@
 ## the same on a desk and on a server.
 
 ## The values of x, each once, in order; numbers by size.
-.sortedUnique <- function(x) sort(unique(x), method = "radix")
+.sortedUnique <- function(x) {
+    if (length(x)) sort(unique(x), method = "radix") else unique(x)
+}
 
 ## factor(x) with such levels; a factor keeps the levels it uses.
 .asFactor <- function(x) {

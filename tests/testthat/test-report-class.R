@@ -86,3 +86,17 @@ test_that("write() of other things is base's", {
     expect_identical(readLines(file), c("a", "b", "1 2 3 4"))
     unlink(file)
 })
+
+test_that("a folder's numbers don't hang on the user's options", {
+    change <- nullGRN(poolGRN(exampleGRN()), nPerm = 19, type = "marginal",
+        seed = 1)
+    written <- function() {
+        dir <- tempfile()
+        write(change, dir = dir)
+        lapply(list.files(dir, full.names = TRUE), readLines)
+    }
+    plain <- written()
+    old <- options(OutDec = ",", scipen = -20, digits = 3)
+    on.exit(options(old))
+    expect_identical(written(), plain)
+})

@@ -12,6 +12,9 @@ test_that("names and levels have one order in every locale", {
         }
     }
     expect_identical(.sortedUnique(c(10, 9, 9)), c(9, 10))
+    expect_identical(.sortedUnique(NULL), NULL)
+    expect_identical(length(.asFactor(NULL)), 0L)
+    expect_identical(levels(.asFactor(character())), character())
     expect_identical(levels(.asFactor(c(10, 9))), c("9", "10"))
     expect_identical(levels(.asFactor(factor("b", c("c", "b")))), "b")
 })
