@@ -181,8 +181,7 @@ setClass("PerturbationMap", contains = "CausewayReport")
     do.call(rbind, lapply(sort(unique(cluster)), function(k) {
         inside <- perts[cluster == k]
         pairs <- inside[lengths(inside) == 2L]
-        count <- sort(table(.asFactor(as.character(unlist(pairs)))),
-            decreasing = TRUE)
+        count <- sort(table(.asFactor(unlist(pairs))), decreasing = TRUE)
         share <- if (length(pairs)) count[[1L]] / length(pairs) else NA
         strong <- !is.na(share) && share > 0.5
         data.frame(cluster = k, members = length(inside),
