@@ -98,3 +98,20 @@ test_that("cells and genes without a name are named by their places", {
     expect_identical(.h5Frame(file, "obs")$names, c("cell1", "b"))
     expect_identical(.h5Frame(file, "var")$names, c("A", "gene2", "C"))
 })
+
+test_that("R ends well after a file that the disk had no room for", {
+    skip_on_os("windows")
+    code <- tempfile(fileext = ".R")
+    on.exit(unlink(code))
+    writeLines(c("suppressPackageStartupMessages(library(causeway))",
+        "x <- simulateCells(200, 300, 20, seed = 1)",
+        "try(writeH5AD(x, tempfile(fileext = '.h5ad'), verbose = FALSE))",
+        "cat('end\\n')"
+    ), code)
+    said <- suppressWarnings(system(paste("trap '' XFSZ; ulimit -f 100;",
+        shQuote(file.path(R.home("bin"), "Rscript")), shQuote(code), "2>&1"),
+        intern = TRUE))
+    expect_null(attr(said, "status"))
+    expect_match(said, "'file' could not be written", all = FALSE)
+    expect_identical(tail(said, 1L), "end")
+})

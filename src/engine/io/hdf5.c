@@ -83,6 +83,7 @@ static cw_h5 *start(cw_ctx *ctx)
     if (!h) return NULL;
     h->ctx = ctx;
     h->file = -1;
+    H5dont_atexit(); /* it falls over files whose disk was full when they were closed; heeded before its first call only */
     H5Eget_auto2(H5E_DEFAULT, &h->report, &h->report_data);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     return h;
