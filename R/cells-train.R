@@ -343,7 +343,7 @@ setMethod("saveModel", "CellAnnotator", function(model, dir,
     if (file.exists(target)) {
         old <- list.files(target, all.files = TRUE, no.. = TRUE)
         if (!overwrite || !dir.exists(target) ||
-            !all(old == .annotatorFile)) {
+            !all(old %in% c(.annotatorFile, .sumsFile))) {
             .stopArgument("dir", "is \"", dir, "\", which exists",
                 if (overwrite) " and is not an annotator's folder" else
                     "; choose another or say overwrite = TRUE", "."

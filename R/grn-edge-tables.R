@@ -53,6 +53,8 @@
     c(from[[1L]], to[[1L]])
 }
 
+.words <- c(yes = "1", y = "1", t = "1", no = "0", n = "0", f = "0")
+
 ## TRUE for rows that say that there is no edge: 0, FALSE or nothing in a
 ## column that holds only 0 and 1, or 0 among weights. Of a column of 0 and 1
 ## that isn't known to say so, an error asks.
@@ -65,6 +67,9 @@
         }
         text <- tolower(trimws(as.character(table[[name]])))
         text[text %in% c("", "na")] <- NA
+        if (all(is.na(text) | text %in% names(.words))) {
+            text <- unname(.words[text])
+        }
         zero <- text %in% c("false", "0", "0.0") |
             suppressWarnings(as.numeric(text)) %in% 0
         if (!any(zero)) {

@@ -55,9 +55,8 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
     .checkEstimatorMemory(.Call(cw_r_forest_forecast, sizes, options),
         "the trees"
     )
-    grow <- function(genes) {
-        .Call(cw_r_forest, x, view$tf, genes - 1L, options, key, threads)
-    }
+    workers <- view$workers
+    grow <- .grower(x, view$tf, options, key, c(workers$threads, threads)[[1L]])
     ## some genes only: the others have no trees
     if (!is.null(view$targets)) {
         part <- grow(view$targets)
@@ -67,26 +66,47 @@ setMethod(".estimate", "TreeGRNParam", function(param, view, key, threads) {
         grown[view$targets] <- part$grown
         return(list(importance = importance, grown = grown, r2 = r2))
     }
-    ## what takes long is grown in ten parts, to say how far it is; every gene
-    ## has its own random numbers, so the trees are the same
+    ## what takes long is grown in parts, to say how far it is and to share
+    ## them; every gene has its own random numbers, so the trees are the same
     work <- as.numeric(n) * trees * min(view$dim[[1L]], s$sampleSize)
-    if (!isTRUE(view$verbose) || n < 10L || work < 5e7) {
+    told <- isTRUE(view$verbose)
+    if (n < 10L || is.null(workers) && (!told || work < 5e7)) {
         return(grow(seq_len(n)))
     }
-    bar <- .progressStart(paste("Trees of", response, "for gene"), n, TRUE)
+    genes <- split(seq_len(n), cut(seq_len(n), min(n, max(10L, 4L * workers$n)),
+        labels = FALSE
+    ))
+    bar <- .progressStart(paste("Trees of", response, "for gene"), n, told)
     on.exit(.progressDone(bar))
     bar$every <- 1L
-    parts <- lapply(split(seq_len(n), cut(seq_len(n), 10L, labels = FALSE)),
-        function(genes) {
-            out <- grow(genes)
-            .progressTick(bar, max(genes))
-            out
-        }
-    )
+    take <- .partsAhead(length(genes), .growerOf(genes, grow), workers)
+    parts <- lapply(seq_along(genes), function(i) {
+        out <- take(i)
+        .progressTick(bar, max(genes[[i]]))
+        out
+    })
     list(importance = do.call(cbind, lapply(parts, `[[`, "importance")),
         grown = unlist(lapply(parts, `[[`, "grown"), use.names = FALSE),
         r2 = unlist(lapply(parts, `[[`, "r2"), use.names = FALSE)
     )
+}
+
+## The trees of genes as a function of these, that a worker can be sent.
+.grower <- function(x, tf, options, key, threads) {
+    force(x)
+    force(tf)
+    force(options)
+    force(key)
+    force(threads)
+    function(genes) {
+        .Call(cw_r_forest, x, tf, genes - 1L, options, key, threads)
+    }
+}
+
+.growerOf <- function(genes, grow) {
+    force(genes)
+    force(grow)
+    function(i) grow(genes[[i]])
 }
 
 ## Ranks of each column less the rank of its zeros, so that zeros stay zeros.

@@ -63,6 +63,8 @@
 #'   else at most 2. Results don't depend on it.
 #' @param reliability multiply scores by their reliability, see below? FALSE:
 #'   the estimator's own.
+#' @param BPPARAM see [severalProcesses]; the trees of genes are shared among
+#'   the workers.
 #' @param ... not used.
 #' @return A [PooledGRN-class], TFs x genes, self edges 0; constant genes have
 #'   no edges. Its `metadata()` holds `model` (the estimator's name),
@@ -106,7 +108,7 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     cells = NULL, nTargets = NULL, keep = NULL, genes = NULL,
     centre = NULL, alreadyNormalised = NULL, preprocess = list(),
     seed = NULL, threads = NULL, assay = NULL, block = NULL,
-    reliability = TRUE, verbose = TRUE) {
+    reliability = TRUE, BPPARAM = NULL, verbose = TRUE) {
     .checkFlag(verbose, "verbose")
     .checkFlag(reliability, "reliability")
     if (!is.null(centre)) {
@@ -117,6 +119,11 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     )
     by <- if (is.character(block) && length(block) == 1L) block
     key <- .newKey(seed)
+    workers <- .startWorkers(BPPARAM)
+    on.exit(.stopWorkers(workers))
+    if (!is.null(workers)) {
+        workers$threads <- .threads(.partThreads(threads, workers))
+    }
     threads <- .threads(threads)
     prepared <- .networkCells(x, how, verbose, cells, most = .mostCells(),
         key = key
@@ -140,6 +147,7 @@ setMethod("inferGRN", c("ANY", "GRNParam"), function(x, model,
     model <- .settleWeights(model, sorted$prepared, centred$report, verbose)
     view <- .estimatorView(centred$prepared)
     view$verbose <- verbose
+    view$workers <- workers
     fit <- .estimate(model, view, key, threads)
     if (reliability) {
         fit$reliability <- .edgeReliability(view$sums)

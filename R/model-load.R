@@ -74,6 +74,7 @@
 #' @section Errors: a missing folder or file, text that is not JSON, a
 #'   truncated or contradictory weights' file, an impossible configuration,
 #'   missing core tensors: each names the file and the reason.
+#'   Weights that are not what [saveModel()] wrote; of text files a warning.
 #' @seealso [saveModel()]
 #' @examples
 #' folder <- file.path(tempfile(), "model")
@@ -96,6 +97,12 @@ loadModel <- function(path, threads = NULL, strict = TRUE, module = NULL,
         )
     }
     path <- normalizePath(path)
+    model <- .loadFolder(path, threads, strict, module, verbose)
+    .checkSums(path, "path", strict) # last: what readers say of damage says more
+    model
+}
+
+.loadFolder <- function(path, threads, strict, module, verbose) {
     annotator <- .loadAnnotator(path)
     if (!is.null(annotator)) {
         return(annotator)

@@ -4,7 +4,8 @@
 #'
 #' Writes the published layout (see [loadModel()]), and beside it
 #' `train_state.json` and `train_state.safetensors`, which let a training run
-#' go on exactly. Everything is written to a folder beside `dir`, flushed to
+#' go on exactly, and `MD5SUMS`, which [loadModel()] compares the files with
+#' (and `md5sum -c`). Everything is written to a folder beside `dir`, flushed to
 #' the disk and renamed at the end: `dir` is either complete or not there, and
 #' an old one is there until the new one takes its place in one step.
 #'
@@ -77,6 +78,7 @@ setMethod("saveModel", "ScCAFMModel", function(model, dir,
 
 ## Files in a folder to be replaced that nobody here wrote.
 .stopForeign <- function(dir, files) {
+    files <- setdiff(files, .sumsFile)
     if (length(files)) {
         .stopArgument("dir", "is \"", dir, "\", which also holds files that ",
             "would be lost: ", .some(files), "; move them, or choose ",

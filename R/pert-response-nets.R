@@ -195,7 +195,7 @@ setMethod("show", "ScGenParam", function(object) {
         function(moment, told, at) {
             losses <- do.call(rbind, told)
             losses <- losses[, colnames(losses) != "total", drop = FALSE]
-            data.frame(step = ends[[moment + 1L]],
+            data.frame(step = as.integer(ends[[moment + 1L]]),
                 as.list(colMeans(losses) / share),
                 mmd = if (is.null(look)) NA_real_ else look())
         },

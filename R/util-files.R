@@ -202,6 +202,7 @@
     }
     on.exit(.removeFile(part, recursive = TRUE))
     write(part)
+    .writeSums(part)
     inside <- list.files(part, all.files = TRUE, recursive = TRUE,
         include.dirs = TRUE, full.names = TRUE, no.. = TRUE
     )
@@ -209,6 +210,51 @@
     .swapFolder(part, target, arg)
     .atPlace(.Call(cw_r_place_sync, dirname(target)), arg)
     invisible(dir)
+}
+
+## Checksums of a folder's files, as md5sum writes and checks (-c) them: a disk's
+## or a copy's damage shows, an enemy's need not.
+.sumsFile <- "MD5SUMS"
+
+.writeSums <- function(dir) {
+    files <- list.files(dir, all.files = TRUE, recursive = TRUE)
+    files <- sort(setdiff(files, .sumsFile), method = "radix")
+    writeLines(paste0(cli::hash_file_md5(file.path(dir, files)), "  ", files),
+        file.path(dir, .sumsFile), useBytes = TRUE
+    )
+}
+
+## Files that are not what they were when the folder was written: an error, but
+## a warning of text, which people edit, and where not strict. Of a folder without checksums nothing
+## is known, and of files that are gone their readers speak.
+.checkSums <- function(dir, arg, strict = TRUE) {
+    file <- file.path(dir, .sumsFile)
+    if (!file.exists(file) || dir.exists(file)) {
+        return(invisible())
+    }
+    lines <- readLines(file, warn = FALSE, n = 1e4, skipNul = TRUE)
+    lines <- grep("^[0-9a-f]{32}  [^/]", lines, value = TRUE, useBytes = TRUE)
+    names <- substring(lines, 35L)
+    here <- file.path(dir, names)
+    use <- file.exists(here) & !dir.exists(here) & !grepl("[.][.]", names)
+    bad <- names[use][cli::hash_file_md5(here[use]) !=
+        substring(lines[use], 1L, 32L)]
+    text <- grepl("[.](json|csv|txt|tsv)$", bad)
+    what <- paste0("is \"", dir, "\", where ", .some(bad, 3L),
+        if (length(bad) > 1L) " are" else " is", " not what was saved (see ",
+        .sumsFile, " there): "
+    )
+    if (strict && !all(text)) {
+        .stopArgument(arg, what, "damaged, or changed by hand. Save the model ",
+            "again; if the change is meant, remove ", .sumsFile, "."
+        )
+    }
+    if (length(bad)) {
+        warning("'", arg, "' ", what, "it is taken as it is. If the change is ",
+            "meant, remove ", .sumsFile, ".", call. = FALSE
+        )
+    }
+    invisible()
 }
 
 .swapFolder <- function(part, target, arg) {

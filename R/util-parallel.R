@@ -2,8 +2,9 @@
 
 #' Several processes
 #'
-#' [nullGRN()], [stabilityGRN()], [contrastGRN()] and [tauNull()] take
-#' `BPPARAM`, and share their null networks, fits and cells among its workers.
+#' [`inferGRN()`][inferGRN-pooled], [nullGRN()], [stabilityGRN()],
+#' [contrastGRN()] and [tauNull()] take `BPPARAM`, and share trees, null networks,
+#' fits and cells among its workers.
 #'
 #' @details
 #' `BPPARAM` is NULL (this process alone) or a `BiocParallelParam`, such as

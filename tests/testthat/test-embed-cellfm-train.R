@@ -14,7 +14,7 @@ tune <- function(..., m = model, epochs = 2) {
 test_that("classes are learnt both ways, in a new model", {
     before <- embedGenes(model)
     for (head in c("query", "cls")) {
-        tuned <- tune(epochs = 15, lr = 1e-2, head = head, values = FALSE)
+        tuned <- tune(epochs = 15, lr = 3e-3, head = head, values = FALSE)
         expect_identical(embedGenes(model), before)
         history <- trainingHistory(tuned)
         expect_identical(nrow(history), 15L)

@@ -56,6 +56,7 @@ test_that("rows with 0 in a column of 0 and 1 are no edges", {
         "6 of 10 rows say 0")
     expect_identical(got, want)
     forms <- list(weight = yes, score = as.character(yes), label = yes > 0,
+        label = ifelse(yes > 0, "yes", "no"), known = c("N", "Y")[1 + (yes > 0)],
         Type = factor(yes), Score = yes * 0.3, importance = yes * 2L,
         label = replace(yes, yes == 0, NA))
     for (i in seq_along(forms)) {

@@ -233,3 +233,25 @@ test_that("a folder takes its place in one step", {
     expect_message(.findFolder(file.path(folder, "model")), "it is back")
     expect_setequal(everything(folder), c("model", "link"))
 })
+
+test_that("a folder whose files were changed is refused", {
+    folder <- newFolder()
+    on.exit(unlink(folder, recursive = TRUE))
+    dir <- file.path(folder, "model")
+    .writeFolder(dir, function(part) {
+        dir.create(file.path(part, "sub"))
+        writeLines("one", file.path(part, "sub", "a b"))
+        writeLines("two", file.path(part, "b.json"))
+    })
+    expect_silent(.checkSums(dir, "path"))
+    writeLines("onE", file.path(dir, "sub", "a b"))
+    expect_error(.checkSums(dir, "path"),
+        "'path' is .*, where sub/a b is not what was saved .see MD5SUMS there")
+    ## of files that are gone, and of lines that are none, others speak
+    file.remove(file.path(dir, "sub", "a b"))
+    expect_silent(.checkSums(dir, "path"))
+    writeLines("2", file.path(dir, "b.json"))
+    expect_warning(.checkSums(dir, "path"), "b.json is not what was saved")
+    writeBin(as.raw(c(0, 255, 10, 65)), file.path(dir, "MD5SUMS"))
+    expect_silent(.checkSums(dir, "path"))
+})

@@ -27,6 +27,9 @@ test_that("two processes give what one gives, and stay as they were", {
     same <- function(call) expect_identical(call(two), call(NULL))
     model <- CombinedGRNParam(list(TreeGRNParam(trees = 5), RidgeGRNParam()))
     grn <- inferGRN(cells, model, seed = 1, verbose = FALSE)
+    shared <- inferGRN(cells, model, seed = 1, BPPARAM = two, verbose = FALSE)
+    expect_identical(edgeTable(shared), edgeTable(grn))
+    expect_identical(shared@metadata$targets, grn@metadata$targets)
     same(function(by) nullGRN(grn, "expression", nPerm = 3, cells = cells,
         seed = 1, BPPARAM = by
     ))

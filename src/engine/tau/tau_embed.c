@@ -9,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LANE = 16, EXTRA = 10, POWER = 5, PEAK_TILE = 1024, CELL_TILE = 64 };
+enum { LANE = 16, WIDE = 48, EXTRA = 10, POWER = 5, PEAK_TILE = 1024, CELL_TILE = 64, CELL_BLOCK = 128 };
 /* what the streams are for */
 enum { USE_SKETCH = 120, USE_SHUFFLE };
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* ---- the sparse operator A (cells, rows) = f(counts) - 1 centre^T ------------------------------------------------ */
 
@@ -46,26 +48,6 @@ static void transform(const sparse *a, int chromatin, const double *weight, doub
     }
 }
 
-/* Y (cells, l) = A Q, Q (rows, l) float with l a multiple of LANE; shift (l) = centre^T Q or NULL. */
-static void times(float *Y, const sparse *a, const float *Q, const double *shift, int64_t l)
-{
-    const cw_counts *x = a->x;
-    int stop = 0;
-#pragma omp parallel for schedule(dynamic, 32) num_threads(a->threads)
-    for (int64_t c = 0; c < x->cells; c++) {
-        const cw_watch watch = cw_watch_here(a->ctx, &stop);
-        if (cw_watch_stop(&watch)) continue;
-        float *y = Y + c * l;
-        for (int64_t j = 0; j < l; j++) y[j] = shift ? (float)-shift[j] : 0.0f;
-        for (int64_t e = x->start[c]; e < x->start[c + 1]; e++) {
-            const float *q = Q + x->row[e] * l;
-            float v = a->value[e];
-            for (int64_t b = 0; b < l; b += LANE)
-                for (int j = 0; j < LANE; j++) y[b + j] += v * q[b + j];
-        }
-    }
-}
-
 /* Where row `row` or the first after it stands among the entries of cell c. */
 static int64_t find_row(const cw_counts *x, int64_t c, int64_t row)
 {
@@ -78,6 +60,59 @@ static int64_t find_row(const cw_counts *x, int64_t c, int64_t row)
     return low;
 }
 
+/* y (width) += the sum over the entries from..to - 1 of value x Q[row], whose rows are l long; width is a constant where
+ * this is called, so that the sums stay in registers. */
+static inline void gather(float *y, const sparse *a, int64_t from, int64_t to, const float *Q, int64_t l, int width)
+{
+    float sum[WIDE];
+    for (int j = 0; j < width; j++) sum[j] = y[j];
+    for (int64_t e = from; e < to; e++) {
+        const float *q = Q + a->x->row[e] * l;
+        const float v = a->value[e];
+#pragma GCC unroll 48
+        for (int j = 0; j < width; j++) sum[j] += v * q[j];
+    }
+    for (int j = 0; j < width; j++) y[j] = sum[j];
+}
+
+/* The other way round: R[row] += value x y. */
+static inline void scatter(float *R, const sparse *a, int64_t from, int64_t to, const float *y, int64_t l, int width)
+{
+    float fixed[WIDE];
+    for (int j = 0; j < width; j++) fixed[j] = y[j];
+    for (int64_t e = from; e < to; e++) {
+        float *r = R + a->x->row[e] * l;
+        const float v = a->value[e];
+#pragma GCC unroll 48
+        for (int j = 0; j < width; j++) r[j] += v * fixed[j];
+    }
+}
+
+/* Y (cells, l) = A Q, Q (rows, l) float with l a multiple of LANE; shift (l) = centre^T Q or NULL. A tile of Q's rows stays
+ * in the cache while CELL_BLOCK cells take what they need of it. */
+static void times(float *Y, const sparse *a, const float *Q, const double *shift, int64_t l)
+{
+    const cw_counts *x = a->x;
+    int stop = 0;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(a->threads)
+    for (int64_t first = 0; first < x->cells; first += CELL_BLOCK) {
+        const cw_watch watch = cw_watch_here(a->ctx, &stop);
+        int64_t next[CELL_BLOCK], cells = least(CELL_BLOCK, x->cells - first); /* next: a cell's first entry not yet taken */
+        for (int64_t i = 0; i < cells; i++) {
+            next[i] = x->start[first + i];
+            for (int64_t j = 0; j < l; j++) Y[(first + i) * l + j] = shift ? (float)-shift[j] : 0.0f;
+        }
+        for (int64_t to = PEAK_TILE; to < x->rows + PEAK_TILE && !cw_watch_stop(&watch); to += PEAK_TILE)
+            for (int64_t i = 0; i < cells; i++) {
+                const int64_t from = next[i], end = next[i] = find_row(x, first + i, to);
+                float *y = Y + (first + i) * l;
+                int64_t b = 0;
+                for (; b + WIDE <= l; b += WIDE) gather(y + b, a, from, end, Q + b, l, WIDE);
+                for (; b < l; b += LANE) gather(y + b, a, from, end, Q + b, l, LANE);
+            }
+    }
+}
+
 /* R (rows, l) = A^T Y: tiles of rows, each over all cells in their order, so that no sum is shared. */
 static void times_transposed(float *R, const sparse *a, const float *Y, int64_t l)
 {
@@ -88,15 +123,14 @@ static void times_transposed(float *R, const sparse *a, const float *Y, int64_t 
 #pragma omp parallel for schedule(dynamic, 1) num_threads(a->threads)
     for (int64_t t = 0; t < tiles; t++) {
         const cw_watch watch = cw_watch_here(a->ctx, &stop);
-        int64_t from = t * PEAK_TILE, to = from + PEAK_TILE < x->rows ? from + PEAK_TILE : x->rows;
+        int64_t from = t * PEAK_TILE, to = least(from + PEAK_TILE, x->rows);
         for (int64_t c = 0; c < x->cells; c++) {
             if (c % 256 == 0 && cw_watch_stop(&watch)) break;
+            const int64_t start = find_row(x, c, from), end = find_row(x, c, to);
             const float *y = Y + c * l;
-            for (int64_t e = find_row(x, c, from); e < x->start[c + 1] && x->row[e] < to; e++) {
-                float *r = R + x->row[e] * l, v = a->value[e];
-                for (int64_t b = 0; b < l; b += LANE)
-                    for (int j = 0; j < LANE; j++) r[b + j] += v * y[b + j];
-            }
+            int64_t b = 0;
+            for (; b + WIDE <= l; b += WIDE) scatter(R + b, a, start, end, y + b, l, WIDE);
+            for (; b < l; b += LANE) scatter(R + b, a, start, end, y + b, l, LANE);
         }
         if (a->centre) {
             for (int64_t j = 0; j < l; j++) {
@@ -218,8 +252,6 @@ static void document_weights(double *weight, const cw_counts *x)
     for (int64_t p = 0; p < x->rows; p++) weight[p] = log1p((double)x->cells / fmax(weight[p], 1.0));
 }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static svd_room svd_room_take(cw_arena *arena, int64_t rows, int64_t cells, int64_t k)
 {
     svd_room w = {.l = (k + EXTRA + LANE - 1) / LANE * LANE};
@@ -287,18 +319,27 @@ cw_status cw_tau_score(cw_arena *arena, double *score, const cw_tau_axes *axes, 
     for (int64_t p = 0; axes->centre && p < x->rows; p++)
         for (int64_t j = 0; j < k; j++) shift[j] += axes->centre[p] * axes->loading[p * k + j];
     int stop = 0;
-#pragma omp parallel for schedule(dynamic, 32) num_threads(ctx->threads)
-    for (int64_t c = 0; c < x->cells; c++) {
+#pragma omp parallel for schedule(dynamic, 1) num_threads(ctx->threads)
+    for (int64_t first = 0; first < x->cells; first += CELL_BLOCK) { /* as in times() */
         const cw_watch watch = cw_watch_here(ctx, &stop);
-        if (cw_watch_stop(&watch)) continue;
-        double *y = score + c * k, depth = fmax(depth_of(x, c), 1.0);
-        double scale = (axes->chromatin ? 1e4 : axes->target) / depth;
-        for (int64_t j = 0; j < k; j++) y[j] = -shift[j];
-        for (int64_t e = x->start[c]; e < x->start[c + 1]; e++) {
-            int64_t p = x->row[e];
-            double v = log1p(x->value[e] * scale * (axes->chromatin ? axes->weight[p] : 1.0));
-            for (int64_t j = 0; j < k; j++) y[j] += v * axes->loading[p * k + j];
+        int64_t next[CELL_BLOCK], cells = least(CELL_BLOCK, x->cells - first);
+        double scale[CELL_BLOCK];
+        for (int64_t i = 0; i < cells; i++) {
+            next[i] = x->start[first + i];
+            scale[i] = (axes->chromatin ? 1e4 : axes->target) / fmax(depth_of(x, first + i), 1.0);
+            for (int64_t j = 0; j < k; j++) score[(first + i) * k + j] = -shift[j];
         }
+        for (int64_t to = PEAK_TILE; to < x->rows + PEAK_TILE && !cw_watch_stop(&watch); to += PEAK_TILE)
+            for (int64_t i = 0; i < cells; i++) {
+                const int64_t end = find_row(x, first + i, to);
+                double *y = score + (first + i) * k;
+                for (int64_t e = next[i]; e < end; e++) {
+                    const int64_t p = x->row[e];
+                    const double v = log1p(x->value[e] * scale[i] * (axes->chromatin ? axes->weight[p] : 1.0));
+                    for (int64_t j = 0; j < k; j++) y[j] += v * axes->loading[p * k + j];
+                }
+                next[i] = end;
+            }
     }
     cw_arena_give(arena, shift);
     return cw_poll(ctx);
