@@ -47,6 +47,7 @@
 #' evaluateNovelTypes(cells, types, truth, nDraws = 3, nPerm = 19, seed = 1)
 #' @export
 nearestTypes <- function(x, types, group = NULL, name = "KCellFM", top = 5) {
+    .given(types, "types", "vectors of types, types x width")
     cells <- .cellVectors(x, name)
     top <- .checkNumber(top, "top", 1, whole = TRUE)
     cosine <- .typeCosines(cells$vectors, types)

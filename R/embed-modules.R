@@ -54,6 +54,7 @@ geneModules <- function(x, vectors, sets = NULL, resolution = 1, k = 10,
     graph = c("umap", "shared"), minSize = 5, fdr = 0.05, nPerm = 100,
     assay.type = NULL, assay = NULL, symbols = NULL,
     alreadyNormalised = NULL, seed = NULL, threads = NULL, verbose = TRUE) {
+    .given(vectors, "vectors", "vectors of genes, as embedGenes() gives")
     vectors <- .geneVectorMatrix(vectors)
     k <- .checkNumber(k, "k", 2, nrow(vectors) - 1L, whole = TRUE)
     o <- list(k = k, shared = match.arg(graph) == "shared",

@@ -15,6 +15,7 @@ test_that("labels go back into the containers", {
     colnames(x) <- paste0("other", seq_len(ncol(x)))
     expect_error(addLabels(x, l), "no cell of 'x'")
     expect_error(addLabels(x, 1), "annotateCells")
+    expect_error(addLabels(x), "'labels' is missing")
 })
 
 test_that("Seurat objects get meta data", {

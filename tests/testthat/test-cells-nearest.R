@@ -69,6 +69,7 @@ test_that("groups and reduced dimensions are taken", {
     SingleCellExperiment::reducedDim(cells, "KCellFM") <- unname(near)
     expect_identical(nearestTypes(cells, types, group = "truth", top = 1), g)
     expect_error(nearestTypes(cells, types, name = "X"), "KCellFM")
+    expect_error(nearestTypes(cells), "'types' is missing")
     expect_error(nearestTypes(matrix("a", 2, 2), types), "'x'")
 })
 

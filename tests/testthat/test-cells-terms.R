@@ -17,6 +17,7 @@ test_that("labels find their terms in many spellings", {
     expect_true(is.na(got[["astronaut"]]))
     expect_message(mapLabels("astronaut", o), "not found")
     expect_error(mapLabels(3, o), "text")
+    expect_error(mapLabels("B"), "'ontology' is missing")
     expect_error(mapLabels("B", 3), "readOntology")
 })
 

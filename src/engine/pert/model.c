@@ -334,9 +334,10 @@ static int covariance(double *C, const cw_pert_data *d, const int32_t *row, int6
     return cw_positive_factor(C, m);
 }
 
-/* Minorise-maximise from equal shares. The rows are those of S (m, m). Sets theta, loglik, rounds; -1: C broke down. */
-static int fit_weights(cw_pert_fit *f, const cw_pert_data *d, const level *v, const int32_t *row, int64_t m,
-                       double *room)
+/* Minorise-maximise from equal shares. The rows are those of S (m, m). Sets theta, loglik, rounds; -1: C
+ * broke down, or the watch says stop, which the context then knows. */
+static int fit_weights(cw_pert_fit *f, const cw_watch *watch, const cw_pert_data *d, const level *v,
+                       const int32_t *row, int64_t m, double *room)
 {
     double *S = room, *V = S + m * m, *C = V + CW_PERT_PARTS * m * m, *inverse = C + m * m, *A = inverse + m * m;
     double size[CW_PERT_PARTS] = {0}, trace_s = 0.0, trace_n = 0.0;
@@ -352,7 +353,7 @@ static int fit_weights(cw_pert_fit *f, const cw_pert_data *d, const level *v, co
     for (int k = 0; k < CW_PERT_PARTS; k++)
         f->theta[k] = size[k] > 0.0 ? scale / parts / fmax(size[k], 1e-9) : 0.0;
     for (f->rounds = 0; f->rounds < ROUNDS; f->rounds++) {
-        if (covariance(C, d, row, m, V, f->theta) != 0) return -1;
+        if (cw_watch_stop(watch) || covariance(C, d, row, m, V, f->theta) != 0) return -1;
         cw_positive_inverse(inverse, C, m);
         cw_dense_product(1, C, inverse, 0, S, 0, 0.0, m, m, m);
         cw_dense_product(1, A, C, 0, inverse, 0, 0.0, m, m, m);
@@ -401,8 +402,8 @@ static void filled_free(cw_ctx *ctx, filled *w)
 }
 
 /* Afterwards own->yy are products of what the direct part leaves. room: fit_room(n) doubles. -1: broke down. */
-static int fit_level(cw_pert_fit *f, filled *own, const cw_pert_data *d, const level *v, const int32_t *perm,
-                     const int32_t *train, int64_t n, double *room)
+static int fit_level(cw_pert_fit *f, filled *own, const cw_watch *watch, const cw_pert_data *d, const level *v,
+                     const int32_t *perm, const int32_t *train, int64_t n, double *room)
 {
     int32_t row[CW_PERT_WEIGHTED];
     int64_t m = n < CW_PERT_WEIGHTED ? n : CW_PERT_WEIGHTED;
@@ -418,7 +419,7 @@ static int fit_level(cw_pert_fit *f, filled *own, const cw_pert_data *d, const l
         for (int64_t i = 0; i < m; i++)
             for (int64_t j = 0; j < m; j++)
                 room[i * m + j] = own->yy[i * n / m * n + j * n / m] / (double)d->readouts;
-        if (fit_weights(f, d, v, row, m, room) != 0) return -1;
+        if (fit_weights(f, watch, d, v, row, m, room) != 0) return -1;
         if (f->loglik > best.loglik) best = *f;
     }
     *f = best;
@@ -436,10 +437,12 @@ cw_status cw_pert_fit_model(cw_ctx *ctx, cw_pert_fit *fit, const cw_pert_data *d
 {
     level v = {0};
     filled own = {0};
+    int stop = 0;
+    const cw_watch watch = cw_watch_here(ctx, &stop);
     if (n < 2) return cw_fail(ctx, CW_ERR_ARGUMENT, "%lld perturbations; two are needed", (long long)n);
     double *room = cw_alloc(ctx, fit_room(data, n), sizeof *room);
     if (room && level_new(ctx, &v, data, perm, 1) == 0 && filled_new(ctx, &own, data, n) == 0 &&
-        fit_level(fit, &own, data, &v, perm, train, n, room) != 0)
+        fit_level(fit, &own, &watch, data, &v, perm, train, n, room) != 0)
         broke_down(ctx);
     level_free(ctx, &v);
     filled_free(ctx, &own);
@@ -573,16 +576,18 @@ static int room_new(cw_ctx *ctx, fold_room *r, const cw_pert_data *d, const cw_p
     return filled_new(ctx, &r->own, d, n);
 }
 
-/* -1: broke down. */
-static int one_fold(cw_pert_fold *o, fold_room *r, const cw_pert_data *d, const level *v, const int32_t *perm)
+/* -1: broke down, or the watch says stop. */
+static int one_fold(cw_pert_fold *o, fold_room *r, const cw_watch *watch, const cw_pert_data *d, const level *v,
+                    const int32_t *perm)
 {
     int64_t n = o->n, m = o->m;
     double *weight = o->weight ? o->weight : r->weight;
-    if (fit_level(&o->fit, &r->own, d, v, perm, o->train, n, r->room) != 0 ||
+    if (fit_level(&o->fit, &r->own, watch, d, v, perm, o->train, n, r->room) != 0 ||
         weights_of(weight, r->room, d, v, &o->fit, o->train, n, o->test, m) != 0)
         return -1;
     cw_dense_product(1, r->product, weight, 0, r->own.yy, 0, 0.0, m, n, n);
     for (int64_t t = 0; t < m; t++) {
+        if (cw_watch_stop(watch)) return -1;
         const double *w = weight + t * n;
         double quadratic = 0.0;
         for (int64_t j = 0; j < n; j++) quadratic += r->product[t * n + j] * w[j];
@@ -614,7 +619,7 @@ cw_status cw_pert_folds(cw_ctx *ctx, cw_pert_fold *fold, int64_t folds, const cw
 #pragma omp critical
 #endif
             there = room_new(ctx, &r, data, &fold[k]) == 0;
-            int one = there ? one_fold(&fold[k], &r, data, &v, perm) : 0;
+            int one = there ? one_fold(&fold[k], &r, &watch, data, &v, perm) : 0;
             if (one < failed) failed = one;
 #ifdef _OPENMP
 #pragma omp critical
