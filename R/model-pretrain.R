@@ -172,8 +172,9 @@ pretrain <- function(config, dir = NULL, dryRun = FALSE, resume = NULL,
 ## the end of the run.
 .refreshWeights <- function(model, dir) {
     file <- file.path(dir, .modulePaths(.moduleOf(model))$weights[[1L]])
-    .writeFile(file, TRUE, function(part) .engineSave(model, part))
-    invisible()
+    .renewSums(dir, function() {
+        .writeFile(file, TRUE, function(part) .engineSave(model, part))
+    })
 }
 
 ## ---- the model ------------------------------------------------------------------

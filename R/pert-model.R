@@ -72,7 +72,7 @@
 ## t(a) b, a b, or a t(b), by the engine: the same for any number of threads. Of
 ## sparse ones by Matrix: most direct profiles are hundreds of times smaller.
 .product <- function(a, b, threads, how = "atb") {
-    if (methods::is(a, "Matrix") || methods::is(b, "Matrix")) {
+    if (isS4(a) || isS4(b)) {
         return(as.matrix(switch(how, atb = Matrix::crossprod(a, b),
             ab = a %*% b, abt = Matrix::tcrossprod(a, b))))
     }

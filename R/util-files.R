@@ -216,29 +216,47 @@
 ## or a copy's damage shows, an enemy's need not.
 .sumsFile <- "MD5SUMS"
 
-.writeSums <- function(dir) {
-    files <- list.files(dir, all.files = TRUE, recursive = TRUE)
+.writeSums <- function(dir,
+    files = list.files(dir, all.files = TRUE, recursive = TRUE)) {
     files <- sort(setdiff(files, .sumsFile), method = "radix")
     writeLines(paste0(cli::hash_file_md5(file.path(dir, files)), "  ", files),
         file.path(dir, .sumsFile), useBytes = TRUE
     )
 }
 
-## Files that are not what they were when the folder was written: an error, but
-## a warning of text, which people edit, and where not strict. Of a folder without checksums nothing
-## is known, and of files that are gone their readers speak.
-.checkSums <- function(dir, arg, strict = TRUE) {
+## Of files that are there, named by them.
+.readSums <- function(dir) {
     file <- file.path(dir, .sumsFile)
     if (!file.exists(file) || dir.exists(file)) {
-        return(invisible())
+        return(character())
     }
     lines <- readLines(file, warn = FALSE, n = 1e4, skipNul = TRUE)
     lines <- grep("^[0-9a-f]{32}  [^/]", lines, value = TRUE, useBytes = TRUE)
     names <- substring(lines, 35L)
     here <- file.path(dir, names)
     use <- file.exists(here) & !dir.exists(here) & !grepl("[.][.]", names)
-    bad <- names[use][cli::hash_file_md5(here[use]) !=
-        substring(lines[use], 1L, 32L)]
+    setNames(substring(lines[use], 1L, 32L), names[use])
+}
+
+## Runs `change`, which writes files of the folder again. Killed in between, the
+## folder has no checksums.
+.renewSums <- function(dir, change) {
+    names <- names(.readSums(dir))
+    .removeFile(file.path(dir, .sumsFile))
+    change()
+    if (length(names)) {
+        .writeSums(dir, names)
+    }
+    invisible()
+}
+
+## Files that are not what they were when the folder was written: an error, but
+## a warning of text, which people edit, and where not strict. Of a folder
+## without checksums nothing is known, and of files that are gone their readers
+## speak.
+.checkSums <- function(dir, arg, strict = TRUE) {
+    sums <- .readSums(dir)
+    bad <- names(sums)[cli::hash_file_md5(file.path(dir, names(sums))) != sums]
     text <- grepl("[.](json|csv|txt|tsv)$", bad)
     what <- paste0("is \"", dir, "\", where ", .some(bad, 3L),
         if (length(bad) > 1L) " are" else " is", " not what was saved (see ",
