@@ -225,7 +225,7 @@
 }
 
 ## Of files that are there, named by them.
-.readSums <- function(dir) {
+.listedSums <- function(dir) {
     file <- file.path(dir, .sumsFile)
     if (!file.exists(file) || dir.exists(file)) {
         return(character())
@@ -241,7 +241,7 @@
 ## Runs `change`, which writes files of the folder again. Killed in between, the
 ## folder has no checksums.
 .renewSums <- function(dir, change) {
-    names <- names(.readSums(dir))
+    names <- names(.listedSums(dir))
     .removeFile(file.path(dir, .sumsFile))
     change()
     if (length(names)) {
@@ -255,7 +255,7 @@
 ## without checksums nothing is known, and of files that are gone their readers
 ## speak.
 .checkSums <- function(dir, arg, strict = TRUE) {
-    sums <- .readSums(dir)
+    sums <- .listedSums(dir)
     bad <- names(sums)[cli::hash_file_md5(file.path(dir, names(sums))) != sums]
     text <- grepl("[.](json|csv|txt|tsv)$", bad)
     what <- paste0("is \"", dir, "\", where ", .some(bad, 3L),

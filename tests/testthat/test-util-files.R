@@ -246,7 +246,7 @@ test_that("a folder whose files were changed is refused", {
     expect_silent(.checkSums(dir, "path"))
     .renewSums(dir, function() writeLines("1", file.path(dir, "sub", "a b")))
     expect_silent(.checkSums(dir, "path"))
-    expect_length(.readSums(dir), 2L)
+    expect_length(.listedSums(dir), 2L)
     writeLines("onE", file.path(dir, "sub", "a b"))
     expect_error(.checkSums(dir, "path"),
         "'path' is .*, where sub/a b is not what was saved .see MD5SUMS there")
