@@ -163,7 +163,6 @@ setMethod(".showBody", "CellLabels", function(x) {
 #' addLabels(cells, labels)
 #' @export
 addLabels <- function(x, labels, name = "cellType") {
-    .given(labels, "labels", "what annotateCells() gives")
     .isReport(labels, "CellLabels", "annotateCells", "labels")
     .checkText(name, "name")
     if (!.kindOf(x) %in% c("SingleCellExperiment", "SummarizedExperiment",

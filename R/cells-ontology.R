@@ -39,6 +39,7 @@ setMethod("show", "CellOntology", function(object) {
 })
 
 .isOntology <- function(x, arg = "ontology") {
+    .given(x, arg, "what readOntology() gives")
     if (!methods::is(x, "CellOntology")) {
         .stopArgument(arg, "must be what readOntology() returns; it is a ",
             class(x)[[1L]], "."

@@ -23,7 +23,6 @@
 #' mapLabels(c("Mono_CD14", "T_CD4", "NK cells", "CL:0000236"), ontology)
 #' @export
 mapLabels <- function(labels, ontology) {
-    .given(ontology, "ontology", "what readOntology() gives")
     .isOntology(ontology)
     if (!is.character(labels) && !is.factor(labels)) {
         .stopArgument("labels", "must be text; it is ", .show(labels), ".")

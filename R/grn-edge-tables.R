@@ -53,6 +53,7 @@
     c(from[[1L]], to[[1L]])
 }
 
+## What a column that holds nothing else says of edges in words.
 .words <- c(yes = "1", y = "1", t = "1", no = "0", n = "0", f = "0")
 
 ## TRUE for rows that say that there is no edge: 0, FALSE or nothing in a

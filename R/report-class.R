@@ -75,6 +75,7 @@ setMethod("verdict", "CausewayReport", function(x, ...) {
 
 ## For functions of one kind of report.
 .isReport <- function(x, class, verb, arg = "x") {
+    .given(x, arg, paste0("what ", verb, "() gives"))
     if (!methods::is(x, class)) {
         .stopArgument(arg, "must be what ", verb, "() returns; it is a ",
             class(x)[[1L]], "."

@@ -257,6 +257,9 @@
 .checkSums <- function(dir, arg, strict = TRUE) {
     sums <- .listedSums(dir)
     bad <- names(sums)[cli::hash_file_md5(file.path(dir, names(sums))) != sums]
+    if (!length(bad)) {
+        return(invisible())
+    }
     text <- grepl("[.](json|csv|txt|tsv)$", bad)
     what <- paste0("is \"", dir, "\", where ", .some(bad, 3L),
         if (length(bad) > 1L) " are" else " is", " not what was saved (see ",
@@ -267,12 +270,9 @@
             "again; if the change is meant, remove ", .sumsFile, "."
         )
     }
-    if (length(bad)) {
-        warning("'", arg, "' ", what, "it is taken as it is. If the change is ",
-            "meant, remove ", .sumsFile, ".", call. = FALSE
-        )
-    }
-    invisible()
+    warning("'", arg, "' ", what, "it is taken as it is. If the change is ",
+        "meant, remove ", .sumsFile, ".", call. = FALSE
+    )
 }
 
 .swapFolder <- function(part, target, arg) {
