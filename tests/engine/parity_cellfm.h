@@ -95,7 +95,7 @@ static void cellfm_forward(encoder_case *c, cw_cellfm *m, const cw_array *item, 
     cw_cellfm_batch b;
     cw_tensor *by_query, *by_cell;
     if (cellfm_batch(c, m, item, n, &b) != CW_OK) return;
-    cw_cellfm_output y = cw_cellfm_forward(m, c->tape, &b, m->config.layers, &observer);
+    cw_cellfm_output y = cw_cellfm_forward(m, c->tape, &b, m->config.layers, NULL, &observer);
     if (cw_safetensors_find(c->file, "expect.len_scale")) {
         float scale[1024];
         for (int64_t i = 0; i < b.cells && i < 1024; i++) scale[i] = b.scale[b.seq.start[i]];
@@ -105,7 +105,7 @@ static void cellfm_forward(encoder_case *c, cw_cellfm *m, const cw_array *item, 
     if (m->cluster) cw_cellfm_labels(m, c->tape, &y, &b, &by_query, &by_cell, &observer);
     if (m->config.variant != CW_CELLFM_FINETUNE) return;
     if (cellfm_batch(c, m, item, n - 1, &b) != CW_OK) return;
-    y = cw_cellfm_forward(m, c->tape, &b, m->config.layers, NULL);
+    y = cw_cellfm_forward(m, c->tape, &b, m->config.layers, NULL, NULL);
     encoder_tensor(c, "evaluation", "expect.eval.encoder_out", y.hidden);
     cellfm_decoders(c, m, &b, &y, "eval.");
 }
@@ -186,7 +186,7 @@ static void cellfm_after(encoder_case *c, const cw_array *item, int64_t n)
     cw_cellfm *m = cellfm_again(c, "lora_after", NULL);
     if (m && cellfm_batch(c, m, item, n - 1, &b) == CW_OK)
         encoder_tensor(c, "pairs behind", "expect.eval_lora_after_o.encoder_out",
-                       cw_cellfm_forward(m, c->tape, &b, m->config.layers, NULL).hidden);
+                       cw_cellfm_forward(m, c->tape, &b, m->config.layers, NULL, NULL).hidden);
     cw_model_free(&m->model);
 }
 

@@ -59,6 +59,32 @@ static void reading(void)
 }
 
 /* What training sees: a fifth judged, four of five of these hidden; thinned depth. */
+/* Rows that are read are the same where the last layer computes no others, and where the first layer's projections are
+ * sums over what rows have in common or (with a trained table) each row's own. */
+static void forwards_agree(rig *r, const cw_cellfm *m, const cw_cellfm_batch *b)
+{
+    cw_tape *t = r->tape;
+    cw_cellfm_output sums = cw_cellfm_forward(m, t, b, 2, NULL, NULL), few = cw_cellfm_forward(m, t, b, 2, b->judged, NULL);
+    t->recording = 1, m->gene_table->needs_grad = 1;
+    cw_cellfm_output own = cw_cellfm_forward(m, t, b, 2, NULL, NULL);
+    CHECK(r->ctx->status == CW_OK && own.hidden->needs_grad && !sums.hidden->needs_grad, "%s", r->ctx->text);
+    const float *want = cw_tape_host(t, own.hidden), *all = cw_tape_host(t, sums.hidden), *some = cw_tape_host(t, few.hidden);
+    int64_t told = 0;
+    for (int64_t i = 0; i < b->rows; i++) {
+        told += few.at[i] >= 0;
+        CHECK(b->gene[i] < 0 || (few.at[i] >= 0) == b->judged[i], "row %lld", (long long)i);
+        if (few.at[i] < 0) continue;
+        CHECK(apart(some + few.at[i] * WIDTH, all + i * WIDTH, WIDTH) < 1e-6, "row %lld alone", (long long)i);
+    }
+    CHECK(told == cw_rows(few.hidden) && told == 4 * 101, "%lld rows are told", (long long)told);
+    double mean = 0; /* heads of almost no length magnify rounding */
+    for (int64_t i = 0; i < b->rows * WIDTH; i++) mean += fabs((double)want[i] - all[i]) / (double)(b->rows * WIDTH);
+    CHECK(mean < 1e-6 && apart(want, all, b->rows * WIDTH) < 2e-4, "sums over tables: %g, at most %g", mean,
+          apart(want, all, b->rows * WIDTH));
+    CHECK(apart(cw_tape_host(t, few.cell), cw_tape_host(t, own.cell), 4 * WIDTH) < 1e-5, "cells");
+    t->recording = 0, m->gene_table->needs_grad = 0;
+}
+
 static void hiding(void)
 {
     enum { N = 400 };
@@ -94,6 +120,7 @@ static void hiding(void)
         CHECK(b.depth[2 * i] < b.depth[2 * i + 1] && b.depth[2 * i] > 0.2f * b.depth[2 * i + 1], "depths %g of %g",
               (double)b.depth[2 * i], (double)b.depth[2 * i + 1]);
     CHECK(fabs((double)b.depth[1] - log1p(total / 1000)) < 1e-6, "the whole depth");
+    forwards_agree(&r, m, &b);
     close_rig(&r);
 }
 

@@ -20,6 +20,17 @@ static const int64_t own[] = {0, 5, 5, 6, 13}, other[] = {0, 3, 7, 7, 9};
 BUILD(b_lora, cw_layer_linear_forward(t, x[0], (&(cw_layer_linear){x[1], x[2], x[3], x[4], 0.5f}), CW_ACT_SILU))
 BUILD(b_lora_bare, cw_layer_linear_forward(t, x[0], (&(cw_layer_linear){x[1], NULL, x[2], x[3], 1.0f}), CW_ACT_NONE))
 
+/* table w A B: rows are sums of the table's */
+static cw_tensor *b_sums(cw_tape *t, cw_tensor *const *x, cw_act act)
+{
+    static const int32_t first[] = {0, 2, 2, -1, 1, 0, 3}, second[] = {1, -1, 0, -1, 1, 1, 2};
+    cw_summed_rows sums = {x[0], {first, second}, 7};
+    cw_layer_linear l = {x[1], NULL, x[2], x[3], 0.5f};
+    return cw_layer_linear_sums(t, &sums, &l, act);
+}
+BUILD(b_sums_bent, b_sums(t, x, CW_ACT_SILU))
+BUILD(b_sums_plain, b_sums(t, x, CW_ACT_NONE))
+
 /* x qkv_w qkv_b out_w out_b; and x y q k v out */
 static cw_tensor *b_fused(cw_tape *t, cw_tensor *const *x)
 {
@@ -136,6 +147,10 @@ static const op_case cases[] = {
      .step = 0.004},
     {"convex network", b_icnn, 8, {{5, 3}, {4, 3}, {1, 4}, {3, 3}, {1, 3}, {1, 3}, {3, 4}, {1, 3}}, .keep = 254},
     {"its gradient", b_icnn_gradient, 8, {{5, 3}, {4, 3}, {1, 4}, {3, 3}, {1, 3}, {1, 3}, {3, 4}, {1, 3}}, .keep = 254},
+    {"LoRA of sums", b_sums_bent, 4, {{4, 3}, {5, 3}, {2, 3}, {5, 2}}, .keep = 14},
+    {"linear of sums", b_sums_plain, 2, {{4, 3}, {5, 3}}, .keep = 2},
+    {"LoRA of few rows", b_lora, 5, {{2, 3}, {7, 3, 0, 0, 1}, {1, 7, 0, 0, 1}, {2, 3}, {7, 2}}, .keep = 30},
+    {"LoRA of few rows and its base", b_lora_bare, 4, {{2, 3}, {7, 3}, {1, 3}, {7, 1}}, .keep = 14},
 };
 
 #define CONVEX (&cases[9])

@@ -3,6 +3,7 @@
 
 #include "../kernels/kernel_list.h"
 
+#define PAIR_BLOCK 512 /* rows whose inputs and gradients are in the cache for a pair's four products */
 #define FFN_BLOCK 1024 /* rows of a SwiGLU block: its three (rows, h) arrays stay near the cache */
 
 static int same(cw_tape *t, const char *op, const char *what, int64_t got, int64_t want)
@@ -32,20 +33,27 @@ static void linear_forward(cw_tape *t, cw_node *node, float *z)
     cw_tape_give(t, scratch);
 }
 
+/* What the activation sees, from the node's gradient: in memory of its own if there is an activation, else the gradient. */
+static float *before_activation(cw_tape *t, cw_node *node, cw_act act, int64_t n)
+{
+    if (act == CW_ACT_NONE) return node->out->grad;
+    float *dz = cw_tape_take(t, n);
+    if (!dz) return NULL;
+    t->k->fill(&t->exec, dz, 0.0f, n);
+    t->k->act_backward(&t->exec, dz, node->out->grad, node->kept[0], act, n);
+    return dz;
+}
+
 static void linear_backward(cw_tape *t, cw_node *node)
 {
     cw_tensor *x = node->in[0], *w = node->in[1], *b = node->in[2], *residual = node->in[3];
     int64_t n = cw_rows(x), in = cw_cols(x), out = cw_cols(node->out);
     linear_saved *s = node->saved;
     const float *xd = cw_tape_data(t, x);
-    float *dy = node->out->grad, *dresidual = cw_tape_grad(t, residual), *dz = dy, beta;
+    float *dy = node->out->grad, *dresidual = cw_tape_grad(t, residual), beta;
     if (dresidual) t->k->axpy(&t->exec, dresidual, dy, 1.0f, n * out);
-    if (s->act != CW_ACT_NONE) {
-        dz = cw_tape_take(t, n * out);
-        if (!dz) return;
-        t->k->fill(&t->exec, dz, 0.0f, n * out);
-        t->k->act_backward(&t->exec, dz, dy, node->kept[0], s->act, n * out);
-    }
+    float *dz = before_activation(t, node, s->act, n * out);
+    if (!dz) return;
     float *scratch, *dx = cw_tape_grad_beta(t, x, &beta);
     const float *wd = dx ? cw_tape_weight(t, w, &scratch) : NULL;
     if (wd) {
@@ -102,6 +110,88 @@ cw_tensor *cw_linear_precise(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *
 cw_tensor *cw_linear_residual(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_tensor *residual)
 {
     return linear(t, &op_linear, t->k->linear, x, w, b, CW_ACT_NONE, residual);
+}
+
+/* ---- linear with a thin pair beside its weight: y = act(x (w + scale up down)^T + b). The sum of the weights is made when it
+ * is needed and not kept: that costs out in r, where the pair's own products with every row, forward and backward, cost
+ * n r (in + out) each time. ---- */
+
+enum { PAIR_X, PAIR_W, PAIR_B, PAIR_DOWN, PAIR_UP };
+
+typedef struct {
+    cw_act act;
+    float scale;
+} pair_saved;
+
+/* w + scale up down (out,in), to be given back; NULL with the error recorded */
+static float *pair_weight(cw_tape *t, const cw_node *node)
+{
+    cw_tensor *w = node->in[PAIR_W], *down = node->in[PAIR_DOWN], *up = node->in[PAIR_UP];
+    int64_t out = cw_rows(w), in = cw_cols(w), r = cw_rows(down);
+    const float *a = cw_tape_data(t, down), *b = cw_tape_data(t, up);
+    float *sum;
+    const float *wd = cw_tape_weight(t, w, &sum);
+    if (wd && !sum && (sum = cw_tape_take(t, out * in))) t->k->copy_block(&t->exec, sum, in, wd, in, 0, out, in);
+    if (!wd || !sum || t->ctx->status != CW_OK) return NULL;
+    t->k->gemm(&t->exec, sum, in, b, r, 0, a, in, 0, ((const pair_saved *)node->saved)->scale, 1.0f, out, in, r);
+    return sum;
+}
+
+static void pair_backward(cw_tape *t, cw_node *node)
+{
+    cw_tensor *x = node->in[PAIR_X], *w = node->in[PAIR_W], *down = node->in[PAIR_DOWN], *up = node->in[PAIR_UP];
+    int64_t n = cw_rows(x), in = cw_cols(x), out = cw_rows(w), r = cw_rows(down);
+    const pair_saved *s = node->saved;
+    const float *xd = cw_tape_data(t, x), *a = cw_tape_data(t, down), *b = cw_tape_data(t, up);
+    float *dz = before_activation(t, node, s->act, n * out), *thin = cw_tape_take(t, (n < PAIR_BLOCK ? n : PAIR_BLOCK) * r), beta;
+    if (!xd || !dz || !thin || t->ctx->status != CW_OK) return;
+    float *dup = cw_tape_grad(t, up), *ddown = cw_tape_grad(t, down);
+    for (int64_t first = 0; (dup || ddown) && first < n; first += PAIR_BLOCK) {
+        int64_t rows = n - first < PAIR_BLOCK ? n - first : PAIR_BLOCK;
+        const float *xb = xd + first * in, *dzb = dz + first * out;
+        if (dup) {
+            t->k->gemm(&t->exec, thin, r, xb, in, 0, a, in, 1, 1.0f, 0.0f, rows, r, in);
+            t->k->gemm(&t->exec, dup, r, dzb, out, 1, thin, r, 0, s->scale, 1.0f, out, r, rows);
+        }
+        if (!ddown) continue;
+        t->k->gemm(&t->exec, thin, r, dzb, out, 0, b, r, 0, s->scale, 0.0f, rows, r, out);
+        t->k->gemm(&t->exec, ddown, in, thin, r, 1, xb, in, 0, 1.0f, 1.0f, r, in, rows);
+    }
+    cw_tape_give(t, thin);
+    float *dx = cw_tape_grad_beta(t, x, &beta), *sum = dx ? pair_weight(t, node) : NULL;
+    if (sum) t->k->gemm(&t->exec, dx, in, dz, out, 0, sum, in, 0, 1.0f, beta, n, in, out);
+    cw_tape_give(t, sum);
+    float *dw = cw_tape_grad_beta(t, w, &beta);
+    if (dw) t->k->gemm(&t->exec, dw, in, dz, out, 1, xd, in, 0, 1.0f, beta, out, in, n);
+    float *db = cw_tape_grad(t, node->in[PAIR_B]);
+    if (db) t->k->column_sum(&t->exec, db, dz, n, out);
+    if (dz != node->out->grad) cw_tape_give(t, dz);
+}
+
+static const cw_op op_pair = {"linear with a pair", .backward = pair_backward, .bf16 = 1, .blind = 1};
+
+cw_tensor *cw_linear_pair(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_tensor *down, cw_tensor *up, float scale,
+                          cw_act act)
+{
+    cw_node *node = cw_node_new(t, &op_pair, 5, (cw_tensor *[]){x, w, b, down, up}, sizeof(pair_saved));
+    if (!node) return NULL;
+    int64_t n = cw_rows(x), in = cw_cols(x), out = cw_rows(w), r = cw_rows(down);
+    if (!same(t, "linear", "the weight's width", cw_cols(w), in) ||
+        !same(t, "linear", "the bias", b ? cw_count(b) : out, out) ||
+        !same(t, "linear", "the width of the pair's first", cw_cols(down), in) ||
+        !same(t, "linear", "the height of the pair's second", cw_rows(up), out) ||
+        !same(t, "linear", "the width of the pair's second", cw_cols(up), r))
+        return NULL;
+    *(pair_saved *)node->saved = (pair_saved){act, scale};
+    float *z = NULL;
+    if (t->recording && act != CW_ACT_NONE && !(z = cw_node_keep(t, node, 0, n * out))) return NULL;
+    node->out = cw_tape_matrix(t, n, out);
+    float *sum = node->out ? pair_weight(t, node) : NULL;
+    const float *xd = cw_tape_data(t, x), *bd = cw_tape_optional(t, b);
+    if (!sum || !xd || t->ctx->status != CW_OK) return NULL;
+    t->k->linear(&t->exec, cw_f32(node->out), z, xd, sum, bd, NULL, act, n, in, out);
+    cw_tape_give(t, sum);
+    return cw_node_done(t, node);
 }
 
 /* ---- SwiGLU feed-forward with residual, in blocks of rows. Nothing is kept: gate and up, each (n,h) and in most

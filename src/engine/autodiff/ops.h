@@ -18,6 +18,10 @@ cw_tensor *cw_linear_precise(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *
 cw_tensor *cw_linear_again(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b);
 /* residual + x w^T + b. Consumes `residual`: in inference its memory becomes the result's. */
 cw_tensor *cw_linear_residual(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_tensor *residual);
+/* act(x (w + scale up down)^T + b): down (r,in), up (out,r). The sum of the weights is made for the product and again for
+ * the backward, and not kept: for more rows than in out / (in + out). */
+cw_tensor *cw_linear_pair(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, cw_tensor *down, cw_tensor *up, float scale,
+                          cw_act act);
 /* residual + dropout_p(down(silu(gate(x)) up(x))): SwiGLU (Shazeer 2020). x, residual (n,d); gate, up (h,d); down (d,h);
  * biases or NULL. Works in blocks of rows; the backward computes gate and up again (keeping them would cost a transformer
  * 40% more memory and save 5% of a training step's time). Consumes `residual` as above. */

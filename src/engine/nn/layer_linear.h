@@ -21,6 +21,15 @@ cw_layer_linear cw_layer_linear_new(cw_params *params, int64_t out, int64_t in, 
  */
 cw_tensor *cw_layer_linear_forward(cw_tape *t, cw_tensor *x, const cw_layer_linear *l, cw_act act);
 
+/* Rows that are sums of a table's rows: row i is table[index[0][i]] + table[index[1][i]], an index below 0 adds nothing. */
+typedef struct cw_summed_rows {
+    cw_tensor *table; /* (rows,in) */
+    const int32_t *index[2];
+    int64_t n;
+} cw_summed_rows;
+/* The layer of n such rows by one product with the table. Its bias must be NULL: it would be counted twice. */
+cw_tensor *cw_layer_linear_sums(cw_tape *t, const cw_summed_rows *x, const cw_layer_linear *l, cw_act act);
+
 /* w + sign scale B A into w, by the context's kernels; sign 1 merges (call the layer without the pair from then on), -1
  * takes it out again: what comes back differs from what was there by rounding only. w must be float. Errors are
  * recorded. */

@@ -15,5 +15,8 @@ typedef struct cw_layer_retention {
  * value_scale (m,1) values. */
 cw_tensor *cw_layer_retention_forward(cw_tape *t, cw_tensor *x, cw_tensor *y, const cw_layer_retention *l,
                                       cw_tensor *key_mask, cw_tensor *value_scale, cw_ragged query, cw_ragged key);
+/* The same of rows that are sums and ask themselves: layers without biases. */
+cw_tensor *cw_layer_retention_sums(cw_tape *t, const cw_summed_rows *x, const cw_layer_retention *l, cw_tensor *key_mask,
+                                   cw_tensor *value_scale, cw_ragged seq);
 
 #endif

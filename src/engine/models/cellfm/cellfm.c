@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TAKE(t, count, type) ((type *)cw_arena_take((t)->arena, (int64_t)(count) * (int64_t)sizeof(type)))
 
@@ -77,23 +78,66 @@ static int find_sources(const cw_cellfm *m, cw_tape *t, const cw_cellfm_batch *b
     return 1;
 }
 
-static cw_tensor *sum_sources(const cw_cellfm *m, cw_tape *t, const cw_cellfm_batch *b, const sources *s)
+/* The tables, NULL where there is none. */
+static void find_tables(const cw_cellfm *m, cw_tape *t, const cw_cellfm_batch *b, const sources *s, cw_tensor *table[TABLES])
 {
-    cw_tensor *all[TABLES] = {m->gene_table, NULL, m->mask, m->zero, m->cls, m->depth, NULL}, *table[TABLES];
+    cw_tensor *const all[TABLES] = {m->gene_table, NULL, m->mask, m->zero, m->cls, m->depth, NULL};
+    memcpy(table, all, sizeof all);
+    if (s->values > 0) table[VALUE] = values_of(m, t, &m->values, s->value, s->values);
+    if (b->depth && m->depth) table[DEPTH_VALUE] = values_of(m, t, &m->depth_values, b->depth, 2 * b->cells);
+}
+
+static cw_tensor *sum_sources(cw_tape *t, const cw_cellfm_batch *b, const sources *s, cw_tensor *const all[TABLES])
+{
+    cw_tensor *table[TABLES];
     const int32_t *index[TABLES];
     int n = 0;
-    if (s->values > 0) all[VALUE] = values_of(m, t, &m->values, s->value, s->values);
-    if (b->depth && m->depth) all[DEPTH_VALUE] = values_of(m, t, &m->depth_values, b->depth, 2 * b->cells);
     for (int i = 0; i < TABLES; i++)
         if (all[i]) table[n] = all[i], index[n++] = s->of[i];
     return t->ctx->status == CW_OK ? cw_gather_sum(t, n, table, index, b->rows) : NULL;
 }
 
+/* Where nothing below the first layer is trained, its projections of all rows are sums of those of the tables' rows that the
+ * batch uses, which are fewer: cells have genes in common, and values. 0: not so, or they aren't fewer. */
+static int find_sums(cw_tape *t, const cw_cellfm_batch *b, const sources *s, cw_tensor *const all[TABLES], const cw_tensor *x,
+                     cw_summed_rows *sums)
+{
+    cw_tensor *part[TABLES];
+    int32_t *id = TAKE(t, b->rows + 1, int32_t), *first = TAKE(t, b->rows + 1, int32_t);
+    int32_t *second = TAKE(t, b->rows + 1, int32_t), *gene, *at;
+    int64_t n = 0, start[TABLES] = {0}, rows = 0;
+    int parts = 0;
+    if (!x || x->needs_grad || !id || !first || !second) return 0;
+    for (int64_t r = 0; r < b->rows; r++)
+        if (s->of[GENE][r] >= 0) id[n++] = s->of[GENE][r];
+    int64_t genes = cw_distinct_ints(t->arena, id, n, &gene, &at);
+    for (int i = 0; i < TABLES; i++) {
+        if (!all[i] || (i == GENE && genes == 0)) continue;
+        start[i] = rows, rows += i == GENE ? genes : cw_rows(all[i]);
+    }
+    if (t->ctx->status != CW_OK || 4 * rows > 3 * b->rows) return 0;
+    for (int i = 0; i < TABLES; i++)
+        if (all[i] && !(i == GENE && genes == 0)) part[parts++] = i == GENE ? cw_gather(t, all[i], gene, genes) : all[i];
+    static const int one[] = {GENE, CLS, DEPTH}, other[] = {VALUE, MASK, ZERO, DEPTH_VALUE};
+    n = 0;
+    for (int64_t r = 0; r < b->rows; r++) {
+        first[r] = second[r] = -1;
+        for (int i = 0; i < 3; i++)
+            if (s->of[one[i]][r] >= 0) first[r] = (int32_t)start[one[i]] + (one[i] == GENE ? at[n++] : s->of[one[i]][r]);
+        for (int i = 0; i < 4; i++)
+            if (all[other[i]] && s->of[other[i]][r] >= 0) second[r] = (int32_t)start[other[i]] + s->of[other[i]][r];
+    }
+    *sums = (cw_summed_rows){cw_concat_rows(t, parts, part), {first, second}, b->rows};
+    return t->ctx->status == CW_OK;
+}
+
 static void show_values(const cw_cellfm *m, cw_tape *t, const cw_cellfm_batch *b, const cw_observer *observer)
 {
     sources s;
+    cw_tensor *all[TABLES];
     if (!observer || !find_sources(m, t, b, 1, &s)) return;
-    cw_observe(observer, t, "value_enc", cw_gather(t, sum_sources(m, t, b, &s), b->gene_row, b->genes.start[b->cells]));
+    find_tables(m, t, b, &s, all);
+    cw_observe(observer, t, "value_enc", cw_gather(t, sum_sources(t, b, &s, all), b->gene_row, b->genes.start[b->cells]));
     if (!b->depth || !m->depth) return;
     int32_t *own = TAKE(t, 2 * b->cells, int32_t), *row = TAKE(t, 2 * b->cells, int32_t);
     for (int64_t i = 0; own && row && i < 2 * b->cells; i++) own[i] = (int32_t)(i % 2), row[i] = (int32_t)i;
@@ -145,30 +189,67 @@ static cw_tensor *keys_of(const cw_cellfm *m, cw_tape *t, const cw_cellfm_batch 
     return key ? cw_tape_constant(t, key, b->rows, 1) : NULL;
 }
 
+/* Rows of the last layer that are asked for: the cells' and those marked. Each row asks for itself there, so the others are
+ * keys and values only. */
+typedef struct asked {
+    cw_ragged seq;
+    int32_t *row, *at; /* (asked), (rows): a row's place among those asked for, or -1 */
+    int64_t n;
+} asked;
+
+static int find_asked(cw_tape *t, const cw_cellfm_batch *b, const uint8_t *wanted, asked *a)
+{
+    int64_t *start = TAKE(t, b->cells + 1, int64_t);
+    *a = (asked){{b->cells, start, NULL}, TAKE(t, b->rows + 1, int32_t), TAKE(t, b->rows + 1, int32_t), 0};
+    if (!start || !a->row || !a->at) return 0;
+    for (int64_t c = 0; c < b->cells; c++) {
+        start[c] = a->n;
+        for (int64_t r = b->seq.start[c]; r < b->seq.start[c + 1]; r++) {
+            int takes = wanted[r] || r == b->seq.start[c];
+            a->at[r] = takes ? (int32_t)a->n : -1;
+            if (takes) a->row[a->n++] = (int32_t)r;
+        }
+    }
+    start[b->cells] = a->n;
+    return 1;
+}
+
 cw_cellfm_output cw_cellfm_forward(const cw_cellfm *m, cw_tape *t, const cw_cellfm_batch *b, int64_t layers,
-                                   const cw_observer *observer)
+                                   const uint8_t *wanted, const cw_observer *observer)
 {
     const cw_cellfm_config *c = &m->config;
     cw_cellfm_output y = {0};
     sources s;
+    cw_summed_rows sums;
+    cw_tensor *all[TABLES];
+    asked few = {b->seq, NULL, NULL, b->rows};
     if (t->ctx->status != CW_OK || !find_sources(m, t, b, 0, &s)) return y;
+    if (wanted && layers > 0 && !find_asked(t, b, wanted, &few)) return y;
     show_values(m, t, b, observer);
-    cw_tensor *x = sum_sources(m, t, b, &s), *scale = cw_tape_constant(t, b->scale, b->rows, 1);
+    find_tables(m, t, b, &s, all);
+    cw_tensor *x = sum_sources(t, b, &s, all), *scale = cw_tape_constant(t, b->scale, b->rows, 1);
+    int summed = layers > 1 && find_sums(t, b, &s, all, x, &sums);
     cw_observe(observer, t, "encoder_in", x);
     float alpha = powf(2.0f * (float)c->layers, 0.25f);
     for (int64_t i = 0; i < layers && t->ctx->status == CW_OK; i++) {
         char name[32];
         const cw_cellfm_layer *l = &m->layer[i];
         float p = c->dropout * (float)i / (float)c->layers;
-        cw_tensor *o = cw_layer_retention_forward(t, x, x, &l->attention, keys_of(m, t, b, i), scale, b->seq, b->seq);
-        x = joined(t, cw_dropout(t, pair_after(t, o, &l->o_after), p), x, alpha, &l->norm1);
+        int last = few.row && i == layers - 1;
+        cw_tensor *asks = last ? cw_gather(t, x, few.row, few.n) : x;
+        cw_tensor *key = keys_of(m, t, b, i);
+        cw_tensor *o = i == 0 && summed ? cw_layer_retention_sums(t, &sums, &l->attention, key, scale, b->seq)
+                                        : cw_layer_retention_forward(t, asks, x, &l->attention, key, scale,
+                                                                     last ? few.seq : b->seq, b->seq);
+        if (last) cw_tape_drop(t, x);
+        x = joined(t, cw_dropout(t, pair_after(t, o, &l->o_after), p), asks, alpha, &l->norm1);
         x = joined(t, cw_dropout(t, glu(t, x, &l->ffn), p), x, alpha, &l->norm2);
         snprintf(name, sizeof name, "layer%lld", (long long)i);
         cw_observe(observer, t, name, x);
     }
     int32_t *first = TAKE(t, b->cells, int32_t);
-    for (int64_t i = 0; first && i < b->cells; i++) first[i] = (int32_t)b->seq.start[i];
-    y.hidden = x;
+    for (int64_t i = 0; first && i < b->cells; i++) first[i] = (int32_t)few.seq.start[i];
+    y.hidden = x, y.at = few.at;
     y.cell = first ? cw_gather(t, x, first, b->cells) : NULL;
     cw_observe(observer, t, "cls_token", y.cell);
     return y;
@@ -176,14 +257,22 @@ cw_cellfm_output cw_cellfm_forward(const cw_cellfm *m, cw_tape *t, const cw_cell
 
 /* ---- decoders ---- */
 
+static cw_tensor *rows_at(cw_tape *t, const cw_cellfm_output *y, const int32_t *row, int64_t n)
+{
+    int32_t *at = y->at ? TAKE(t, n + 1, int32_t) : NULL;
+    if (y->at && !at) return NULL;
+    for (int64_t i = 0; at && i < n; i++) at[i] = y->at[row[i]];
+    return cw_gather(t, y->hidden, at ? at : row, n);
+}
+
 cw_tensor *cw_cellfm_gene_values(const cw_cellfm *m, cw_tape *t, const cw_cellfm_output *y, const int32_t *row, int64_t n)
 {
-    return cw_layer_mlp_forward(t, cw_gather(t, y->hidden, row, n), &m->value_decoder);
+    return cw_layer_mlp_forward(t, rows_at(t, y, row, n), &m->value_decoder);
 }
 
 cw_tensor *cw_cellfm_gene_zeros(const cw_cellfm *m, cw_tape *t, const cw_cellfm_output *y, const int32_t *row, int64_t n)
 {
-    return cw_layer_mlp_forward(t, cw_gather(t, y->hidden, row, n), &m->zero_decoder);
+    return cw_layer_mlp_forward(t, rows_at(t, y, row, n), &m->zero_decoder);
 }
 
 /* act(W gene) . cell; what depends on the gene alone is computed once a gene */
@@ -314,7 +403,7 @@ void cw_cellfm_labels(const cw_cellfm *m, cw_tape *t, const cw_cellfm_output *y,
 cw_tensor *cw_cellfm_attention(const cw_cellfm *m, cw_tape *t, const cw_cellfm_batch *b, int64_t layer)
 {
     int own = m->config.variant == CW_CELLFM_ANNOTATE;
-    cw_cellfm_output y = cw_cellfm_forward(m, t, b, own ? m->config.layers : layer - 1, NULL);
+    cw_cellfm_output y = cw_cellfm_forward(m, t, b, own ? m->config.layers : layer - 1, NULL, NULL);
     const cw_layer_retention *l = own ? &m->query[1].cross : &m->layer[layer - 1].attention;
     int64_t n = b->genes.start[b->cells], *start = TAKE(t, b->cells + 1, int64_t);
     cw_tensor *asks = y.cell, *answers, *key;

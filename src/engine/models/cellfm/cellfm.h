@@ -127,12 +127,14 @@ double cw_cellfm_forecast(const cw_model *m, const cw_sizes *sizes);
 static inline int cw_cellfm_tells_zeros(const cw_cellfm_config *c) { return c->decoders && c->add_zero && !c->pad_zero; }
 
 typedef struct cw_cellfm_output {
-    cw_tensor *hidden, *cell; /* (rows,d), (cells,d) */
+    cw_tensor *hidden, *cell; /* (rows,d), or the rows that were asked for; (cells,d) */
+    const int32_t *at;        /* (rows): where a row is in `hidden`, -1: it isn't; NULL: all are, in their order */
 } cw_cellfm_output;
 
-/* The first `layers` of the encoder's layers. */
+/* The first `layers` of the encoder's layers. wanted (rows), or NULL for all: rows whose output is read, besides the
+ * cells'; the last layer computes no others, and what it computes is the same. */
 cw_cellfm_output cw_cellfm_forward(const cw_cellfm *m, cw_tape *t, const cw_cellfm_batch *b, int64_t layers,
-                                   const cw_observer *observer);
+                                   const uint8_t *wanted, const cw_observer *observer);
 /* At rows row[0..n) -> (n,1): values from the genes' rows, and from the cells'; logits of a count above 0, likewise. */
 cw_tensor *cw_cellfm_gene_values(const cw_cellfm *m, cw_tape *t, const cw_cellfm_output *y, const int32_t *row, int64_t n);
 cw_tensor *cw_cellfm_gene_zeros(const cw_cellfm *m, cw_tape *t, const cw_cellfm_output *y, const int32_t *row, int64_t n);

@@ -89,6 +89,14 @@ static cw_tensor *similarity(const cw_cellfm *m, cw_tape *t, const cw_cellfm_out
     return x ? cw_scgpt_similarity_loss(t, cw_tape_reshape(t, x, b->cells, b->length), threshold) : NULL;
 }
 
+/* None but the cells' rows. */
+static const uint8_t *no_rows(cw_tape *t, const cw_cellfm_batch *b)
+{
+    uint8_t *none = TAKE(t, b->rows + 1, uint8_t);
+    if (none) memset(none, 0, (size_t)b->rows + 1);
+    return none;
+}
+
 static void decoder_losses(const cw_cellfm *m, cw_tape *t, const cw_cellfm_output *y, const cw_cellfm_batch *b,
                            const training *o, cw_loss *loss)
 {
@@ -116,6 +124,15 @@ static void decoder_losses(const cw_cellfm *m, cw_tape *t, const cw_cellfm_outpu
     if (loss->wanted[SIMILARITY]) loss->term[SIMILARITY] = similarity(m, t, y, b, o->threshold);
 }
 
+/* Rows whose output the terms read: those judged, or NULL for all. */
+static const uint8_t *wanted_rows(const cw_cellfm *m, cw_tape *t, const cw_cellfm_batch *b, const cw_loss *loss, int labels)
+{
+    const cw_cellfm_config *c = &m->config;
+    int zeros = c->decoders && cw_cellfm_tells_zeros(c) && loss->wanted[GENE_ZERO];
+    if (labels || (zeros && c->variant == CW_CELLFM_PRETRAIN)) return NULL;
+    return zeros || (c->decoders && loss->wanted[GENE]) ? b->judged : no_rows(t, b);
+}
+
 static cw_status train(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, cw_loss *loss)
 {
     const cw_cellfm *m = (const cw_cellfm *)model;
@@ -131,9 +148,10 @@ static cw_status train(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
         return cw_fail(model->ctx, CW_ERR_STATE, "a model for annotation is trained by the task \"annotate\"");
     if (cw_cellfm_batch_read(c, t, in, &how, &b, &columns) != CW_OK) return model->ctx->status;
     if (read_labels(m, in, b.cells, 0, &label, &weight) != CW_OK) return model->ctx->status;
-    cw_cellfm_output y = cw_cellfm_forward(m, t, &b, c->layers, NULL);
+    int labels = c->label && label && (loss->wanted[QUERY_LABEL] || loss->wanted[CELL_LABEL]);
+    cw_cellfm_output y = cw_cellfm_forward(m, t, &b, c->layers, wanted_rows(m, t, &b, loss, labels), NULL);
     if (c->decoders) decoder_losses(m, t, &y, &b, o, loss);
-    if (c->label && label && (loss->wanted[QUERY_LABEL] || loss->wanted[CELL_LABEL])) {
+    if (labels) {
         cw_tensor *by_query, *by_cell;
         cw_cellfm_labels(m, t, &y, &b, &by_query, &by_cell, NULL);
         if (loss->wanted[QUERY_LABEL]) loss->term[QUERY_LABEL] = weighted_nll(t, by_query, label, weight);
@@ -172,7 +190,7 @@ static cw_status annotate(cw_model *model, cw_tape *t, cw_inputs *in, const void
         return cw_fail(model->ctx, CW_ERR_STATE, "only a model of the variant \"annotation\" has classes that ask");
     if (cw_cellfm_batch_read(&m->config, t, in, &how, &b, &columns) != CW_OK) return model->ctx->status;
     if (read_labels(m, in, b.cells, 1, &label, &weight) != CW_OK) return model->ctx->status;
-    cw_cellfm_output y = cw_cellfm_forward(m, t, &b, m->config.layers, NULL);
+    cw_cellfm_output y = cw_cellfm_forward(m, t, &b, m->config.layers, NULL, NULL);
     cw_cellfm_labels(m, t, &y, &b, &logits[0], &logits[1], NULL);
     for (int i = 0; i < 2; i++)
         if (loss->wanted[i]) loss->term[i] = weighted_nll(t, logits[i], label, weight);
@@ -207,7 +225,7 @@ static cw_status embed(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
     cw_cellfm_batch b;
     int64_t columns;
     if (cw_cellfm_batch_read(&m->config, t, in, &how, &b, &columns) != CW_OK) return model->ctx->status;
-    cw_cellfm_output y = cw_cellfm_forward(m, t, &b, m->config.layers, NULL);
+    cw_cellfm_output y = cw_cellfm_forward(m, t, &b, m->config.layers, no_rows(t, &b), NULL);
     if (!cw_model_put_finite(t, out, "cell", o->unit ? cw_unit_rows(t, y.cell, 1.0f, 1e-12f) : y.cell)) return model->ctx->status;
     int32_t *genes = cw_out(model->ctx, out, "genes", CW_ARRAY_I32, 1, &b.cells);
     for (int64_t c = 0; genes && c < b.cells; c++) genes[c] = 0;
@@ -255,7 +273,9 @@ static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void 
     how.hide = how.mask > 0, how.plain = o->class || !how.hide;
     if (cw_cellfm_batch_read(c, t, in, &how, &b, &columns) != CW_OK) return model->ctx->status;
     int64_t n = b.genes.start[b.cells];
-    cw_cellfm_output y = cw_cellfm_forward(m, t, &b, c->layers, NULL);
+    int labels = o->class && (c->variant == CW_CELLFM_ANNOTATE || c->label);
+    cw_cellfm_output y =
+        cw_cellfm_forward(m, t, &b, c->layers, o->gene || o->zeros || labels ? NULL : no_rows(t, &b), NULL);
     if ((o->gene || o->cell || o->zeros) && !c->decoders)
         return cw_fail(model->ctx, CW_ERR_STATE, "this model has no decoders: it tells no values");
     if (o->gene) put_values(t, out, "gene", cw_cellfm_gene_values(m, t, &y, b.gene_row, n), &b, columns);
@@ -268,7 +288,7 @@ static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void 
     }
     if (!o->class) return model->ctx->status;
     cw_tensor *by_query = NULL, *by_cell;
-    if (c->variant == CW_CELLFM_ANNOTATE || c->label) cw_cellfm_labels(m, t, &y, &b, &by_query, &by_cell, NULL);
+    if (labels) cw_cellfm_labels(m, t, &y, &b, &by_query, &by_cell, NULL);
     else if (c->head) by_query = cw_cellfm_head(m, t, &y);
     else return cw_fail(model->ctx, CW_ERR_STATE, "this model has no classes");
     cw_model_put_finite(t, out, "class", by_query);
