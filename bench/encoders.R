@@ -26,7 +26,8 @@ found <- peak(embedSequences(x, hyena, verbose = FALSE))
 cat(sprintf("causeway HyenaDNA: %.2f s, %.0f MB for %d peaks of 500 bases\n",
     found[[1]], found[[2]], length(x)))
 
-## CellFM: inference, a step of pre-training, and of LoRA alone
+## CellFM: inference, a step of pre-training, and of LoRA alone. PyTorch computes all rows of the last layer; here it computes
+## those that are read (the cells' in inference, those judged besides in training).
 genes <- paste0("G", 1:2048)
 few <- max(2, args[[1]] %/% 8)
 counts <- matrix(rgeom(2048 * few, 0.3) + 1, 2048,

@@ -31,9 +31,10 @@ def scgpt():
     net = nn.TransformerEncoder(layer, 12).eval()
     ids = torch.randint(0, 3000, (cells, 1200))
     values = torch.randint(0, 51, (cells, 1200)).float()
+    before = memory()
     with torch.inference_mode():
         net(embed(ids[:2], values[:2]))
-        before, start = memory(), time.time()
+        start = time.time()
         out = [net(embed(ids[i:i + 8], values[i:i + 8]))[:, 0] for i in range(0, cells, 8)]
         nn.functional.normalize(torch.cat(out))
     print(f"PyTorch scGPT: {time.time() - start:.2f} s, {memory() - before:.0f} MB for {cells} cells x 1,200 tokens")
@@ -66,9 +67,10 @@ def hyena():
     table = nn.Embedding(16, d)
     net = nn.Sequential(*[Hyena(d, 1026) for _ in range(2)], nn.LayerNorm(d)).eval()
     ids = torch.randint(7, 11, (peaks, 500))
+    before = memory()
     with torch.inference_mode():
         net(table(ids[:10]))
-        before, start = memory(), time.time()
+        start = time.time()
         torch.cat([net(table(ids[i:i + 64])).mean(1) for i in range(0, peaks, 64)])
     print(f"PyTorch HyenaDNA: {time.time() - start:.2f} s, {memory() - before:.0f} MB for {peaks} peaks of 500 bases")
 
@@ -125,9 +127,10 @@ def cellfm():
     few, net = max(2, cells // 8), CellFM()
     ids, values = torch.arange(1, 2049).repeat(few, 1), torch.rand(few, 2048) * 5
     seen = torch.ones(few, 2048)
+    before = memory()
     with torch.inference_mode():
         net(ids[:2], values[:2], seen[:2])
-        before, start = memory(), time.time()
+        start = time.time()
         torch.cat([net(ids[i:i + 2], values[i:i + 2], seen[i:i + 2])[:, 0] for i in range(0, few, 2)])
     print(f"PyTorch CellFM: {time.time() - start:.2f} s, {memory() - before:.0f} MB for {few} cells x 2,048 genes")
     adam, hidden = torch.optim.Adam(net.parameters()), (torch.rand(2, 2048) > 0.2).float()
@@ -138,7 +141,7 @@ def cellfm():
         adam.step()
 
     step()
-    before, start = memory(), time.time()
+    start = time.time()
     for _ in range(3):
         step()
     print(f"PyTorch CellFM, all weights: {(time.time() - start) / 3:.2f} s a step, 2 cells")
@@ -175,9 +178,10 @@ def bert(names=1000, tokens=8):
     layer = nn.TransformerEncoderLayer(d, 12, 3072, 0.1, "gelu", batch_first=True)
     net = nn.TransformerEncoder(layer, 12).eval()
     ids = torch.randint(5, 30000, (names, tokens))
+    before = memory()
     with torch.inference_mode():
         net(table(ids[:2]))
-        before, start = memory(), time.time()
+        start = time.time()
         torch.cat([net(table(ids[i:i + 64])).mean(1) for i in range(0, names, 64)])
     print(f"PyTorch BERT-base: {time.time() - start:.2f} s, {memory() - before:.0f} MB for {names} names of {tokens} tokens")
 
@@ -185,7 +189,10 @@ def bert(names=1000, tokens=8):
 if len(sys.argv) > 4:
     bert_write(sys.argv[5])
 else:
-    scgpt()
-    hyena()
-    cellfm()
-    bert()
+    for model in (scgpt, hyena, cellfm, bert):  # a process each: the peak of one is not hidden by another's
+        child = os.fork()
+        if child == 0:
+            model()
+            sys.stdout.flush()
+            os._exit(0)
+        os.waitpid(child, 0)
