@@ -83,8 +83,12 @@
 }
 
 ## Matrices of as many values are let go before the next are made: R, left to
-## itself, lets a third of its memory be rubbish.
-.collect <- function(values) if (values > 1e6) invisible(gc(FALSE))
+## itself, lets a third of its memory be rubbish. With the packages that cells
+## need there are millions of objects to look at, for half a second; `young`:
+## only at those made since the last time, for what a loop has let go.
+.collect <- function(values, young = FALSE) {
+    if (values > 1e6) invisible(gc(FALSE, full = !young))
+}
 
 .partNames <- c("mean", "kernel", "own", "pair")
 
@@ -138,7 +142,6 @@
 ## Fits of all folds at once, each predicting the perturbations it leaves out,
 ## see cw_pert_folds(). perm: of the side information, genes from 1, or NULL.
 .runFolds <- function(data, folds, threads, perm = NULL, told = TRUE) {
-    .collect(data$perts * data$readouts)
     folds <- lapply(folds, function(f) {
         list(train = f$train - 1L, test = f$test - 1L)
     })
@@ -174,6 +177,7 @@
     if (!direct) {
         side <- .withoutDirect(side)
     }
+    .collect(length(e$Y))
     fits <- .runFolds(data, folds, threads)
     variance <- rep(NA_real_, length(perts))
     for (k in seq_along(folds)) {
@@ -182,7 +186,7 @@
     }
     mean <- .overFolds(folds, e, threads, function(span, f) {
         fit <- .namedFit(f$fit)
-        if (any(fit$alpha != 0)) .collect(length(e$Y))
+        if (any(fit$alpha != 0)) .collect(length(e$Y), young = TRUE)
         total <- .totalDirect(fit, side)
         span(fit$weight, if (!is.null(total)) list(total = total,
             start = data$start, member = data$member)) +

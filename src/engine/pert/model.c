@@ -64,6 +64,16 @@ static void sum_rows(double *out, const double *M, const cw_pert_data *d, const 
     }
 }
 
+/* The same: of one gene in M itself, else in room (n). */
+static const double *row_of(double *room, const double *M, const cw_pert_data *d, const int32_t *perm, int64_t q,
+                            int64_t n)
+{
+    int32_t first = d->member[d->start[q]];
+    if (d->start[q + 1] - d->start[q] == 1) return M + (int64_t)(perm ? perm[first] : first) * n;
+    sum_rows(room, M, d, perm, q, n);
+    return room;
+}
+
 static int is_set(const cw_pert_data *d, int64_t p) { return d->start[p + 1] - d->start[p] > 1; }
 static double factor_of(const cw_pert_data *d, int64_t p, double c) { return is_set(d, p) ? c : 1.0; }
 static double size_of(const cw_pert_data *d, int64_t p) { return (double)(d->start[p + 1] - d->start[p]); }
@@ -167,22 +177,37 @@ static void small_solve(double *alpha, const double *A, const double *b, int64_t
 static void centred(double *out, const double *M, int64_t wide, const int32_t *train, const double *w, int64_t n)
 {
     double all = 0.0;
-    for (int64_t a = 0; a < n; a++) out[a] = 0.0;
-    for (int64_t a = 0; a < n; a++) {
+    int64_t a = 0;
+    memset(out, 0, (size_t)n * sizeof *out);
+    for (; a + 4 <= n; a += 4) { /* four rows, for the sum of one waits for itself */
+        const double *r0 = M + (int64_t)train[a] * wide, *r1 = M + (int64_t)train[a + 1] * wide;
+        const double *r2 = M + (int64_t)train[a + 2] * wide, *r3 = M + (int64_t)train[a + 3] * wide;
+        double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
+        for (int64_t b = 0; b < n; b++) {
+            double x0 = r0[train[b]], x1 = r1[train[b]], x2 = r2[train[b]], x3 = r3[train[b]];
+            s0 += x0, s1 += x1, s2 += x2, s3 += x3;
+            out[b] += (x0 + x1) + (x2 + x3);
+        }
+        out[a] += s0, out[a + 1] += s1, out[a + 2] += s2, out[a + 3] += s3;
+        all += (s0 + s1) + (s2 + s3);
+    }
+    for (; a < n; a++) {
         const double *row = M + (int64_t)train[a] * wide;
         double sum = 0.0;
         for (int64_t b = 0; b < n; b++) sum += row[train[b]], out[b] += row[train[b]];
         out[a] += sum, all += sum;
     }
-    for (int64_t a = 0; a < n; a++)
+    for (a = 0; a < n; a++)
         out[a] = w[a] * (all / (double)(n * n) - out[a] / (double)n + M[(int64_t)train[a] * wide + train[a]]);
 }
 
 /* The products of a fit's own perturbations, their own readings filled: yy (n, n); yf (directs, n, n), as the level's;
- * fill: what stands in for the own reading of each of `member`. all (n): 0, 1, ..; at (n): rows of the level. */
+ * fill: what stands in for the own reading of each of `member`. all (n): 0, 1, ..; at (n): rows of the level. Where all
+ * are of one gene, `single`, gene (n) is that and with (n) its fill. */
 typedef struct filled {
-    double *yy, *yf, *fill;
-    int32_t *all, *at;
+    double *yy, *yf, *fill, *with;
+    int32_t *all, *at, *gene;
+    int single;
 } filled;
 
 /* fill (members): mean of the gene over the perturbations of train that aren't of it, 0 where there are none or it is no
@@ -213,11 +238,26 @@ static double fill_along(const cw_pert_data *d, const double *fill, int64_t p, c
     return sum;
 }
 
-/* out (n) = of every train[a] what fill_along() is with x, and `add`, NULL: 0 */
-static void fill_row(double *out, const double *add, const cw_pert_data *d, const double *fill, const int32_t *train,
-                     int64_t n, const double *x)
+/* out (n) += of every train[a] what fill_along() is with x */
+static void fill_row(double *out, const filled *w, const cw_pert_data *d, const int32_t *train, int64_t n,
+                     const double *x)
 {
-    for (int64_t a = 0; a < n; a++) out[a] = (add ? add[a] : 0.0) + fill_along(d, fill, train[a], x);
+    if (!w->single)
+        for (int64_t a = 0; a < n; a++) out[a] += fill_along(d, w->fill, train[a], x);
+    else
+        for (int64_t a = 0; a < n; a++) out[a] += w->with[a] != 0.0 ? w->with[a] * x[w->gene[a]] : 0.0;
+}
+
+/* A (n, n) += scale (B + B^T), by tiles, for columns of B are far apart. */
+static void add_both(double *A, double scale, const double *B, int64_t n)
+{
+    enum { TILE = 32 };
+    for (int64_t i0 = 0; i0 < n; i0 += TILE)
+        for (int64_t j0 = 0; j0 < n; j0 += TILE) {
+            int64_t i1 = i0 + TILE < n ? i0 + TILE : n, j1 = j0 + TILE < n ? j0 + TILE : n;
+            for (int64_t i = i0; i < i1; i++)
+                for (int64_t j = j0; j < j1; j++) A[i * n + j] += scale * (B[i * n + j] + B[j * n + i]);
+        }
 }
 
 /* Fills w. room: 2 genes + n n. */
@@ -227,24 +267,28 @@ static void fill_products(filled *w, const cw_pert_data *d, const level *v, cons
     int64_t P = d->perts, N = d->genes;
     double *f = room, *cross = room + 2 * N;
     fill_means(w->fill, room, room + N, d, train, n);
+    w->single = 1;
     for (int64_t b = 0; b < n; b++) {
+        int32_t first = d->start[train[b]];
         w->all[b] = (int32_t)b, w->at[b] = v->at[train[b]];
-        fill_row(cross + b * n, NULL, d, w->fill, train, n, d->own_y + train[b] * N);
+        w->gene[b] = d->member[first], w->with[b] = w->fill[first], w->single &= !is_set(d, train[b]);
     }
-    memset(f, 0, (size_t)N * sizeof *f);
+    memset(f, 0, (size_t)N * sizeof *f), memset(cross, 0, (size_t)(n * n) * sizeof *cross);
     for (int64_t b = 0; b < n; b++) {
+        double *yy = w->yy + b * n;
+        fill_row(cross + b * n, w, d, train, n, d->own_y + train[b] * N);
+        for (int64_t a = 0; a < n; a++) yy[a] = d->yy[train[b] * P + train[a]];
         for (int32_t o = d->start[train[b]]; o < d->start[train[b] + 1]; o++) f[d->member[o]] = w->fill[o];
-        for (int64_t a = 0; a < n; a++)
-            w->yy[b * n + a] = d->yy[train[b] * P + train[a]] + cross[b * n + a] + cross[a * n + b];
-        fill_row(w->yy + b * n, w->yy + b * n, d, w->fill, train, n, f); /* genes that both are of */
+        fill_row(yy, w, d, train, n, f); /* genes that both are of */
         for (int32_t o = d->start[train[b]]; o < d->start[train[b] + 1]; o++) f[d->member[o]] = 0.0;
     }
+    add_both(w->yy, 1.0, cross, n);
     for (int64_t k = 0; k < d->directs; k++)
         for (int64_t b = 0; b < n; b++) {
-            sum_rows(f, d->own_d + k * N * N, d, perm, train[b], N);
+            const double *x = row_of(f, d->own_d + k * N * N, d, perm, train[b], N);
             double *to = w->yf + (k * n + b) * n;
             for (int64_t a = 0; a < n; a++) to[a] = v->yf[(k * v->rows + w->at[b]) * P + train[a]];
-            fill_row(to, to, d, w->fill, train, n, f);
+            fill_row(to, w, d, train, n, x);
         }
 }
 
@@ -304,8 +348,7 @@ static void residual_products(filled *own, const cw_pert_data *d, const level *v
                 for (int64_t b = 0; b < n; b++) S[a * n + b] += alpha[k] * alpha[l] * row[own->at[b]];
             }
         }
-    for (int64_t a = 0; a < n; a++)
-        for (int64_t b = 0; b < n; b++) S[a * n + b] -= along[a * n + b] + along[b * n + a];
+    add_both(S, -1.0, along, n);
 }
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
@@ -313,24 +356,28 @@ static void residual_products(filled *own, const cw_pert_data *d, const level *v
 /* Room of the weights' fit: S, the parts, C, its inverse, and one more. */
 static int64_t weights_room(int64_t m) { return (4 + CW_PERT_PARTS) * m * m; }
 
+/* Trace of A B, both symmetric. */
 static double trace_product(const double *A, const double *B, int64_t n)
 {
-    double sum = 0.0;
-    for (int64_t i = 0; i < n * n; i++) sum += A[i] * B[i];
-    return sum;
+    double sum[8] = {0.0}; /* one alone waits for itself */
+    int64_t i = 0;
+    for (; i + 8 <= n * n; i += 8)
+        for (int j = 0; j < 8; j++) sum[j] += A[i + j] * B[i + j];
+    for (; i < n * n; i++) sum[0] += A[i] * B[i];
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
-/* C = noise + sum theta V over the m perturbations, its lower factor in place. */
+/* C = noise + sum theta V over the m perturbations, its lower factor in place; above the diagonal C isn't told. */
 static int covariance(double *C, const cw_pert_data *d, const int32_t *row, int64_t m, const double *V,
                       const double *theta)
 {
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < m; j++) {
-            double sum = noise_of(d, row[i], row[j]);
-            for (int k = 0; k < CW_PERT_PARTS; k++)
-                if (theta[k] > 0.0) sum += theta[k] * V[(k * m + i) * m + j];
-            C[i * m + j] = sum;
+    for (int64_t i = 0; i < m; i++) {
+        for (int64_t j = 0; j <= i; j++) C[i * m + j] = noise_of(d, row[i], row[j]);
+        for (int k = 0; k < CW_PERT_PARTS; k++) {
+            const double *part = V + (k * m + i) * m;
+            for (int64_t j = 0; theta[k] > 0.0 && j <= i; j++) C[i * m + j] += theta[k] * part[j];
         }
+    }
     return cw_positive_factor(C, m);
 }
 
@@ -391,14 +438,17 @@ static int filled_new(cw_ctx *ctx, filled *w, const cw_pert_data *d, int64_t n)
     *w = (filled){.yy = cw_alloc(ctx, n * n, sizeof(double)),
                   .yf = cw_alloc(ctx, d->directs * n * n, sizeof(double)),
                   .fill = cw_alloc(ctx, d->start[d->perts], sizeof(double)),
+                  .with = cw_alloc(ctx, n, sizeof(double)),
                   .all = cw_alloc(ctx, n, sizeof(int32_t)),
-                  .at = cw_alloc(ctx, n, sizeof(int32_t))};
+                  .at = cw_alloc(ctx, n, sizeof(int32_t)),
+                  .gene = cw_alloc(ctx, n, sizeof(int32_t))};
     return ctx->status == CW_OK ? 0 : -1;
 }
 
 static void filled_free(cw_ctx *ctx, filled *w)
 {
-    cw_free(ctx, w->yy), cw_free(ctx, w->yf), cw_free(ctx, w->fill), cw_free(ctx, w->all), cw_free(ctx, w->at);
+    cw_free(ctx, w->yy), cw_free(ctx, w->yf), cw_free(ctx, w->fill), cw_free(ctx, w->with), cw_free(ctx, w->all);
+    cw_free(ctx, w->at), cw_free(ctx, w->gene);
 }
 
 /* Afterwards own->yy are products of what the direct part leaves. room: fit_room(n) doubles. -1: broke down. */
