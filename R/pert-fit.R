@@ -107,7 +107,10 @@ setClass("PerturbationFit", contains = "CausewayReport",
 #'       over all genes, over the 20 with the largest effect), `rCentred` (less
 #'       the mean effect), `direction` (share of the 20 with the right sign),
 #'       `discrimination` (share of other perturbations whose true effect is
-#'       further from the prediction; 0.5: chance).}
+#'       further from the prediction; 0.5: chance); `gain`, `gainLow`,
+#'       `gainHigh`: the share of the method's squared error that the model
+#'       takes away (95%, the same perturbations drawn for both: a model that is
+#'       worse than the method beyond noise has all below 0).}
 #'     \item{perturbations}{`perturbation`, `cells`, `responded` (share of
 #'       cells that were changed, 1 where that can't be told; not used in the
 #'       model), `own` (change of its own genes' mean log value), `strength`

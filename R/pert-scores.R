@@ -45,6 +45,19 @@
         use, nBoot)
 }
 
+## What isn't compared with the model: itself, and what is scored against
+## other cells.
+.notBaselines <- c("the model", "half of the cells")
+
+## Share of the squared error of the scores `s` that the model takes away, and
+## its interval: the same perturbations are drawn for both.
+.gainOver <- function(s, model, key, use, nBoot) {
+    if (is.null(s)) {
+        return(rep(NA_real_, 3L))
+    }
+    c(.skill(model, s$mse), .skillInterval(model$mse, s$mse, key, use, nBoot))
+}
+
 ## A row of the table of methods: skill with interval, means of the others.
 .scoreRow <- function(s, key, use, nBoot) {
     interval <- .skillInterval(s$mse, s$mseMean, key, use, nBoot)
@@ -63,11 +76,20 @@
     })
 }
 
+## A row per method; where the model is among them, what it gains over each.
 .scoreTable <- function(scores, key, nBoot, use = 50L) {
     out <- do.call(rbind, lapply(scores, .scoreRow, key = key, use = use,
         nBoot = nBoot
     ))
     out <- cbind(method = names(scores), out)
+    model <- scores[["the model"]]
+    if (!is.null(model)) {
+        gain <- vapply(names(scores), function(m) {
+            .gainOver(if (!m %in% .notBaselines) scores[[m]], model, key, use,
+                nBoot)
+        }, numeric(3L))
+        out[c("gain", "gainLow", "gainHigh")] <- as.data.frame(t(gain))
+    }
     rownames(out) <- NULL
     out
 }

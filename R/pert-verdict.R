@@ -42,6 +42,9 @@
         scores[["no side information"]], .spreadOf(e, full, at))
     out$table <- .scoreTable(scores, job$key, job$nBoot)
     out$facts <- .singleFacts(e, scores, null, job)
+    best <- .bestRow(out$table)
+    out$facts[c("overBest", "overBestLow", "overBestHigh")] <-
+        as.list(best[c("gain", "gainLow", "gainHigh")])
     out$names <- names(perts)[at]
     out$crossed <- full$mean
     out
@@ -54,6 +57,7 @@
         told <- .runFolds(data, folds, job$threads, perm, told = FALSE)
         1 - sum(unlist(lapply(told, `[[`, "error"))) / total
     }
+    .collect(data$perts * data$readouts)
     observed <- skill(NULL)
     if (is.null(data$kernel) && data$directs == 0) {
         return(list(skill = observed, null = rep(observed, job$nPerm)))
@@ -208,10 +212,18 @@
         " improve on the mean effect.")
 }
 
+## Of a table of methods that of the best baseline.
+.bestRow <- function(t) {
+    printed <- t[!t$method %in% .notBaselines, ]
+    printed[which.max(printed$skill), ]
+}
+
 .baselineSentence <- function(t) {
-    printed <- t[!t$method %in% c("the model", "half of the cells"), ]
-    best <- printed[which.max(printed$skill), ]
-    sprintf("Best baseline: %s, skill %.2f.%s", best$method, best$skill,
+    best <- .bestRow(t)
+    sprintf(paste0("Best baseline: %s, skill %.2f; the model's gain over it, ",
+        "by perturbation: %.2f [%.2f, %.2f]%s.%s"), best$method, best$skill,
+        best$gain, best$gainLow, best$gainHigh,
+        if (isTRUE(best$gainHigh < 0)) ": worse beyond noise" else "",
         if (any(t$method == "half of the cells")) sprintf(
             " Half of the cells predict the other half with %.2f.",
             t$skill[t$method == "half of the cells"]) else "")

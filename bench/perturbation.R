@@ -243,7 +243,8 @@ if ("papalexi" %in% parts) {
         base <- inside(".crossBaselines")(s$effects, known, s$perts, s$genes,
             folds, job)[["mean perturbed"]]
         more <- scored(p, s$effects, at, base)
-        add("papalexi", "single, unseen", rbind(table, more[names(table)]),
+        same <- intersect(names(table), names(more))
+        add("papalexi", "single, unseen", rbind(table[same], more[same]),
             seed)
     }
     save()

@@ -61,3 +61,23 @@ test_that("bootstrap samples are balanced and seeded", {
         c(1, 2), 1L, 400))
     expect_true(i[[1]] < mean(v) && i[[2]] > mean(v))
 })
+
+test_that("what the model gains over a method is paired by perturbation", {
+    of <- function(p) causeway:::.scoreEffects(true, p, se2, base, own)
+    scores <- list("no change" = of(0 * true), "mean perturbed" = of(base),
+        "the model" = of(predicted), "half of the cells" = of(base))
+    t <- causeway:::.scoreTable(scores, c(1, 2), 200)
+    m <- scores[["the model"]]
+    expect_equal(t$gain[1:2], c(causeway:::.skill(m, scores[[1]]$mse),
+        causeway:::.skill(m)))
+    ## over the mean it is the skill, interval and all
+    expect_equal(unlist(t[2, c("gain", "gainLow", "gainHigh")]),
+        unlist(t[3, c("skill", "low", "high")]), ignore_attr = TRUE)
+    expect_true(all(is.na(t[3:4, c("gain", "gainLow", "gainHigh")])))
+    ## a method that is always a tenth worse: no noise, in spite of the spread
+    worse <- transform(m, mse = mse / 0.9)
+    t <- causeway:::.scoreTable(list(a = worse, "the model" = m), c(1, 2), 200)
+    expect_equal(unlist(t[1, c("gain", "gainLow", "gainHigh")]), rep(0.1, 3),
+        ignore_attr = TRUE)
+    expect_null(causeway:::.scoreTable(scores[1:2], c(1, 2), 20)$gain)
+})

@@ -6,6 +6,12 @@ test_that("true side information is found, shuffled is not", {
     f <- as.list(fit)
     expect_gt(f$skill, f$null95)
     expect_gt(f$gainLow, 0)
+    t <- as.data.frame(fit)
+    best <- t[which.max(t$skill * !t$method %in% causeway:::.notBaselines), ]
+    expect_equal(f[c("overBest", "overBestLow", "overBestHigh")],
+        as.list(best[c("gain", "gainLow", "gainHigh")]), ignore_attr = TRUE)
+    expect_match(verdict(fit)$text, sprintf("Best baseline: %s, skill %.2f; the model's gain over it, by perturbation: %.2f [",
+        best$method, best$skill, best$gain), fixed = TRUE, all = FALSE)
     x <- pertScreen()
     known <- S4Vectors::metadata(x)
     genes <- unique(known$go$gene)
