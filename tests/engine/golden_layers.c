@@ -263,8 +263,13 @@ static cw_layer_norm batch(golden *g, const char *name)
     char key[4][100];
     static const char *const part[] = {"weight", "bias", "running_mean", "running_var"};
     for (int i = 0; i < 4; i++) snprintf(key[i], sizeof key[i], "%s.%s", name, part[i]);
-    return (cw_layer_norm){
-        CW_NORM_BATCH, get(g, "", key[0]), get(g, "", key[1]), get(g, "", key[2]), get(g, "", key[3]), 1e-5f, 0.1f};
+    return (cw_layer_norm){.kind = CW_NORM_BATCH,
+                           .w = get(g, "", key[0]),
+                           .b = get(g, "", key[1]),
+                           .mean = get(g, "", key[2]),
+                           .var = get(g, "", key[3]),
+                           .eps = 1e-5f,
+                           .momentum = 0.1f};
 }
 
 static cw_graph_store *edges(golden *g, const char *name, int64_t nodes)

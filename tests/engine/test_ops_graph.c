@@ -9,7 +9,9 @@ static float buffer_mean[300], buffer_var[300];
 
 static cw_tensor buffer(float *data, int64_t d) { return (cw_tensor){.ndim = 1, .dim = {d}, .data = data}; }
 
-static cw_tensor *normed(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b)
+static const float times[8] = {1, 3, 0, 2, 5, 1, 1, 4};
+
+static cw_tensor *normed(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b, const float *counts)
 {
     /* buffers that training writes are put back, so that all runs of a case see the same */
     int64_t d = x ? cw_cols(x) : 1;
@@ -20,7 +22,7 @@ static cw_tensor *normed(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b)
     int64_t bytes = d * (int64_t)sizeof(float);
     t->k->device->copy_in(t->ctx, mean->data, buffer_mean, bytes);
     t->k->device->copy_in(t->ctx, var->data, buffer_var, bytes);
-    return cw_batch_norm(t, x, (cw_batch_norm_params){w, b, mean, var, 1e-3f, 0.1f});
+    return cw_batch_norm(t, x, (cw_batch_norm_params){w, b, mean, var, 1e-3f, 0.1f, counts});
 }
 
 #define BUILD(name, expression)                                                                                        \
@@ -28,8 +30,9 @@ static cw_tensor *normed(cw_tape *t, cw_tensor *x, cw_tensor *w, cw_tensor *b)
 BUILD(b_graph, cw_graph_product(t, &graph->graph, x[0], x[1], 1))
 BUILD(b_graph_blocks, cw_graph_product(t, &graph->graph, x[0], x[1], 3))
 BUILD(b_layer, cw_layer_graph(t, graph, x[0], x[1], x[2], 2))
-BUILD(b_norm, normed(t, x[0], x[1], x[2]))
-BUILD(b_norm_bare, normed(t, x[0], NULL, NULL))
+BUILD(b_norm, normed(t, x[0], x[1], x[2], NULL))
+BUILD(b_norm_bare, normed(t, x[0], NULL, NULL, NULL))
+BUILD(b_norm_counted, normed(t, x[0], x[1], x[2], times))
 
 static const op_case cases[] = {
     {"graph product", b_graph, 2, {{7, 1}, {3, 5}}},
@@ -41,6 +44,9 @@ static const op_case cases[] = {
     {"batch norm of two rows", b_norm, 3, {{2, 3, 0.5f, 3}, {1, 3}, {1, 3}}, .training = 1, .flat = 1, .tol = 4e-3},
     {"batch norm, wide", b_norm, 3, {{5, 283}, {1, 283}, {1, 283}}, .training = 1, .tol = 4e-3},
     {"batch norm, tall", b_norm_bare, 1, {{131, 1}}, .training = 1},
+    {"batch norm, counted", b_norm_counted, 3, {{8, 5}, {1, 5}, {1, 5}}, .training = 1},
+    {"batch norm, counted, wide", b_norm_counted, 3, {{5, 283}, {1, 283}, {1, 283}}, .training = 1, .tol = 4e-3},
+    {"batch norm, counted, evaluation", b_norm_counted, 3, {{7, 5}, {1, 5}, {1, 5}}},
     {"batch norm, evaluation", b_norm, 3, {{7, 5}, {1, 5}, {1, 5}}},
     {"batch norm, evaluation of one row", b_norm_bare, 1, {{1, 5}}},
 };
@@ -92,7 +98,7 @@ static void test_buffers(const char *kernels)
     cw_tape *t = cw_tape_new(ctx);
     float x[] = {1, 10, 2, 30, 6, 20}, mean[] = {1, -1}, var[] = {2, 4};
     cw_tensor m = buffer(mean, 2), v = buffer(var, 2);
-    cw_batch_norm_params p = {NULL, NULL, &m, &v, 0.0f, 0.1f};
+    cw_batch_norm_params p = {NULL, NULL, &m, &v, 0.0f, 0.1f, NULL};
     cw_tape_reset(t, 0, 1, OP_KEY, 0);
     const float *y = cw_tape_data(t, cw_batch_norm(t, cw_tape_constant(t, x, 3, 2), p));
     CHECK(fabsf(mean[0] - (0.9f + 0.3f)) < 1e-6f && fabsf(mean[1] - (-0.9f + 2)) < 1e-6f, "means %g %g", mean[0],
@@ -127,7 +133,7 @@ static void test_segment(const char *kernels)
     for (int how = 0; how < 3; how++) {
         cw_tensor m = buffer(mean[how], 2), v = buffer(var[how], 2);
         cw_tensor leaf = {.ndim = 2, .dim = {3, 2}, .data = x, .grad = grad[how], .needs_grad = 1}, *in = &leaf;
-        cw_batch_norm_params p = {NULL, NULL, &m, &v, 1e-5f, 0.1f};
+        cw_batch_norm_params p = {NULL, NULL, &m, &v, 1e-5f, 0.1f, NULL};
         cw_tape_reset(t, 1, 1, OP_KEY, 0);
         cw_tensor *y = how == 1 ? cw_tape_segment(t, norm_alone, &p, 1, &in) : cw_batch_norm(t, in, p);
         cw_tensor *z = cw_apply(t, y, square);
@@ -142,6 +148,44 @@ static void test_segment(const char *kernels)
         CHECK(memcmp(grad[0], grad[how], sizeof *grad) == 0 && grad[0][0] != 0, "%s: gradients %g and %g", kernels,
               grad[0][0], grad[how][0]);
     }
+    cw_tape_free(t);
+    cw_ctx_free(ctx);
+}
+
+/* Rows that count several times are as good as their copies: outputs, buffers, and gradients, which are sums over them. */
+static void test_counted(const char *kernels)
+{
+    enum { D = 2, FEW = 3, MANY = 6 };
+    static const float x[FEW * D] = {1, 10, 2, 30, 6, 20}, count[FEW] = {1, 3, 2};
+    static const int32_t of[MANY] = {0, 1, 1, 1, 2, 2};
+    float weight[MANY * D], grad[2][FEW * D] = {{0}}, slope[2][D] = {{0}}, mean[2][D] = {{1, -1}, {1, -1}};
+    float var[2][D] = {{2, 4}, {2, 4}}, scale[D] = {0.7f, 1.5f};
+    for (int i = 0; i < MANY * D; i++) weight[i] = (float)sin(i + 1);
+    const float one = 1.0f;
+    const cw_function square = {CW_FN_SQUARE, 1.0f};
+    cw_ctx *ctx = cw_ctx_new(NULL);
+    ctx->kernels = cw_kernels_select(kernels);
+    cw_tape *t = cw_tape_new(ctx);
+    for (int how = 0; how < 2; how++) { /* copies normed, or few rows normed and then copied */
+        cw_tensor m = buffer(mean[how], D), v = buffer(var[how], D);
+        cw_tensor leaf = {.ndim = 2, .dim = {FEW, D}, .data = (float *)(uintptr_t)x, .grad = grad[how], .needs_grad = 1};
+        cw_tensor w = {.ndim = 1, .dim = {D}, .data = scale, .grad = slope[how], .needs_grad = 1};
+        cw_batch_norm_params p = {&w, NULL, &m, &v, 1e-5f, 0.1f, how ? count : NULL};
+        cw_tape_reset(t, 1, 1, OP_KEY, 0);
+        cw_tensor *y = how ? cw_gather(t, cw_batch_norm(t, &leaf, p), of, MANY)
+                           : cw_batch_norm(t, cw_gather(t, &leaf, of, MANY), p);
+        cw_tensor *z = cw_apply(t, y, square);
+        cw_tensor *loss = cw_matmul(t, cw_tape_reshape(t, z, 1, MANY * D), cw_tape_constant(t, weight, MANY * D, 1));
+        CHECK(cw_tape_backward(t, 1, &loss, &one) == CW_OK, "%s", ctx->text);
+    }
+    for (int j = 0; j < D; j++) {
+        CHECK(fabsf(mean[0][j] - mean[1][j]) < 1e-5f && fabsf(var[0][j] - var[1][j]) < 1e-4f, "%s: buffers %g %g, %g %g",
+              kernels, mean[0][j], mean[1][j], var[0][j], var[1][j]);
+        CHECK(fabsf(slope[0][j] - slope[1][j]) < 1e-5f && slope[0][j] != 0, "%s: %g, not %g", kernels, slope[1][j],
+              slope[0][j]);
+    }
+    for (int i = 0; i < FEW * D; i++)
+        CHECK(fabsf(grad[0][i] - grad[1][i]) < 2e-6f, "%s: gradient %d is %g, not %g", kernels, i, grad[1][i], grad[0][i]);
     cw_tape_free(t);
     cw_ctx_free(ctx);
 }
@@ -172,7 +216,7 @@ static void test_refusals(void)
     static const int32_t beyond[] = {3};
     REFUSED(cw_cap_rows(t, blank(3, 2), beyond, 1, 1.0f), CW_ERR_ARGUMENT, "cap_rows");
 #define NORM(n, d, w, m)                                                                                               \
-    cw_batch_norm(t, blank(n, d), (cw_batch_norm_params){blank(1, w), NULL, blank(1, m), blank(1, m), 0, 0})
+    cw_batch_norm(t, blank(n, d), (cw_batch_norm_params){blank(1, w), NULL, blank(1, m), blank(1, m), 0, 0, NULL})
     REFUSED(NORM(5, 3, 2, 3), CW_ERR_SHAPE, "weight");
     REFUSED(NORM(5, 3, 3, 2), CW_ERR_SHAPE, "mean");
     REFUSED(NORM(1, 3, 3, 3), CW_ERR_SHAPE, "at least 2 rows"); /* a refusal's tape is in training */
@@ -187,6 +231,8 @@ int main(void)
     test_buffers("cpu");
     test_segment("ref");
     test_segment("cpu");
+    test_counted("ref");
+    test_counted("cpu");
     test_cap("ref");
     test_cap("cpu");
     test_refusals();

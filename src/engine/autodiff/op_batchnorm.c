@@ -3,6 +3,7 @@
 
 typedef struct {
     cw_tensor *mean, *var; /* the buffers */
+    const float *times;    /* where kernels find it */
     float eps;
     int own; /* the output was made with x's own mean and variance, which the node keeps, not with the buffers */
 } batch_saved;
@@ -30,7 +31,8 @@ static void batch_backward(cw_tape *t, cw_node *node)
     float *dx = cw_tape_grad(t, x), *dw = cw_tape_grad(t, w), *db = cw_tape_grad(t, b);
     float *work = cw_tape_take(t, 2 * d);
     if (!xd || !work || t->ctx->status != CW_OK) return;
-    t->k->batch_norm_backward(&t->exec, dx, dw, db, work, node->out->grad, xd, mean, var, wd, s->eps, s->own, n, d);
+    t->k->batch_norm_backward(&t->exec, dx, dw, db, work, node->out->grad, xd, mean, var, wd, s->eps, s->own,
+                              s->times, n, d);
     cw_tape_give(t, work);
 }
 
@@ -52,12 +54,14 @@ cw_tensor *cw_batch_norm(cw_tape *t, cw_tensor *x, cw_batch_norm_params p)
     if (!length_is(t, "a weight", p.w, d) || !length_is(t, "a bias", p.b, d) || !length_is(t, "a mean", p.mean, d) ||
         !length_is(t, "a variance", p.var, d))
         return NULL;
-    if (t->training && n < 2) {
-        cw_fail(t->ctx, CW_ERR_SHAPE, "batch_norm: training needs at least 2 rows, not %lld", (long long)n);
+    double rows = p.times ? 0.0 : (double)n;
+    for (int64_t i = 0; p.times && i < n; i++) rows += p.times[i];
+    if (t->training && rows < 2.0) {
+        cw_fail(t->ctx, CW_ERR_SHAPE, "batch_norm: training needs at least 2 rows, not %g", rows);
         return NULL;
     }
     batch_saved *s = node->saved;
-    *s = (batch_saved){p.mean, p.var, p.eps, t->training};
+    *s = (batch_saved){p.mean, p.var, cw_tape_there(t, p.times, n * (int64_t)sizeof *p.times), p.eps, t->training};
     node->out = cw_tape_matrix(t, n, d);
     const float *xd = cw_tape_data(t, x);
     float *mean = cw_tape_data(t, p.mean), *var = cw_tape_data(t, p.var);
@@ -65,8 +69,8 @@ cw_tensor *cw_batch_norm(cw_tape *t, cw_tensor *x, cw_batch_norm_params p)
     if (t->training) {
         float *own_mean = cw_node_keep(t, node, 0, d), *own_var = cw_node_keep(t, node, 1, d);
         if (!own_mean || !own_var) return NULL;
-        t->k->batch_stats(&t->exec, own_mean, own_var, xd, n, d);
-        float m = p.momentum, unbiased = (float)n / (float)(n - 1);
+        t->k->batch_stats(&t->exec, own_mean, own_var, xd, s->times, n, d);
+        float m = p.momentum, unbiased = (float)rows / (float)(rows - 1.0);
         if (!t->again) {
             t->k->spread(&t->exec, mean, NULL, own_mean, CW_SHAPE_MATRIX, m, 1.0f - m, 1, d);
             t->k->spread(&t->exec, var, NULL, own_var, CW_SHAPE_MATRIX, m * unbiased, 1.0f - m, 1, d);

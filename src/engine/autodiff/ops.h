@@ -256,8 +256,9 @@ typedef struct cw_batch_norm_params {
     cw_tensor *w, *b;              /* (d), or NULL */
     cw_tensor *mean, *var;         /* (d): running buffers, written in training */
     float eps, momentum;           /* PyTorch: 1e-5, 0.1 */
+    const float *times;            /* (n), or NULL: row i stands for times[i] equal ones; lent by the batch */
 } cw_batch_norm_params;
-/* Training: with x's own mean and biased variance, n >= 2, and the buffers become (1 - momentum) buffer + momentum
+/* Training: with x's own mean and biased variance, n >= 2 (of `times` the sum), and the buffers become (1 - momentum) buffer + momentum
  * (mean, unbiased variance). Otherwise: with the buffers. x (n,d) -> (n,d). */
 cw_tensor *cw_batch_norm(cw_tape *t, cw_tensor *x, cw_batch_norm_params p);
 

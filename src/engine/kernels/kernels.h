@@ -261,15 +261,18 @@ typedef struct cw_kernels {
     void (*unit_rows_backward)(const cw_exec *ex, float *dx, const float *dy, const float *x, const float *norm,
                                float scale, float eps, int64_t n, int64_t d);
 
-    /* mean, var (d) of the columns of x (n,d), n >= 1; the variance is the biased one */
-    void (*batch_stats)(const cw_exec *ex, float *mean, float *var, const float *x, int64_t n, int64_t d);
+    /* mean, var (d) of the columns of x (n,d), n >= 1; the variance is the biased one. times (n), or NULL: ones: as if
+     * row i were there times[i] times */
+    void (*batch_stats)(const cw_exec *ex, float *mean, float *var, const float *x, const float *times, int64_t n,
+                        int64_t d);
     /* y = (x - mean) / sqrt(var + eps) w + b, column by column; w, b (d) or NULL */
     void (*batch_norm)(const cw_exec *ex, float *y, const float *x, const float *mean, const float *var, const float *w,
                        const float *b, float eps, int64_t n, int64_t d);
-    /* own: mean and var are x's own, so that gradients flow through them too. work (2,d) */
+    /* own: mean and var are x's own, so that gradients flow through them too; times as of batch_stats, dy and dx being
+     * sums over what a row stands for. work (2,d) */
     void (*batch_norm_backward)(const cw_exec *ex, float *dx, float *dw, float *db, float *work, const float *dy,
                                 const float *x, const float *mean, const float *var, const float *w, float eps, int own,
-                                int64_t n, int64_t d);
+                                const float *times, int64_t n, int64_t d);
 
     /* ---- sparse matrices ---------------------------------------------------------------------------------------- */
     /* y = A x, or y += A x, for each of `blocks` stacked pairs of x (cols,d) and y (rows,d) */

@@ -18,7 +18,8 @@ cw_tensor *cw_layer_norm_forward(cw_tape *t, cw_tensor *x, const cw_layer_norm *
     case CW_NORM_RMS:
         return cw_rmsnorm(t, x, l->w, l->eps);
     case CW_NORM_BATCH:
-        return cw_batch_norm(t, x, (cw_batch_norm_params){l->w, l->b, l->mean, l->var, l->eps, l->momentum});
+        return cw_batch_norm(t, x, (cw_batch_norm_params){l->w, l->b, l->mean, l->var, l->eps, l->momentum,
+                                                        l->times});
     default:
         return t->ctx->status == CW_OK ? x : NULL;
     }

@@ -11,6 +11,7 @@ typedef struct cw_layer_norm {
     cw_tensor *w, *b;      /* (d), or NULL; b not for RMS */
     cw_tensor *mean, *var; /* (d), running buffers of BATCH */
     float eps, momentum;   /* momentum: of BATCH */
+    const float *times;    /* of BATCH: how many rows each row stands for, or NULL; set where it's used */
 } cw_layer_norm;
 
 /* A LAYER norm of `name`.weight (ones) and `name`.bias (zeros), (d). Errors are in the store's context. */

@@ -16,6 +16,14 @@ static cw_tensor *instead(cw_tape *t, cw_tensor *next, cw_tensor *x)
 
 /* ---- batch ---- */
 
+/* Cells whose genes have embeddings of their own before they are perturbed: with the published graph the first, and one
+ * for all others. */
+static int64_t distinct_cells(const cw_gears *m, const cw_gears_batch *b)
+{
+    if (m->config.external) return b->shared ? 1 : b->cells;
+    return m->config.every_cell || b->cells < 2 ? 1 : 2;
+}
+
 /* The graph of `name` over `nodes`; without edges self loops only. */
 static cw_graph_store *read_graph(cw_inputs *in, const char *name, const char *weight_name, int64_t nodes, int64_t of)
 {
@@ -67,8 +75,7 @@ cw_status cw_gears_batch_read(cw_gears *m, cw_inputs *in, cw_gears_batch *b)
     cw_gears_release(&m->model);
     /* the published edges number the genes of the batch's first cell, and other cells have loops only */
     if (!c->external)
-        m->coexpression = read_graph(in, "coexpression", "coexpressionWeight", c->genes * (c->every_cell ? 1 : b->cells),
-                                     c->genes);
+        m->coexpression = read_graph(in, "coexpression", "coexpressionWeight", c->genes * distinct_cells(m, b), c->genes);
     else cw_in_find(in, "coexpression"), cw_in_find(in, "coexpressionWeight");
     m->go = read_graph(in, "go", "goWeight", c->perturbations, c->perturbations);
     return ctx->status;
@@ -76,15 +83,22 @@ cw_status cw_gears_batch_read(cw_gears *m, cw_inputs *in, cw_gears_batch *b)
 
 /* ---- forward ---- */
 
-/* ReLU between the convolutions, none after the last. */
+/* Observers see all n rows, of which row i is that of[i] of x; of NULL: all are there. */
+static void observe_all(const cw_observer *observer, cw_tape *t, const char *name, cw_tensor *x, const int32_t *of,
+                        int64_t n)
+{
+    if (observer && x) cw_observe(observer, t, name, of && cw_rows(x) < n ? cw_gather(t, x, of, n) : x);
+}
+
+/* ReLU between the convolutions, none after the last. of, n: for observers. */
 static cw_tensor *convolve(cw_tape *t, cw_tensor *x, const cw_graph_store *g, const cw_layer_linear *layer, int64_t layers,
-                           const char *name, const cw_observer *observer)
+                           const char *name, const cw_observer *observer, const int32_t *of, int64_t n)
 {
     char full[64];
     for (int64_t i = 0; i < layers && x; i++) {
         x = cw_layer_graph(t, g, i ? cw_apply(t, x, relu) : x, layer[i].w, layer[i].b, 1);
         snprintf(full, sizeof full, "%s%d", name, (int)i);
-        cw_observe(observer, t, full, x);
+        observe_all(observer, t, full, x, of, n);
     }
     return x;
 }
@@ -113,7 +127,7 @@ static cw_tensor *perturb(const cw_gears *m, cw_tape *t, const cw_gears_batch *b
         for (int64_t e = 0; e < first; e++) which[n++] = which[e];
         start[rows = 2] = n;
     }
-    cw_tensor *x = convolve(t, m->perturbation, m->go, m->similar, c->go_layers, "sim_layers", observer);
+    cw_tensor *x = convolve(t, m->perturbation, m->go, m->similar, c->go_layers, "sim_layers", observer, NULL, 0);
     x = cw_segment_sum(t, cw_gather(t, x, which, n), (cw_ragged){rows, start, NULL}, 0);
     x = cw_layer_mlp_forward(t, x, &m->fuse);
     cw_observe(observer, t, "pert_fuse", x);
@@ -121,22 +135,33 @@ static cw_tensor *perturb(const cw_gears *m, cw_tape *t, const cw_gears_batch *b
     return x;
 }
 
-/* Embedding of every gene, (rows, d): for all cells, rows = genes, where none tells cells apart (norms of copies are
- * those of one, but for the last digits of their running variance), else of every cell, rows = cells genes. */
+/* Embedding of every gene of every distinct cell, (rows, d). What is in row of[i] is that of row i of all cells, n; norms
+ * count a row as often, `times`. (Where one stands for all they are those of its copies, but for the last digits of
+ * their running variance.) gene: 0 .. genes - 1 again and again. */
 static cw_tensor *base_rows(const cw_gears *m, cw_tape *t, const cw_gears_batch *b, const int32_t *gene,
-                            const cw_observer *observer)
+                            const int32_t *of, int64_t n, const cw_observer *observer)
 {
     const cw_gears_config *c = &m->config;
-    int64_t n = (c->external ? b->shared : c->every_cell) ? c->genes : b->cells * c->genes;
-    if (c->external) return cw_layer_mlp_forward(t, cw_tape_constant(t, b->embedding, n, c->external), &m->base);
-    cw_tensor *x = cw_gather(t, m->gene, gene, n);
-    x = instead(t, cw_layer_norm_forward(t, x, &m->gene_norm), x);
-    cw_observe(observer, t, "bn_emb", x);
+    int64_t distinct = distinct_cells(m, b), rows = distinct * c->genes;
+    if (c->external) return cw_layer_mlp_forward(t, cw_tape_constant(t, b->embedding, rows, c->external), &m->base);
+    cw_layer_norm norm = m->gene_norm;
+    cw_layer_mlp mlp = m->base;
+    if (distinct == 2) {
+        float *times = TAKE(t, rows, float);
+        if (!times) return NULL;
+        for (int64_t i = 0; i < rows; i++) times[i] = i < c->genes ? 1.0f : (float)(b->cells - 1);
+        norm.times = times;
+        for (int i = 0; i < mlp.steps; i++) mlp.step[i].before.times = times;
+    }
+    cw_tensor *x = cw_gather(t, m->gene, gene, rows);
+    x = instead(t, cw_layer_norm_forward(t, x, &norm), x);
+    observe_all(observer, t, "bn_emb", x, of, n);
     x = instead(t, cw_apply(t, x, relu), x);
-    cw_tensor *place = cw_gather(t, m->place, gene, n);
-    place = instead(t, convolve(t, place, m->coexpression, m->near, c->gene_layers, "layers_emb_pos", observer), place);
+    cw_tensor *place = cw_gather(t, m->place, gene, rows);
+    place = instead(t, convolve(t, place, m->coexpression, m->near, c->gene_layers, "layers_emb_pos", observer, of, n),
+                    place);
     x = instead(t, cw_add_scaled(t, x, place, 0.2f), x);
-    return instead(t, cw_layer_mlp_forward(t, x, &m->base), x);
+    return instead(t, cw_layer_mlp_forward(t, x, &mlp), x);
 }
 
 cw_tensor *cw_gears_forward(const cw_gears *m, cw_tape *t, const cw_gears_batch *b, cw_tensor **log_variance,
@@ -144,20 +169,21 @@ cw_tensor *cw_gears_forward(const cw_gears *m, cw_tape *t, const cw_gears_batch 
 {
     const cw_gears_config *c = &m->config;
     int64_t G = c->genes, n = b->cells * G, d = c->width;
-    int32_t *gene = TAKE(t, n, int32_t), *all = TAKE(t, c->perturbations, int32_t);
-    if (!gene || !all) return NULL;
-    for (int64_t i = 0; i < n; i++) gene[i] = (int32_t)(i % G);
+    int64_t base_n = distinct_cells(m, b) * G;
+    int32_t *gene = TAKE(t, n, int32_t), *of = TAKE(t, n, int32_t), *all = TAKE(t, c->perturbations, int32_t);
+    if (!gene || !of || !all) return NULL;
+    for (int64_t i = 0; i < n; i++) gene[i] = (int32_t)(i % G), of[i] = (int32_t)(i < base_n ? i : base_n - G + i % G);
     for (int64_t i = 0; i < c->perturbations; i++) all[i] = (int32_t)i;
     if (!c->external) cw_cap_rows(t, m->gene, gene, G, 1.0f);
     cw_cap_rows(t, m->place, gene, G, 1.0f);
     cw_cap_rows(t, m->perturbation, all, c->perturbations, 1.0f);
-    cw_tensor *base = base_rows(m, t, b, gene, observer);
-    cw_observe(observer, t, "emb_trans_v2", base);
+    cw_tensor *base = base_rows(m, t, b, gene, of, n, observer);
+    observe_all(observer, t, "emb_trans_v2", base, of, n);
     const int32_t *row = NULL;
     cw_tensor *shift = perturb(m, t, b, &row, observer);
     if (!base || t->ctx->status != CW_OK) return NULL;
     if (cw_rows(base) < n) /* both at once: neither is ever written out for every cell */
-        base = cw_gather_sum(t, shift ? 2 : 1, (cw_tensor *[]){base, shift}, (const int32_t *[]){gene, row}, n);
+        base = cw_gather_sum(t, shift ? 2 : 1, (cw_tensor *[]){base, shift}, (const int32_t *[]){of, row}, n);
     else if (shift) {
         cw_tensor *moved = cw_gather(t, shift, row, n);
         base = instead(t, instead(t, cw_add_scaled(t, base, moved, 1.0f), base), moved);

@@ -124,11 +124,12 @@ cw_status cw_gears_build(cw_model *model)
     return model->ctx->status;
 }
 
-/* At its peak training has about 17 numbers of the width for a gene of a cell, measured with published graphs. */
+/* At its peak training has about 12 numbers of the width for a gene of a cell, measured; more where every cell has an
+ * embedding of its own. */
 double cw_gears_forecast(const cw_model *model, const cw_sizes *sizes)
 {
     const cw_gears_config *c = &((const cw_gears *)model)->config;
     double rows = (double)sizes->cells * (double)c->genes;
-    double wide = (sizes->train ? 18.0 : 6.0) * (double)c->width + (double)c->external;
+    double wide = (!sizes->train ? 6.0 : c->external ? 18.0 : 13.0) * (double)c->width + (double)c->external;
     return 4.0 * (rows * wide + (double)cw_params_values(&model->params) * (sizes->train ? 4 : 1));
 }
