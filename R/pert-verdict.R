@@ -220,10 +220,11 @@
 
 .baselineSentence <- function(t) {
     best <- .bestRow(t)
+    gain <- round(unlist(best[c("gain", "gainLow", "gainHigh")]), 2) + 0 # no -0
     sprintf(paste0("Best baseline: %s, skill %.2f; the model's gain over it, ",
         "by perturbation: %.2f [%.2f, %.2f]%s.%s"), best$method, best$skill,
-        best$gain, best$gainLow, best$gainHigh,
-        if (isTRUE(best$gainHigh < 0)) ": worse beyond noise" else "",
+        gain[[1L]], gain[[2L]], gain[[3L]],
+        if (isTRUE(gain[[3L]] < 0)) ": worse beyond noise" else "",
         if (any(t$method == "half of the cells")) sprintf(
             " Half of the cells predict the other half with %.2f.",
             t$skill[t$method == "half of the cells"]) else "")

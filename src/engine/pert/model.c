@@ -172,40 +172,63 @@ static void small_solve(double *alpha, const double *A, const double *b, int64_t
     cw_dense_solve(alpha, L, k);
 }
 
-/* out (n): (row_p - mean of rows) . (column_p - mean of columns) w_p, from the products M (wide, wide) of rows and
- * columns. */
-static void centred(double *out, const double *M, int64_t wide, const int32_t *train, const double *w, int64_t n)
+/* out (n) += the sums of the columns `at` of four rows, out[a] .. those of the rows; the sum of all. Four, for the sum of
+ * one waits for itself. */
+static double add_four(double *out, const double *const row[4], int64_t a, const int32_t *at, int64_t n)
 {
-    double all = 0.0;
-    int64_t a = 0;
-    memset(out, 0, (size_t)n * sizeof *out);
-    for (; a + 4 <= n; a += 4) { /* four rows, for the sum of one waits for itself */
-        const double *r0 = M + (int64_t)train[a] * wide, *r1 = M + (int64_t)train[a + 1] * wide;
-        const double *r2 = M + (int64_t)train[a + 2] * wide, *r3 = M + (int64_t)train[a + 3] * wide;
-        double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
-        for (int64_t b = 0; b < n; b++) {
-            double x0 = r0[train[b]], x1 = r1[train[b]], x2 = r2[train[b]], x3 = r3[train[b]];
-            s0 += x0, s1 += x1, s2 += x2, s3 += x3;
-            out[b] += (x0 + x1) + (x2 + x3);
-        }
-        out[a] += s0, out[a + 1] += s1, out[a + 2] += s2, out[a + 3] += s3;
-        all += (s0 + s1) + (s2 + s3);
+    const double *r0 = row[0], *r1 = row[1], *r2 = row[2], *r3 = row[3];
+    double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
+    for (int64_t b = 0; b < n; b++) {
+        double x0 = r0[at[b]], x1 = r1[at[b]], x2 = r2[at[b]], x3 = r3[at[b]];
+        s0 += x0, s1 += x1, s2 += x2, s3 += x3;
+        out[b] += (x0 + x1) + (x2 + x3);
     }
-    for (; a < n; a++) {
-        const double *row = M + (int64_t)train[a] * wide;
-        double sum = 0.0;
-        for (int64_t b = 0; b < n; b++) sum += row[train[b]], out[b] += row[train[b]];
-        out[a] += sum, all += sum;
-    }
-    for (a = 0; a < n; a++)
-        out[a] = w[a] * (all / (double)(n * n) - out[a] / (double)n + M[(int64_t)train[a] * wide + train[a]]);
+    out[a] += s0, out[a + 1] += s1, out[a + 2] += s2, out[a + 3] += s3;
+    return (s0 + s1) + (s2 + s3);
 }
 
-/* The products of a fit's own perturbations, their own readings filled: yy (n, n); yf (directs, n, n), as the level's;
+static double add_one(double *out, const double *row, int64_t a, const int32_t *at, int64_t n)
+{
+    double sum = 0.0;
+    for (int64_t b = 0; b < n; b++) sum += row[at[b]], out[b] += row[at[b]];
+    out[a] += sum;
+    return sum;
+}
+
+/* Whose rows are summed: of M (wide, wide), or made one after the other. */
+typedef struct row_source {
+    const double *M;
+    int64_t wide;
+    void (*make)(double *row, const void *of, int64_t a);
+    const void *of;
+} row_source;
+
+/* out (n): (row_p - mean of rows) . (column_p - mean of columns) w_p, of the products of rows and columns `at`. room (5,
+ * n). */
+static void centred(double *out, const row_source *from, const int32_t *at, const double *w, int64_t n, double *room)
+{
+    double all = 0.0, *diagonal = room + 4 * n;
+    memset(out, 0, (size_t)n * sizeof *out);
+    for (int64_t a = 0; a < n; a += 4) {
+        const double *row[4] = {NULL};
+        int64_t many = n - a < 4 ? n - a : 4;
+        for (int64_t j = 0; j < many; j++) {
+            row[j] = from->M ? from->M + (int64_t)at[a + j] * from->wide : room + j * n;
+            if (!from->M) from->make(room + j * n, from->of, a + j);
+            diagonal[a + j] = row[j][at[a + j]];
+        }
+        if (many == 4) all += add_four(out, row, a, at, n);
+        else
+            for (int64_t j = 0; j < many; j++) all += add_one(out, row[j], a + j, at, n);
+    }
+    for (int64_t a = 0; a < n; a++) out[a] = w[a] * (all / (double)(n * n) - out[a] / (double)n + diagonal[a]);
+}
+
+/* The products of a fit's own perturbations, their own readings filled: yy (n, n);
  * fill: what stands in for the own reading of each of `member`. all (n): 0, 1, ..; at (n): rows of the level. Where all
  * are of one gene, `single`, gene (n) is that and with (n) its fill. */
 typedef struct filled {
-    double *yy, *yf, *fill, *with;
+    double *yy, *fill, *with;
     int32_t *all, *at, *gene;
     int single;
 } filled;
@@ -261,8 +284,8 @@ static void add_both(double *A, double scale, const double *B, int64_t n)
 }
 
 /* Fills w. room: 2 genes + n n. */
-static void fill_products(filled *w, const cw_pert_data *d, const level *v, const int32_t *perm, const int32_t *train,
-                          int64_t n, double *room)
+static void fill_products(filled *w, const cw_pert_data *d, const level *v, const int32_t *train, int64_t n,
+                          double *room)
 {
     int64_t P = d->perts, N = d->genes;
     double *f = room, *cross = room + 2 * N;
@@ -283,29 +306,44 @@ static void fill_products(filled *w, const cw_pert_data *d, const level *v, cons
         for (int32_t o = d->start[train[b]]; o < d->start[train[b] + 1]; o++) f[d->member[o]] = 0.0;
     }
     add_both(w->yy, 1.0, cross, n);
-    for (int64_t k = 0; k < d->directs; k++)
-        for (int64_t b = 0; b < n; b++) {
-            const double *x = row_of(f, d->own_d + k * N * N, d, perm, train[b], N);
-            double *to = w->yf + (k * n + b) * n;
-            for (int64_t a = 0; a < n; a++) to[a] = v->yf[(k * v->rows + w->at[b]) * P + train[a]];
-            fill_row(to, w, d, train, n, x);
-        }
 }
 
-/* room: (1 + K + K K) n */
+/* Rows of the products of a direct profile with a fit's effects, own readings filled. x (genes): working memory. */
+typedef struct direct_rows {
+    const filled *own;
+    const cw_pert_data *d;
+    const level *v;
+    const int32_t *perm, *train;
+    int64_t n, k;
+    double *x;
+} direct_rows;
+
+/* row (n) = F_k[train b] . Y_a */
+static void direct_row(double *row, const void *of, int64_t b)
+{
+    const direct_rows *r = of;
+    const cw_pert_data *d = r->d;
+    int64_t N = d->genes, P = d->perts;
+    const double *from = r->v->yf + (r->k * r->v->rows + r->own->at[b]) * P;
+    for (int64_t a = 0; a < r->n; a++) row[a] = from[r->train[a]];
+    fill_row(row, r->own, d, r->train, r->n, row_of(r->x, d->own_d + r->k * N * N, d, r->perm, r->train[b], N));
+}
+
+/* room: (6 + K + K K) n + genes */
 static void direct_coefficients(double *alpha, const cw_pert_data *d, const level *v, const filled *own,
-                                const int32_t *train, int64_t n, double *room)
+                                const int32_t *perm, const int32_t *train, int64_t n, double *room)
 {
     int64_t K = d->directs, R = v->rows;
-    double *w = room, *b = w + n, *A = b + K * n, mean = 0.0;
+    double *w = room, *b = w + n, *A = b + K * n, *rest = A + K * K * n, mean = 0.0;
     double At[CW_PERT_DIRECTS * CW_PERT_DIRECTS] = {0}, bt[CW_PERT_DIRECTS] = {0};
     double sum[CW_PERT_DIRECTS] = {0}, square[CW_PERT_DIRECTS] = {0};
     for (int64_t a = 0; a < n; a++) mean += fmax(d->cells[train[a]], 1.0) / (double)n;
     for (int64_t a = 0; a < n; a++) w[a] = fmax(d->cells[train[a]], 1.0) / mean;
     for (int64_t k = 0; k < K; k++) {
-        centred(b + k * n, own->yf + k * n * n, n, own->all, w, n);
+        const direct_rows rows = {own, d, v, perm, train, n, k, rest + 5 * n};
+        centred(b + k * n, &(row_source){.make = direct_row, .of = &rows}, own->all, w, n, rest);
         for (int64_t l = 0; l <= k; l++) { /* the sums are the same either way round */
-            centred(A + (k * K + l) * n, v->ff + (k * K + l) * R * R, R, own->at, w, n);
+            centred(A + (k * K + l) * n, &(row_source){.M = v->ff + (k * K + l) * R * R, .wide = R}, own->at, w, n, rest);
             memcpy(A + (l * K + k) * n, A + (k * K + l) * n, (size_t)n * sizeof *A);
         }
     }
@@ -330,16 +368,23 @@ static void direct_coefficients(double *alpha, const cw_pert_data *d, const leve
     }
 }
 
-/* own->yy := (Y_p - direct_p) . (Y_q - direct_q), the direct part without c as it is fitted; own->yf is lost */
-static void residual_products(filled *own, const cw_pert_data *d, const level *v, const double *alpha, int64_t n)
+/* own->yy := (Y_p - direct_p) . (Y_q - direct_q), the direct part without c as it is fitted. room: n n + n + genes */
+static void residual_products(filled *own, const cw_pert_data *d, const level *v, const double *alpha,
+                              const int32_t *perm, const int32_t *train, int64_t n, double *room)
 {
     int64_t K = d->directs, R = v->rows;
-    double *S = own->yy, *along = own->yf;
+    double *S = own->yy, *along = room, *one = along + n * n;
     int any = 0;
     for (int64_t k = 0; k < K; k++) any |= alpha[k] != 0.0;
     if (!any) return;
-    for (int64_t k = 0; k < K; k++)
-        for (int64_t i = 0; i < n * n; i++) along[i] = (k ? along[i] : 0.0) + alpha[k] * own->yf[k * n * n + i];
+    memset(along, 0, (size_t)(n * n) * sizeof *along);
+    for (int64_t k = 0; k < K; k++) {
+        const direct_rows rows = {own, d, v, perm, train, n, k, one + n};
+        for (int64_t b = 0; alpha[k] != 0.0 && b < n; b++) {
+            direct_row(one, &rows, b);
+            for (int64_t a = 0; a < n; a++) along[b * n + a] += alpha[k] * one[a];
+        }
+    }
     for (int64_t k = 0; k < K; k++)
         for (int64_t l = 0; l < K; l++) {
             if (alpha[k] == 0.0 || alpha[l] == 0.0) continue;
@@ -429,14 +474,14 @@ static int fit_weights(cw_pert_fit *f, const cw_watch *watch, const cw_pert_data
 static int64_t fit_room(const cw_pert_data *d, int64_t n)
 {
     int64_t m = n < CW_PERT_WEIGHTED ? n : CW_PERT_WEIGHTED, K = d->directs, fill = 2 * d->genes + n * n;
-    int64_t direct = (1 + K + K * K) * n, weights = weights_room(m), most = direct > weights ? direct : weights;
-    return most > fill ? most : fill;
+    int64_t direct = (6 + K + K * K) * n + d->genes, weights = weights_room(m);
+    int64_t most = direct > weights ? direct : weights;
+    return most > fill + n ? most : fill + n; /* residual_products has no more than n beside fill's */
 }
 
 static int filled_new(cw_ctx *ctx, filled *w, const cw_pert_data *d, int64_t n)
 {
     *w = (filled){.yy = cw_alloc(ctx, n * n, sizeof(double)),
-                  .yf = cw_alloc(ctx, d->directs * n * n, sizeof(double)),
                   .fill = cw_alloc(ctx, d->start[d->perts], sizeof(double)),
                   .with = cw_alloc(ctx, n, sizeof(double)),
                   .all = cw_alloc(ctx, n, sizeof(int32_t)),
@@ -447,7 +492,7 @@ static int filled_new(cw_ctx *ctx, filled *w, const cw_pert_data *d, int64_t n)
 
 static void filled_free(cw_ctx *ctx, filled *w)
 {
-    cw_free(ctx, w->yy), cw_free(ctx, w->yf), cw_free(ctx, w->fill), cw_free(ctx, w->with), cw_free(ctx, w->all);
+    cw_free(ctx, w->yy), cw_free(ctx, w->fill), cw_free(ctx, w->with), cw_free(ctx, w->all);
     cw_free(ctx, w->at), cw_free(ctx, w->gene);
 }
 
@@ -459,9 +504,9 @@ static int fit_level(cw_pert_fit *f, filled *own, const cw_watch *watch, const c
     int64_t m = n < CW_PERT_WEIGHTED ? n : CW_PERT_WEIGHTED;
     int any = 0;
     memset(f, 0, sizeof *f);
-    fill_products(own, d, v, perm, train, n, room);
-    if (d->directs > 0) direct_coefficients(f->alpha, d, v, own, train, n, room);
-    residual_products(own, d, v, f->alpha, n);
+    fill_products(own, d, v, train, n, room);
+    if (d->directs > 0) direct_coefficients(f->alpha, d, v, own, perm, train, n, room);
+    residual_products(own, d, v, f->alpha, perm, train, n, room);
     for (int64_t i = 0; i < m; i++) row[i] = train[i * n / m], any |= is_set(d, row[i]);
     cw_pert_fit best = {.loglik = -INFINITY};
     for (int t = any ? 0 : 3; t < 4; t++) {
@@ -616,11 +661,12 @@ static void room_free(cw_ctx *ctx, fold_room *r)
     for (int i = 0; i < 4; i++) cw_free(ctx, all[i]);
 }
 
-static int room_new(cw_ctx *ctx, fold_room *r, const cw_pert_data *d, const cw_pert_fold *fold)
+/* For folds of at most n and m perturbations. */
+static int room_new(cw_ctx *ctx, fold_room *r, const cw_pert_data *d, int64_t n, int64_t m)
 {
-    int64_t n = fold->n, m = fold->m, working = n * n > fit_room(d, n) ? n * n : fit_room(d, n);
+    int64_t working = n * n > fit_room(d, n) ? n * n : fit_room(d, n);
     *r = (fold_room){.room = cw_alloc(ctx, working, sizeof(double)),
-                     .weight = fold->weight ? NULL : cw_alloc(ctx, m * n, sizeof(double)),
+                     .weight = cw_alloc(ctx, m * n, sizeof(double)),
                      .product = cw_alloc(ctx, m * n, sizeof(double)),
                      .profile = cw_alloc(ctx, d->genes, sizeof(double))};
     return filled_new(ctx, &r->own, d, n);
@@ -651,33 +697,28 @@ static int one_fold(cw_pert_fold *o, fold_room *r, const cw_watch *watch, const 
 cw_status cw_pert_folds(cw_ctx *ctx, cw_pert_fold *fold, int64_t folds, const cw_pert_data *data, const int32_t *perm)
 {
     level v = {0};
-    int threads = ctx->threads, failed = 0, stop = 0;
-    (void)threads;
-    for (int64_t k = 0; k < folds; k++)
+    int threads = folds < ctx->threads && folds > 0 ? (int)folds : ctx->threads, failed = 0, stop = 0;
+    int64_t n = 0, m = 0;
+    for (int64_t k = 0; k < folds; k++) {
         if (fold[k].n < 2)
             return cw_fail(ctx, CW_ERR_ARGUMENT, "%lld perturbations; two are needed", (long long)fold[k].n);
-    if (level_new(ctx, &v, data, perm, 1) == 0) {
+        n = fold[k].n > n ? fold[k].n : n, m = fold[k].m > m ? fold[k].m : m;
+    }
+    fold_room *room = cw_calloc(ctx, threads, sizeof *room); /* one of each thread, for all of its folds */
+    for (int i = 0; room && i < threads; i++) failed = room_new(ctx, &room[i], data, n, m);
+    if (room && !failed && level_new(ctx, &v, data, perm, 1) == 0) {
 #ifdef _OPENMP
 #pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1) reduction(min : failed)
 #endif
         for (int64_t k = 0; k < folds; k++) {
             cw_watch watch = cw_watch_here(ctx, &stop);
-            fold_room r;
-            int there;
-            if (cw_watch_stop(&watch)) continue;
-#ifdef _OPENMP
-#pragma omp critical
-#endif
-            there = room_new(ctx, &r, data, &fold[k]) == 0;
-            int one = there ? one_fold(&fold[k], &r, &watch, data, &v, perm) : 0;
+            int one = cw_watch_stop(&watch) ? 0 : one_fold(&fold[k], &room[cw_thread_number()], &watch, data, &v, perm);
             if (one < failed) failed = one;
-#ifdef _OPENMP
-#pragma omp critical
-#endif
-            room_free(ctx, &r);
         }
     }
     level_free(ctx, &v);
+    for (int i = 0; room && i < threads; i++) room_free(ctx, &room[i]);
+    cw_free(ctx, room);
     if (ctx->status == CW_OK && failed) broke_down(ctx);
     return cw_poll(ctx);
 }
