@@ -19,12 +19,21 @@
     })
 }
 
-## Frees what a block of cells with so many entries left. R would let large blocks
-## pile up, and a pass over more cells would take more memory; they are young, so
-## it takes little.
+## Frees what blocks of cells left, of which this one had so many entries, once it
+## is worth the time: each collection looks through R's young objects, a million
+## cells' names among them. R alone would let large blocks pile up, and a pass
+## over more cells would take more memory.
 .dropBlock <- function(entries) {
-    if (entries > 2^18) gc(verbose = FALSE, full = FALSE)
+    .blocks$entries <- .blocks$entries + entries
+    if (.blocks$entries > 2^21) {
+        .blocks$entries <- 0
+        gc(verbose = FALSE, full = FALSE)
+    }
 }
+
+## entries of the blocks since then
+.blocks <- new.env(parent = emptyenv())
+.blocks$entries <- 0
 
 .blockValues <- function(source, columns, total) {
     x <- .columnChunk(source$matrix, columns, source$rows)
