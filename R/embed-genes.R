@@ -5,8 +5,8 @@
 #' The vectors by which an scGPT model knows genes: rows of its gene table, after
 #' the norm, as the model reads them. They depend on no cell.
 #'
-#' @param x the cells, or names of genes (symbols); a model: all genes of its
-#'   vocabulary.
+#' @param x the cells or a file of them, or names of genes (symbols); a model:
+#'   all genes of its vocabulary.
 #' @param model an scGPT model; left out where `x` is one.
 #' @inheritParams cellInput
 #' @param ... not used.
@@ -47,6 +47,7 @@ setMethod("embedGenes", c("ANY", "ANY"), function(x, model, ...) {
 })
 
 .embedGenes <- function(x, model, how) {
+    x <- .openedCells(x)
     if (is.character(x)) {
         labels <- names <- x
     } else {

@@ -8,6 +8,9 @@ test_that("genes have the vectors the model reads", {
     expect_identical(some[1:2, ], all[3:4, ], ignore_attr = TRUE)
     expect_identical(attr(some, "missing"), "NOSUCHGENE")
     expect_identical(attr(embedGenes(cells, model), "missing"), character())
+    file <- tempfile(fileext = ".h5ad")
+    writeH5AD(cells, file, verbose = FALSE)
+    expect_identical(embedGenes(file, model), embedGenes(cells, model))
     ## norm of a table's row, as written
     table <- modelTensor(model, "encoder.embedding.weight")[3, ]
     expect_equal(some[1, ], (table - mean(table)) /
