@@ -55,6 +55,10 @@
     m <- .queryMoments(query, all, threads)
     spread <- m$sd^2 / (m$mean + 0.1)
     spread[m$sd <= 0] <- -Inf
+    if (!any(m$sd > 0)) { # one cell, or all alike: every cell is at one point
+        return(list(view = .zView(1L, list(mean = m$mean[1L], sd = 1)),
+            rotation = matrix(0, 1L, 1L)))
+    }
     genes <- head(order(-spread), min(.noveltyGenes, sum(m$sd > 0)))
     m <- list(mean = m$mean[genes], sd = m$sd[genes])
     view <- .zView(genes, m)

@@ -36,8 +36,8 @@
 .checkFinite <- function(v, assay, arg) {
     bad <- sum(!is.finite(v))
     if (bad) {
-        .stopArgument(arg, "has ", .count(bad, "value"), " that are NA, NaN ",
-            "or infinite in assay \"", assay, "\"; remove or impute them."
+        .stopArgument(arg, "has ", .count(bad, "value"), if (bad == 1L) " that is " else
+            " that are ", "NA, NaN or infinite in assay \"", assay, "\"; remove or impute them."
         )
     }
     if (any(v < 0)) {

@@ -27,7 +27,13 @@ mapLabels <- function(labels, ontology) {
     if (!is.character(labels) && !is.factor(labels)) {
         .stopArgument("labels", "must be text; it is ", .show(labels), ".")
     }
-    labels <- .sortedUnique(as.character(labels[!is.na(labels)]))
+    labels <- as.character(labels)
+    labels <- .sortedUnique(labels[!is.na(labels) & nzchar(trimws(labels))])
+    if (!length(labels)) {
+        return(data.frame(label = character(), term = character(),
+            name = character(), how = character(), suggestion = character(),
+            similarity = numeric()))
+    }
     found <- .lookUpTerms(labels, ontology)
     out <- data.frame(label = labels, term = ontology@ids[found$term],
         name = ontology@names[found$term], how = found$how,
@@ -145,6 +151,16 @@ mapLabels <- function(labels, ontology) {
         .stopArgument("terms", "must be named by the types, or be what ",
             "mapLabels() returns."
         )
+    }
+    if (!any(names(terms) %in% types)) {
+        .stopArgument("terms", "names no type of the reference: it has ",
+            .some(names(terms)), "; the types are ", .some(types), "."
+        )
+    }
+    lost <- types[is.na(terms[types])]
+    if (length(lost) && !is.null(o$terms)) {
+        .say(o$verbose, "Without a term, so never left at a broader one: ",
+            .some(lost), ".")
     }
     at <- match(terms[types], o$ontology@ids)
     bad <- !is.na(terms[types]) & is.na(at)

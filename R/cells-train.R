@@ -120,11 +120,12 @@ trainAnnotator <- function(reference, labels = "cell_type", block = NULL,
 
 ## ---- the work --------------------------------------------------------------
 
+## notes: what has been said already.
 .trainOn <- function(input, labels, block, rows, o, notes = character()) {
     usable <- .usableLabels(.typeColumn(input, labels, "labels"))
     blocks <- .checkBlock(input, block, usable$label)
+    lapply(c(usable$notes, blocks$notes), function(n) .say(o$verbose, n))
     notes <- c(notes, usable$notes, blocks$notes)
-    lapply(notes, function(n) .say(o$verbose, n))
     kept <- .capCells(usable$label, o$maxCells, .shuffled(
         length(usable$label), o$key, 1))
     types <- .sortedUnique(usable$label[kept])

@@ -229,6 +229,10 @@ fileContents <- function(file, genome = NULL) {
     if (all(c("version", "storage_order") %in% inside)) {
         return("BPCells")
     }
+    if (any(c("annotator.rds", "config.json") %in% inside)) {
+        .stopFile(path, "is a folder with a saved model, no cells; ",
+            "loadModel() opens it.")
+    }
     known <- grep("\\.(h5ad|h5mu|h5|loom)$", inside, value = TRUE)
     .stopFile(path, "is a folder without matrix.mtx",
         if (length(known)) paste0("; give a file in it: ", .some(known)) else

@@ -132,6 +132,13 @@ setMethod("show", "BertModel", function(object) {
             call. = FALSE
         )
     }
+    if (!is.null(words) && tokens < 0.9 * words[[1L]]) {
+        warning("the vocabulary of '", path, "' has ", tokens, " tokens, its ",
+            "weights know ", words[[1L]], ": is vocab.txt cut off? What it ",
+            "lacks is read as [UNK].",
+            call. = FALSE
+        )
+    }
     if (!is.null(words) && !is.null(config$vocab_size) &&
         !identical(as.integer(config$vocab_size), words[[1L]])) {
         stop("'", file, "' says vocab_size ", config$vocab_size, ", the ",

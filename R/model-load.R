@@ -93,7 +93,10 @@ loadModel <- function(path, threads = NULL, strict = TRUE, module = NULL,
     if (!dir.exists(path)) {
         .stopArgument("path", "is \"", path, "\", which is ",
             if (file.exists(path)) "a file" else "not there",
-            "; a model package is a folder."
+            "; a model package is a folder", if (file.exists(path))
+                paste0(" with the weights in it (see ?loadModel); ",
+                    "inspectCheckpoint() says what a file of weights holds"),
+            "."
         )
     }
     path <- normalizePath(path)

@@ -54,6 +54,37 @@ test_that("a lopsided query is told, with the centroids beside", {
         "Fewer than 50 cells")
 })
 
+test_that("what is known of the genes is said once", {
+    x <- simulatedTypes(10, seed = 2)
+    rownames(x) <- tolower(rownames(x))
+    said <- character()
+    withCallingHandlers(annotateCells(x, simulatedTypes(25), nPerm = 3,
+        novelty = FALSE, seed = 1), message = function(m) {
+            said <<- c(said, conditionMessage(m))
+            invokeRestart("muffleMessage")
+        }, warning = function(w) {
+            said <<- c(said, conditionMessage(w))
+            invokeRestart("muffleWarning")
+        })
+    expect_identical(sum(grepl("different species", said)), 1L)
+    expect_identical(anyDuplicated(said), 0L)
+})
+
+test_that("one cell, or cells that are all alike, are labelled", {
+    x <- simulatedTypes(seed = 2)
+    one <- annotateCells(x[, 1], simulatedAnnotator(), seed = 1,
+        verbose = FALSE)
+    expect_identical(nrow(as.data.frame(one)), 1L)
+    expect_identical(as.data.frame(one)$label, as.character(x$cell_type[1]))
+    expect_match(paste(verdict(one)$text, collapse = " "),
+        "this is rough: a batch's shift is in it")
+    same <- x[, c(1, 1, 1)]
+    colnames(same) <- c("a", "b", "c")
+    same <- annotateCells(same, simulatedAnnotator(), seed = 1,
+        verbose = FALSE)
+    expect_identical(length(unique(as.data.frame(same)$novelty)), 1L)
+})
+
 test_that("a reference of cells, an ontology, and other methods", {
     cells <- simulatedTypes(25)
     x <- simulatedTypes(10, seed = 2)

@@ -11,7 +11,7 @@ test_that("counts and logs are told apart by their values", {
     expect_error(read(m * 1000.5, alreadyNormalised = TRUE), "no logs")
     expect_error(read(m - 3), "negative values")
     m[3, 4] <- NA
-    expect_error(read(m), "NA, NaN or infinite")
+    expect_error(read(m), "1 value that is NA, NaN or infinite")
 })
 
 test_that("too few shared genes say which naming each has", {

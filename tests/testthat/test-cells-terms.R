@@ -17,6 +17,7 @@ test_that("labels find their terms in many spellings", {
     expect_true(is.na(got[["astronaut"]]))
     expect_message(mapLabels("astronaut", o), "not found")
     expect_error(mapLabels(3, o), "text")
+    expect_identical(nrow(mapLabels(c("", NA, " "), o)), 0L)
     expect_error(mapLabels("B"), "'ontology' is missing")
     expect_error(mapLabels("B", 3), "readOntology")
 })
@@ -43,4 +44,11 @@ test_that("terms that the ontology lacks are refused", {
     expect_error(causeway:::.typeTerms("B", o), "ontology lacks")
     o$terms <- "CL:0000236"
     expect_error(causeway:::.typeTerms("B", o), "named by the types")
+    o$terms <- c(Z = o$ontology@ids[[1]])
+    expect_error(causeway:::.typeTerms("B", o),
+        "names no type of the reference: it has Z; the types are B")
+    o$terms <- c(B = o$ontology@ids[[1]])
+    o$verbose <- TRUE
+    expect_message(causeway:::.typeTerms(c("B", "T"), o),
+        "Without a term, so never left at a broader one: T")
 })

@@ -59,6 +59,12 @@ test_that("what doesn't fit is refused with its name", {
         loadModel(bertFolder("vocab.txt" = c(vocab, "more"))),
         "157 tokens, its weights know 156"
     )
+    expect_warning(
+        loadModel(bertFolder("vocab.txt" = head(vocab, 60))),
+        "60 tokens, its weights know 156: is vocab.txt cut off"
+    )
+    file <- file.path(folder(), "vocab.txt")
+    expect_error(loadModel(file), "is a file; .*inspectCheckpoint")
     expect_error(loadModel(bertFolder("config.json" = config(
         vocab_size = 150
     ))), "vocab_size 150, the weights have 156")
