@@ -1,14 +1,14 @@
 ## From a configuration to the arguments of a run, and the dry run.
 
 ## list(config, module, source, files, prior, vectors, paths, dir, init, notes).
-.pretrainPlan <- function(config, dir, init, verbose) {
+.pretrainPlan <- function(config, dir, init, verbose, dryRun = FALSE) {
     module <- if ("loss.lambda_exp" %in% attr(config, "given")) "efm" else
         "sfm"
     .checkConfigPairs(config, module)
     if (is.null(dir)) {
         dir <- config$causeway.dir
     }
-    if (is.null(dir)) {
+    if (is.null(dir) && !dryRun) {
         .stopArgument("dir", "is missing: the folder of the run, here or as ",
             "causeway.dir in the configuration."
         )
@@ -35,7 +35,8 @@
         prior = .configPrior(config, source, module),
         vectors = .firstFile(source, c("tokenizer/vocab.safetensors",
             "models/vocab.safetensors", "vocab.safetensors"
-        )), paths = paths, dir = .checkText(dir, "dir"), init = init
+        )), paths = paths, dir = if (!is.null(dir)) .checkText(dir, "dir"),
+        init = init
     )
     plan$notes <- .configNotes(config)
     for (note in plan$notes) .say(verbose, "Note: ", note, ".")
@@ -360,6 +361,9 @@ setMethod(".showBody", "PretrainPlan", function(x) {
 
 ## "" or why the folder of the run can't be used.
 .dryFolder <- function(plan) {
+    if (is.null(plan$dir)) {
+        return("")
+    }
     if (file.exists(plan$dir)) {
         return(tryCatch({
             .continuedModel(plan, 1L)

@@ -47,7 +47,8 @@
 #'   a kill steps since the last checkpoint come again.
 #'
 #' @param config path of the YAML file. Needs the package yaml.
-#' @param dir folder of the run; `NULL`: `causeway.dir` of the configuration.
+#' @param dir folder of the run; `NULL`: `causeway.dir` of the configuration. A
+#'   dry run can do without.
 #' @param dryRun `TRUE`: check everything, train nothing.
 #' @param resume `NULL`: go on where `dir` holds a run, else begin. `TRUE`: there
 #'   must be one. `FALSE`: there must be none.
@@ -100,7 +101,7 @@ pretrain <- function(config, dir = NULL, dryRun = FALSE, resume = NULL,
 
 .pretrainHere <- function(config, dir, dryRun, resume, init, threads,
     verbose) {
-    plan <- .pretrainPlan(.readConfig(config), dir, init, verbose)
+    plan <- .pretrainPlan(.readConfig(config), dir, init, verbose, dryRun)
     if (dryRun) {
         return(.dryRun(plan, threads, verbose))
     }

@@ -46,7 +46,10 @@ test_that("keys that contradict each other are refused by line", {
     expect_error(plan("min_genes: 0", "log1p: false"), ":17: .*can't be false")
     expect_error(plan("a.h5ad", "zzz.h5ad"), ":5: 'data.train_paths' is")
     expect_error(plan("source: assets", "source: nowhere"), ":1: 'model_source'")
-    expect_error(pretrain(config, dryRun = TRUE), "'dir' is missing")
+    expect_error(pretrain(config), "'dir' is missing")
+    expect_identical(pretrain(config, dryRun = TRUE, threads = 1,
+        verbose = FALSE
+    )@facts$steps, 10)
 })
 
 test_that("published settings reach the run", {

@@ -78,7 +78,9 @@ test_that("changed files, other configurations and other folders are refused", {
             threads = 1, verbose = FALSE, ...
         )
     }
-    expect_identical(record(again()), want) # other times, same content
+    finished <- again() # other times, same content
+    expect_identical(record(finished), want)
+    expect_identical(finished@state$status, "finished")
     lines <- readLines(file.path(dir, "c.yaml"))
     writeLines(sub("lr: 0.001", "lr: 0.002", lines), file.path(dir, "c.yaml"))
     expect_error(again(), "c.yaml:[0-9]+: 'optimizer.lr' is 0.002, but")
