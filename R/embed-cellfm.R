@@ -103,6 +103,8 @@ setMethod("embedGenes", c("CellFMModel", "missing"), function(x, model, ...) {
     m <- cells$matrix
     part <- .columnChunk(m, seq_len(min(ncol(m), 200L)), cells$rows)
     values <- part@x
+    .checkFinite(values, if (is.null(cells$assay)) "matrix" else cells$assay,
+        "x")
     largest <- max(values, 0)
     if (logged && largest > 50) {
         .stopArgument("alreadyNormalised", "is TRUE, but the largest value is ",

@@ -52,6 +52,12 @@ test_that("logarithms are refused unless they are said", {
     logged <- log1p(sweep(counts, 2, colSums(counts), "/") * 1e4)
     expect_error(embedCells(logged, model, verbose = FALSE),
         "looks log-normalised")
+    for (value in c(NA, -1)) {
+        odd <- counts
+        odd[2, 2] <- value
+        expect_error(embedCells(odd, model, verbose = FALSE),
+            "'x' has (1 value that is NA|negative values)")
+    }
     expect_equal(embedCells(logged, model, alreadyNormalised = TRUE,
         verbose = FALSE), vectors(cells), tolerance = 1e-4,
         ignore_attr = TRUE)
