@@ -158,10 +158,14 @@ evaluatePerturbation <- function(x, grn, perturbation, control = NULL,
 
 .cellColumn <- function(input, value, arg) {
     n <- ncol(input$matrix)
-    if (is.character(value) && length(value) == 1L && n != 1L) {
-        if (!value %in% colnames(input$cellData)) {
+    columns <- colnames(input$cellData)
+    if (is.character(value) && length(value) == 1L &&
+        (n != 1L || value %in% columns)) {
+        if (!value %in% columns) {
             .stopArgument(arg, "is \"", value, "\", which isn't a column of ",
-                "colData(x): ", .some(colnames(input$cellData), 8L), "."
+                "colData(x)", if (length(columns)) paste0(": ",
+                    .some(columns, 8L)) else
+                    ", for 'x' has none; give a value per cell", "."
             )
         }
         value <- input$cellData[[value]]
@@ -178,7 +182,7 @@ evaluatePerturbation <- function(x, grn, perturbation, control = NULL,
     minCells, sep, guides) {
     given <- trimws(.cellColumn(input, perturbation, "perturbation"))
     tfs <- tfNames(grn)
-    read <- parsePerturbations(given, control, unique(c(tfs, geneNames(grn),
+    read <- .readLabels(given, control, unique(c(tfs, geneNames(grn),
         input$names, input$symbols)), sep, guides)
     label <- toupper(read$perturbation[match(given, read$label)])
     isControl <- which(label == "CONTROL")

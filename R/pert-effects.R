@@ -9,7 +9,7 @@
     given <- .cellColumn(input, perturbation, "perturbation")
     measured <- if (is.null(input$symbols)) input$names else
         c(input$symbols, input$names)
-    labels <- parsePerturbations(given, control, measured, sep, guides)
+    labels <- .readLabels(given, control, measured, sep, guides)
     name <- labels$perturbation[match(trimws(given), labels$label)]
     isControl <- name %in% "control"
     if (all(is.na(name))) {
@@ -42,7 +42,7 @@
     of <- match(name, keep)
     of[isControl] <- 0L
     c(list(labels = labels, perts = setNames(genes[order], keep),
-        names = keep, few = few, of = of
+        names = keep, few = few, of = of, unlabelled = sum(is.na(name))
     ), .perturbationBatches(input, block, of))
 }
 
@@ -53,7 +53,11 @@
     } else {
         value <- .cellColumn(input, block, "block")
         if (anyNA(value[!is.na(of)])) {
-            .stopArgument("block", "is missing for cells that are compared.")
+            .stopArgument("block", "is missing for ",
+                .count(sum(is.na(value) & !is.na(of)), "cell"),
+                " to be compared. Leave them out, x[, !is.na(block)], or call ",
+                "them a batch of their own."
+            )
         }
         batches <- sort(unique(value[!is.na(of)]), method = "radix")
         batch <- match(value, batches) - 1L

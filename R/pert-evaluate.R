@@ -152,7 +152,11 @@ setClass("PerturbationEvaluation", contains = "CausewayReport")
     for (f in folds) {
         Y <- .filledEffects(e, f$train)
         dimnames(Y) <- list(e$readouts, s$names[f$train])
-        p <- model(Y, s$names[f$test])
+        p <- tryCatch(model(Y, s$names[f$test]), error = function(e) {
+            .stopArgument("models", "has a function that failed: ",
+                conditionMessage(e)
+            )
+        })
         if (!is.matrix(p) || !is.numeric(p) ||
             !identical(dim(p), c(n, length(f$test))) ||
             any(!is.finite(p))) {

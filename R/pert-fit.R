@@ -152,6 +152,7 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
     alreadyNormalised = NULL, seed = NULL, ..., threads = NULL,
     verbose = TRUE) {
     .noDots(..., renamed = c(condition = "perturbation"))
+    .given(x, "x", "the cells, perturbed and control ones")
     .given(perturbation, "perturbation",
         "a column of colData(x) or a label per cell says what was perturbed"
     )
@@ -177,6 +178,11 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
         .say(job$verbose, .count(length(unseen), "perturbed gene"), " not ",
             "among the genes of x (misspelt, or not measured): ",
             .some(unseen), ". Whether their perturbation worked can't be seen."
+        )
+    }
+    if (plan$unlabelled) {
+        .say(job$verbose, .count(plan$unlabelled, "cell"), " not used: ",
+            "without a label (NA)."
         )
     }
     if (length(plan$few)) {
@@ -248,7 +254,7 @@ fitPerturbation <- function(x, perturbation, control = NULL, block = NULL,
         spread = single$spread, crossed = single$crossed, key = job$key,
         nBoot = job$nBoot
     )
-    .report("PerturbationFit", .screenVerdict(single, final, known),
+    .report("PerturbationFit", .screenVerdict(single, final, known, side),
         list(baselines = single$table,
             perturbations = .perturbationTable(e, plan, single),
             pairs = pairs, side = known$has, weights = .weightTable(final,

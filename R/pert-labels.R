@@ -11,7 +11,8 @@
 #' `+ ; , | &` always separate genes. A label, or what is left after such a
 #' separation, that is a measured gene (or the label of other cells) is that
 #' gene. Otherwise a number, `g` and a number, or a guide's sequence at its end
-#' is a guide, and several guides of a gene are the same perturbation; and `_`
+#' is a guide, and several guides of a gene are the same perturbation (a small
+#' `g` after a capital or a digit also where the gene isn't known); and `_`
 #' separates two genes if both are known. Genes are known by `genes`, whose case
 #' doesn't matter, and by the labels without any separator. What can be read in
 #' two ways, or in none, is an error that says how to ask for one.
@@ -40,17 +41,30 @@
 #' @export
 parsePerturbations <- function(labels, control = NULL, genes = NULL,
     sep = NULL, guides = TRUE) {
+    .given(labels, "labels", "a label per cell, or each label once")
     labels <- .textOf(labels)
     if (!is.character(labels) || !length(labels)) {
         .stopArgument("labels", "must be text, a label per cell; it is ",
             if (length(labels)) .show(labels) else "empty", "."
         )
     }
+    if (!is.null(genes) && !is.character(.textOf(genes))) {
+        .stopArgument("genes", "must be names of genes; it is ", .show(genes),
+            "."
+        )
+    }
+    .readLabels(labels, control, .textOf(genes), sep, guides, "labels")
+}
+
+## `arg`: what holds the labels, for errors.
+.readLabels <- function(labels, control = NULL, genes = NULL, sep = NULL,
+    guides = TRUE, arg = "perturbation") {
     if (!is.null(sep)) {
         .checkText(sep, "sep")
     }
     .checkFlag(guides, "guides")
-    if (!is.null(control) && (!is.character(control) || anyNA(control))) {
+    if (!is.null(control) && (!is.character(control) || anyNA(control) ||
+        !length(control))) {
         .stopArgument("control", "must be the labels of control cells; it is ",
             .show(control), "."
         )
@@ -64,10 +78,12 @@ parsePerturbations <- function(labels, control = NULL, genes = NULL,
         )
     }
     how <- list(control = control, sep = sep, guides = guides,
-        genes = .knownLabels(each, genes, control, sep), measured = genes
+        genes = .knownLabels(each, genes, control, sep, guides),
+        measured = genes
     )
     read <- lapply(each, .readLabel, how = how)
-    .askAboutLabels(each, read)
+    .askAboutLabels(each, read, arg)
+    .refuseBlankLabels(each, arg)
     .readingTable(each, read, given, how)
 }
 
@@ -88,11 +104,15 @@ parsePerturbations <- function(labels, control = NULL, genes = NULL,
 
 ## Names of genes by their upper case: measured ones, and labels that can be
 ## nothing else.
-.knownLabels <- function(each, genes, control, sep) {
+.knownLabels <- function(each, genes, control, sep, guides = TRUE) {
     plain <- each[!grepl(paste0(.setSeparators, "|[-_. ]"), each) &
         !.isControlLabel(each, control)]
     base <- .guideBase(plain)
-    plain <- plain[is.na(base) | !toupper(base) %in% toupper(c(genes, plain))]
+    ## "ATF2g1": no symbol has a small g there, so a guide also of an unmeasured
+    ## gene; as genes of their own its guides would tell each other's effects
+    guide <- guides & !is.na(base) & grepl("[A-Z0-9]s?g[0-9]{1,3}$", plain)
+    plain <- ifelse(guide, base, plain)[guide | is.na(base) |
+        !toupper(base) %in% toupper(c(genes, plain))]
     all <- c(genes, plain)
     all <- all[!duplicated(toupper(all))]
     setNames(all, toupper(all))
@@ -183,7 +203,18 @@ parsePerturbations <- function(labels, control = NULL, genes = NULL,
     list(whole = part)
 }
 
-.askAboutLabels <- function(each, read) {
+## "+" would be a set of no gene, that is a control.
+.refuseBlankLabels <- function(each, arg) {
+    blank <- each[!grepl("[[:alnum:]]", each)]
+    if (length(blank)) {
+        .stopArgument(arg, "has labels that name nothing: ",
+            .some(paste0("\"", blank, "\"")), ". Name genes, the control, or ",
+            "make them NA: not used."
+        )
+    }
+}
+
+.askAboutLabels <- function(each, read, arg) {
     unclear <- which(lengths(lapply(read, `[[`, "readings")) > 1L)
     if (!length(unclear)) {
         return(invisible())
@@ -197,11 +228,12 @@ parsePerturbations <- function(labels, control = NULL, genes = NULL,
             }, ""
         ), collapse = " or as "))
     }, "")
-    .stopArgument("perturbation", "has ", .count(length(unclear), "label"),
+    .stopArgument(arg, "has ", .count(length(unclear), "label"),
         " that can be read in two ways: ", paste(text, collapse = "; "),
-        ". Say sep = \"_\" where it separates genes, sep = \"+\" where it ",
-        "doesn't, guides = FALSE where no label has a guide; or write pairs ",
-        "as \"A+B\"."
+        ". ", if (arg %in% c("perturbation", "labels")) paste0("Say ",
+            "sep = \"_\" where it separates genes, sep = \"+\" where it ",
+            "doesn't, guides = FALSE where no label has a guide; or write ",
+            "pairs as \"A+B\".") else "Write pairs as \"A+B\"."
     )
 }
 

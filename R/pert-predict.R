@@ -71,7 +71,13 @@ setClass("PerturbationPrediction", contains = "CausewayReport", slots = c(
 predictPerturbation <- function(fit, perturbations = NULL, level = 0.95,
     cells = 0, seed = NULL, ..., threads = NULL) {
     .noDots(..., renamed = c(genes = "perturbations", n = "cells"))
+    .given(fit, "fit", "what fitPerturbation() or trainModel() gives")
     if (methods::is(fit, "GEARSModel")) {
+        if (!identical(as.numeric(cells), 0)) {
+            .stopArgument("cells", "must be 0 for GEARS, which samples none; ",
+                "it is ", .show(cells), "."
+            )
+        }
         return(.predictGEARS(fit, perturbations))
     }
     .isReport(fit, "PerturbationFit", "fitPerturbation", "fit")
@@ -117,9 +123,9 @@ predictPerturbation <- function(fit, perturbations = NULL, level = 0.95,
         )
     }
     control <- unique(s$labels$label[s$labels$kind == "control"])
-    table <- parsePerturbations(perturbations, genes = unique(c(
+    table <- .readLabels(perturbations, genes = unique(c(
         s$effects$readouts, unlist(strsplit(s$names, "+", fixed = TRUE)),
-        .sideGenes(s$side))))
+        .sideGenes(s$side))), arg = arg)
     at <- match(trimws(perturbations), table$label)
     name <- table$perturbation[at]
     if (any(name == "control" | toupper(perturbations) %in%

@@ -34,7 +34,8 @@
 #' @param ... not used.
 #' @return A [PerturbationRanking-class] with the tables `ranking`
 #'   (`perturbation`, `rank`, `distance` as share of the wanted change's squared
-#'   length that is left, `cosine`, `seen`, `rankAdditive`, `rankMeasured`) and
+#'   length that is left, `cosine`, `seen`, `rankAdditive`, `rankMeasured`,
+#'   `flag`, as in [predictPerturbation()]) and
 #'   `recall` (share of unseen singles found among the first `k`: `model`,
 #'   `chance`, and `measured`, correlation with measured effects, which has
 #'   none of them).
@@ -66,6 +67,9 @@ rankPerturbations <- function(fit, from = NULL, to, genes = NULL,
     wanted <- .stateMean(s, to, "to", how) -
         (if (is.null(from)) 0 else .stateMean(s, from, "from", how))
     use <- which(is.finite(wanted))
+    if (!length(use)) {
+        .stopArgument("to", "and 'from' have no gene of the fit in common.")
+    }
     if (!any(wanted[use] != 0)) {
         .stopArgument("to", "is the same as 'from': nothing is wanted.")
     }
@@ -110,9 +114,19 @@ setClass("PerturbationRanking", contains = "CausewayReport")
         return(s$final$Y[, at])
     }
     if (is.numeric(state) && is.null(dim(state))) {
-        mean <- state
+        mean <- .checkedState(state, arg)
     } else {
-        input <- .readCells(state, .inputArgs(how$assay.type, how$symbols))
+        if (is.character(state) || is.logical(state)) {
+            .stopArgument(arg, "must be cells, one label of the fit such as \"",
+                s$names[[1L]], "\", or a named vector of mean values; it is ",
+                .show(state), "."
+            )
+        }
+        input <- tryCatch(.readCells(state, .inputArgs(how$assay.type,
+            how$symbols)), error = function(e) {
+            stop("'", arg, "', read as cells: ", conditionMessage(e),
+                call. = FALSE)
+        })
         scale <- .valueScale(input, seq_len(ncol(input$matrix)),
             if (e$logged) TRUE)
         x <- .extractValues(input$matrix, seq_len(nrow(input$matrix)),
@@ -127,6 +141,17 @@ setClass("PerturbationRanking", contains = "CausewayReport")
         )
     }
     (as.numeric(mean)[at] - e$mean) / e$sd
+}
+
+## Means of genes by name; NA: not measured.
+.checkedState <- function(state, arg) {
+    if (is.null(names(state)) || any(is.infinite(state)) ||
+        !any(is.finite(state))) {
+        .stopArgument(arg, "must have finite values with the genes as names, ",
+            "NA where one was not measured; it is ", .show(state), "."
+        )
+    }
+    state
 }
 
 .candidateSets <- function(s, genes, pairs) {
@@ -173,11 +198,12 @@ setClass("PerturbationRanking", contains = "CausewayReport")
     there <- which(!is.na(at))
     r <- .rankBy(wanted[use], s$final$Y[use, at[there], drop = FALSE], by)
     measured[there] <- rank(-r$cosine, ties.method = "min")
+    told <- .predictionTable(s, perts, p)
     out <- data.frame(perturbation = names(perts), rank = place(model),
         distance = model$distance, cosine = model$cosine,
-        seen = .predictionTable(s, perts, p)$seen,
+        seen = told$seen,
         rankAdditive = place(score(additive[use, , drop = FALSE])),
-        rankMeasured = measured
+        rankMeasured = measured, flag = told$flag
     )
     out <- out[order(out$rank, out$perturbation, method = "radix"), ]
     rownames(out) <- NULL
@@ -210,6 +236,9 @@ setClass("PerturbationRanking", contains = "CausewayReport")
     text <- sprintf(paste0("%s comes nearest: %.0f%% of the squared change is ",
         "left, cosine %.2f."),
         best$perturbation, 100 * best$distance, best$cosine)
+    if (nzchar(best$flag)) {
+        text <- c(text, paste0("Beware, of it ", best$flag, "."))
+    }
     holds <- NA
     if (!is.null(recall)) {
         at <- recall[recall$k == 5L, ]

@@ -30,7 +30,8 @@
 #' cells against the other half: no prediction does better.
 #'
 #' @param x cells of both conditions, as for [inferGRN()].
-#' @param condition name of a column of `colData(x)`, or a value per cell.
+#' @param condition name of a column of `colData(x)`, or a value per cell; NA:
+#'   not used.
 #' @param ref,level the values of untreated and of treated cells.
 #' @param group NULL, or as `condition`: cell type or donor. Without it there is
 #'   one group and nothing can be left out; half of the cells test then.
@@ -115,6 +116,10 @@ setClass("ResponsePrediction", contains = "CausewayReport",
 ## last; each with the columns of x that are the variable genes of its cells.
 .responseCells <- function(input, condition, ref, level, group, logged, job) {
     value <- .cellColumn(input, condition, "condition")
+    if (all(is.na(value))) {
+        .stopArgument("condition", "is missing for all ",
+            .count(length(value), "cell"), ".")
+    }
     for (arg in c("ref", "level")) {
         v <- as.character(get(arg))
         if (length(v) != 1L || !v %in% value) {

@@ -171,7 +171,7 @@
 
 ## ---- sentences -------------------------------------------------------------
 
-.screenVerdict <- function(single, final, known) {
+.screenVerdict <- function(single, final, known, side) {
     if (is.null(single$table)) {
         return(.verdict(c(paste0("Can't say whether unseen perturbations are ",
             "predicted: ", .count(single$n, "single perturbation"),
@@ -191,8 +191,12 @@
             "p = %.2g."),
             f$skill, f$skillLow, f$skillHigh, f$attainable, f$gain, f$gainLow,
             f$gainHigh, f$null95, f$p),
+        if (f$nPerm < 19L) paste0("With ", .count(f$nPerm, "permutation"),
+            " p can't be 0.05 or less, so the answer is no in any case: ",
+            "nPerm = 19 or more tells."),
         .otherScores(single$table), .baselineSentence(single$table),
-        .helpedSentence(single), .sideSentence(final, known)
+        .helpedSentence(single), .sideSentence(final, known),
+        .strangeSentence(known, side)
     )
     .verdict(text, holds = yes, skill = f$skill, gain = f$gain, p = f$p)
 }
@@ -242,6 +246,15 @@
     if (length(text)) {
         paste0("Of the error without side information, ",
             paste(text, collapse = "; "), ".")
+    }
+}
+
+## Side information that was given and knows no perturbed gene.
+.strangeSentence <- function(known, side) {
+    idle <- Filter(function(kind) !any(known$has[[kind]]), names(side))
+    if (length(idle)) {
+        paste0("Of no use, for it has none of the perturbed genes: ",
+            paste(idle, collapse = ", "), ". Are its names of the same kind?")
     }
 }
 

@@ -113,7 +113,10 @@
     text <- tryCatch(paste(format(head(x, 5L)), collapse = ", "),
         error = function(e) class(x)[[1L]]
     )
-    if (length(text) != 1L || !nzchar(text)) class(x)[[1L]] else text
+    if (length(text) == 1L && nzchar(text)) {
+        return(text)
+    }
+    if (is.character(x)) if (length(x)) "\"\"" else "empty" else class(x)[[1L]]
 }
 
 ## For methods whose generic has `...`: a misspelt argument is an error, and

@@ -54,4 +54,7 @@ test_that("what can't be evaluated is refused", {
     expect_error(evaluatePerturbationModel(fit, models = list(mean)), "models")
     expect_error(evaluatePerturbationModel(fit, splits = "single, unseen",
         models = list(bad = function(train, test) 1)), "models.*readouts")
+    expect_error(evaluatePerturbationModel(pertFit(), models = list(
+        mine = function(train, test) stop("not today"))),
+        "'models' has a function that failed: not today")
 })

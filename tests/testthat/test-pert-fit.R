@@ -71,6 +71,15 @@ test_that("bad arguments are errors that name them", {
     expect_error(fitPerturbation(x, "perturbation", nPerm = 0), "nPerm")
     expect_error(fitPerturbation(x, "perturbation", network = 3), "network")
     expect_error(fitPerturbation(x, "perturbation", colour = 3), "colour")
+    expect_error(fitPerturbation(perturbation = "perturbation"),
+        "'x' is missing")
+    counts <- SummarizedExperiment::assay(x)
+    expect_error(fitPerturbation(counts, "perturbation"),
+        "'x' has none; give a value per cell")
+    expect_error(fitPerturbation(x[, 1], "perturbation"),
+        "no perturbed cells|no control cells")
+    expect_error(fitPerturbation(x, "perturbation", block = c(NA,
+        rep("a", ncol(x) - 1L))), "'block' is missing for 1 cell.*Leave")
 })
 
 test_that("a perturbed gene that isn't measured is named", {
@@ -84,4 +93,22 @@ test_that("a perturbed gene that isn't measured is named", {
     expect_match(said, "1 perturbed gene not among .*FAC01", all = FALSE)
     t <- as.data.frame(fit, "perturbations")
     expect_true(is.na(t$own[t$perturbation == "FAC01"]))
+})
+
+test_that("what couldn't be used is said", {
+    x <- pertScreen()
+    x$perturbation[c(1, 5)] <- c(NA, "")
+    said <- character()
+    fit <- withCallingHandlers(fitPerturbation(x, "perturbation", nPerm = 9,
+        nBoot = 0, folds = 2, seed = 1,
+        graph = data.frame(from = "no", to = "such")), message = function(m) {
+        said <<- c(said, conditionMessage(m))
+        invokeRestart("muffleMessage")
+    })
+    expect_match(said, "2 cells not used: without a label", all = FALSE)
+    text <- verdict(fit)$text
+    expect_match(text, "none of the perturbed genes: graph", all = FALSE)
+    expect_match(text, "With 9 permutations.*19 or more", all = FALSE)
+    expect_false(any(grepl("permutations p|none of the perturbed",
+        verdict(pertFit())$text)))
 })

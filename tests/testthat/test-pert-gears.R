@@ -40,6 +40,8 @@ test_that("unseen genes are flagged", {
     expect_match(t$flag[3:4], "mean effect", all = TRUE)
     expect_equal(unname(p@delta[, 3L]), model@state$meanDelta)
     expect_true(is.na(verdict(p)$holds))
+    expect_error(predictPerturbation(model, "FAC01", cells = 5),
+        "'cells' must be 0 for GEARS")
 })
 
 test_that("it is scored beside the baselines, on cells no test has seen", {

@@ -61,3 +61,26 @@ test_that("a second gene that ends as a guide does is a gene", {
     expect_identical(parsePerturbations(c("NT", "STAT1_SIG04_2"),
         genes = c("STAT1", "SIG04"))$perturbation[[2L]], "SIG04+STAT1")
 })
+
+test_that("guides of a gene that isn't measured are that gene's", {
+    r <- parsePerturbations(c("NTg1", "ATF2g1", "ATF2g2", "BRD4sg3", "Ing1",
+        "SIG01", "ABC2"), genes = "KLF1")
+    expect_identical(r$perturbation[match(c("ATF2g1", "ATF2g2", "BRD4sg3"),
+        r$label)], c("ATF2", "ATF2", "BRD4"))
+    expect_identical(r$guide[r$label == "ATF2g2"], "g2")
+    ## symbols that end in a way like it are whole
+    whole <- r$label %in% c("Ing1", "SIG01", "ABC2")
+    expect_identical(r$perturbation[whole], r$label[whole])
+    expect_identical(parsePerturbations("ATF2g1", guides = FALSE)$perturbation,
+        "ATF2g1")
+})
+
+test_that("labels that name nothing, and arguments that are none, are told", {
+    expect_error(parsePerturbations(), "'labels' is missing")
+    expect_error(parsePerturbations(c("A", "+")), "'labels'.*name nothing.*\\+")
+    expect_error(parsePerturbations("A", control = character()),
+        "'control' must be.*it is empty")
+    expect_error(parsePerturbations("A_B", sep = ""), "'sep'.*\"\"")
+    expect_error(parsePerturbations("A_B", genes = 3), "'genes'.*3")
+    expect_error(read("ABC_DEF"), "'labels'.*two ways")
+})

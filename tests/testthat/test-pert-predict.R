@@ -49,4 +49,7 @@ test_that("labels that can't be predicted are refused", {
     expect_error(predictPerturbation(fit, character()), "perturbations")
     expect_error(predictPerturbation(fit, "FAC01", level = 2), "level")
     expect_error(predictPerturbation(1, "FAC01"), "fitPerturbation")
+    expect_error(predictPerturbation(), "'fit' is missing")
+    expect_error(predictPerturbation(pertFit(), "NO_SUCH"),
+        "'perturbations'.*two ways.*Write pairs as \"A\\+B\"\\.$")
 })

@@ -48,4 +48,17 @@ test_that("what can't be ranked is refused", {
     expect_error(rankPerturbations(fit, to = "control"), "same as 'from'")
     expect_error(rankPerturbations(fit, to = "nobody"), "isn't a pert")
     expect_error(rankPerturbations(fit, to = c(ZZZ = 1)), "none of the fit's")
+    expect_error(rankPerturbations(fit, to = c("FAC01", "FAC02")),
+        "'to' must be cells, one label")
+    expect_error(rankPerturbations(fit, to = NA), "'to' must be")
+    expect_error(rankPerturbations(fit, to = c(1, 2)), "'to'.*names")
+    expect_error(rankPerturbations(fit, to = c(FAC01 = Inf)), "'to'.*finite")
+    expect_error(rankPerturbations(fit, to = pertScreen()[, 0]),
+        "'to', read as cells: .*empty")
+    expect_error(rankPerturbations(fit, from = c(FAC01 = 1),
+        to = c(FAC02 = 1)), "no gene of the fit in common")
+    r <- rankPerturbations(fit, to = "FAC01", genes = c("NOSUCH"))
+    expect_match(verdict(r)$text, "Beware, of it nothing is known",
+        all = FALSE)
+    expect_match(as.data.frame(r, "ranking")$flag, "nothing is known")
 })

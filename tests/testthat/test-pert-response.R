@@ -83,4 +83,6 @@ test_that("what can't be predicted is refused", {
     expect_error(p("none", "drug", nBoot = 1), "nBoot")
     expect_error(predictResponse(d$m, rep(c("none", "drug"), c(357, 3)),
         "none", "drug"), "no group")
+    expect_error(predictResponse(d$m, rep(NA, ncol(d$m)), "none", "drug"),
+        "'condition' is missing for all")
 })
