@@ -9,7 +9,7 @@
 #' drawn, with probability proportional to log1p(count); the numbers that
 #' decide belong to the gene unless `seed` is given, so that the same cell
 #' always has the same vector. [embedGenes()] gives rows of the gene table,
-#' which depend on no cell.
+#' which depend on no cell, or with `perCell` the genes' states in each cell.
 #'
 #' @inheritParams embedCells
 #' @param model a CellFM model, of [loadModel()].
@@ -19,6 +19,7 @@
 #'   counts are needed; where they are lost, see [preprocess()], flavor
 #'   "cellfm".
 #' @param unit vectors of length 1? The published ones aren't.
+#' @param perCell the genes' states in every cell? See [embedGenes()].
 #' @return [embedCells()] and [embedGenes()] say.
 #' @section Errors: those of [embedCells()]; values that look like logarithms
 #'   unless `alreadyNormalised`.
@@ -31,6 +32,7 @@
 #' cells <- embedCells(cells, model, verbose = FALSE)
 #' dim(SingleCellExperiment::reducedDim(cells, "CellFM"))
 #' dim(embedGenes(model))
+#' dim(embedGenes(exampleCells()[, 1:20], model, perCell = TRUE))
 #' @rdname embedCells-cellfm
 #' @aliases embedCells,ANY,CellFMModel-method
 #' @export
@@ -50,10 +52,18 @@ setMethod("embedCells", c("ANY", "CellFMModel"), function(x, model,
 #' @aliases embedGenes,ANY,CellFMModel-method
 #' @export
 setMethod("embedGenes", c("ANY", "CellFMModel"), function(x, model,
-    assay.type = NULL, symbols = NULL, assay = NULL, ...) {
+    assay.type = NULL, symbols = NULL, assay = NULL, perCell = FALSE,
+    maxLength = 2048, alreadyNormalised = FALSE, seed = NULL, batchSize = 8,
+    verbose = TRUE, ...) {
     .noDots(...)
     .alive(model)
-    .embedGenes(x, model, .inputArgs(assay.type, symbols, assay = assay))
+    how <- .inputArgs(assay.type, symbols, assay = assay)
+    if (.checkFlag(perCell, "perCell")) {
+        return(.geneStatesOf(x, model, how, .cellfmReading(maxLength, seed,
+            alreadyNormalised), model@config$enc_dims, alreadyNormalised,
+            batchSize, verbose))
+    }
+    .embedGenes(x, model, how)
 })
 
 #' @rdname embedCells-cellfm

@@ -3,30 +3,53 @@
 #' Embed genes
 #'
 #' The vectors by which an scGPT model knows genes: rows of its gene table, after
-#' the norm, as the model reads them. They depend on no cell.
+#' the norm, as the model reads them. They depend on no cell. With `perCell` the
+#' states of the genes in each cell instead: their rows after the last layer,
+#' which depend on all that the cell was read as.
+#'
+#' @details
+#' A cell has states of the genes that it was read as: those with counts, and of
+#' more than `maxLength` some of them. Other genes get the mean of the gene's
+#' states in the cells that have it, since what takes such an array needs
+#' numbers everywhere. CellFM's authors read all genes of their set instead, the
+#' ones without counts too, and nothing in front of them.
 #'
 #' @param x the cells or a file of them, or names of genes (symbols); a model:
 #'   all genes of its vocabulary.
-#' @param model an scGPT model; left out where `x` is one.
+#' @param model an scGPT, CellFM or KCellFM model; left out where `x` is one.
 #' @inheritParams cellInput
+#' @param perCell the genes' states in every cell of `x`?
+#' @param maxLength,seed,batchSize,verbose for states, as for [embedCells()].
 #' @param ... not used.
 #' @return A matrix, genes x width, of those genes of `x` that the model knows,
 #'   under their names in `x`; attribute `missing` holds the others. It is what
-#'   [estimateTau()] takes as `geneEmbedding`.
-#' @section Errors: no gene that the model knows.
+#'   [estimateTau()] and [GEARSParam()] take as `geneEmbedding`. With `perCell`
+#'   an array, cells x genes x width, of the genes that some cell was read as;
+#'   attribute `read` has for each gene the number of these cells, and `missing`
+#'   the other genes. It is held in memory, 8 bytes a number, so give the cells
+#'   that are needed only: of control cells it is what [GEARSParam()] takes.
+#' @section Errors: no gene that the model knows; states of genes without cells;
+#'   an array that memory has no room for.
 #' @seealso [embedCells()]
 #' @examples
 #' model <- newModel(ScGPTParam(embedDim = 16, layers = 1, heads = 2),
 #'     rownames(exampleCells()), seed = 1
 #' )
 #' dim(embedGenes(c("MYOG", "DES", "NOSUCHGENE"), model))
+#' dim(embedGenes(exampleCells()[, 1:20], model, perCell = TRUE))
 #' @rdname embedGenes
 #' @export
 setMethod("embedGenes", c("ANY", "ScGPTModel"), function(x, model,
-    assay.type = NULL, symbols = NULL, assay = NULL, ...) {
+    assay.type = NULL, symbols = NULL, assay = NULL, perCell = FALSE,
+    maxLength = 1200, seed = NULL, batchSize = 8, verbose = TRUE, ...) {
     .noDots(...)
     .alive(model)
-    .embedGenes(x, model, .inputArgs(assay.type, symbols, assay = assay))
+    how <- .inputArgs(assay.type, symbols, assay = assay)
+    if (.checkFlag(perCell, "perCell")) {
+        return(.geneStatesOf(x, model, how, .scgptReading(maxLength, seed),
+            model@config$embsize, NULL, batchSize, verbose))
+    }
+    .embedGenes(x, model, how)
 })
 
 #' @rdname embedGenes
@@ -69,6 +92,81 @@ setMethod("embedGenes", c("ANY", "ANY"), function(x, model, ...) {
         attr(out, "missing") <- character()
     }
     out
+}
+
+## States of the genes in each cell, cells x genes x width. `width`: of one;
+## `logged`: are values logarithms, NULL: the model doesn't mind.
+.geneStatesOf <- function(x, model, how, reading, width, logged, batchSize,
+    verbose) {
+    .checkFlag(verbose, "verbose")
+    x <- .openedCells(x)
+    if (is.character(x)) {
+        .stopArgument("x", "must be cells for perCell = TRUE: names of genes ",
+            "have no states; leave 'perCell' FALSE, or give cells."
+        )
+    }
+    cells <- .encoderCells(x, model, how, verbose)
+    if (!is.null(logged)) {
+        .needCounts(cells, logged)
+    }
+    batchSize <- .checkNumber(batchSize, "batchSize", 1, 65536, TRUE)
+    if (!isTRUE(reading$zeros)) {
+        cells <- .countedRows(cells)
+    }
+    size <- c(ncol(cells$matrix), length(cells$rows), width)
+    now <- min(batchSize, size[[1L]])
+    .checkMemory(model, now, min(size[[2L]], reading$maxLength), 0, FALSE,
+        "batchSize", 8 * prod(size) + 20 * now * prod(size[-1L]),
+        "Give the cells that need states only (for GEARS some control cells)"
+    )
+    ## everything is done to `out` here: handed on, it would be copied
+    out <- array(NA_real_, size, list(cells$cells, cells$names[cells$rows],
+        NULL))
+    .eachBatch(cells, batchSize, verbose, "Embedding genes ",
+        function(batch, columns) {
+            batch$batch <- .noBatch(model, length(columns))
+            found <- .engineRun(model, "states", batch, c(reading,
+                first = columns[[1L]] - 1))
+            out[columns, , ] <<- aperm(found$state, 3:1)
+            NULL
+        }
+    )
+    there <- matrix(!is.na(out[, , 1L]), size[[1L]])
+    read <- as.integer(colSums(there))
+    .warnBlind(sum(rowSums(there) == 0))
+    for (g in which(read > 0L & read < size[[1L]])) {
+        has <- there[, g]
+        mean <- colMeans(matrix(out[has, g, ], read[[g]]))
+        out[!has, g, ] <- rep(mean, each = sum(!has))
+    }
+    if (any(read == 0L)) {
+        out <- out[, read > 0L, , drop = FALSE]
+    }
+    attr(out, "read") <- setNames(read[read > 0L], dimnames(out)[[2L]])
+    attr(out, "missing") <- setdiff(cells$names, dimnames(out)[[2L]])
+    out
+}
+
+.warnBlind <- function(n) {
+    if (n) {
+        warning(.count(n, "cell"), " without counts of any known gene: ",
+            "their states are the means over the others.", call. = FALSE)
+    }
+}
+
+## Of the genes that the model knows those with a count in some cell.
+.countedRows <- function(cells) {
+    has <- logical(length(cells$rows))
+    for (block in .columnChunks(cells$matrix, seq_len(ncol(cells$matrix)))) {
+        part <- .columnChunk(cells$matrix, block, cells$rows)
+        has <- has | Matrix::rowSums(part) > 0
+    }
+    if (!any(has)) {
+        .stopArgument("x", "has no count of any gene that the model knows.")
+    }
+    cells$rows <- cells$rows[has]
+    cells$token <- cells$token[has]
+    cells
 }
 
 ## Of every gene of a vocabulary with special tokens.

@@ -8,7 +8,8 @@
 #' logged, as the published data were. Of a cell with more genes than there is
 #' room for some are drawn, which keep their order; the numbers that decide
 #' belong to the gene unless `seed` is given, so that the same cell always has
-#' the same vector. [embedGenes()] gives rows of the gene table, after the norm.
+#' the same vector. [embedGenes()] gives rows of the gene table, after the norm,
+#' or with `perCell` the genes' states in each cell.
 #'
 #' @inheritParams embedCells
 #' @param model a KCellFM model, of [loadModel()].
@@ -18,6 +19,7 @@
 #' @param zeros are genes without counts read, too? For panels of few markers, as
 #'   published.
 #' @param unit vectors of length 1? The published ones aren't.
+#' @param perCell the genes' states in every cell? See [embedGenes()].
 #' @return [embedCells()] and [embedGenes()] say.
 #' @section Errors: those of [embedCells()]; values that look like logarithms
 #'   unless `alreadyNormalised`.
@@ -30,6 +32,7 @@
 #' cells <- embedCells(cells, model, verbose = FALSE)
 #' dim(SingleCellExperiment::reducedDim(cells, "KCellFM"))
 #' dim(embedGenes(model))
+#' dim(embedGenes(exampleCells()[, 1:20], model, perCell = TRUE))
 #' @rdname embedCells-kcellfm
 #' @aliases embedCells,ANY,KCellFMModel-method
 #' @export
@@ -49,10 +52,18 @@ setMethod("embedCells", c("ANY", "KCellFMModel"), function(x, model,
 #' @aliases embedGenes,ANY,KCellFMModel-method
 #' @export
 setMethod("embedGenes", c("ANY", "KCellFMModel"), function(x, model,
-    assay.type = NULL, symbols = NULL, assay = NULL, ...) {
+    assay.type = NULL, symbols = NULL, assay = NULL, perCell = FALSE,
+    maxLength = 2049, alreadyNormalised = FALSE, zeros = FALSE, seed = NULL,
+    batchSize = 8, verbose = TRUE, ...) {
     .noDots(...)
     .alive(model)
-    .embedGenes(x, model, .inputArgs(assay.type, symbols, assay = assay))
+    how <- .inputArgs(assay.type, symbols, assay = assay)
+    if (.checkFlag(perCell, "perCell")) {
+        return(.geneStatesOf(x, model, how, .kcellfmReading(maxLength, seed,
+            alreadyNormalised, zeros), model@config$d_model, alreadyNormalised,
+            batchSize, verbose))
+    }
+    .embedGenes(x, model, how)
 })
 
 #' @rdname embedCells-kcellfm

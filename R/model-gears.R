@@ -40,8 +40,9 @@
 #'   gives; a model that it takes (scGPT, CellFM, KCellFM), whose gene vectors
 #'   are read; or, as CellFM and KCellFM publish it, vectors of the genes in
 #'   every control cell, an array control cells x genes x width with names of
-#'   cells and genes, of all or of some of the control cells. Genes that it lacks
-#'   get its mean.
+#'   cells and genes, of all or of some of the control cells, which
+#'   `embedGenes(x, model, perCell = TRUE)` gives. Genes that it lacks get its
+#'   mean.
 #' @param object a `GEARSParam`.
 #' @return An object of class `GEARSParam`.
 #' @section Errors: a value out of range; an embedding that is no matrix.
@@ -50,6 +51,20 @@
 #' @seealso [GEARSModel-class], [evaluatePerturbationModel()]
 #' @examples
 #' GEARSParam(hiddenSize = 16, epochs = 2)
+#' ## with the states of genes in control cells, by a model such as
+#' ## loadModel("CellFM_80M/")
+#' x <- simulatePerturbations(nPathways = 2, nTargets = 20, nPairs = 0,
+#'     cells = c(15, 25), nControl = 60, seed = 1
+#' )
+#' other <- newModel(CellFMParam(embedDim = 16, layers = 1, heads = 2,
+#'     valueDim = 8), rownames(x), seed = 1)
+#' states <- embedGenes(x[, x$perturbation == "control"], other, perCell = TRUE,
+#'     verbose = FALSE
+#' )
+#' dim(states)
+#' trainModel(x, GEARSParam(hiddenSize = 8, epochs = 1, geneEmbedding = states),
+#'     "perturbation", go = S4Vectors::metadata(x)$go, seed = 1, verbose = FALSE
+#' )
 #' @export
 GEARSParam <- function(hiddenSize = 64, geneLayers = 1, goLayers = 1,
     uncertainty = FALSE, uncertaintyReg = 1, directionWeight = 0.1,

@@ -67,4 +67,29 @@ static inline void counts_are_read(rig *r, counted *c, int64_t width, cw_option 
     empty(&b);
 }
 
+/* Of every encoder of counts: "states" are finite rows of the genes that have counts, NaN elsewhere, the same in company
+ * and alone, and none is another's. */
+static inline void states_are_rows(rig *r, counted *c, int64_t width)
+{
+    shelf a, b;
+    CHECK(ask(r, "states", NULL, 0, c->item, 2, &a) == CW_OK, "%s", r->ctx->text);
+    CHECK(a.count[0] == CELLS * GENES * width, "%lld numbers", (long long)a.count[0]);
+    const float *x = a.data[0];
+    for (int i = 0; i < CELLS * GENES; i++)
+        for (int64_t k = 0; k < width; k++)
+            CHECK(!isnan(x[i * width + k]) == (c->dense[i] > 0), "cell %d, gene %d", i / GENES, i % GENES);
+    cw_array one[2] = {c->item[0], c->item[1]};
+    one[0].type = CW_ARRAY_F64, one[0].data = c->dense + 3 * GENES, one[0].dim[0] = 1;
+    ask(r, "states", NULL, 0, one, 2, &b);
+    int last = -1;
+    for (int g = 0; g < GENES; g++) {
+        const float *alone = (float *)b.data[0] + g * width, *company = x + (3 * GENES + g) * width;
+        if (c->dense[3 * GENES + g] == 0) continue;
+        CHECK(apart(alone, company, width) < 1e-5, "gene %d depends on the cell's company", g);
+        CHECK(last < 0 || apart(alone, (float *)b.data[0] + last * width, width) > 1e-3, "genes %d and %d are one", g, last);
+        last = g;
+    }
+    empty(&a), empty(&b);
+}
+
 #endif

@@ -29,6 +29,7 @@ static void reading(void)
     cw_array dense[2];
     double scaled[GENES];
     counts_are_read(&r, &c, WIDTH, (cw_option){"logged", NULL, 1}, &a, dense, scaled);
+    states_are_rows(&r, &c, WIDTH);
     /* slots as they are, padding too: it is no key, so the cell's row stays */
     int32_t gene[2 * GENES] = {0}, n = 0;
     float value[2 * GENES] = {0}, zero[2 * GENES + 1] = {1};
@@ -206,6 +207,7 @@ static void no_memory(void)
     static counted c;
     fill_counted(&c, 1);
     each_allocation_fails(&cw_cellfm_class, small, SMALL, "attention", c.item, 2);
+    each_allocation_fails(&cw_cellfm_class, small, SMALL, "states", c.item, 2);
 }
 
 int main(void)

@@ -25,6 +25,7 @@ static void reading(void)
     static counted c;
     fill_counted(&c, 0);
     shelf a, b, t, e;
+    states_are_rows(&r, &c, WIDTH);
     CHECK(ask(&r, "embed", NULL, 0, c.item, 2, &a) == CW_OK, "%s", r.ctx->text);
     cw_array dense[2] = {c.item[0], c.item[1]};
     dense[0].type = CW_ARRAY_F64, dense[0].data = c.dense;
@@ -309,7 +310,9 @@ static void no_memory(int dna_model)
     const cw_array sequence[] = {{"id", CW_ARRAY_I32, 1, {40}, id, NULL, NULL},
                                  {"length", CW_ARRAY_I32, 1, {1}, length, NULL, NULL}};
     if (dna_model) each_allocation_fails(&cw_hyena_class, dna, DNA, "embed", sequence, 2);
-    else each_allocation_fails(&cw_scgpt_class, small, SMALL, "embed", c.item, 2);
+    else
+        each_allocation_fails(&cw_scgpt_class, small, SMALL, "embed", c.item, 2),
+            each_allocation_fails(&cw_scgpt_class, small, SMALL, "states", c.item, 2);
 }
 
 int main(void)

@@ -32,6 +32,7 @@ static void reading(void)
     double scaled[GENES];
     const cw_option logged[] = {{"total", NULL, 0}, {"zeros", NULL, 1}};
     counts_are_read(&r, &c, WIDTH, logged[0], &a, dense, scaled);
+    states_are_rows(&r, &c, WIDTH);
     CHECK(a.n == 2, "two answers");
     /* values below 0 are taken as they are */
     for (int g = 0; g < GENES; g++) scaled[g] = g - 10;
@@ -266,6 +267,7 @@ static void no_memory(void)
     static counted c;
     fill_counted(&c, 1);
     each_allocation_fails(&cw_kcellfm_class, small, SMALL, "embed", c.item, 2);
+    each_allocation_fails(&cw_kcellfm_class, small, SMALL, "states", c.item, 2);
 }
 
 int main(void)

@@ -45,6 +45,49 @@ hyenaFolder <- function(case = "hyena_o3") {
 }
 
 ## A tensor of a golden case, with its R dimensions (row-major order undone).
+## What "states" gives of golden input, cells x slots x width.
+goldenStates <- function(model, input, ...) {
+    whole <- function(x) {
+        x <- t(x)
+        storage.mode(x) <- "integer"
+        x
+    }
+    for (name in intersect(names(input), c("src", "padding", "gene"))) {
+        input[[name]] <- whole(input[[name]])
+    }
+    aperm(causeway:::.engineRun(model, "states", input, list(...))$state, 3:1)
+}
+
+## Of any encoder of cells: states of genes are a cell's own, whatever it comes
+## with; a gene that it wasn't read as has the mean over those that were.
+expectStates <- function(x, model, width) {
+    of <- function(x, ...) embedGenes(x, model, perCell = TRUE,
+        verbose = FALSE, ...)
+    all <- of(x)
+    n <- c(ncol(x), sum(Matrix::rowSums(SummarizedExperiment::assay(x)) > 0))
+    testthat::expect_identical(dim(all), c(n, as.integer(width)))
+    testthat::expect_identical(dimnames(all)[[1L]], colnames(x))
+    testthat::expect_false(anyNA(all))
+    counted <- t(as.matrix(SummarizedExperiment::assay(x)) > 0)
+    counted <- counted[, dimnames(all)[[2L]]]
+    testthat::expect_identical(attr(all, "read"), colSums(counted) |>
+        vapply(as.integer, 0L))
+    some <- which(colSums(counted) < nrow(counted))[[1L]]
+    testthat::expect_equal(all[which(!counted[, some])[[1L]], some, ],
+        colMeans(all[counted[, some], some, , drop = TRUE]), tolerance = 1e-6)
+    part <- of(x[, 4:6])
+    genes <- dimnames(part)[[2L]]
+    both <- counted[4:6, genes]
+    testthat::expect_equal(part[both], (all[4:6, genes, ])[both],
+        tolerance = 1e-4)
+    testthat::expect_equal(of(x, batchSize = 3), all, tolerance = 1e-4)
+    testthat::expect_error(of(rownames(x)), "'x' must be cells")
+    testthat::expect_error(embedGenes(x, model, perCell = NA), "'perCell'")
+    withr::local_options(causeway.memoryLimit = 8 * prod(dim(all)))
+    testthat::expect_error(of(x), "not enough memory")
+    invisible(all)
+}
+
 goldenTensor <- function(case, name) {
     x <- readTensors(file.path(fixture(case), "case.safetensors"))[[name]]
     shape <- attr(x, "dim_rm")

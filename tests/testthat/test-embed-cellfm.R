@@ -18,6 +18,15 @@ test_that("golden slots give the golden values and classes", {
     expect_equal(t(found$class), of("expect.labelpred1"), tolerance = 1e-4)
 })
 
+test_that("states of genes are golden, and each cell's own", {
+    golden <- loadModel(cellfmFolder(), threads = 1)
+    of <- function(name) goldenTensor("cellfm_pt_a", name)
+    found <- goldenStates(golden, list(gene = of("nonz_gene"),
+        data = aperm(of("masked_nzdata"), 3:1), zero = t(of("zero_idx"))))
+    expect_equal(found, of("expect.layer1")[, -1L, ], tolerance = 1e-5)
+    expectStates(cells, model, 16)
+})
+
 test_that("gene vectors are rows of the table", {
     golden <- loadModel(cellfmFolder("cellfm_b"), threads = 1)
     said <- causeway:::.engineRun(golden, "genes", list(token = 0:3))

@@ -20,6 +20,38 @@ test_that("genes have the vectors the model reads", {
     expect_error(embedGenes(cells), "'model'")
 })
 
+test_that("states of genes are golden, and each cell's own", {
+    golden <- loadModel(scgptFolder())
+    of <- function(name) goldenTensor("scgpt_a", name)
+    found <- goldenStates(golden, list(src = of("src"),
+        values = t(of("values")), padding = of("src_key_padding_mask")))
+    read <- of("src_key_padding_mask") == 0
+    expect_identical(!is.na(found[, , 1L]), read)
+    expect_equal(found[read], of("expect.transformer_output")[read],
+        tolerance = 1e-5)
+    all <- expectStates(cells, model, model@config$embsize)
+    ## of another set of genes: those that the model doesn't know are named
+    more <- SummarizedExperiment::assay(cells)
+    rownames(more)[[2L]] <- "NOSUCHGENE"
+    more[5L, ] <- 0
+    few <- embedGenes(more, model, perCell = TRUE, verbose = FALSE)
+    expect_identical(attr(few, "missing"), rownames(more)[c(2L, 5L)])
+    expect_false(any(rownames(more)[c(2L, 5L)] %in% dimnames(few)[[2L]]))
+    more[, 3L] <- 0
+    more[2L, 3L] <- 7
+    expect_warning(blind <- embedGenes(more, model, perCell = TRUE,
+        verbose = FALSE), "1 cell without counts of any known gene")
+    expect_equal(blind[3L, 1L, ], colMeans(blind[-3L, 1L, ]), tolerance = 0.5)
+    expect_false(anyNA(blind))
+    file <- tempfile(fileext = ".h5ad")
+    writeH5AD(cells, file, verbose = FALSE)
+    expect_equal(embedGenes(file, model, perCell = TRUE, verbose = FALSE), all)
+    expect_error(embedGenes(model, perCell = TRUE), "perCell")
+    withr::local_options(causeway.memoryLimit = 8 * prod(dim(all)))
+    expect_error(embedGenes(cells, model, perCell = TRUE, verbose = FALSE),
+        "result takes about.*Give the cells that need states only")
+})
+
 test_that("masked values are held against the truth and a baseline", {
     r <- predictMasked(cells, model, share = 0.2, seed = 1, verbose = FALSE)
     table <- as.data.frame(r, which = "cells")

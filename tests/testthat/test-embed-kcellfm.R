@@ -50,6 +50,17 @@ test_that("a cell's vector is its own", {
         tolerance = 1e-5)
 })
 
+test_that("states of genes are golden, and each cell's own", {
+    golden <- loadModel(kcellfmFolder(), threads = 1)
+    of <- function(name) goldenTensor("kcfm_b", name)
+    found <- goldenStates(golden, list(src = of("src"),
+        values = t(of("values")), padding = of("src_key_padding_mask")))
+    read <- of("src_key_padding_mask") == 0
+    expect_identical(!is.na(found[, , 1L]), read)
+    expect_equal(found[read], of("expect.layer2")[read], tolerance = 1e-5)
+    expectStates(cells, model, 16)
+})
+
 test_that("genes have vectors", {
     genes <- embedGenes(model)
     expect_identical(rownames(genes), rownames(cells))

@@ -78,6 +78,14 @@ test_that("embeddings of control cells, and those of a model, stand there too", 
     expect_output(show(GEARSParam(geneEmbedding = scgpt)), "ScGPTModel")
     expect_error(GEARSParam(geneEmbedding = model), "GEARSModel.*no gene")
     given <- predictPerturbation(run(embedGenes(rownames(x), scgpt)), "FAC01")
+    ## states of genes in control cells are taken as embedGenes() gives them
+    states <- embedGenes(x[, x$perturbation == "control"], scgpt,
+        perCell = TRUE, verbose = FALSE)
+    own <- run(states)
+    at <- match(dimnames(states)[[2L]], own@state$readouts)
+    expect_equal(own@state$own$vectors[, at[!is.na(at)], 1L],
+        t(states[1L, !is.na(at), ]), tolerance = 1e-6, ignore_attr = TRUE)
+    expect_true(all(is.finite(predictPerturbation(own, "FAC01")@delta)))
     expect_identical(predictPerturbation(run(scgpt), "FAC01")@delta,
         given@delta)
 })

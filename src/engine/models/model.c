@@ -126,14 +126,17 @@ float *cw_model_put(cw_tape *t, const cw_sink *out, const char *name, const cw_t
 float *cw_model_put_finite(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x)
 {
     float *to = cw_model_put(t, out, name, x);
-    for (int64_t i = 0; to && i < cw_count(x); i++)
-        if (!isfinite(to[i])) {
-            cw_fail(t->ctx, CW_ERR_NUMERIC,
-                    "'model' gives numbers that are not finite: its weights are damaged (NaN, infinite or huge); load "
-                    "or train it again");
-            return NULL;
-        }
-    return to;
+    return to && cw_model_finite(t->ctx, to, cw_count(x)) == CW_OK ? to : NULL;
+}
+
+cw_status cw_model_finite(cw_ctx *ctx, const float *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(x[i]))
+            return cw_fail(ctx, CW_ERR_NUMERIC,
+                           "'model' gives numbers that are not finite: its weights are damaged (NaN, infinite or huge); "
+                           "load or train it again");
+    return CW_OK;
 }
 
 /* ---- tasks and queries ---- */

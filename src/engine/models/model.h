@@ -123,6 +123,8 @@ cw_tensor *cw_model_rows(cw_tape *t, cw_inputs *in, const char *name, int64_t co
 float *cw_model_put(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x);
 /* The same, and an error where a number isn't finite: the weights are damaged. */
 float *cw_model_put_finite(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x);
+/* Fails where one of n values isn't: for what is put by other means. */
+cw_status cw_model_finite(cw_ctx *ctx, const float *x, int64_t n);
 
 /* Runs a query on a tape that doesn't record; inputs that the query doesn't know are refused. */
 cw_status cw_model_run(cw_model *m, cw_tape *tape, const cw_query *query, const cw_array *item, int64_t n,

@@ -295,6 +295,27 @@ static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void 
     return model->ctx->status;
 }
 
+/* ---- states: state (cells,columns,d): every gene's row after the last layer, NaN where it isn't read ---- */
+
+static cw_status states(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
+{
+    const cw_cellfm *m = (const cw_cellfm *)model;
+    cw_cellfm_reading how = reads(&((const reading *)settings)->reading);
+    cw_cellfm_batch b;
+    int64_t columns, d = m->config.width;
+    if (cw_cellfm_batch_read(&m->config, t, in, &how, &b, &columns) != CW_OK) return model->ctx->status;
+    const cw_tensor *hidden = cw_cellfm_forward(m, t, &b, m->config.layers, NULL, NULL).hidden;
+    const float *from = cw_tape_host(t, hidden);
+    if (!from || cw_model_finite(model->ctx, from, cw_count(hidden)) != CW_OK) return model->ctx->status;
+    float *to = cw_out(model->ctx, out, "state", CW_ARRAY_F32, 3, (int64_t[]){b.cells, columns, d});
+    for (int64_t i = 0; to && i < b.cells * columns * d; i++) to[i] = NAN;
+    for (int64_t i = 0; to && i < b.genes.start[b.cells]; i++) {
+        int64_t r = b.gene_row[i];
+        memcpy(to + (b.cell[r] * columns + b.source[r]) * d, from + r * d, (size_t)d * sizeof *to);
+    }
+    return model->ctx->status;
+}
+
 /* ---- genes: token (n) -> gene (n,d), rows of the table ---- */
 
 static cw_status genes(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
@@ -396,6 +417,7 @@ static const cw_query queries[] = {{"embed", embed_settings, sizeof(embedding), 
                                    {"genes", NULL, 0, genes},
                                    {"attention", attention_settings, sizeof(attention), attend},
                                    {"tokens", token_settings, sizeof(preparing), tokens},
+                                   {"states", reading_settings, sizeof(reading), states},
                                    {0}};
 
 const cw_model_class cw_cellfm_class = {.name = "cellfm",

@@ -161,10 +161,22 @@ static cw_status tokens(cw_model *model, cw_tape *t, cw_inputs *in, const void *
     return cw_scgpt_put_tokens(model->ctx, out, &all.token, m->config.pad, m->config.pad_value);
 }
 
+/* ---- states: state (cells,columns,d): every gene's row after the last layer, NaN where it isn't read ---- */
+
+static cw_status states(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
+{
+    const cw_kcellfm *m = (const cw_kcellfm *)model;
+    cw_kcellfm_batch b;
+    int64_t columns;
+    if (read_batch(m, t, in, &((const reading *)settings)->reading, &b, &columns) != CW_OK) return model->ctx->status;
+    return cw_scgpt_put_states(t, out, cw_kcellfm_forward(m, t, &b, NULL).hidden, &b.token, columns);
+}
+
 static const cw_query queries[] = {{"embed", embed_settings, sizeof(embedding), embed},
                                    {"predict", predict_settings, sizeof(prediction), predict},
                                    {"genes", NULL, 0, genes},
                                    {"tokens", token_settings, sizeof(reading), tokens},
+                                   {"states", token_settings, sizeof(reading), states},
                                    {0}};
 
 const cw_model_class cw_kcellfm_class = {.name = "kcellfm",

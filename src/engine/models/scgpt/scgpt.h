@@ -83,11 +83,13 @@ cw_status cw_scgpt_batch_build(cw_scgpt_batch *b, cw_arena *arena, const cw_scgp
 int64_t cw_scgpt_place(const cw_scgpt_batch *b, int64_t row, int64_t columns);
 
 /* What queries of models that read these batches give back. values: x (rows,1), in the columns the rows came from (cells,
- * columns), NaN elsewhere. cells: "cell" (cells,d), of length 1 on demand, and "genes", of how many each was read. tokens:
+ * columns), NaN elsewhere. states: likewise of hidden (rows,d) -> "state" (cells,columns,d). cells: "cell" (cells,d), of length 1 on demand, and "genes", of how many each was read. tokens:
  * "token" and "value" (cells,length), padded as published. genes: the input "token" (n) -> "gene" (n,d), rows of the table
  * behind its norm. */
 void cw_scgpt_put_values(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x, const cw_scgpt_batch *b,
                          int64_t columns);
+cw_status cw_scgpt_put_states(cw_tape *t, const cw_sink *out, const cw_tensor *hidden, const cw_scgpt_batch *b,
+                              int64_t columns);
 cw_status cw_scgpt_put_cells(cw_tape *t, const cw_sink *out, cw_tensor *cell, int unit, const cw_scgpt_batch *b);
 cw_status cw_scgpt_put_tokens(cw_ctx *ctx, const cw_sink *out, const cw_scgpt_batch *b, int64_t pad, float pad_value);
 cw_status cw_scgpt_put_genes(cw_tape *t, cw_inputs *in, const cw_sink *out, cw_tensor *table, const cw_layer_norm *norm);

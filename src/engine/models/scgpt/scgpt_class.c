@@ -157,6 +157,17 @@ static cw_status genes(cw_model *model, cw_tape *t, cw_inputs *in, const void *s
     return cw_scgpt_put_genes(t, in, out, m->gene_table, &m->gene_norm);
 }
 
+/* ---- states: state (cells,columns,d): every gene's row after the last layer, NaN where it isn't read ---- */
+
+static cw_status states(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
+{
+    const cw_scgpt *m = (const cw_scgpt *)model;
+    cw_scgpt_batch b;
+    int64_t columns;
+    if (read_batch(m, t, in, settings, &b, &columns) != CW_OK) return model->ctx->status;
+    return cw_scgpt_put_states(t, out, cw_scgpt_forward(m, t, &b, NULL, m->config.layers, NULL).hidden, &b, columns);
+}
+
 /* ---- attention: of one layer, summed over cells that have the same tokens ---- */
 
 enum { RANKS, SOFTMAX };
@@ -231,6 +242,7 @@ static const cw_query queries[] = {{"embed", embed_settings, sizeof(embedding), 
                                    {"genes", NULL, 0, genes},
                                    {"attention", attention_settings, sizeof(attention), attend},
                                    {"tokens", token_settings, sizeof(reading), tokens},
+                                   {"states", token_settings, sizeof(reading), states},
                                    {0}};
 
 const cw_model_class cw_scgpt_class = {.name = "scgpt",

@@ -2,6 +2,7 @@
 #include "scgpt.h"
 
 #include <math.h>
+#include <string.h>
 
 void cw_scgpt_put_values(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x, const cw_scgpt_batch *b,
                          int64_t columns)
@@ -13,6 +14,21 @@ void cw_scgpt_put_values(cw_tape *t, const cw_sink *out, const char *name, const
         int64_t at = cw_scgpt_place(b, r, columns);
         if (at >= 0) to[at] = from[r];
     }
+}
+
+cw_status cw_scgpt_put_states(cw_tape *t, const cw_sink *out, const cw_tensor *hidden, const cw_scgpt_batch *b,
+                              int64_t columns)
+{
+    const float *from = cw_tape_host(t, hidden);
+    if (!from || cw_model_finite(t->ctx, from, cw_count(hidden)) != CW_OK) return t->ctx->status;
+    int64_t d = cw_cols(hidden);
+    float *to = cw_out(t->ctx, out, "state", CW_ARRAY_F32, 3, (int64_t[]){b->cells, columns, d});
+    for (int64_t i = 0; to && i < b->cells * columns * d; i++) to[i] = NAN;
+    for (int64_t r = 0; to && r < b->rows; r++) {
+        int64_t at = cw_scgpt_place(b, r, columns);
+        if (at >= 0) memcpy(to + at * d, from + r * d, (size_t)d * sizeof *to);
+    }
+    return t->ctx->status;
 }
 
 cw_status cw_scgpt_put_cells(cw_tape *t, const cw_sink *out, cw_tensor *cell, int unit, const cw_scgpt_batch *b)
