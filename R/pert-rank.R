@@ -237,7 +237,8 @@ setClass("PerturbationRanking", contains = "CausewayReport")
         "left, cosine %.2f."),
         best$perturbation, 100 * best$distance, best$cosine)
     if (nzchar(best$flag)) {
-        text <- c(text, paste0("Beware, of it ", best$flag, "."))
+        text <- c(text, paste0("Beware of ", best$perturbation, ": ", best$flag,
+            "."))
     }
     holds <- NA
     if (!is.null(recall)) {

@@ -58,7 +58,7 @@ test_that("what can't be ranked is refused", {
     expect_error(rankPerturbations(fit, from = c(FAC01 = 1),
         to = c(FAC02 = 1)), "no gene of the fit in common")
     r <- rankPerturbations(fit, to = "FAC01", genes = c("NOSUCH"))
-    expect_match(verdict(r)$text, "Beware, of it nothing is known",
+    expect_match(verdict(r)$text, "Beware of NOSUCH: nothing is known",
         all = FALSE)
     expect_match(as.data.frame(r, "ranking")$flag, "nothing is known")
 })
