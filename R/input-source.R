@@ -25,7 +25,7 @@
 ## over more cells would take more memory.
 .dropBlock <- function(entries) {
     .blocks$entries <- .blocks$entries + entries
-    if (.blocks$entries > 2^21) {
+    if (.blocks$entries > 2^20) {
         .blocks$entries <- 0
         gc(verbose = FALSE, full = FALSE)
     }
