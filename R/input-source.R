@@ -14,18 +14,18 @@
         entries <- length(x@x)
         out <- each(x, here)
         rm(x)
-        .dropBlock(entries)
+        .dropBlock(2 * entries) # as stored and as prepared
         out
     })
 }
 
-## Frees what blocks of cells left, of which this one had so many entries, once it
+## Frees what blocks of cells left, this one so many entries (12 bytes), once it
 ## is worth the time: each collection looks through R's young objects, a million
 ## cells' names among them. R alone would let large blocks pile up, and a pass
 ## over more cells would take more memory.
 .dropBlock <- function(entries) {
     .blocks$entries <- .blocks$entries + entries
-    if (.blocks$entries > 2^20) {
+    if (.blocks$entries > 2^21) {
         .blocks$entries <- 0
         gc(verbose = FALSE, full = FALSE)
     }
