@@ -107,10 +107,15 @@
 }
 
 .show <- function(x) {
-    if (isS4(x) || is.function(x)) {
+    if (isS4(x) || is.function(x) || is.data.frame(x)) {
         return(paste("a", class(x)[[1L]]))
     }
-    text <- tryCatch(paste(format(head(x, 5L)), collapse = ", "),
+    text <- tryCatch(
+        {
+            some <- head(x, 5L) # format() makes all as wide as the widest
+            paste(if (is.character(some)) some else trimws(format(some)),
+                collapse = ", ")
+        },
         error = function(e) class(x)[[1L]]
     )
     if (length(text) == 1L && nzchar(text)) {

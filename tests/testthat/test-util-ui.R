@@ -68,3 +68,14 @@ test_that("progress off a terminal is a line per tenth", {
     expect_match(out[[1L]], "^epoch 2/20 loss 1 \\(.* s left\\)")
     expect_length(lines(FALSE), 0L)
 })
+
+test_that("values in messages are as they were given", {
+    show <- causeway:::.show
+    expect_identical(show(c("ADNP", "A")), "ADNP, A")
+    expect_identical(show(c(1, 10)), "1, 10")
+    expect_identical(show(c(TRUE, NA)), "TRUE, NA")
+    expect_identical(show(factor("b")), "b")
+    expect_identical(show(""), "\"\"")
+    expect_identical(show(data.frame(a = 1)), "a data.frame")
+    expect_identical(show(NULL), "NULL")
+})
