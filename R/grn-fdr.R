@@ -23,7 +23,7 @@
 #' factors' p are too large for the ridge (.01 to .02). On
 #' [simulateCells()] (1,000 cells, 100 genes, 15 TFs, means of 3 seeds) the
 #' share of edges at q < 0.1 that are no regulation was .74 to .85 in four
-#' contexts, .36 to .57 in one context, and .13 to .28 (finding .16 to .24 of
+#' contexts, .36 to .57 in one context, and .25 to .30 (finding .16 to .32 of
 #' the true edges) in four contexts with values permuted within them by
 #' `group`, Pearson correlation being worst each time. So q filters noise;
 #' give `group`, and don't read it as the rate of wrong edges. Against degree,
