@@ -129,6 +129,17 @@ float *cw_model_put_finite(cw_tape *t, const cw_sink *out, const char *name, con
     return to && cw_model_finite(t->ctx, to, cw_count(x)) == CW_OK ? to : NULL;
 }
 
+void cw_model_put_at(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x, const int64_t *at, int64_t n,
+                     int rank, const int64_t *dims)
+{
+    const float *from = cw_tape_host(t, x);
+    float *to = from && at ? cw_out(t->ctx, out, name, CW_ARRAY_F32, rank, dims) : NULL;
+    int64_t d = rank > 2 ? dims[2] : 1, all = dims[0] * dims[1] * d;
+    for (int64_t i = 0; to && i < all; i++) to[i] = NAN;
+    for (int64_t i = 0; to && i < n; i++)
+        if (at[i] >= 0) memcpy(to + at[i] * d, from + i * d, (size_t)d * sizeof *to);
+}
+
 cw_status cw_model_finite(cw_ctx *ctx, const float *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)

@@ -123,6 +123,10 @@ cw_tensor *cw_model_rows(cw_tape *t, cw_inputs *in, const char *name, int64_t co
 float *cw_model_put(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x);
 /* The same, and an error where a number isn't finite: the weights are damaged. */
 float *cw_model_put_finite(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x);
+/* x (n,d) by cell and column: row i goes to place at[i] of dims (cells,columns), where d is 1, or (cells,columns,d); below 0:
+ * nowhere. Places without a row are NaN. `at` NULL: nothing is done, for an error recorded before. */
+void cw_model_put_at(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x, const int64_t *at, int64_t n,
+                     int rank, const int64_t *dims);
 /* Fails where one of n values isn't: for what is put by other means. */
 cw_status cw_model_finite(cw_ctx *ctx, const float *x, int64_t n);
 

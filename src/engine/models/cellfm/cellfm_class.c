@@ -250,16 +250,18 @@ static const cw_setting predict_settings[] = {CW_CELLFM_READING(prediction, read
                                               {0}};
 #undef WANT
 
+/* Where the genes' rows came from; NULL with the error recorded. */
+static const int64_t *places(cw_tape *t, const cw_cellfm_batch *b, int64_t columns)
+{
+    int64_t n = b->genes.start[b->cells], *at = TAKE(t, n + 1, int64_t);
+    for (int64_t i = 0; at && i < n; i++) at[i] = b->cell[b->gene_row[i]] * columns + b->source[b->gene_row[i]];
+    return at;
+}
+
 static void put_values(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x, const cw_cellfm_batch *b,
                        int64_t columns)
 {
-    const float *from = cw_tape_host(t, x);
-    float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){b->cells, columns}) : NULL;
-    for (int64_t i = 0; to && i < b->cells * columns; i++) to[i] = NAN;
-    for (int64_t i = 0; to && i < b->genes.start[b->cells]; i++) {
-        int32_t r = b->gene_row[i];
-        to[b->cell[r] * columns + b->source[r]] = from[i];
-    }
+    cw_model_put_at(t, out, name, x, places(t, b, columns), b->genes.start[b->cells], 2, (int64_t[]){b->cells, columns});
 }
 
 static cw_status predict(cw_model *model, cw_tape *t, cw_inputs *in, const void *settings, const cw_sink *out)
@@ -302,17 +304,14 @@ static cw_status states(cw_model *model, cw_tape *t, cw_inputs *in, const void *
     const cw_cellfm *m = (const cw_cellfm *)model;
     cw_cellfm_reading how = reads(&((const reading *)settings)->reading);
     cw_cellfm_batch b;
-    int64_t columns, d = m->config.width;
+    int64_t columns, n;
     if (cw_cellfm_batch_read(&m->config, t, in, &how, &b, &columns) != CW_OK) return model->ctx->status;
-    const cw_tensor *hidden = cw_cellfm_forward(m, t, &b, m->config.layers, NULL, NULL).hidden;
+    cw_tensor *hidden = cw_cellfm_forward(m, t, &b, m->config.layers, NULL, NULL).hidden;
     const float *from = cw_tape_host(t, hidden);
     if (!from || cw_model_finite(model->ctx, from, cw_count(hidden)) != CW_OK) return model->ctx->status;
-    float *to = cw_out(model->ctx, out, "state", CW_ARRAY_F32, 3, (int64_t[]){b.cells, columns, d});
-    for (int64_t i = 0; to && i < b.cells * columns * d; i++) to[i] = NAN;
-    for (int64_t i = 0; to && i < b.genes.start[b.cells]; i++) {
-        int64_t r = b.gene_row[i];
-        memcpy(to + (b.cell[r] * columns + b.source[r]) * d, from + r * d, (size_t)d * sizeof *to);
-    }
+    n = b.genes.start[b.cells];
+    cw_model_put_at(t, out, "state", cw_gather(t, hidden, b.gene_row, n), places(t, &b, columns), n, 3,
+                    (int64_t[]){b.cells, columns, m->config.width});
     return model->ctx->status;
 }
 

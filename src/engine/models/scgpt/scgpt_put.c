@@ -1,19 +1,18 @@
 /* scgpt_put.c: see scgpt.h: what queries of models with scGPT's tokens give back. */
 #include "scgpt.h"
 
-#include <math.h>
-#include <string.h>
+/* Where rows came from, or -1; NULL with the error recorded. */
+static const int64_t *places(cw_tape *t, const cw_scgpt_batch *b, int64_t columns)
+{
+    int64_t *at = cw_arena_take(t->arena, (b->rows + 1) * (int64_t)sizeof *at);
+    for (int64_t r = 0; at && r < b->rows; r++) at[r] = cw_scgpt_place(b, r, columns);
+    return at;
+}
 
 void cw_scgpt_put_values(cw_tape *t, const cw_sink *out, const char *name, const cw_tensor *x, const cw_scgpt_batch *b,
                          int64_t columns)
 {
-    const float *from = cw_tape_host(t, x);
-    float *to = from ? cw_out(t->ctx, out, name, CW_ARRAY_F32, 2, (int64_t[]){b->cells, columns}) : NULL;
-    for (int64_t i = 0; to && i < b->cells * columns; i++) to[i] = NAN;
-    for (int64_t r = 0; to && r < b->rows; r++) {
-        int64_t at = cw_scgpt_place(b, r, columns);
-        if (at >= 0) to[at] = from[r];
-    }
+    cw_model_put_at(t, out, name, x, places(t, b, columns), b->rows, 2, (int64_t[]){b->cells, columns});
 }
 
 cw_status cw_scgpt_put_states(cw_tape *t, const cw_sink *out, const cw_tensor *hidden, const cw_scgpt_batch *b,
@@ -21,13 +20,8 @@ cw_status cw_scgpt_put_states(cw_tape *t, const cw_sink *out, const cw_tensor *h
 {
     const float *from = cw_tape_host(t, hidden);
     if (!from || cw_model_finite(t->ctx, from, cw_count(hidden)) != CW_OK) return t->ctx->status;
-    int64_t d = cw_cols(hidden);
-    float *to = cw_out(t->ctx, out, "state", CW_ARRAY_F32, 3, (int64_t[]){b->cells, columns, d});
-    for (int64_t i = 0; to && i < b->cells * columns * d; i++) to[i] = NAN;
-    for (int64_t r = 0; to && r < b->rows; r++) {
-        int64_t at = cw_scgpt_place(b, r, columns);
-        if (at >= 0) memcpy(to + at * d, from + r * d, (size_t)d * sizeof *to);
-    }
+    cw_model_put_at(t, out, "state", hidden, places(t, b, columns), b->rows, 3,
+                    (int64_t[]){b->cells, columns, cw_cols(hidden)});
     return t->ctx->status;
 }
 
