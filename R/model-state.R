@@ -194,7 +194,10 @@
         run$files <- if (length(run$files)) as.data.frame(run$files)
         run$settings <- lapply(run$settings, as.numeric)
         state$run <- run
-        state$status <- if (x$status == "running") "stopped" else x$status
+        state$status <- x$status
+        if (x$status == "running") { # as every checkpoint says, the last too
+            state$status <- if (run$step < run$total) "stopped" else "finished"
+        }
         ## A copy: the package's folder may be gone when training goes on.
         state$trainFile <- tempfile("causeway-train-",
             fileext = ".safetensors"

@@ -72,7 +72,6 @@
         .say(verbose, "The run has finished (", plan$epochs, " epochs); ",
             "raise 'epochs' to go on, or say resume = FALSE."
         )
-        state$status <- "finished" # its last checkpoint was written before
         return(invisible(model))
     }
     .checkMemory(model, settings$batchSize, set$genes, set$tfs, TRUE,
