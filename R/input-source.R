@@ -19,21 +19,21 @@
     })
 }
 
-## Frees what blocks of cells left, this one so many entries (12 bytes), once it
-## is worth the time: each collection looks through R's young objects, a million
-## cells' names among them. R alone would let large blocks pile up, and a pass
-## over more cells would take more memory.
-.dropBlock <- function(entries) {
-    .blocks$entries <- .blocks$entries + entries
-    if (.blocks$entries > 2^21) {
-        .blocks$entries <- 0
+## Frees what a loop's blocks left, this one so many numbers, once it is worth the
+## time: each collection looks through R's young objects, a million cells' names
+## among them. R alone would let large blocks pile up, and a pass over more cells
+## would take more memory.
+.dropBlock <- function(numbers) {
+    .blocks$numbers <- .blocks$numbers + numbers
+    if (.blocks$numbers > 2^21) {
+        .blocks$numbers <- 0
         gc(verbose = FALSE, full = FALSE)
     }
 }
 
-## entries of the blocks since then
+## numbers in the blocks since then
 .blocks <- new.env(parent = emptyenv())
-.blocks$entries <- 0
+.blocks$numbers <- 0
 
 .blockValues <- function(source, columns, total) {
     x <- .columnChunk(source$matrix, columns, source$rows)

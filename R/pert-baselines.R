@@ -141,7 +141,7 @@
         }
         E <- .kernelAxes(K, job)
         rows[["bilinear ridge"]] <- function(span, f) {
-            .collect(length(f$train)^2, young = TRUE)
+            .dropBlock(length(f$train)^2)
             .bilinear(span, .filledProducts(e, yy, f$train), perts, f$train,
                 f$test, E, genes, job)
         }

@@ -84,11 +84,9 @@
 
 ## Matrices of as many values are let go before the next are made: R, left to
 ## itself, lets a third of its memory be rubbish. With the packages that cells
-## need there are millions of objects to look at, for half a second; `young`:
-## only at those made since the last time, for what a loop has let go.
-.collect <- function(values, young = FALSE) {
-    if (values > 1e6) invisible(gc(FALSE, full = !young))
-}
+## need there are millions of objects to look at, for half a second: what a loop
+## lets go is for .dropBlock().
+.collect <- function(values) if (values > 1e6) invisible(gc(FALSE))
 
 .partNames <- c("mean", "kernel", "own", "pair")
 
@@ -186,7 +184,7 @@
     }
     mean <- .overFolds(folds, e, threads, function(span, f) {
         fit <- .namedFit(f$fit)
-        if (any(fit$alpha != 0)) .collect(length(e$Y), young = TRUE)
+        if (any(fit$alpha != 0)) .dropBlock(length(e$Y))
         total <- .totalDirect(fit, side)
         span(fit$weight, if (!is.null(total)) list(total = total,
             start = data$start, member = data$member)) +
