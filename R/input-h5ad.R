@@ -83,11 +83,11 @@
 ## A matrix of cells x genes in any of AnnData's encodings. `shape`: cells and
 ## genes, by obs and var.
 .h5adMatrix <- function(path, name, shape) {
-    found <- .h5Need(path, name, c("group", "numbers"))
+    found <- .h5Need(path, name, c("group", "numbers", "flags"))
     type <- paste0(.h5Text(found, "encoding-type"),
         .h5Text(found, "h5sparse_format")
     )
-    if (found$kind == "numbers") {
+    if (found$kind != "group") {
         claimed <- found$dims
         sparse <- FALSE
         byCell <- TRUE

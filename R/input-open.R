@@ -20,8 +20,10 @@
 #'   experiment, the others are `altExp`s.
 #' * `.h5` of CellRanger 2 (one genome, `genome` chooses) and 3 and later
 #'   (feature types other than `Gene Expression` are `altExp`s).
-#' * `.loom`; folders of CellRanger's `matrix.mtx`, gzipped or not (read whole);
-#'   folders of `saveHDF5SummarizedExperiment()` and of BPCells.
+#' * `.loom`; folders of CellRanger's `matrix.mtx`, gzipped or not (read whole),
+#'   also with a prefix (`GSM123_matrix.mtx.gz`; where there are several, give
+#'   the matrix's path); folders of `saveHDF5SummarizedExperiment()` and of
+#'   BPCells.
 #'
 #' Assays are named by what their values are: `counts` (whole numbers),
 #' `logcounts` (fractions up to 25), `normcounts` (larger ones), `scaled`
@@ -148,6 +150,9 @@ fileContents <- function(file, genome = NULL) {
     if (dir.exists(path)) {
         return(list(kind = .folderKind(path)))
     }
+    if (grepl(.mtxPattern, basename(path))) {
+        return(list(kind = "mtx"))
+    }
     .needHdf5(path)
     root <- .h5Look(path, "/")
     has <- function(...) all(c(...) %in% root$children)
@@ -212,7 +217,7 @@ fileContents <- function(file, genome = NULL) {
     } else if (starts(0x50, 0x4b)) {
         ": it is a zip archive (of zarr?); unzip it, or write .h5ad instead"
     } else if (starts(0x25, 0x25)) {
-        ": it is a MatrixMarket file; give the folder it lies in"
+        ": it is a MatrixMarket file; call it matrix.mtx, beside barcodes.tsv"
     } else if (all(first > as.raw(8L) & first < as.raw(0x7f))) {
         ": it looks like text; read it with read.csv(), and give as.matrix()"
     } else ": it is of another kind, or was damaged"
@@ -220,7 +225,7 @@ fileContents <- function(file, genome = NULL) {
 
 .folderKind <- function(path) {
     inside <- list.files(path)
-    if (any(grepl("^matrix\\.mtx(\\.gz)?$", inside))) {
+    if (any(grepl(.mtxPattern, inside))) {
         return("mtx")
     }
     if (all(c("se.rds", "assays.h5") %in% inside)) {

@@ -1,4 +1,4 @@
-## What CellRanger writes: .h5 of versions 2 and 3 and later, folders of mtx.
+## What CellRanger writes as .h5: versions 2 and 3 and later.
 
 .openTenx <- function(path, root, genome, verbose) {
     if ("matrix" %in% root$children) .openTenx3(path, genome, verbose) else
@@ -110,72 +110,4 @@
     part$names <- part$names[at]
     part$genes <- part$genes[at, , drop = FALSE]
     part
-}
-
-## ---- folders ----------------------------------------------------------------
-
-.tenxFile <- function(dir, names) {
-    at <- file.path(dir, c(names, paste0(names, ".gz")))
-    at <- at[file.exists(at)]
-    if (length(at)) at[[1L]]
-}
-
-## matrix.mtx, barcodes.tsv, features.tsv or genes.tsv, each gzipped or not.
-.openMtx <- function(dir, genome, verbose) {
-    files <- list(matrix = .tenxFile(dir, "matrix.mtx"),
-        barcodes = .tenxFile(dir, "barcodes.tsv"),
-        features = .tenxFile(dir, c("features.tsv", "genes.tsv"))
-    )
-    gone <- names(Filter(is.null, files))
-    if (length(gone)) {
-        stop("the folder ", dir, " lacks ", c(matrix = "matrix.mtx",
-            barcodes = "barcodes.tsv", features = "features.tsv (genes.tsv)"
-        )[[gone[[1L]]]], ", gzipped or not: it is no folder of CellRanger.",
-            call. = FALSE
-        )
-    }
-    .say(verbose, "A folder of mtx is read whole, into memory.")
-    m <- tryCatch(.readMtx(files$matrix), error = function(e) {
-        .stopFile(files$matrix, "is no matrix in MatrixMarket format: ",
-            conditionMessage(e), "."
-        )
-    })
-    features <- .readTsv(files$features)
-    cells <- .readTsv(files$barcodes)[[1L]]
-    if (nrow(features) != nrow(m) || length(cells) != ncol(m)) {
-        .stopFile(files$matrix, "is ", nrow(m), " x ", ncol(m), ", and there ",
-            "are ", nrow(features), " features and ", length(cells),
-            " barcodes beside it."
-        )
-    }
-    genes <- S4Vectors::DataFrame(ID = features[[1L]])
-    for (i in seq_len(min(2L, ncol(features) - 1L))) {
-        genes[[c("Symbol", "Type")[[i]]]] <- features[[i + 1L]]
-    }
-    out <- list(kind = "10x mtx", main = "Gene Expression",
-        parts = list(`Gene Expression` = list(matrices = list(counts = m),
-            names = features[[1L]], genes = genes, cellNames = cells,
-            cells = S4Vectors::make_zero_col_DFrame(length(cells)),
-            keys = c(basename(files$barcodes), basename(files$features))
-        ))
-    )
-    .tenxTypes(out, genome)
-}
-
-.readMtx <- function(file) {
-    con <- gzfile(file, "rt")
-    on.exit(close(con))
-    m <- .asColumns(Matrix::readMM(con))
-    dimnames(m) <- list(NULL, NULL)
-    m
-}
-
-.readTsv <- function(file) {
-    lines <- readLines(file, warn = FALSE)
-    fields <- strsplit(lines[nzchar(lines)], "\t", fixed = TRUE)
-    most <- if (length(fields)) max(lengths(fields)) else 1L
-    out <- lapply(seq_len(most), function(i) {
-        vapply(fields, function(f) if (length(f) < i) "" else f[[i]], "")
-    })
-    as.data.frame(out, col.names = paste0("V", seq_len(most)))
 }

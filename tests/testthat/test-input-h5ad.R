@@ -20,6 +20,21 @@ test_that("X is read by cell, by gene and dense, whatever its type", {
     }
 })
 
+test_that("X of truth values (accessibility as yes and no) is read", {
+    yes <- tinyValues > 0
+    dense <- c(Filter(function(s) !startsWith(s$name, "X"), tinySteps()),
+        .putArray("X", as.vector(yes), "flag", c(4, 3))
+    )
+    for (steps in list(dense, replaced(rep(TRUE, 6), type = "flag"))) {
+        x <- openCells(stepsFile(steps), verbose = FALSE)
+        expect_equal(inMemory(x), yes * 1)
+        expect_identical(SummarizedExperiment::assayNames(x), "counts")
+    }
+    expect_error(openCells(stepsFile(replaced(letters[1:6], type = "text"))),
+        "X/data is no line of numbers"
+    )
+})
+
 test_that("what lies about X is refused, with file, key and remedy", {
     refused <- function(steps, says) {
         file <- stepsFile(steps)

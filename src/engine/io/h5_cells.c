@@ -101,13 +101,16 @@ static cw_status read_offsets(cw_ctx *ctx, int64_t *offset, const parts *p, cons
     return ctx->status;
 }
 
+/* Values may be truth values, too (accessibility as yes and no): HDF5 gives them as 0 and 1. */
+static int are_values(const cw_h5_item *item) { return item->kind == CW_H5_NUMBERS || item->kind == CW_H5_FLAGS; }
+
 static int64_t length_of(hid_t set, int *whole, int64_t *stored)
 {
     cw_h5_item item;
     cw_h5_set_describe(&item, set);
-    *whole = item.whole;
+    *whole = item.whole || item.kind == CW_H5_FLAGS;
     *stored += item.stored;
-    return item.kind == CW_H5_NUMBERS && item.rank == 1 ? item.dim[0] : -1;
+    return are_values(&item) && item.rank == 1 ? item.dim[0] : -1;
 }
 
 static cw_status check_sparse(cw_ctx *ctx, cw_h5_cells *m, const parts *p)
@@ -121,6 +124,7 @@ static cw_status check_sparse(cw_ctx *ctx, cw_h5_cells *m, const parts *p)
     int64_t indices = length_of(p->indices, &whole, &m->stored);
     if (indices < 0 || !whole) return cw_fail(ctx, CW_ERR_FORMAT, "%s/indices holds no whole numbers", m->name);
     m->entries = length_of(p->data, &m->whole, &m->stored);
+    if (m->entries < 0) return cw_fail(ctx, CW_ERR_FORMAT, "%s/data is no line of numbers", m->name);
     if (m->entries != indices)
         return cw_fail(ctx, CW_ERR_FORMAT, "%s/data has %lld entries and %s/indices %lld", m->name,
                        (long long)m->entries, m->name, (long long)indices);
@@ -144,12 +148,12 @@ static cw_status check_dense(cw_ctx *ctx, cw_h5_cells *m, const parts *p)
 {
     cw_h5_item item;
     cw_h5_set_describe(&item, p->data);
-    if (item.kind != CW_H5_NUMBERS || item.rank != 2)
+    if (!are_values(&item) || item.rank != 2)
         return cw_fail(ctx, CW_ERR_FORMAT, "%s is no matrix of numbers", m->name);
     if (item.dim[0] != slices_of(m) || item.dim[1] != across_of(m))
         return cw_fail(ctx, CW_ERR_FORMAT, "%s is %lld x %lld, and there are %lld cells and %lld genes", m->name,
                        (long long)item.dim[0], (long long)item.dim[1], (long long)m->cells, (long long)m->genes);
-    m->whole = item.whole, m->stored = item.stored, m->entries = m->cells * m->genes;
+    m->whole = item.whole || item.kind == CW_H5_FLAGS, m->stored = item.stored, m->entries = m->cells * m->genes;
     return ctx->status;
 }
 
@@ -240,7 +244,7 @@ static void sort_column(cw_ctx *ctx, int32_t *row, double *value, int64_t n)
         row[k] = spare[k].row, value[k] = spare[k].value;
         if (k > 0 && row[k] == row[k - 1]) {
             cw_fail(ctx, CW_ERR_FORMAT,
-                    "gives a gene two values in one cell; in Python, X.sum_duplicates() makes them one");
+                    "it gives a gene two values in one cell; in Python, X.sum_duplicates() makes them one");
             break;
         }
     }
