@@ -180,30 +180,37 @@
         part
     })
     main <- .mainModality(mods)
-    cells <- Reduce(intersect, lapply(parts, `[[`, "cellNames"))
+    order <- c(main, setdiff(mods, main))
+    cells <- Reduce(intersect, lapply(parts[order], `[[`, "cellNames"))
     if (!length(cells)) {
         .stopFile(path, "has no cell that is in all of its modalities: ",
             paste(mods, collapse = ", "), "."
         )
     }
     parts <- lapply(parts, .onlyCells, cells = cells)
-    obs <- .h5Look(path, "obs")
-    if (!is.null(obs)) {
-        parts[[main]]$cells <- .h5muCells(path, parts[[main]]$cells, cells)
+    if (!is.null(.h5Look(path, "obs"))) {
+        parts[[main]] <- .h5muAbove(path, parts[[main]], cells, mods)
     }
-    list(kind = "h5mu", parts = parts[c(main, setdiff(mods, main))],
+    list(kind = "h5mu", parts = parts[order],
         uns = .h5Tree(path, "uns")
     )
 }
 
-## Columns of obs above the modalities that theirs hasn't.
-.h5muCells <- function(path, own, cells) {
+## Columns of obs and embeddings above the modalities that the part hasn't;
+## obsm also says there which cells each modality has.
+.h5muAbove <- function(path, part, cells, mods) {
     frame <- .h5Frame(path, "obs")
-    more <- setdiff(names(frame$data), names(own))
-    own[more] <- as.list(frame$data[match(cells, frame$names), more,
-        drop = FALSE
-    ])
-    own
+    at <- match(cells, frame$names)
+    more <- setdiff(names(frame$data), names(part$cells))
+    part$cells[more] <- as.list(frame$data[at, more, drop = FALSE])
+    shared <- .h5adArrays(path, "obsm", length(frame$names), "obs")
+    shared <- shared[setdiff(names(shared), c(mods, names(part$embeddings)))]
+    if (!anyNA(at)) {
+        part$embeddings <- c(part$embeddings, lapply(shared, function(m) {
+            m[at, , drop = FALSE]
+        }))
+    }
+    part
 }
 
 .mainModality <- function(names) {

@@ -63,8 +63,10 @@
     others <- found$parts[-1L]
     for (name in names(others)) {
         part <- others[[name]]
-        for (field in c("cellNames", "cells", "columns")) {
-            if (is.null(part[[field]])) part[[field]] <- main[[field]]
+        if (is.null(part$cellNames)) { # the main part's cells, as they lie there
+            for (field in c("cellNames", "cells", "columns")) {
+                part[[field]] <- main[[field]]
+            }
         }
         SingleCellExperiment::altExp(x, name, withDimnames = FALSE) <-
             .partCells(part)

@@ -156,10 +156,10 @@ fileContents <- function(file, genome = NULL) {
     .needHdf5(path)
     root <- .h5Look(path, "/")
     has <- function(...) all(c(...) %in% root$children)
-    kind <- if (has("obs", "var")) {
+    kind <- if (has("mod") && !has("X")) {
+        "h5mu" # which has obs and var of all modalities, too
+    } else if (has("obs", "var")) {
         "h5ad"
-    } else if (has("mod")) {
-        "h5mu"
     } else if (has("matrix")) {
         what <- .h5Need(path, "matrix")$kind
         if (what == "group") "10x" else if (has("row_attrs")) "loom"

@@ -136,6 +136,49 @@ test_that("modalities become altExps of the cells that all have", {
     expect_equal(inMemory(x), tinyValues[, colnames(x)])
 })
 
+test_that("MuData's own obs and var, and any order of cells, keep pairs right", {
+    mod <- function(name, cells, genes) {
+        steps <- lapply(tinySteps(), function(s) {
+            s$name <- .h5Path("mod", name, s$name)
+            if (grepl("obs/_index$", s$name)) s$data <- cells
+            if (grepl("var/_index$", s$name)) s$data <- genes
+            s
+        })
+        c(list(.putGroup(.h5Path("mod", name))), steps)
+    }
+    above <- c(Filter(function(s) !startsWith(s$name, "X"), tinySteps()),
+        list(.putGroup("obsm")),
+        .putArray("obsm/X_umap", c(1, 2, 3, 4, 5, 6, 7, 8), "f64", c(4, 2)),
+        .putArray("obsm/rna", rep(TRUE, 4), "flag")
+    )
+    peaks <- paste0("chr1:", 1:3, "-9")
+    open <- function(rna, atac) {
+        openCells(stepsFile(c(above, list(.putGroup("mod")),
+            mod("atac", atac, peaks), mod("rna", rna, c("A", "B", "C"))
+        ), ".h5mu"), verbose = FALSE)
+    }
+    c4 <- paste0("c", 1:4)
+    for (rna in list(c4, rev(c4), c("c9", "c2", "c1", "c3"))) {
+        for (atac in list(c4, rev(c4), c("c3", "c7", "c2", "c4"))) {
+            x <- open(rna, atac)
+            expect_identical(S4Vectors::metadata(x)$file$kind, "h5mu")
+            expect_identical(colnames(x), intersect(rna, atac))
+            if (!"c9" %in% colnames(x)) {
+                umap <- SingleCellExperiment::reducedDim(x, "UMAP")
+                at <- match(colnames(x), c4)
+                expect_equal(unname(umap), matrix(1:8, 4, 2, TRUE)[at, ])
+            }
+            expect_equal(unname(inMemory(x)),
+                unname(tinyValues[, match(colnames(x), rna)]))
+            expect_equal(unname(inMemory(SingleCellExperiment::altExp(x))),
+                unname(tinyValues[, match(colnames(x), atac)]))
+        }
+    }
+    ## a file of AnnData stays one, whatever else is in it
+    file <- stepsFile(c(tinySteps(), list(.putGroup("mod"))))
+    expect_equal(inMemory(openCells(file, verbose = FALSE)), tinyValues)
+})
+
 test_that("files of old and new AnnData give the same kinds of columns", {
     dir <- sharedData("06_h5_fixtures/anndata_archives")
     old <- openCells(file.path(dir, "v0.5.0_adata.h5ad"), verbose = FALSE)
