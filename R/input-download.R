@@ -45,9 +45,9 @@
 #' @param verbose say what is done.
 #' @return A data.frame, invisibly: a row per partition with `file`, `dataset`,
 #'   `cells`, `genes`, `sha256`.
-#' @section Errors: nothing that fits the query; no connection; a file that isn't
-#'   of the size the API says or can't be opened; a data set without raw counts
-#'   is passed over with a warning.
+#' @section Errors: nothing that fits the query; a folder with cells of another
+#'   query; no connection; a file that isn't of the size the API says or can't be
+#'   opened; a data set without raw counts is passed over with a warning.
 #' @seealso [pretrain()], [repairDownloads()]
 #' @references CZI Cell Science Program et al. (2025), CZ CELLxGENE Discover,
 #'   Nucleic Acids Research 53, D886-D900.
@@ -72,7 +72,10 @@ downloadCells <- function(tissue = NULL, disease = "normal",
     .checkFlag(primary, "primary")
     .checkFlag(keepSource, "keepSource")
     query <- list(tissue = tolower(tissue), disease = tolower(disease),
-        organism = organism, primary = primary
+        organism = organism, primary = primary, size = size,
+        genes = if (!is.null(genes)) cli::hash_sha256(paste(sort(genes),
+            collapse = " "
+        ))
     )
     if (is.null(name)) {
         name <- if (length(tissue)) gsub("[^a-z0-9]+", "-", query$tissue[[1L]]) else
@@ -144,27 +147,45 @@ downloadCells <- function(tissue = NULL, disease = "normal",
 
 ## ---- one data set -------------------------------------------------------------------
 
-## What was noted of a data set; NULL where it must be made (again).
-.finishedSet <- function(set, folder) {
+## What was noted of a data set; NULL where it must be made (again). What another
+## query made isn't overwritten, nor given for what is asked for now.
+.finishedSet <- function(set, query, folder) {
     file <- file.path(folder, paste0(set$dataset_id, ".json"))
     if (!file.exists(file)) {
         return(NULL)
     }
     x <- .readJson(file)
-    if (!identical(x$version, as.character(set$dataset_version_id))) {
-        return(NULL)
+    other <- .otherQuery(x$query, query)
+    if (length(other)) {
+        .stopArgument("dir", "has cells of another query in ", folder, ": its ",
+            "'", other[[1L]], "' was another. Give another 'name' or 'dir', or ",
+            "delete that folder."
+        )
     }
     table <- as.data.frame(x$partitions)
     table$file <- file.path(folder, table$file)
+    if (!identical(x$version, as.character(set$dataset_version_id))) {
+        .removeFile(table$file) # there may be fewer of the new version
+        return(NULL)
+    }
     sound <- vapply(seq_len(nrow(table)), function(i) {
         is.null(.wrongContent(table$file[[i]], sha256 = table$sha256[[i]]))
     }, NA)
     if (all(sound)) table
 }
 
+## Names of what differs between two queries, of those that the older one noted.
+.otherQuery <- function(old, new) {
+    text <- function(v) {
+        sort(format(unlist(v), scientific = FALSE, trim = TRUE))
+    }
+    Filter(function(n) !identical(text(old[[n]]), text(new[[n]])),
+        intersect(names(new), names(old)))
+}
+
 .discoverSet <- function(set, query, folder, size, map, genes, keepSource,
     tries, cache, verbose) {
-    done <- .finishedSet(set, folder)
+    done <- .finishedSet(set, query, folder)
     if (!is.null(done)) {
         return(if (nrow(done)) done)
     }

@@ -1,7 +1,9 @@
 ## A web server for tests, a process of its own that serves a folder and can
 ## misbehave. The path begins with what goes wrong, once for each file:
-## /ok/, /cut/ (the connection ends after a third), /429/, /500/, /gone/ (404,
-## always), /always500/. A list: url, log() (requests so far), stop().
+## /ok/, /cut/ (the connection ends after a third), /429/, /date429/ (until a
+## date), /neg429/, /500/, /open/ (a third, and no length that tells), /gone/
+## (404, always), /always500/, /otherpart/ (a third, then always the beginning),
+## /still/ (a few bytes, then nothing). A list: url, log() (requests so far), stop().
 startServer <- function(folder) {
     code <- tempfile(fileext = ".R")
     log <- tempfile("requests")
@@ -55,7 +57,7 @@ serveFolder <- function(args) {
         seen <- c(seen, path)
         answer <- function(code, headers = NULL, body = raw(), most = Inf) {
             writeBin(charToRaw(paste0("HTTP/1.1 ", code, " x\r\n",
-                paste0(headers, "\r\n", collapse = ""),
+                paste0(headers, rep("\r\n", length(headers)), collapse = ""),
                 "Connection: close\r\nContent-Length: ", length(body),
                 "\r\n\r\n"
             )), con)
@@ -65,8 +67,26 @@ serveFolder <- function(args) {
             answer(404, body = charToRaw("nothing here"))
         } else if (how == "always500" || first && how == "500") {
             answer(500, body = charToRaw("trouble"))
-        } else if (first && how == "429") {
-            answer(429, "Retry-After: 0", charToRaw("too many"))
+        } else if (first && how %in% c("429", "date429", "neg429")) {
+            answer(429, paste("Retry-After:", switch(how, `429` = 0,
+                neg429 = -5, date429 = "Sun, 06 Nov 1994 08:49:37 GMT"
+            )), charToRaw("too many"))
+        } else if (how == "open" && first) {
+            writeBin(charToRaw("HTTP/1.0 200 x\r\n\r\n"), con)
+            body <- readBin(file, "raw", file.size(file))
+            writeBin(utils::head(body, length(body) %/% 3), con)
+        } else if (how == "still") {
+            writeBin(charToRaw("HTTP/1.1 200 x\r\nContent-Length: 99\r\n\r\nabc"),
+                con)
+            Sys.sleep(3)
+        } else if (how == "otherpart") {
+            body <- readBin(file, "raw", file.size(file))
+            if (length(range)) {
+                answer(206, sprintf("Content-Range: bytes 0-%d/%d",
+                    length(body) - 1, length(body)), body)
+            } else {
+                answer(200, body = body, most = length(body) %/% 3)
+            }
         } else {
             body <- readBin(file, "raw", file.size(file))
             from <- if (length(range)) {

@@ -68,6 +68,12 @@ test_that("partitions hold the cells asked for, and stay", {
     writeBin(as.raw(1), got$file[[2L]])
     expect_identical(sum(repairDownloads(cache)$state == "broken"), 1L)
     expect_identical(get("lung", size = 6)$cells, got$cells)
+    ## what another query made is neither given nor overwritten
+    expect_error(get("lung", size = 7), "another query.*'size' was another")
+    expect_error(get("lung", size = 6, primary = FALSE), "'primary' was another")
+    expect_error(get("lung", size = 6, genes = "ENSG1"), "'genes' was another")
+    expect_gt(sum(get("lung", primary = FALSE, name = "all-lung")$cells),
+        sum(got$cells))
     expect_error(get("brain"), "fit none of 2 data sets")
 })
 
